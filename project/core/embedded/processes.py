@@ -1,0 +1,139 @@
+"""Spawn and stop child processes so that none of them outlives its parent.
+
+Every child gets a process group of its own (a terminal's Ctrl-C reaches only the supervisor, which then stops the
+parts in order) and, on Linux, a parent-death signal: the kernel sends it when the parent dies, also by ``kill -9``.
+Elsewhere what a killed parent leaves behind is found and stopped at the next start (see ``runtime``).
+
+``subprocess.Popen`` runs the preparation between fork and exec, so spawn from a process without other threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+_LINUX = sys.platform.startswith("linux")
+_libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
+
+
+def die_with_parent(death_signal: signal.Signals, parent_pid: int) -> None:
+    """Ask the kernel to send ``death_signal`` to this process when the parent ``parent_pid`` dies (Linux only).
+
+    A parent that died between fork and this call is noticed by its pid; the process then leaves at once.
+    The setting is lost when a process changes its user, so call it after that.
+    """
+    if _libc is None:
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != parent_pid:
+        os._exit(1)
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    output: IO[bytes] | int | None,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    death_signal: signal.Signals = signal.SIGTERM,
+    become: Callable[[], None] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start ``command`` in its own process group, tied to this process's life.
+
+    ``output`` receives stdout and stderr; ``become`` runs in the child before exec (to drop privileges).
+    Raises ``OSError`` when the command cannot be executed.
+    """
+    parent_pid = os.getpid()
+
+    def prepare() -> None:
+        if become is not None:
+            become()
+        die_with_parent(death_signal, parent_pid)
+
+    return subprocess.Popen(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=None if environment is None else dict(environment),
+        cwd=directory,
+        start_new_session=True,
+        preexec_fn=prepare,
+    )
+
+
+def started_at(pid: int) -> float | None:
+    """Return when process ``pid`` started (seconds since the epoch), or ``None`` if it is not running.
+
+    Together with the pid this names a process for good; a pid alone may have been given to another one since.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.create_time()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def is_same_process(pid: int, started: float) -> bool:
+    """Say whether ``pid`` still is the process that started at ``started`` (within a clock tick)."""
+    now_started = started_at(pid)
+    return now_started is not None and abs(now_started - started) < 1.0
+
+
+def stop(
+    process: subprocess.Popen[bytes],
+    *,
+    gentle: signal.Signals,
+    forced: signal.Signals = signal.SIGKILL,
+    seconds: float,
+) -> None:
+    """Send ``gentle``, wait up to ``seconds``, then send ``forced`` and wait for the end."""
+    if process.poll() is not None:
+        return
+    process.send_signal(gentle)
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(forced)
+        try:
+            process.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def stop_leftover(pid: int, started: float, *, gentle: signal.Signals, seconds: float) -> None:
+    """Stop a process that an earlier, killed supervisor left behind (it is not our child)."""
+    if not is_same_process(pid, started):
+        return
+    try:
+        process = psutil.Process(pid)
+        process.send_signal(gentle)
+        process.wait(timeout=seconds)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=5)
+
+
+def wait_until(ready: Callable[[], bool], *, seconds: float, interval: float = 0.02) -> bool:
+    """Poll ``ready`` until it is true; return ``False`` when ``seconds`` have passed."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(interval)
+    return True
