@@ -1,0 +1,356 @@
+"""What an adapter can do, as small protocols by capability.
+
+Callers ask for a capability, never for a provider: ``registry.adapter_for`` builds the adapter and
+``require(adapter, SendsMessages)`` narrows it or raises ``ProviderError`` of kind ``unsupported``.
+
+Rules for every adapter:
+
+* It holds no state but its HTTP client, imports no other adapter and no Django model.
+* Every failure leaves as ``ProviderError`` (``integrations.errors``); inbound calls that are not proven
+  genuine raise ``WebhookRefusedError``.
+* Reads may be retried by the HTTP client. Writes are sent once. A write whose outcome is not known raises
+  kind ``indeterminate`` and is settled with ``SettlesSends``.
+* Money is spent only where the docstring says so (profile views and searches count against the account).
+
+No Django imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Protocol, TypeVar, cast, runtime_checkable
+
+from integrations.errors import ErrorKind, ProviderError
+from integrations.events import Normalised
+from integrations.values import (
+    Account,
+    Chat,
+    ChatMessage,
+    ConnectLink,
+    ConnectNotice,
+    CredentialCheck,
+    OutgoingAttachment,
+    Page,
+    Person,
+    Profile,
+    Relation,
+    SendIntent,
+    SendReceipt,
+    SentInvitation,
+    Settlement,
+    WebhookFinding,
+    WebhookRegistration,
+)
+
+P = TypeVar("P")
+
+
+class Capability(StrEnum):
+    """Names of the capabilities, for the registry, the feature matrix and the interface."""
+
+    VERIFIES_CREDENTIALS = "verifies_credentials"
+    CONNECTS_ACCOUNTS = "connects_accounts"
+    READS_PROFILES = "reads_profiles"
+    SENDS_INVITATIONS = "sends_invitations"
+    SENDS_MESSAGES = "sends_messages"
+    SYNCS_MESSAGES = "syncs_messages"
+    SYNCS_RELATIONS = "syncs_relations"
+    RECEIVES_WEBHOOKS = "receives_webhooks"
+    MANAGES_WEBHOOKS = "manages_webhooks"
+    SETTLES_SENDS = "settles_sends"
+
+
+class MessageKnowledge(Protocol):
+    """What we know about our own accounts and messages; adapters ask it to settle a message's direction."""
+
+    def own_user_ids(self, account_id: str) -> frozenset[str]:
+        """Return the account's own ids on the network, as far as stored."""
+        ...
+
+    def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:
+        """Say whether any of ``message_ids`` is a message that we sent from this account."""
+        ...
+
+
+class NoKnowledge:
+    """Knows nothing: directions rest on the payload alone."""
+
+    def own_user_ids(self, account_id: str) -> frozenset[str]:  # noqa: ARG002
+        """Return nothing."""
+        return frozenset()
+
+    def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:  # noqa: ARG002
+        """Return False."""
+        return False
+
+
+@runtime_checkable
+class VerifiesCredentials(Protocol):
+    """Can say whether its credentials work."""
+
+    def verify_credentials(self) -> CredentialCheck:
+        """Try the credentials without side effects. Wrong ones give ``ok=False``, they do not raise."""
+        ...
+
+
+@runtime_checkable
+class ConnectsAccounts(Protocol):
+    """Has sender accounts that their owners sign in to at the provider."""
+
+    def list_accounts(self, *, cursor: str | None = None, limit: int = 100) -> Page[Account]:
+        """Return a page of the accounts of these credentials."""
+        ...
+
+    def get_account(self, account_id: str) -> Account:
+        """Return one account. Kind ``not_found`` if it is gone."""
+        ...
+
+    def connect_link(
+        self,
+        *,
+        reference: str,
+        notify_url: str,
+        success_url: str,
+        failure_url: str,
+        expires_at: datetime,
+        reconnect_account_id: str | None = None,
+    ) -> ConnectLink:
+        """Make a one-time sign-in address. ``reference`` is an unguessable nonce that comes back in the
+        notice.
+        """
+        ...
+
+    def parse_connect_notice(self, body: bytes) -> ConnectNotice:
+        """Read the provider's report about a used link. Kind ``validation`` if it is none."""
+        ...
+
+    def delete_account(self, account_id: str) -> None:
+        """Remove the account at the provider (accounts are billed while they exist)."""
+        ...
+
+
+@runtime_checkable
+class ReadsProfiles(Protocol):
+    """Can look a person up."""
+
+    def get_profile(self, *, account_id: str, identifier: str) -> Profile:
+        """Return the person behind a provider id or public identifier. Counts as a profile view of the
+        account.
+        """
+        ...
+
+
+@runtime_checkable
+class SendsInvitations(Protocol):
+    """Can ask people to connect."""
+
+    def send_invitation(
+        self, *, account_id: str, recipient_provider_id: str, note: str = "", email: str = ""
+    ) -> SendReceipt:
+        """Invite a person, with a note if given. Sent once."""
+        ...
+
+    def withdraw_invitation(self, *, account_id: str, invitation_id: str) -> None:
+        """Take a pending invitation back."""
+        ...
+
+
+@runtime_checkable
+class SendsMessages(Protocol):
+    """Can write to people."""
+
+    def send_message(
+        self,
+        *,
+        account_id: str,
+        text: str,
+        chat_id: str = "",
+        recipient_provider_id: str = "",
+        attachments: Sequence[OutgoingAttachment] = (),
+    ) -> SendReceipt:
+        """Write into ``chat_id``, or start (or reuse) the chat with ``recipient_provider_id``. Sent once."""
+        ...
+
+
+@runtime_checkable
+class SyncsMessages(Protocol):
+    """Can be asked for chats and messages."""
+
+    def list_chats(
+        self, *, account_id: str, after: datetime | None = None, cursor: str | None = None, limit: int = 100
+    ) -> Page[Chat]:
+        """Return a page of the account's chats with activity after ``after``."""
+        ...
+
+    def get_chat(self, *, account_id: str, chat_id: str) -> Chat:
+        """Return one chat, by either of its ids."""
+        ...
+
+    def chats_with(self, *, account_id: str, recipient_provider_id: str) -> Page[Chat]:
+        """Return the one-to-one chats with a person; empty if there are none."""
+        ...
+
+    def chat_participants(self, *, account_id: str, chat_id: str) -> tuple[Person, ...]:
+        """Return who is in the chat, the account itself included."""
+        ...
+
+    def list_messages(
+        self,
+        *,
+        account_id: str,
+        chat_id: str = "",
+        after: datetime | None = None,
+        before: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        knowledge: MessageKnowledge | None = None,
+    ) -> Page[ChatMessage]:
+        """Return a page of messages, newest first: of one chat, or of the whole account."""
+        ...
+
+    def get_message(
+        self, *, account_id: str, message_id: str, knowledge: MessageKnowledge | None = None
+    ) -> ChatMessage:
+        """Return one message by the provider's id."""
+        ...
+
+    def events_from_message(self, message: ChatMessage, *, chat: Chat | None = None) -> Normalised:
+        """Turn a polled message into the events that the webhook would have given, with the same keys."""
+        ...
+
+    def mark_read(self, *, account_id: str, chat_id: str) -> None:
+        """Mark a chat as read at the provider."""
+        ...
+
+    def open_attachment(
+        self, *, message_id: str, attachment_id: str, max_bytes: int
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open an attachment's bytes as a stream of at most ``max_bytes``."""
+        ...
+
+
+@runtime_checkable
+class SyncsRelations(Protocol):
+    """Can be asked for connections and pending invitations."""
+
+    def list_relations(
+        self, *, account_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Page[Relation]:
+        """Return a page of the account's connections, newest first. Call a few times a day, at random."""
+        ...
+
+    def list_sent_invitations(
+        self, *, account_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Page[SentInvitation]:
+        """Return a page of the invitations that are still pending."""
+        ...
+
+    def events_from_relation(self, *, account_id: str, relation: Relation, seen_at: datetime) -> Normalised:
+        """Turn a polled connection into the event that the webhook would have given, with the same key."""
+        ...
+
+
+@runtime_checkable
+class ReceivesWebhooks(Protocol):
+    """Is called by its provider."""
+
+    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
+        """Check that the call is genuine against any of ``secrets`` (rotation). Raises ``WebhookRefusedError``."""
+        ...
+
+    def webhook_type(self, body: bytes) -> str:
+        """Return the vendor's event name for the list of deliveries, ``""`` if it cannot be read. Never
+        raises.
+        """
+        ...
+
+    def webhook_key(self, body: bytes) -> str | None:
+        """Return what makes this call the same as an earlier one, or ``None`` if equal calls are news each
+        time.
+        """
+        ...
+
+    def normalise(self, body: bytes, *, received_at: datetime, knowledge: MessageKnowledge) -> Normalised:
+        """Turn a genuine call into events. May ask the provider about a message whose direction is open.
+
+        Raises ``ProviderError`` of kind ``validation`` for a body that cannot be read, and transient kinds if
+        the provider had to be asked and could not be.
+        """
+        ...
+
+
+@runtime_checkable
+class ManagesWebhooks(Protocol):
+    """Can list and mend what is registered at the provider (mission W5)."""
+
+    def required_webhooks(self, *, url: str, secret: str) -> tuple[WebhookRegistration, ...]:
+        """Return what has to be registered for calls to reach ``url``."""
+        ...
+
+    def list_webhooks(self) -> tuple[WebhookRegistration, ...]:
+        """Return everything that is registered, ours or not."""
+        ...
+
+    def check_webhooks(
+        self, *, registered: Sequence[WebhookRegistration], required: Sequence[WebhookRegistration]
+    ) -> tuple[WebhookFinding, ...]:
+        """Say what is wrong. Pure; registrations that point at other hosts are left alone."""
+        ...
+
+    def create_webhook(self, registration: WebhookRegistration) -> str:
+        """Register a webhook and return its id."""
+        ...
+
+    def delete_webhook(self, registration_id: str) -> None:
+        """Remove a registration. Gone already is fine."""
+        ...
+
+
+@runtime_checkable
+class SettlesSends(Protocol):
+    """Can find out whether an uncertain send went out."""
+
+    def settle(self, intent: SendIntent, *, now: datetime) -> Settlement:
+        """Look for the send in the provider's records. Never raises for provider failures: they are
+        undecided.
+        """
+        ...
+
+
+PROTOCOLS: Final[dict[Capability, type[Any]]] = {
+    Capability.VERIFIES_CREDENTIALS: VerifiesCredentials,
+    Capability.CONNECTS_ACCOUNTS: ConnectsAccounts,
+    Capability.READS_PROFILES: ReadsProfiles,
+    Capability.SENDS_INVITATIONS: SendsInvitations,
+    Capability.SENDS_MESSAGES: SendsMessages,
+    Capability.SYNCS_MESSAGES: SyncsMessages,
+    Capability.SYNCS_RELATIONS: SyncsRelations,
+    Capability.RECEIVES_WEBHOOKS: ReceivesWebhooks,
+    Capability.MANAGES_WEBHOOKS: ManagesWebhooks,
+    Capability.SETTLES_SENDS: SettlesSends,
+}
+"""Capability name -> protocol."""
+
+
+class Adapter(Protocol):
+    """What every adapter has besides its capabilities."""
+
+    kind: str
+
+
+def require(adapter: Adapter, capability: Callable[..., P]) -> P:
+    """Return ``adapter`` as ``capability`` (a protocol of this module).
+
+    Raises ``ProviderError`` of kind ``unsupported`` if it cannot do that.
+    """
+    if not isinstance(adapter, capability):  # type: ignore[arg-type]  # every capability is a class
+        raise ProviderError(
+            ErrorKind.UNSUPPORTED,
+            f"{adapter.kind.capitalize()} cannot do this.",
+            provider=adapter.kind,
+            raw_type=getattr(capability, "__name__", ""),
+        )
+    return cast(P, adapter)
