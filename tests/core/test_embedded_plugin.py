@@ -15,7 +15,8 @@ def test_the_run_has_its_own_database_server() -> None:
         dbname="postgres",
     ) as connection:
         row = connection.execute(
-            "SELECT rolsuper, rolcreatedb, current_setting('fsync') FROM pg_roles WHERE rolname = current_user"
+            "SELECT rolsuper, rolcreatedb, current_setting('fsync') FROM pg_roles "
+            "WHERE rolname = current_user"
         ).fetchone()
     assert row == (False, True, "off")
 

