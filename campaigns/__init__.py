@@ -1,0 +1,1 @@
+"""Leads, companies, plans, enrollments, the engine, suppression."""

@@ -1,0 +1,74 @@
+"""Campaigns and the versions of their plans."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from project.core.isolation import AppendOnly
+from project.core.models import OrganizationForeignKey, OrganizationModel
+from integrations.models import SenderAccount
+from project.tenancy.models import Client
+
+
+def default_window() -> dict[str, object]:
+    """Monday to Friday, nine to five (0 is Monday; half-open)."""
+    return {"weekdays": [0, 1, 2, 3, 4], "start": "09:00", "end": "17:00"}
+
+
+class Campaign(OrganizationModel):
+    """A plan applied to a list of leads with sender accounts, inside a sending window."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+        COMPLETED = "completed", "Completed"
+        ARCHIVED = "archived", "Archived"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="campaigns")
+    name = models.CharField(max_length=160)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
+    #: The plan being edited; a launch freezes it into a ``PlanVersion``.
+    draft_plan = models.JSONField(default=dict)
+    current_version = OrganizationForeignKey(
+        "campaigns.PlanVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    time_zone = models.CharField(max_length=64, default="UTC")
+    use_lead_time_zone = models.BooleanField(default=False)
+    #: ``{"weekdays": [0..6], "start": "HH:MM", "end": "HH:MM"}``; half-open.
+    window = models.JSONField(default=default_window)
+    #: ISO 3166 alpha-2 country whose public holidays are skipped; empty for none.
+    holiday_country = models.CharField(max_length=2, blank=True)
+    created_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    launched_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="campaign_recent")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CampaignSender(OrganizationModel):
+    """A sender account that works for a campaign."""
+
+    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="sender_links")
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="campaign_links")
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["campaign", "sender"], name="campaign_sender_once")]
+
+
+class PlanVersion(AppendOnly, OrganizationModel):
+    """An immutable plan. The same hash is the same version."""
+
+    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    plan = models.JSONField()
+    plan_hash = models.CharField(max_length=64)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "plan_hash"], name="plan_version_hash_once"),
+            models.UniqueConstraint(fields=["campaign", "number"], name="plan_version_number_once"),
+        ]

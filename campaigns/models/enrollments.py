@@ -1,0 +1,114 @@
+"""A lead in a campaign: where it is, what is due, and why everything happened."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from project.core.isolation import AppendOnly
+from project.core.models import OrganizationForeignKey, OrganizationModel
+from campaigns.models.campaigns import Campaign, PlanVersion
+from campaigns.models.leads import Lead
+from integrations.models import SenderAccount
+from project.tenancy.models import Client
+
+
+class Enrollment(OrganizationModel):
+    """One lead in one campaign. ``state`` is the pure interpreter's state (``campaigns.plans.interpreter``)."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Running"
+        PAUSED = "paused", "Paused"
+        ENDED = "ended", "Ended"
+
+    class Stage(models.TextChoices):
+        """Lead lifecycle (mission C7)."""
+
+        PENDING = "pending", "Pending"
+        INVITED = "invited", "Invited"
+        CONNECTED = "connected", "Connected"
+        MESSAGED = "messaged", "Messaged"
+        REPLIED = "replied", "Replied"
+        MEETING = "meeting", "Meeting"
+        COMPLETED = "completed", "Completed"
+        STOPPED = "stopped", "Stopped"
+        BOUNCED = "bounced", "Bounced"
+        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        ERROR = "error", "Error"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="enrollments")
+    plan_version = OrganizationForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    lead = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="enrollments")
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.PROTECT, null=True, related_name="+")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
+    stage = models.CharField(max_length=16, choices=Stage.choices, default=Stage.PENDING)
+    reason = models.CharField(max_length=300, blank=True)
+    state = models.JSONField(default=dict)
+    node_id = models.CharField(max_length=80, blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["campaign", "lead"], name="enrollment_once")]
+        indexes = [
+            models.Index(fields=["organization", "lead"], name="enrollment_by_lead"),
+            models.Index(fields=["campaign", "status", "stage"], name="enrollment_by_stage"),
+            models.Index(fields=["campaign", "-created_at", "-id"], name="enrollment_recent"),
+        ]
+
+
+class ScheduledAction(OrganizationModel):
+    """What is due when for one enrollment: the only clock of the engine."""
+
+    class Kind(models.TextChoices):
+        SEND = "send", "Send"
+        TIMER = "timer", "Timer"
+
+    class State(models.TextChoices):
+        DUE = "due", "Due"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    enrollment = OrganizationForeignKey(Enrollment, on_delete=models.CASCADE, related_name="actions")
+    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    node_id = models.CharField(max_length=80)
+    visit = models.PositiveIntegerField(default=1)
+    #: Timers: what the interpreter armed (event and transition).
+    detail = models.JSONField(default=dict)
+    #: ``<node>:<visit>:<kind>[:<event>]`` within the enrollment.
+    dedupe_key = models.CharField(max_length=200)
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=12, choices=State.choices, default=State.DUE)
+    claimed_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    #: Why it waits (the binding gate), in plain words, and the machine code of the gate.
+    held_by = models.CharField(max_length=40, blank=True)
+    held_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["enrollment", "dedupe_key"], name="scheduled_action_once")]
+        indexes = [
+            models.Index(fields=["due_at", "id"], name="action_due", condition=models.Q(state="due")),
+            models.Index(fields=["campaign", "due_at"], name="action_by_campaign", condition=models.Q(state="due")),
+        ]
+
+
+class Transition(AppendOnly, OrganizationModel):
+    """One step of an enrollment's history: from, to, cause, reason. Append-only."""
+
+    client_id = models.UUIDField()
+    enrollment = OrganizationForeignKey(Enrollment, on_delete=models.CASCADE, related_name="transitions")
+    lead_id = models.UUIDField()
+    occurred_at = models.DateTimeField(default=timezone.now)
+    from_node = models.CharField(max_length=80, blank=True)
+    to_node = models.CharField(max_length=80, blank=True)
+    #: ``event``, ``timer``, ``person``, ``rule`` or ``engine``, and its id or name.
+    cause = models.CharField(max_length=16)
+    cause_ref = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=300)
+
+    class Meta(OrganizationModel.Meta):
+        indexes = [models.Index(fields=["organization", "lead_id", "occurred_at"], name="transition_by_lead")]

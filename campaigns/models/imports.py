@@ -1,0 +1,63 @@
+"""Imports of leads from files: upload, mapping, preview, run, errors."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from project.core.models import OrganizationForeignKey, OrganizationModel
+from project.tenancy.models import Client
+
+
+def import_path(instance: LeadImport, filename: str) -> str:
+    """Where an uploaded file is kept: by organization and import, never under the name the user gave."""
+    return f"imports/{instance.organization_id}/{instance.id}.csv"
+
+
+class LeadImport(OrganizationModel):
+    """One uploaded file and what became of its rows."""
+
+    class State(models.TextChoices):
+        UPLOADED = "uploaded", "Uploaded"
+        PREVIEWING = "previewing", "Checking the rows"
+        PREVIEWED = "previewed", "Ready to import"
+        RUNNING = "running", "Importing"
+        DONE = "done", "Imported"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    uploaded_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    file = models.FileField(upload_to=import_path, max_length=300)
+    file_name = models.CharField(max_length=200)
+    encoding = models.CharField(max_length=40, blank=True)
+    delimiter = models.CharField(max_length=1, blank=True)
+    #: Column headers as found, made unique.
+    headers = models.JSONField(default=list)
+    #: ``{column index as text: field}``; fields are first_name, last_name, linkedin, email, ..., custom:<name>, skip.
+    mapping = models.JSONField(default=dict)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.UPLOADED)
+    error = models.TextField(blank=True)
+    rows_total = models.PositiveIntegerField(default=0)
+    rows_done = models.PositiveIntegerField(default=0)
+    #: Preview and result counts: create, update, duplicate, suppressed, invalid.
+    counts = models.JSONField(default=dict)
+    #: First rows as they would be imported, for the preview.
+    sample = models.JSONField(default=list)
+    claimed_until = models.DateTimeField(null=True)
+    cancel_requested = models.BooleanField(default=False)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        indexes = [models.Index(fields=["organization", "-created_at"], name="lead_import_recent")]
+
+
+class LeadImportError(OrganizationModel):
+    """One row that was not imported, with the reason, for the error file."""
+
+    lead_import = OrganizationForeignKey(LeadImport, on_delete=models.CASCADE, related_name="row_errors")
+    row_number = models.PositiveIntegerField()
+    reason = models.CharField(max_length=300)
+    values = models.JSONField(default=list)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["lead_import", "row_number"], name="lead_import_error_once")]

@@ -1,0 +1,1 @@
+"""Conversations, triage, replies, live streams."""

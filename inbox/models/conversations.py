@@ -1,0 +1,92 @@
+"""Conversations: one per chat of one sender account, whatever way its messages came."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from campaigns.models import Campaign, Enrollment, Lead
+from integrations.models import SenderAccount
+from integrations.models.connections import Channel
+from project.core.models import OrganizationForeignKey, OrganizationModel
+from project.tenancy.models import Client
+
+
+class Conversation(OrganizationModel):
+    """A thread with one person through one sender account."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        SNOOZED = "snoozed", "Snoozed"
+        CLOSED = "closed", "Closed"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=16, choices=Channel.choices)
+    #: The chat's id at the provider; empty until the first message of a new chat is confirmed.
+    provider_chat_id = models.CharField(max_length=200)
+    lead = OrganizationForeignKey(
+        Lead, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations"
+    )
+    campaign = OrganizationForeignKey(
+        Campaign, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    enrollment = OrganizationForeignKey(
+        Enrollment, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    #: Who the counterpart is, as the network names them (a lead may be missing).
+    counterpart_name = models.CharField(max_length=200, blank=True)
+    counterpart_id = models.CharField(max_length=160, blank=True)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
+    snoozed_until = models.DateTimeField(null=True)
+    assignee = models.ForeignKey(
+        "tenancy.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    #: Raised by every change of the thread; the composer sends the number it has seen.
+    revision = models.PositiveIntegerField(default=0)
+    #: Unread inbound messages, shared by the team.
+    unread = models.PositiveIntegerField(default=0)
+    has_inbound = models.BooleanField(default=False)
+    failed_sends = models.PositiveIntegerField(default=0)
+    last_message_at = models.DateTimeField()
+    last_inbound_at = models.DateTimeField(null=True)
+    last_snippet = models.CharField(max_length=200, blank=True)
+    last_inbound = models.BooleanField(default=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["sender", "provider_chat_id"], name="conversation_once"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "status", "-last_message_at", "-id"], name="conversation_list"),
+            models.Index(
+                fields=["organization", "client", "status", "-last_message_at", "-id"], name="conversation_by_client"
+            ),
+            models.Index(
+                fields=["organization", "assignee", "status", "-last_message_at", "-id"], name="conversation_mine"
+            ),
+            models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
+        ]
+
+
+class Participant(OrganizationModel):
+    """A person in a conversation, as the network names them."""
+
+    conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="participants")
+    name = models.CharField(max_length=200, blank=True)
+    provider_id = models.CharField(max_length=160)
+    profile_url = models.CharField(max_length=300, blank=True)
+    is_self = models.BooleanField(default=False)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "provider_id"], name="participant_once"),
+        ]
+
+
+class Assignment(OrganizationModel):
+    """History of who had a conversation, and who gave it to them."""
+
+    conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="assignments")
+    assignee = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    assigned_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")

@@ -1,0 +1,94 @@
+"""What is in a thread: messages, private notes, system lines. One sequence orders them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from inbox.models.conversations import Conversation
+from integrations.models import OutboundMessage
+from project.core.models import OrganizationForeignKey, OrganizationModel
+
+
+class Message(OrganizationModel):
+    """One message of a conversation, inbound or outbound."""
+
+    class Direction(models.TextChoices):
+        INBOUND = "inbound", "From them"
+        OUTBOUND = "outbound", "From us"
+
+    class State(models.TextChoices):
+        """Delivery of an outbound message; inbound ones are ``received``."""
+
+        RECEIVED = "received", "Received"
+        QUEUED = "queued", "Queued"
+        SENT = "sent", "Sent"
+        DELIVERED = "delivered", "Delivered"
+        SEEN = "seen", "Seen"
+        FAILED = "failed", "Not sent"
+        UNKNOWN = "unknown", "Not known yet"
+
+    conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    #: Position of the change in the conversation; see ``Conversation.revision``.
+    revision = models.PositiveIntegerField()
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    state = models.CharField(max_length=12, choices=State.choices)
+    #: The provider's own message id (webhook ``provider_message_id``); empty until our send is confirmed.
+    provider_message_id = models.CharField(max_length=200, blank=True)
+    #: The provider API's id of the message, which differs from the network's.
+    api_message_id = models.CharField(max_length=200, blank=True)
+    outbound = OrganizationForeignKey(
+        OutboundMessage, on_delete=models.SET_NULL, null=True, blank=True, related_name="messages"
+    )
+    #: Made by the browser; the same token is the same reply (double clicks, retries).
+    client_token = models.UUIDField(null=True)
+    author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    sender_name = models.CharField(max_length=200, blank=True)
+    body = models.TextField(blank=True)
+    attachments = models.JSONField(default=list)
+    #: ``[{"value": "👍", "by": "name", "ours": false}]``
+    reactions = models.JSONField(default=list)
+    #: Campaign step that sent it, if any: enrollment and node.
+    enrollment_id = models.UUIDField(null=True)
+    node_id = models.CharField(max_length=80, blank=True)
+    step_label = models.CharField(max_length=80, blank=True)
+    #: How the provider stated the direction (``is_sender``), kept raw (mission P6).
+    direction_raw = models.CharField(max_length=40, blank=True)
+    failure = models.CharField(max_length=300, blank=True)
+    occurred_at = models.DateTimeField()
+    edited_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation", "provider_message_id"],
+                name="message_once",
+                condition=~models.Q(provider_message_id=""),
+            ),
+            models.UniqueConstraint(fields=["conversation", "client_token"], name="message_client_token_once"),
+        ]
+        indexes = [
+            models.Index(fields=["conversation", "-occurred_at", "-id"], name="message_in_thread"),
+            models.Index(fields=["conversation", "revision"], name="message_revision"),
+        ]
+
+
+class Note(OrganizationModel):
+    """A private note of a person in a thread; never sent."""
+
+    conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="notes")
+    revision = models.PositiveIntegerField()
+    author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    body = models.TextField()
+
+
+class SystemLine(OrganizationModel):
+    """A line that says what happened around the thread: assigned, closed, sequence stopped."""
+
+    conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="system_lines")
+    revision = models.PositiveIntegerField()
+    kind = models.CharField(max_length=40)
+    text = models.CharField(max_length=300)
+    occurred_at = models.DateTimeField()

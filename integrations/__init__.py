@@ -1,0 +1,1 @@
+"""Providers, connections, senders, webhooks, sync, outbox, rate limits, sandbox."""

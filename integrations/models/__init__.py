@@ -1,0 +1,23 @@
+"""Tables of integrations."""
+
+from integrations.models.connections import Connection, KillSwitch, RateLimit, RateUsage, SenderAccount
+from integrations.models.events import ProviderEvent, ProviderEventKey
+from integrations.models.outbox import OutboundMessage, SendAttempt
+from integrations.models.sync import SyncCursor, SyncRun
+from integrations.models.webhooks import WebhookDelivery, WebhookKey
+
+__all__ = [
+    "Connection",
+    "KillSwitch",
+    "OutboundMessage",
+    "ProviderEvent",
+    "ProviderEventKey",
+    "RateLimit",
+    "RateUsage",
+    "SendAttempt",
+    "SenderAccount",
+    "SyncCursor",
+    "SyncRun",
+    "WebhookDelivery",
+    "WebhookKey",
+]

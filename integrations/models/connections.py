@@ -1,0 +1,139 @@
+"""Connections to providers, sender accounts, their budgets, and kill switches."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import models
+
+from project.core.models import OrganizationForeignKey, OrganizationModel
+from project.tenancy.models import Client
+
+
+def new_connection_key() -> str:
+    """Return an unguessable path segment for a connection's webhook address."""
+    return secrets.token_urlsafe(18)
+
+
+class Channel(models.TextChoices):
+    """How a message travels."""
+
+    LINKEDIN = "linkedin", "LinkedIn"
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+
+
+class Connection(OrganizationModel):
+    """One set of credentials for one provider."""
+
+    class Status(models.TextChoices):
+        UNTESTED = "untested", "Not tested yet"
+        OK = "ok", "Working"
+        FAILING = "failing", "Failing"
+        DISABLED = "disabled", "Disabled"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    provider = models.CharField(max_length=32)
+    name = models.CharField(max_length=120)
+    #: Unguessable path segment of ``/webhooks/<provider>/<key>``.
+    key = models.CharField(max_length=64, unique=True, default=new_connection_key)
+    base_url = models.URLField(max_length=300)
+    #: Encrypted (``project.core.crypto``): ``api_key``, ``webhook_secret``, ``previous_webhook_secret``.
+    credentials = models.TextField(blank=True)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.UNTESTED)
+    last_error = models.TextField(blank=True)
+    checked_at = models.DateTimeField(null=True)
+    last_webhook_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SenderAccount(OrganizationModel):
+    """A LinkedIn seat, mailbox or number that sends."""
+
+    class Status(models.TextChoices):
+        OK = "ok", "Connected"
+        CONNECTING = "connecting", "Connecting"
+        CREDENTIALS = "credentials", "Signed out"
+        PERMISSIONS = "permissions", "Permissions missing"
+        RESTRICTED = "restricted", "Restricted by the network"
+        STOPPED = "stopped", "Stopped"
+        ERROR = "error", "Error"
+        DELETED = "deleted", "Removed at the provider"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="senders")
+    connection = OrganizationForeignKey(Connection, on_delete=models.CASCADE, related_name="senders")
+    channel = models.CharField(max_length=16, choices=Channel.choices)
+    name = models.CharField(max_length=120)
+    #: The account's id at the provider (Unipile ``account_id``).
+    provider_account_id = models.CharField(max_length=120)
+    #: The account's own user id on the network, to tell our messages from theirs (mission N4).
+    own_user_id = models.CharField(max_length=160, blank=True)
+    own_public_identifier = models.CharField(max_length=160, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.CONNECTING)
+    status_raw = models.CharField(max_length=60, blank=True)
+    status_reason = models.TextField(blank=True)
+    status_changed_at = models.DateTimeField(null=True)
+    #: Set by a person; nothing leaves while it is set.
+    paused_at = models.DateTimeField(null=True)
+    #: Actions that the network throttles on this account, e.g. ``{"invite": "2026-11-21T16:00:00Z"}``.
+    action_pauses = models.JSONField(default=dict)
+    last_inbound_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "provider_account_id"], name="sender_account_once")
+        ]
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RateLimit(OrganizationModel):
+    """The daily limit of one action on one sender, where it differs from ``settings.DAILY_LIMITS``."""
+
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="limits")
+    action = models.CharField(max_length=24)
+    per_day = models.PositiveIntegerField()
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["sender", "action"], name="rate_limit_once")]
+
+
+class RateUsage(OrganizationModel):
+    """What one sender has used of one action on one day (the day of the sender's time zone).
+
+    ``used`` is only ever raised by a conditional update, so it never exceeds the limit of the day.
+    """
+
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="usage")
+    action = models.CharField(max_length=24)
+    day = models.DateField()
+    used = models.PositiveIntegerField(default=0)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["sender", "action", "day"], name="rate_usage_once")]
+
+
+class KillSwitch(OrganizationModel):
+    """Stops all sending of an organization, client, campaign or sender from the next claim on."""
+
+    class Level(models.TextChoices):
+        ORGANIZATION = "organization", "Organization"
+        CLIENT = "client", "Client"
+        CAMPAIGN = "campaign", "Campaign"
+        SENDER = "sender", "Sender"
+
+    level = models.CharField(max_length=16, choices=Level.choices)
+    #: The id of the organization, client, campaign or sender that is stopped.
+    target_id = models.UUIDField()
+    reason = models.CharField(max_length=200, blank=True)
+    switched_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "level", "target_id"], name="kill_switch_once")
+        ]

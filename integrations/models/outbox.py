@@ -1,0 +1,94 @@
+"""The outbox: every intended send is a row before anything leaves."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from project.core.models import OrganizationForeignKey, OrganizationModel
+from integrations.models.connections import Channel, SenderAccount
+from project.tenancy.models import Client
+
+
+class OutboundMessage(OrganizationModel):
+    """One intended send: intent (this row), attempt (``SendAttempt``), receipt (provider ids)."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        SENDING = "sending", "Sending"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+        UNKNOWN = "unknown", "Unknown, asking the provider"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Origin(models.TextChoices):
+        CAMPAIGN = "campaign", "Campaign"
+        REPLY = "reply", "Reply by a person"
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.PROTECT, related_name="outbox")
+    channel = models.CharField(max_length=16, choices=Channel.choices)
+    #: ``invite``, ``message``, ``profile_view``, ...
+    action = models.CharField(max_length=24)
+    origin = models.CharField(max_length=16, choices=Origin.choices)
+    #: ``tenant:contact:campaign:node:channel:visit``, or ``reply:<conversation>:<client token>``.
+    dedupe_key = models.CharField(max_length=250)
+    #: References upward carry no constraint: integrations does not know these tables.
+    lead_id = models.UUIDField(null=True)
+    campaign_id = models.UUIDField(null=True)
+    enrollment_id = models.UUIDField(null=True)
+    node_id = models.CharField(max_length=80, blank=True)
+    conversation_id = models.UUIDField(null=True)
+    author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    #: The recipient's id on the network, public identifier, and the chat if one is known.
+    recipient = models.JSONField(default=dict)
+    body = models.TextField(blank=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    not_before = models.DateTimeField(default=timezone.now)
+    claimed_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    #: Whether a unit of the sender's daily budget is held for it, and on which day.
+    reserved_day = models.DateField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    provider_message_id = models.CharField(max_length=200, blank=True)
+    provider_chat_id = models.CharField(max_length=200, blank=True)
+    error_kind = models.CharField(max_length=40, blank=True)
+    error_detail = models.TextField(blank=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["organization", "dedupe_key"], name="outbound_once")]
+        indexes = [
+            models.Index(
+                fields=["not_before", "id"],
+                name="outbound_due",
+                condition=models.Q(state__in=["queued", "sending", "unknown"]),
+            ),
+            models.Index(fields=["organization", "lead_id"], name="outbound_by_lead"),
+            models.Index(fields=["organization", "sender", "provider_message_id"], name="outbound_by_provider_id"),
+        ]
+
+
+class SendAttempt(OrganizationModel):
+    """One try to hand an outbox row to the provider: written and committed before the call."""
+
+    class State(models.TextChoices):
+        STARTED = "started", "Started"
+        ACCEPTED = "accepted", "Accepted"
+        REFUSED = "refused", "Refused"
+        AMBIGUOUS = "ambiguous", "Ambiguous"
+        SETTLED_SENT = "settled_sent", "Settled: it left"
+        SETTLED_NOT_SENT = "settled_not_sent", "Settled: it did not leave"
+
+    outbound = OrganizationForeignKey(OutboundMessage, on_delete=models.CASCADE, related_name="send_attempts")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=20, choices=State.choices, default=State.STARTED)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    settle_after = models.DateTimeField(null=True)
+    settle_tries = models.PositiveIntegerField(default=0)
+    detail = models.TextField(blank=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["outbound", "number"], name="send_attempt_once")]

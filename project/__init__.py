@@ -1,0 +1,1 @@
+"""Outbound Engine X: one Django project, five rooms (see docs/architecture.md)."""

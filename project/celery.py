@@ -1,0 +1,35 @@
+"""Celery application: queues by kind of work, and the beat schedule. Ticks only look for rows that are due."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
+
+app = Celery("outbound")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_django_logging(**kwargs: Any) -> None:
+    """Workers log like the web process: Django's LOGGING stays in force."""
+    import logging.config
+
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+
+
+def _every(seconds: float, task: str, queue: str) -> dict[str, Any]:
+    # A tick that no worker picked up before the next one is due is worthless: let it expire.
+    return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": max(seconds, 5)}}
+
+
+app.conf.beat_schedule = {}

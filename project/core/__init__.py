@@ -1,0 +1,1 @@
+"""The ground floor: scoping, events, tasks, claims, realtime, HTTP, crypto, pagination. Imports nothing above it."""

@@ -1,0 +1,16 @@
+"""App configuration of the ground floor."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class CoreConfig(AppConfig):
+    """Registers system checks and applies tenant isolation after every migration run."""
+
+    name = "project.core"
+    label = "core"
+
+    def ready(self) -> None:
+        from project.core import isolation
+
+        post_migrate.connect(isolation.on_post_migrate, dispatch_uid="core.isolation")

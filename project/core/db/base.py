@@ -1,0 +1,96 @@
+"""Database wrapper of Outbound Engine X.
+
+Two things differ from Django's PostgreSQL backend:
+
+* every connection takes ``settings.DATABASE_APP_ROLE``, a role without rights beyond the application's and subject
+  to row-level security. Owner work (migrations, partitions) runs inside ``owner_connection()``;
+* before each statement the scope of ``project.core.scoping`` is repeated to the server (``app.scope``), at most once
+  per change. PostgreSQL undoes the setting when a transaction or savepoint rolls back, so the remembered value is
+  forgotten then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.postgresql import base
+
+from project.core.db.schema import DatabaseSchemaEditor
+from project.core.scoping import active_scope
+
+_owner: ContextVar[bool] = ContextVar("database_owner", default=False)
+
+
+@contextmanager
+def owner_connection(using: str = "default") -> Iterator[None]:
+    """Run the block as the role that connects (the owner of the tables), on a connection of its own."""
+    token = _owner.set(True)
+    _drop(using)
+    try:
+        yield
+    finally:
+        _owner.reset(token)
+        _drop(using)
+
+
+def _drop(using: str) -> None:
+    wrapper = connections[using]
+    if wrapper.in_atomic_block:
+        raise RuntimeError("The database role cannot be changed inside a transaction.")
+    wrapper.close()
+    if hasattr(wrapper, "close_pool"):
+        wrapper.close_pool()
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """PostgreSQL connection that is always the application role and always knows the tenant scope."""
+
+    SchemaEditorClass = DatabaseSchemaEditor
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute_wrappers.append(self._with_scope)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Add the application role to the connection options unless owner work is going on."""
+        params: dict[str, Any] = super().get_connection_params()
+        role = getattr(settings, "DATABASE_APP_ROLE", "")
+        if role and not _owner.get() and self.alias != NO_DB_ALIAS:
+            params["options"] = f"{params.get('options', '')} -c role={role}".strip()
+        return params
+
+    def _with_scope(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        # Savepoint statements touch no rows, and a failed transaction accepts nothing but them.
+        if isinstance(sql, str) and sql.startswith(("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")):
+            return execute(sql, params, many, context)
+        scope = active_scope()
+        wanted = scope.database_value if scope else ""
+        if self.connection is not None and getattr(self.connection, "_app_scope", None) != wanted:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('app.scope', %s, false)", [wanted])
+            self.connection._app_scope = wanted
+        return execute(sql, params, many, context)
+
+    def _forget_scope(self) -> None:
+        if self.connection is not None:
+            self.connection._app_scope = None
+
+    def _rollback(self) -> Any:
+        self._forget_scope()
+        return super()._rollback()
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self._forget_scope()
+        super()._savepoint_rollback(sid)
+
+    def _close(self) -> Any:
+        self._forget_scope()
+        return super()._close()

@@ -1,0 +1,18 @@
+"""Django's ``migrate``, run as the owner of the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.commands import migrate
+
+from project.core.db.base import owner_connection
+
+
+class Command(migrate.Command):
+    """Run ``migrate`` as the connecting role; the application role may not."""
+
+    def handle(self, *args: Any, **options: Any) -> Any:
+        """Run the command on an owner connection."""
+        with owner_connection(options["database"]):
+            return super().handle(*args, **options)

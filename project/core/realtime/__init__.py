@@ -1,0 +1,7 @@
+"""Live screens: numbered streams in PostgreSQL, pushed over websockets, caught up by cursor (docs/realtime.md)."""
+
+from project.core.realtime.emitting import emit
+from project.core.realtime.names import stream_name
+from project.core.realtime.rendering import Fragment, data_kind, renderer
+
+__all__ = ["Fragment", "data_kind", "emit", "renderer", "stream_name"]

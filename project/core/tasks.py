@@ -1,0 +1,86 @@
+"""Background work: tasks carry their organization, are enqueued on commit, and are only hints about rows.
+
+A task body runs inside the scope of its organization and refuses to start without one. The row that it works on
+is the truth: whoever claims the row works, a lost or doubled message changes nothing, and a sweeper finds
+forgotten rows again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery import Task, shared_task
+from django.db import transaction
+
+from project.core.scoping import current_organization_id, organization_scope, platform_scope
+
+log = structlog.get_logger(__name__)
+
+QUEUES = ("inbound", "dispatch", "sync", "bulk", "ai", "reports")
+
+
+def task(*, queue: str, name: str, **options: Any) -> Callable[[Callable[..., Any]], Task]:
+    """Make a function a task of one organization.
+
+    The enqueued message carries ``organization_id``; the function is called inside that scope without it.
+    """
+    _check_queue(queue)
+
+    def decorate(function: Callable[..., Any]) -> Task:
+        @functools.wraps(function)
+        def run(*, organization_id: str, **kwargs: Any) -> Any:
+            with organization_scope(organization_id):
+                return function(**kwargs)
+
+        made: Task = shared_task(name=name, queue=queue, **options)(run)
+        made.organization_scoped = True
+        return made
+
+    return decorate
+
+
+def platform_task(*, queue: str, name: str, **options: Any) -> Callable[[Callable[..., Any]], Task]:
+    """Make a function a task over all organizations (ticks, sweepers); it runs in the platform scope."""
+    _check_queue(queue)
+
+    def decorate(function: Callable[..., Any]) -> Task:
+        @functools.wraps(function)
+        def run(**kwargs: Any) -> Any:
+            with platform_scope(name):
+                return function(**kwargs)
+
+        made: Task = shared_task(name=name, queue=queue, **options)(run)
+        made.organization_scoped = False
+        return made
+
+    return decorate
+
+
+def _check_queue(queue: str) -> None:
+    if queue not in QUEUES:
+        raise ValueError(f"Unknown queue {queue!r}; use one of {', '.join(QUEUES)}.")
+
+
+def enqueue(target: Task, *, organization_id: UUID | None = None, **kwargs: Any) -> None:
+    """Hand a task to the workers once the transaction has committed; nothing happens when it rolls back.
+
+    ``organization_id`` defaults to the active scope. Ids are passed as text. A broker that is away is logged, not
+    raised: the row is the truth and the sweeper will find it.
+    """
+    if getattr(target, "organization_scoped", False):
+        kwargs["organization_id"] = str(organization_id or current_organization_id())
+    payload = {key: str(value) if isinstance(value, UUID) else value for key, value in kwargs.items()}
+    transaction.on_commit(functools.partial(_send, target, payload))
+
+
+def _send(target: Task, payload: dict[str, Any]) -> None:
+    from kombu.exceptions import OperationalError
+
+    try:
+        target.apply_async(kwargs=payload, retry=False)
+    except (OperationalError, ConnectionError) as error:
+        log.warning("task.not_enqueued", task=target.name, error=str(error))

@@ -1,0 +1,20 @@
+"""Deployments: real PostgreSQL and Redis, TLS in front, secrets from the environment."""
+
+from project import env
+from project.settings.base import *  # noqa: F403
+
+SECRET_KEY = env.secret("SECRET_KEY")
+CREDENTIAL_KEYS = env.words("CREDENTIAL_KEYS", env.text("CREDENTIAL_KEYS"))
+SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+LOG_FORMAT = "json"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}

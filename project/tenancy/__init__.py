@@ -1,0 +1,1 @@
+"""Organizations, clients, people, rights, tokens and the audit log."""

@@ -1,0 +1,181 @@
+"""Who may do what: permissions, the rights of each role, and the decorator every page must carry.
+
+``Access`` is the one answer to "who is asking, for which organization, over which clients", shared by pages, the
+JSON API and websockets. A foreign organization, client or object answers 404; a right that the own role lacks
+answers 403 and names the roles that have it.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+
+from project.core.ids import parse_uuid
+from project.tenancy.models import Client, Membership, MembershipClient, Organization, Role, User
+
+
+class Permission(enum.StrEnum):
+    """A right that a role may have."""
+
+    INBOX_VIEW = "inbox.view"
+    INBOX_REPLY = "inbox.reply"
+    CAMPAIGNS_VIEW = "campaigns.view"
+    CAMPAIGNS_EDIT = "campaigns.edit"
+    LEADS_VIEW = "leads.view"
+    LEADS_EDIT = "leads.edit"
+    SENDERS_VIEW = "senders.view"
+    SENDERS_EDIT = "senders.edit"
+    REPORTS_VIEW = "reports.view"
+    OPS_VIEW = "ops.view"
+    OPS_ACT = "ops.act"
+    SETTINGS_VIEW = "settings.view"
+    SETTINGS_EDIT = "settings.edit"
+    MEMBER = "member"
+
+
+_VIEWER = {
+    Permission.MEMBER,
+    Permission.INBOX_VIEW,
+    Permission.CAMPAIGNS_VIEW,
+    Permission.LEADS_VIEW,
+    Permission.SENDERS_VIEW,
+    Permission.REPORTS_VIEW,
+}
+_AGENT = _VIEWER | {Permission.INBOX_REPLY}
+_MANAGER = _AGENT | {
+    Permission.CAMPAIGNS_EDIT,
+    Permission.LEADS_EDIT,
+    Permission.SENDERS_EDIT,
+    Permission.SETTINGS_VIEW,
+}
+
+ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(Permission),
+    Role.MANAGER: frozenset(_MANAGER),
+    Role.AGENT: frozenset(_AGENT),
+    Role.VIEWER: frozenset(_VIEWER),
+    Role.CLIENT: frozenset({Permission.MEMBER, Permission.REPORTS_VIEW}),
+    Role.OPS: frozenset(
+        {Permission.MEMBER, Permission.SENDERS_VIEW, Permission.OPS_VIEW, Permission.OPS_ACT, Permission.SETTINGS_VIEW}
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who is asking: a user in an organization with a role, over all clients (``None``) or some."""
+
+    user: User
+    organization: Organization
+    role: str
+    client_ids: frozenset[UUID] | None
+    #: API tokens may be narrowed to reading.
+    read_only: bool = False
+
+    def can(self, permission: Permission) -> bool:
+        """Say whether the role has the right."""
+        return permission in ROLE_PERMISSIONS[self.role]
+
+    def require(self, permission: Permission) -> None:
+        """Raise ``PermissionDenied``, naming who could do it, unless the role has the right."""
+        if not self.can(permission):
+            able = [Role(role).label for role, rights in ROLE_PERMISSIONS.items() if permission in rights]
+            raise PermissionDenied(f"Your role cannot do this. Roles that can: {', '.join(able)}.")
+
+    def sees_client(self, client_id: UUID | None) -> bool:
+        """Say whether a client's data is within reach (rows of no client are for members over all clients)."""
+        return self.client_ids is None or client_id in self.client_ids
+
+    def clients(self) -> QuerySet[Client]:
+        """The clients within reach, archived ones included."""
+        rows = Client.objects.all()
+        return rows if self.client_ids is None else rows.filter(id__in=self.client_ids)
+
+    def client_filter(self, field: str = "client_id") -> Q:
+        """A condition that keeps only rows of clients within reach."""
+        return Q() if self.client_ids is None else Q(**{f"{field}__in": self.client_ids})
+
+
+class OrganizationRequest(HttpRequest):
+    """A request below ``/o/<slug>/`` after the middleware: it has an ``access``."""
+
+    access: Access
+    organization: Organization
+
+
+def access_for(user: User, organization: Organization) -> Access | None:
+    """Return the user's access to an organization, or ``None`` when there is no active membership.
+
+    Must run in the platform scope or the organization's own. Super-admins act as admin everywhere.
+    """
+    membership = Membership.objects.filter(organization=organization, user=user, is_active=True).first()
+    if not organization.is_active and not user.is_superadmin:
+        return None
+    if membership is None:
+        return Access(user, organization, Role.ADMIN, None) if user.is_superadmin else None
+    if membership.all_clients and membership.role != Role.CLIENT:
+        return Access(user, organization, membership.role, None)
+    links = MembershipClient.objects.filter(membership=membership).values_list("client_id", flat=True)
+    return Access(user, organization, membership.role, frozenset(links))
+
+
+View = Callable[..., HttpResponse]
+
+
+def organization_view(permission: Permission) -> Callable[[View], View]:
+    """Guard a page below ``/o/<slug>/``: the access rule that the authorization matrix test reads.
+
+    The middleware has already resolved the organization (or answered 404) and entered its scope; here the right is
+    checked and the slug is taken out of the arguments.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(request: Any, *args: Any, organization_slug: str, **kwargs: Any) -> HttpResponse:
+            request.access.require(permission)
+            return view(request, *args, **kwargs)
+
+        guarded.access_rule = permission  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def public_view(reason: str) -> Callable[[View], View]:
+    """Mark a page that needs no membership, with the reason that the authorization matrix prints."""
+
+    def decorate(view: View) -> View:
+        view.access_rule = f"public: {reason}"  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def superadmin_view(view: View) -> View:
+    """Guard a page for platform staff; everybody else gets 404."""
+
+    @functools.wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not getattr(request.user, "is_superadmin", False):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    guarded.access_rule = "superadmin"  # type: ignore[attr-defined]
+    return guarded
+
+
+def get_or_404(rows: QuerySet[Any], object_id: UUID | str) -> Any:
+    """Return the row with that id from ``rows`` (already narrowed to what may be seen), else 404."""
+    parsed = parse_uuid(object_id)
+    found = rows.filter(id=parsed).first() if parsed else None
+    if found is None:
+        raise Http404("There is nothing here, or it is not yours to see.")
+    return found

@@ -1,0 +1,13 @@
+"""App configuration of tenancy."""
+
+from django.apps import AppConfig
+
+
+class TenancyConfig(AppConfig):
+    """Organizations, clients, people and their rights."""
+
+    name = "project.tenancy"
+    label = "tenancy"
+
+    def ready(self) -> None:
+        from project.tenancy import receivers  # noqa: F401

@@ -1,0 +1,1 @@
+"""Receivers of domain events: one-liners that call services."""

@@ -1,0 +1,29 @@
+"""Addresses: composition only; each room brings its own (docs in the rooms' ``urls.py``)."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from project.core import views as core_views
+
+ORGANIZATION = "o/<slug:organization_slug>/"
+
+urlpatterns = [
+    path("healthz", core_views.healthz, name="healthz"),
+    path("readyz", core_views.readyz, name="readyz"),
+    path("metrics", core_views.metrics, name="metrics"),
+    path("accounts/", include("allauth.urls")),
+    path("", include("project.tenancy.urls")),
+    path("webhooks/", include("integrations.webhook_urls")),
+    path(ORGANIZATION + "live/", include("project.core.realtime.urls")),
+    path(ORGANIZATION + "inbox/", include("inbox.urls")),
+    path(ORGANIZATION, include("campaigns.urls")),
+    path(ORGANIZATION, include("integrations.urls")),
+    path(ORGANIZATION + "reports/", include("reporting.urls")),
+    path(ORGANIZATION + "components/", include("project.theme.urls")),
+]
+
+handler400 = "project.core.views.bad_request"
+handler403 = "project.core.views.forbidden"
+handler404 = "project.core.views.not_found"
+handler500 = "project.core.views.server_error"

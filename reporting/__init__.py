@@ -1,0 +1,1 @@
+"""Facts, reports, the client portal."""

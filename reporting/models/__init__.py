@@ -1,0 +1,5 @@
+"""Tables of reporting."""
+
+from reporting.models.facts import Fact
+
+__all__ = ["Fact"]

@@ -1,0 +1,49 @@
+"""Measured facts, written when they happen; reports only add them up."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from project.core.ids import uuid7
+from project.core.models import OrganizationModel
+from project.core.partitions import PartitionedByOccurrence
+
+
+class Fact(PartitionedByOccurrence, OrganizationModel):
+    """One countable thing that happened to one lead in one campaign. Partitioned by month of occurrence.
+
+    ``key`` makes it idempotent: the same fact from webhook, poll or replay has the same key and instant.
+    """
+
+    class Kind(models.TextChoices):
+        ENROLLED = "enrolled", "Enrolled"
+        INVITED = "invited", "Invited"
+        CONNECTED = "connected", "Connected"
+        MESSAGED = "messaged", "Messaged"
+        REPLIED = "replied", "Replied"
+        ENDED = "ended", "Ended"
+        ANSWERED = "answered", "Answered by an operator"
+
+    pk = models.CompositePrimaryKey("occurred_at", "id")
+    id = models.UUIDField(default=uuid7, editable=False)
+    occurred_at = models.DateTimeField()
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    key = models.CharField(max_length=160)
+    client_id = models.UUIDField()
+    campaign_id = models.UUIDField(null=True)
+    enrollment_id = models.UUIDField(null=True)
+    lead_id = models.UUIDField(null=True)
+    sender_id = models.UUIDField(null=True)
+    conversation_id = models.UUIDField(null=True)
+    node_id = models.CharField(max_length=80, blank=True)
+    #: A measured quantity of the fact, e.g. seconds until the reply.
+    value = models.BigIntegerField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "kind", "key", "occurred_at"], name="fact_once")
+        ]
+        indexes = [
+            models.Index(fields=["organization", "client_id", "kind", "occurred_at"], name="fact_by_client"),
+            models.Index(fields=["organization", "campaign_id", "kind", "occurred_at"], name="fact_by_campaign"),
+        ]
