@@ -1,0 +1,284 @@
+"""Template tags and filters of the design system (``{% load ui %}``; also loaded everywhere as a builtin).
+
+Marks: ``icon channel_icon client_mark intent_badge delivery_state avatar kbd bar funnel sparkline sla_clock when``.
+Parts: ``{% part "button" label="Close" icon="check" hx_post=url %}`` renders ``templates/components/button.html`` with
+exactly the given values; ``{% wrap "card" title="..." %}...{% endwrap %}`` gives it what stands between as ``content``.
+Values named ``hx_*``, ``data_*``, ``aria_*`` (and a few like ``title``) become HTML attributes of the part's root.
+All are pure: no queries, everything escaped.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
+from django.forms.utils import flatatt
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from project.theme import dom, formats, icons, marks
+
+register = template.Library()
+
+_ATTRIBUTE_PREFIXES = ("hx_", "data_", "aria_")
+_ATTRIBUTES = frozenset(
+    {"title", "form", "role", "tabindex", "popovertarget", "formaction", "autofocus", "minlength", "maxlength",
+     "min", "max", "step", "pattern", "inputmode", "autocomplete", "spellcheck", "accept", "multiple", "download",
+     "target", "rel"}
+)  # fmt: skip
+
+
+# --- Marks --------------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16, style: str = "solid", css: str = "", label: str = "") -> SafeString:
+    """Inline SVG: ``{% icon "check" size=14 %}``, ``{% icon "inbox" style="outline" size=18 %}``."""
+    return icons.render_icon(name, size=size, style=style, css=css, label=label)
+
+
+@register.simple_tag
+def mark_of_product(size: int = 34) -> SafeString:
+    """The product's mark, in the theme's ink."""
+    return icons.render_icon("mark", size=size, style="own")
+
+
+@register.simple_tag
+def channel_icon(channel: str, size: int = 16, tile: bool = False, tone: bool = False) -> SafeString:
+    """The glyph of ``linkedin``, ``email``, ``sms`` (and ``wait``, ``branch``, ``stop``)."""
+    return marks.channel_icon(channel, size=size, tile=tile, tone=tone)
+
+
+@register.simple_tag
+def client_mark(client: Any, short: bool = False, square: bool = False) -> SafeString:
+    """A client's coloured square and name."""
+    return marks.client_mark(client, short=short, square=square)
+
+
+@register.simple_tag
+def intent_badge(intent: str | None) -> SafeString:
+    """What a reply wants."""
+    return marks.intent_badge(intent)
+
+
+@register.simple_tag
+def delivery_state(state: str, at: str = "", why: str = "") -> SafeString:
+    """The state of an outbound message."""
+    return marks.delivery_state(state, at=at, why=why)
+
+
+@register.simple_tag
+def avatar(person: Any, size: int = 20, tone: int | None = None) -> SafeString:
+    """Initials of a person (a user, anything with a ``name``, or a plain name)."""
+    return marks.avatar(person, size=size, tone=tone)
+
+
+@register.simple_tag
+def kbd(*keys: str) -> SafeString:
+    """Keys: ``{% kbd "g" "i" %}``."""
+    return marks.kbd(*keys)
+
+
+@register.simple_tag
+def bar(used: float, limit: float, tone: str = "", size: str = "", label: str = "") -> SafeString:
+    """A share of a limit."""
+    return marks.bar(used, limit, tone=tone, size=size, label=label)
+
+
+@register.simple_tag
+def funnel(values: list[int], labels: list[str] | tuple[str, ...] = ()) -> SafeString:
+    """Numbers over bars, each a share of the one before."""
+    return marks.funnel(values, labels)
+
+
+@register.simple_tag
+def sparkline(
+    values: list[float], width: int = 72, height: int = 20, label: str = "", wide: bool = False
+) -> SafeString:
+    """A small line."""
+    return marks.sparkline(values, width=width, height=height, label=label, wide=wide)
+
+
+@register.simple_tag
+def sla_clock(due: datetime | None, now: datetime | None = None) -> SafeString:
+    """The clock of an SLA: time left, amber under ten minutes, red and "late" after."""
+    text, tone = formats.sla(due, now)
+    if due is None:
+        return mark_safe("")
+    return format_html(
+        '<span class="sla {}" title="Due {}">{}{}</span>', tone, formats.absolute(due), icons.render_icon("clock", size=12), text
+    )
+
+
+@register.simple_tag
+def when(moment: datetime | None, show: str = "age", css: str = "") -> SafeString:
+    """A moment as ``<time>``: shown as ``age``, ``clock``, ``day`` or ``stamp``, with the whole moment in its title."""
+    if moment is None:
+        return mark_safe("")
+    text = {"age": formats.age, "clock": formats.clock, "day": formats.day, "stamp": formats.stamp}[show](moment)
+    live = mark_safe(" data-age") if show == "age" else ""
+    return format_html(
+        '<time class="{}" datetime="{}" title="{}"{}>{}</time>',
+        f"num {css}".strip(),
+        moment.isoformat(),
+        formats.absolute(moment),
+        live,
+        text,
+    )
+
+
+@register.simple_tag
+def dom_id(obj: Any, suffix: str = "") -> str:
+    """The element id of an object: ``{% dom_id conversation "row" %}``."""
+    return dom.dom_id(obj, suffix)
+
+
+@register.simple_tag
+def share(part: int | None, whole: int | None, of: str = "", least: int = 0) -> str:
+    """A percentage with its denominator: ``{% share 71 2410 "contacted" %}``."""
+    return formats.share(part, whole, of, least=least)
+
+
+@register.simple_tag
+def percent(part: int | None, whole: int | None, digits: int = 1, least: int = 0) -> str:
+    """A bare percentage, for where the denominator stands beside it."""
+    return formats.percent(part, whole, digits=digits, least=least)
+
+
+# --- Filters ------------------------------------------------------------------------------------------
+
+
+@register.filter
+def number(value: formats.Number | None, digits: int = 0) -> str:
+    """``{{ 1204|number }}``: ``1,204``."""
+    return formats.number(value, digits)
+
+
+@register.filter
+def n_of(part: int | None, whole: int | None) -> str:
+    """``{{ 3|n_of:25 }}``: ``3 of 25``."""
+    return formats.ratio(part, whole)
+
+
+@register.filter
+def age(moment: datetime | None) -> str:
+    """How long ago."""
+    return formats.age(moment)
+
+
+@register.filter
+def clock(moment: datetime | None) -> str:
+    """Hour and minute."""
+    return formats.clock(moment)
+
+
+@register.filter
+def day(moment: datetime | date | None) -> str:
+    """Day and month."""
+    return formats.day(moment)
+
+
+@register.filter
+def stamp(moment: datetime | None) -> str:
+    """Day and time, relative where it is near."""
+    return formats.stamp(moment)
+
+
+@register.filter
+def absolute(moment: datetime | None) -> str:
+    """The whole moment with its zone."""
+    return formats.absolute(moment)
+
+
+@register.filter
+def duration(value: timedelta | formats.Number | None) -> str:
+    """A span or a number of seconds."""
+    return formats.duration(value)
+
+
+@register.filter
+def file_size(size: int | None) -> str:
+    """Bytes in kB or MB."""
+    return formats.file_size(size)
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Letters for an avatar."""
+    return formats.initials(name)
+
+
+@register.filter
+def limit_tone(used: float, limit: float) -> str:
+    """The colour of a binding limit."""
+    return marks.limit_tone(used, limit)
+
+
+@register.filter
+def channel_label(channel: str) -> str:
+    """The name of a channel."""
+    return marks.channel_of(channel).label
+
+
+# --- Parts --------------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def part(context: template.Context, name: str, **values: Any) -> SafeString:
+    """Render ``templates/components/<name>.html`` with exactly these values."""
+    return _render_part(context, name, values)
+
+
+@register.simple_block_tag(takes_context=True)
+def wrap(context: template.Context, content: str, name: str, **values: Any) -> SafeString:
+    """Render a part around a block: what stands between the tags is its ``content``."""
+    return _render_part(context, name, {**values, "content": content})
+
+
+@register.simple_tag(takes_context=True)
+def form_field(context: template.Context, field: BoundField, label: str = "", **values: Any) -> SafeString:
+    """A field of a Django form: label, control, help and errors, tied together for screen readers."""
+    values, attributes = _split_attributes(values)
+    widget = field.field.widget
+    attributes["class"] = _control_class(widget, str(values.get("size", "")), bool(field.errors))
+    kind = "checkbox" if isinstance(widget, CheckboxInput) else "select" if _is_plain_select(widget) else ""
+    return _render_part(
+        context,
+        "form_field",
+        {**values, "field": field, "label": label or field.label, "control": field.as_widget(attrs=attributes), "kind": kind},
+    )
+
+
+def _control_class(widget: Any, size: str, has_errors: bool) -> str:
+    base = "check" if isinstance(widget, CheckboxInput | RadioSelect) else "input"
+    return " ".join(filter(None, (widget.attrs.get("class", ""), base, size, "err" if has_errors else "")))
+
+
+def _is_plain_select(widget: Any) -> bool:
+    return isinstance(widget, Select) and not isinstance(widget, RadioSelect | Textarea) and not (
+        widget.allow_multiple_selected
+    )
+
+
+def _render_part(context: template.Context, name: str, values: dict[str, Any]) -> SafeString:
+    plain, attributes = _split_attributes(values)
+    plain["attrs"] = flatatt(attributes)
+    plain["csrf_token"] = context.get("csrf_token")
+    engine = context.template.engine  # type: ignore[union-attr]
+    rendered = engine.get_template(f"components/{name}.html").render(context.new(plain))
+    return mark_safe(rendered.strip())  # noqa: S308 - the output of an autoescaped template
+
+
+def _split_attributes(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the values of a part into what its template reads and what become attributes (``hx_post`` to ``hx-post``)."""
+    plain: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    for key, value in values.items():
+        if key.startswith(_ATTRIBUTE_PREFIXES) or key in _ATTRIBUTES:
+            if value is not None and value is not False:
+                attributes[key.replace("_", "-")] = value
+        else:
+            plain[key] = value
+    return plain, attributes
