@@ -104,9 +104,8 @@ class PostgresServer:
                 break
             # Backends of a killed server hold its shared memory for a moment longer: try again.
             if time.monotonic() >= deadline:
-                raise PostgresFailed(
-                    f"PostgreSQL did not start: {processes.last_line(self.log)} (see {self.log})"
-                )
+                reason = processes.last_line(self.log)
+                raise PostgresFailed(f"PostgreSQL did not start: {reason} (see {self.log})")
         self._ensure_database()
 
     def stop(self, *, seconds: float = 6.0) -> None:

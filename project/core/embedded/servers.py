@@ -37,6 +37,18 @@ class Servers:
         self.runtime = runtime
         runtime.write(self.data_dir)
 
+    def revive(self) -> str | None:
+        """Start whichever server has ended; return its name, or ``None`` when both run.
+
+        Raises ``PostgresFailed`` or ``RedisFailed`` when it does not come back.
+        """
+        for name, server in (("postgres", self.postgres), ("redis", self.redis)):
+            if server.process is not None and server.process.poll() is not None:
+                server.start()
+                self.record(self.runtime.with_process(name, server.process.pid))
+                return name
+        return None
+
     def stop(self) -> None:
         """Stop Redis, then PostgreSQL, and note that they no longer run."""
         self.redis.stop()

@@ -1,11 +1,12 @@
 """Supervise the parts of an installation: start, prefix their logs, restart what crashes, stop in order.
 
-One thread, one loop over the parts' output and this process's signals. The first SIGINT, SIGTERM or SIGHUP stops
-the parts stage by stage, giving each time to finish; a second one ends everything at once.
+One thread, one loop over the parts' output and this process's signals. The first SIGINT, SIGTERM or SIGHUP
+stops the parts stage by stage, giving each time to finish; a second one ends everything at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -29,8 +30,8 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Part:
     """One supervised program.
 
-    ``stage`` orders stopping (lower first; one stage stops together), ``grace`` is how many seconds a part of the
-    stage gets to finish after SIGTERM before it is killed.
+    ``stage`` orders stopping (lower first; one stage stops together), ``grace`` is how many seconds a part of
+    the stage gets to finish after SIGTERM before it is killed.
     """
 
     name: str
@@ -54,8 +55,8 @@ class _Running:
 class Supervisor:
     """Runs ``parts`` until told to stop.
 
-    ``on_change(name, pid)`` hears of every start (pid) and end (``None``). ``tick`` is called a few times a second
-    and may look after things that are not parts (the embedded servers).
+    ``on_change(name, pid)`` hears of every start (pid) and end (``None``). ``tick`` is called at least once a
+    second and may look after things that are not parts (the embedded servers).
     """
 
     parts: Sequence[Part]
@@ -132,7 +133,7 @@ class Supervisor:
                 self._reap()
             for running in self._alive(members):
                 self.say(
-                    running.part.name, "did not finish in time; killed. Its work resumes at the next start."
+                    running.part.name, "did not finish in time: killed; its work resumes at the next start"
                 )
                 self._kill(running)
         self._pump(0.0)
@@ -162,11 +163,9 @@ class Supervisor:
         process = running.process
         if process is None:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):
             # The part leads a process group of its own: whatever it started goes with it.
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
         self._reap()
 
@@ -222,7 +221,7 @@ class Supervisor:
             )
 
     def _close_output(self, running: _Running, process: subprocess.Popen[bytes]) -> None:
-        """Pass on what a part wrote last, then close its pipe (its own children may still hold the other end)."""
+        """Pass on what a part wrote last, then close its pipe (its children may still hold the other end)."""
         stream = process.stdout
         if stream is None or stream.closed:
             return

@@ -1,0 +1,84 @@
+"""What an installation consists of, and how each part is started.
+
+Workers use thread pools: their work waits for the database and for providers, and one process per queue group
+keeps memory small. ``live`` serves what people wait for, ``bulk`` everything long.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from project.core.embedded.supervisor import Part
+
+#: What ``--only`` accepts, and the parts each name stands for.
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "web": ("web",),
+    "worker": ("worker-live", "worker-bulk"),
+    "worker-live": ("worker-live",),
+    "worker-bulk": ("worker-bulk",),
+    "beat": ("beat",),
+    "sandbox": ("sandbox",),
+}
+EVERYTHING = ("web", "worker", "beat", "sandbox")
+#: The server workers and beat stop before what they call (sandbox, then Redis and PostgreSQL).
+_STAGES = {"web": 0, "beat": 0, "worker-live": 1, "worker-bulk": 1, "sandbox": 2}
+#: Seconds to finish after SIGTERM; the stages' longest together leave two of ten seconds for the servers.
+_GRACE = {"web": 2.0, "beat": 2.0, "worker-live": 4.5, "worker-bulk": 4.5, "sandbox": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where things listen and keep their files."""
+
+    host: str
+    port: int
+    data_dir: Path
+    sandbox_port: int
+
+
+class UnknownPart(ValueError):
+    """``--only`` names something that does not exist."""
+
+
+def selected(only: str | None) -> tuple[str, ...]:
+    """Expand ``--only web,worker`` to part names in starting order. Raises ``UnknownPart``."""
+    wanted = [word.strip() for word in only.split(",") if word.strip()] if only else list(EVERYTHING)
+    unknown = [word for word in wanted if word not in NAMES]
+    if unknown or not wanted:
+        what = unknown[0] if unknown else "nothing"
+        raise UnknownPart(f"--only does not know {what!r}; it takes {', '.join(NAMES)}.")
+    chosen = {name for word in wanted for name in NAMES[word]}
+    return tuple(name for name in _STAGES if name in chosen)
+
+
+def build(names: Sequence[str], plan: Plan, environment: Mapping[str, str]) -> list[Part]:
+    """Return the supervised parts for ``names``."""
+    return [Part(name, _command(name, plan), environment, _STAGES[name], _GRACE[name]) for name in names]
+
+
+def _command(name: str, plan: Plan) -> list[str]:
+    python = sys.executable
+    celery = [python, "-m", "celery", "-A", "project.celery"]
+    if name == "web":
+        return [
+            python, "-m", "daphne", "--bind", plan.host, "--port", str(plan.port), "--no-server-name",
+            "--application-close-timeout", "2", "--http-timeout", "120", "--verbosity", "0",
+            "project.asgi:application",
+        ]  # fmt: skip
+    if name == "beat":
+        schedule = str(plan.data_dir / "beat-schedule")
+        return [*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"]
+    if name == "sandbox":
+        return [python, "-m", "integrations.sandbox", "--port", str(plan.sandbox_port)]
+    queues, threads = {
+        "worker-live": ("inbound,dispatch", 8),
+        "worker-bulk": ("sync,bulk,ai,reports", 4),
+    }[name]
+    return [
+        *celery, "worker", "--pool", "threads", "--concurrency", str(threads), "--queues", queues,
+        "--hostname", f"{name.removeprefix('worker-')}@%h", "--without-gossip", "--without-mingle",
+        "--loglevel", "INFO",
+    ]  # fmt: skip

@@ -1,0 +1,224 @@
+"""``manage.py up``: run the whole installation, or parts of it, under one supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from project import env
+from project.core.embedded import bootstrap, discover, parts, servers
+from project.core.embedded.postgres import PostgresFailed
+from project.core.embedded.privileges import CannotDropRoot
+from project.core.embedded.redis import RedisFailed
+from project.core.embedded.runtime import Runtime, free_port, is_port_free
+from project.core.embedded.supervisor import Supervisor
+
+DEMO_NAMES = ("admin", "manager", "agent", "agent2", "viewer", "client", "ops")
+READY_SECONDS = 120.0
+#: A part that crashes this often before the installation was ready will not come up by trying again.
+CRASHES_BEFORE_READY = 4
+
+
+class _Stopped(Exception):
+    """A signal came before the supervisor had taken over."""
+
+
+def _raise_stopped(number: int, frame: object) -> NoReturn:
+    raise _Stopped
+
+
+class Command(BaseCommand):
+    """Start embedded PostgreSQL and Redis unless the environment names some, then the parts."""
+
+    help = (
+        "Run the installation: servers, web, workers, beat and the provider sandbox. Ctrl-C stops everything."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options; each has an environment variable that ``make`` passes on."""
+        parser.add_argument("--only", help=f"comma-separated parts to run: {', '.join(parts.NAMES)}")
+        parser.add_argument("--host", default=None, help="address to listen on (HOST, 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=None, help="port of the web part (PORT, 8000)")
+        parser.add_argument("--no-migrate", action="store_true", help="do not apply migrations first")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until stopped. Exits 2 with one line when it cannot start."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _raise_stopped)
+        self.locks: list[object] = []
+        self.servers: servers.Servers | None = None
+        try:
+            self._up(options)
+        except (
+            parts.UnknownPart,
+            servers.DataDirBusy,
+            servers.DataDirUnusable,
+            PostgresFailed,
+            RedisFailed,
+            CannotDropRoot,
+        ) as error:
+            self._fail(str(error), 2)
+        except bootstrap.BootstrapFailed as error:
+            self._fail(str(error), error.code)
+        except _Stopped:
+            pass
+        finally:
+            # What is left to do is short; another signal must not cut it off and leave servers behind.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            if self.servers is not None:
+                self.servers.stop()
+
+    def _fail(self, message: str, code: int) -> NoReturn:
+        print(message, file=sys.stderr, flush=True)
+        sys.exit(code)
+
+    def _up(self, options: dict[str, Any]) -> None:
+        names = parts.selected(options["only"])
+        host = options["host"] or env.text("HOST", "127.0.0.1")
+        port = options["port"] or env.integer("PORT", 8000)
+        if not 0 < port < 65536:
+            self._fail(f"PORT must be between 1 and 65535, not {port}.", 2)
+        runtime = self._runtime(names)
+        if "web" in names:
+            if not is_port_free(port, host):
+                self._fail(f"Port {port} is taken; stop what uses it or set PORT to another one.", 2)
+            bootstrap.ensure_stylesheet()
+        environment = self._environment(runtime, host, port)
+        database_url = environment.get("DATABASE_URL") or env.text("DATABASE_URL")
+        if not options["no_migrate"]:
+            self._migrate(database_url, environment)
+        sandbox_port = runtime.sandbox_port if runtime is not None else None
+        plan = parts.Plan(host, port, settings.DATA_DIR, sandbox_port or env.integer("SANDBOX_PORT", 8100))
+        supervisor = Supervisor(
+            parts.build(names, plan, environment), on_change=self._note, tick=self._tend_servers
+        )
+        self.supervisor = supervisor
+        supervisor.start()
+        try:
+            self._until_ready(names, plan, environment, database_url)
+            supervisor.run()
+        finally:
+            if not supervisor.stopping:
+                supervisor.stop()
+
+    # --- servers ------------------------------------------------------------------------------------
+    def _runtime(self, names: tuple[str, ...]) -> Runtime | None:
+        """Return the embedded servers' addresses, started if nobody runs them; ``None`` if none are needed."""
+        data_dir = settings.DATA_DIR
+        if env.is_set("DATABASE_URL") and env.is_set("REDIS_URL"):
+            return None
+        # One lock per part, so that single parts may join the servers another process runs.
+        self.locks.extend(servers.claim(data_dir, f"up-{name}") for name in names)
+        try:
+            self.locks.append(servers.claim(data_dir))
+        except servers.DataDirBusy:
+            found = discover(data_dir)
+            if found is None:
+                raise
+            return found
+        self.servers = servers.start(data_dir)
+        runtime = self.servers.runtime
+        if "sandbox" in names:
+            taken = frozenset({runtime.postgres_port, runtime.redis_port})
+            self.servers.record(runtime.with_sandbox(free_port(runtime.sandbox_port, avoid=taken)))
+        return self.servers.runtime
+
+    def _environment(self, runtime: Runtime | None, host: str, port: int) -> dict[str, str]:
+        """Return the environment of every part: addresses, and few memory arenas for thread pools."""
+        environment = {
+            "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",
+            "DJANGO_SETTINGS_MODULE": "project.settings.dev",
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")])
+            ),
+            "DATA_DIR": str(settings.DATA_DIR),
+            "HOST": host,
+            "PORT": str(port),
+        }
+        if runtime is not None:
+            if not env.is_set("DATABASE_URL"):
+                environment["DATABASE_URL"] = runtime.database_url
+            if not env.is_set("REDIS_URL"):
+                environment["REDIS_URL"] = runtime.redis_url
+            if runtime.sandbox_url and not env.is_set("SANDBOX_URL"):
+                environment["SANDBOX_URL"] = runtime.sandbox_url
+        return environment
+
+    def _migrate(self, database_url: str, environment: dict[str, str]) -> None:
+        pending = bootstrap.pending_migrations(database_url)
+        if pending:
+            self.stdout.write(f"applying {len(pending)} migrations")
+            self.stdout.flush()
+            bootstrap.manage("migrate", "--no-input", "--verbosity", "0", environment=environment)
+
+    def _note(self, name: str, pid: int | None) -> None:
+        if self.servers is None:
+            return
+        try:
+            self.servers.record(self.servers.runtime.with_process(name, pid))
+        except ProcessLookupError:
+            # It has ended already; its end will be noted.
+            return
+
+    def _tend_servers(self) -> None:
+        if self.servers is None or self.supervisor.stopping:
+            return
+        revived = self.servers.revive()
+        if revived is not None:
+            self.supervisor.write(f"{revived} had ended and was started again")
+
+    # --- readiness ----------------------------------------------------------------------------------
+    def _until_ready(
+        self, names: tuple[str, ...], plan: parts.Plan, environment: dict[str, str], database_url: str
+    ) -> None:
+        """Serve until ``/readyz`` is content and the demo is seeded, then say so."""
+        supervisor = self.supervisor
+        if "web" not in names:
+            supervisor.write(f"running {', '.join(names)}")
+            return
+        deadline = time.monotonic() + READY_SECONDS
+        complete = set(names) >= {"web", "worker-live", "worker-bulk", "beat"}
+        missing: str | None = "starting"
+        while missing is not None and not supervisor.stopping:
+            supervisor.serve(seconds=0.2)
+            missing = bootstrap.not_ready_because(plan.port, settings.ALLOWED_HOSTS)
+            if missing is not None and not complete and missing != bootstrap.NO_ANSWER:
+                break
+            for name in names:
+                if supervisor.crashes(name) >= CRASHES_BEFORE_READY:
+                    raise bootstrap.BootstrapFailed(f"{name} does not start; its last lines are above.")
+            if time.monotonic() > deadline:
+                raise bootstrap.BootstrapFailed(f"Not ready after {READY_SECONDS:.0f} seconds: {missing}.")
+        if supervisor.stopping:
+            return
+        seeded = self._seed(names, environment, database_url)
+        if not supervisor.stopping:
+            supervisor.write(f"ready http://localhost:{plan.port}")
+            if seeded:
+                names_line = " ".join(f"{name}@demo.test" for name in DEMO_NAMES)
+                supervisor.write(f"sign in as {names_line} with the password outbound-demo")
+
+    def _seed(self, names: tuple[str, ...], environment: dict[str, str], database_url: str) -> bool:
+        """Create the demo organization if it is wanted and missing; return whether it is there."""
+        if not env.flag("DEMO", default=self.servers is not None):
+            return False
+        if not bootstrap.is_seeded(database_url):
+            if "sandbox" not in names:
+                return False
+            supervisor = self.supervisor
+            supervisor.write("creating the demo organization")
+            bootstrap.manage(
+                "demo", environment=environment, meanwhile=lambda seconds: supervisor.serve(seconds=seconds)
+            )
+        return True
