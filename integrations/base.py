@@ -78,11 +78,11 @@ class MessageKnowledge(Protocol):
 class NoKnowledge:
     """Knows nothing: directions rest on the payload alone."""
 
-    def own_user_ids(self, account_id: str) -> frozenset[str]:  # noqa: ARG002
+    def own_user_ids(self, account_id: str) -> frozenset[str]:
         """Return nothing."""
         return frozenset()
 
-    def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:  # noqa: ARG002
+    def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:
         """Return False."""
         return False
 
@@ -258,7 +258,7 @@ class ReceivesWebhooks(Protocol):
     """Is called by its provider."""
 
     def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
-        """Check that the call is genuine against any of ``secrets`` (rotation). Raises ``WebhookRefusedError``."""
+        """Check the call against any of ``secrets`` (rotation). Raises ``WebhookRefusedError``."""
         ...
 
     def webhook_type(self, body: bytes) -> str:

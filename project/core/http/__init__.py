@@ -1,0 +1,46 @@
+"""Outgoing HTTP: the only place that builds clients.
+
+``client_for`` for services, ``check_url`` for addresses that users type. See ``client`` for the rules.
+"""
+
+from project.core.http.breaker import CircuitState, circuit_state
+from project.core.http.client import HttpClient, Streamed, Throttle, client_for
+from project.core.http.errors import (
+    AddressRefusedError,
+    CircuitOpenError,
+    ConnectFailedError,
+    HttpError,
+    RequestRateExceededError,
+    ResponseTooLargeError,
+    TimeoutExceededError,
+    TooManyRedirectsError,
+    TransportBrokenError,
+)
+from project.core.http.guard import check_url
+from project.core.http.pool import close_pools
+from project.core.http.redaction import Redactor
+from project.core.http.retries import NO_RETRIES, RetryPolicy, parse_retry_after
+
+__all__ = [
+    "NO_RETRIES",
+    "AddressRefusedError",
+    "CircuitOpenError",
+    "CircuitState",
+    "ConnectFailedError",
+    "HttpClient",
+    "HttpError",
+    "Redactor",
+    "RequestRateExceededError",
+    "ResponseTooLargeError",
+    "RetryPolicy",
+    "Streamed",
+    "Throttle",
+    "TimeoutExceededError",
+    "TooManyRedirectsError",
+    "TransportBrokenError",
+    "check_url",
+    "circuit_state",
+    "client_for",
+    "close_pools",
+    "parse_retry_after",
+]

@@ -1,0 +1,54 @@
+"""Keeps secrets out of logs, exceptions and stored diagnostics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+MASK: Final = "[masked]"
+MAX_DETAIL: Final = 500
+
+_SECRET_NAME = re.compile(r"(?i)(auth|api[-_]?key|token|secret|password|passwd|cookie|signature|credential)")
+_SECRET_PAIR = re.compile(
+    r"""(?ix)
+    ( ["']? [\w.-]* (?:api[-_]?key|token|secret|password|passwd|authorization|signature|credential) [\w.-]*
+    ["']?
+      \s* [:=] \s* )
+    ( "[^"]*" | '[^']*' | (?:Bearer|Basic)\s+\S+ | [^\s,;&"'}]+ )
+    """
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether a header or field of this name usually carries a secret."""
+    return bool(_SECRET_NAME.search(name))
+
+
+class Redactor:
+    """Masks known secret values and whatever looks like a secret by its name."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        # Short values would blank out ordinary words; longest first so that no secret's tail survives.
+        self._secrets = sorted({value for value in secrets if len(value) >= 6}, key=len, reverse=True)
+
+    def text(self, value: str, limit: int = MAX_DETAIL) -> str:
+        """Return ``value`` without secrets, cut to ``limit`` characters."""
+        for secret in self._secrets:
+            value = value.replace(secret, MASK)
+        value = _SECRET_PAIR.sub(lambda match: match.group(1) + MASK, value)
+        return value if len(value) <= limit else value[: limit - 1] + "…"
+
+    def url(self, value: str) -> str:
+        """Return ``value`` without user info, query and fragment, and without known secrets in the path."""
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        netloc = f"[{host}]" if ":" in host else host
+        if parts.port is not None:
+            netloc = f"{netloc}:{parts.port}"
+        return self.text(urlunsplit((parts.scheme, netloc, parts.path, "", "")))
+
+    def headers(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return ``values`` with the values of secret headers masked."""
+        return {name: MASK if is_secret_name(name) else self.text(value) for name, value in values.items()}
