@@ -10,4 +10,4 @@ class TenancyConfig(AppConfig):
     label = "tenancy"
 
     def ready(self) -> None:
-        from project.tenancy import receivers  # noqa: F401
+        from project.tenancy import receivers, streams  # noqa: F401

@@ -1,4 +1,4 @@
-"""Live screens: numbered streams in PostgreSQL, pushed over websockets, caught up by cursor (docs/realtime.md)."""
+"""Live screens: streams numbered in PostgreSQL, pushed over websockets, caught up by cursor."""
 
 from project.core.realtime.emitting import emit
 from project.core.realtime.names import stream_name

@@ -1,7 +1,7 @@
 """Tables of the numbered streams: the events, and one counter per organization.
 
-Both carry a plain ``organization_id`` because core knows no organizations; row-level security treats them like any
-other tenant table (``project.core.isolation``).
+Both carry a plain ``organization_id`` because core knows no organizations; row-level security treats them
+like any other tenant table (``project.core.isolation``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from project.core.ids import uuid7
 class StreamEvent(models.Model):
     """Something changed that open screens show.
 
-    Inserted without a number by the transaction that changed it (no lock is taken there); numbered after the commit
-    by ``project.core.realtime.sequencer``. It says *what* to render again, never how it looked.
+    Inserted without a number by the transaction that changed it (no lock is taken there); numbered after the
+    commit by ``project.core.realtime.sequencer``. It says *what* to render again, never how it looked.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -33,10 +33,14 @@ class StreamEvent(models.Model):
 
     class Meta:
         app_label = "core"
-        constraints = [models.UniqueConstraint(fields=["organization_id", "number"], name="stream_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["organization_id", "number"], name="stream_number_once")
+        ]
         indexes = [
             models.Index(
-                fields=["organization_id", "id"], condition=models.Q(number=None), name="stream_event_unnumbered"
+                fields=["organization_id", "id"],
+                condition=models.Q(number=None),
+                name="stream_event_unnumbered",
             )
         ]
 

@@ -1,0 +1,77 @@
+"""``emit``: what services call, inside their transaction, when something that screens show has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from project.core.realtime import rendering, sequencer
+from project.core.realtime.models import StreamEvent
+from project.core.realtime.names import check_name
+from project.core.scoping import current_organization_id
+
+
+class _Sequence:
+    """The on-commit callback of one organization, comparable so that a transaction registers it once."""
+
+    def __init__(self, organization_id: UUID) -> None:
+        self.organization_id = organization_id
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sequence) and other.organization_id == self.organization_id
+
+    def __hash__(self) -> int:
+        return hash(self.organization_id)
+
+    def __call__(self) -> None:
+        sequencer.number_and_publish(self.organization_id)
+
+
+def emit(
+    *, stream: str, kind: str, subject: tuple[str, UUID] | None = None, data: Mapping[str, Any] | None = None
+) -> None:
+    """Record that ``subject`` changed in a way that the subscribers of ``stream`` see.
+
+    Must run inside a transaction and an organization's scope. The event gets its number and is rendered and
+    pushed after the commit; a rollback takes it back. Several events of the same stream, kind and subject may
+    be rendered once, from the state at that time, with the ``data`` of the last of them.
+
+    Raises ``BadStreamName``, ``UnknownKind`` (no renderer was registered), ``ScopeMissing``, and
+    ``RuntimeError`` outside a transaction.
+    """
+    connection = transaction.get_connection()
+    if not connection.in_atomic_block:
+        raise RuntimeError(f"{kind} must be emitted inside a transaction.")
+    rendering.check_kind(kind)
+    organization_id = current_organization_id()
+    subject_type, subject_id = subject or ("", None)
+    StreamEvent.objects.create(
+        organization_id=organization_id,
+        stream=check_name(stream),
+        kind=kind,
+        subject_type=subject_type,
+        subject_id=subject_id,
+        data=dict(data or {}),
+    )
+    callback = _Sequence(organization_id)
+    if not _is_registered(connection, callback):
+        # robust: whatever goes wrong here, the business transaction has already succeeded; the sweep repairs
+        # it.
+        transaction.on_commit(callback, using=DEFAULT_DB_ALIAS, robust=True)
+
+
+def _is_registered(connection: BaseDatabaseWrapper, callback: _Sequence) -> bool:
+    """Say whether this transaction will already run ``callback``, whatever savepoint rolls back later.
+
+    An earlier registration counts only if it lies in savepoints that are still open: otherwise it may be
+    undone while the event just written stays.
+    """
+    open_savepoints = set(connection.savepoint_ids)
+    return any(
+        registered == callback and savepoints <= open_savepoints
+        for savepoints, registered, *_ in connection.run_on_commit
+    )
