@@ -44,6 +44,9 @@ class Connection(OrganizationModel):
     last_error = models.TextField(blank=True)
     checked_at = models.DateTimeField(null=True)
     last_webhook_at = models.DateTimeField(null=True)
+    #: Inbound calls that were not proven to come from the provider (not all of them are stored).
+    refused_webhooks = models.PositiveBigIntegerField(default=0)
+    last_refused_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.name
@@ -70,17 +73,25 @@ class SenderAccount(OrganizationModel):
     provider_account_id = models.CharField(max_length=120)
     #: The account's own user id on the network, to tell our messages from theirs (mission N4).
     own_user_id = models.CharField(max_length=160, blank=True)
+    #: All of them: Sales Navigator and Recruiter know the same account by other ids.
+    own_user_ids = models.JSONField(default=list)
     own_public_identifier = models.CharField(max_length=160, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.CONNECTING)
     status_raw = models.CharField(max_length=60, blank=True)
     status_reason = models.TextField(blank=True)
     status_changed_at = models.DateTimeField(null=True)
+    #: When the provider said so: older news that comes later changes nothing.
+    status_reported_at = models.DateTimeField(null=True)
     #: Set by a person; nothing leaves while it is set.
     paused_at = models.DateTimeField(null=True)
     #: Actions that the network throttles on this account, e.g. ``{"invite": "2026-11-21T16:00:00Z"}``.
     action_pauses = models.JSONField(default=dict)
+    #: The next campaign send is spaced to this time; replies of people do not wait for it.
+    next_send_at = models.DateTimeField(null=True)
     last_inbound_at = models.DateTimeField(null=True)
+    #: When a webhook last told something about this account; silence makes the sync poll.
+    last_webhook_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [
@@ -90,6 +101,21 @@ class SenderAccount(OrganizationModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ConnectRequest(OrganizationModel):
+    """A sign-in link that was handed out: its nonce comes back in the provider's notice. Only the hash is kept."""
+
+    connection = OrganizationForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    #: The account that is signed in again, or the one that was made.
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, null=True, related_name="+")
+    nonce_hash = models.CharField(max_length=64, unique=True)
+    requested_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    #: The provider's word about how it ended.
+    result = models.CharField(max_length=60, blank=True)
 
 
 class RateLimit(OrganizationModel):

@@ -52,13 +52,28 @@ class OutboundMessage(OrganizationModel):
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
+    #: The receipt. ``message_id`` and ``chat_id`` are the provider's own ids, ``provider_...`` the network's.
+    message_id = models.CharField(max_length=200, blank=True)
     provider_message_id = models.CharField(max_length=200, blank=True)
+    chat_id = models.CharField(max_length=200, blank=True)
     provider_chat_id = models.CharField(max_length=200, blank=True)
+    invitation_id = models.CharField(max_length=200, blank=True)
+    #: Set on ``sent`` where nothing had to leave: ``connected``, ``invited`` or ``done`` before.
+    already = models.CharField(max_length=16, blank=True)
+    #: Why it waits although it is due, e.g. ``kill_switch``, ``limit``, with a sentence.
+    hold_code = models.CharField(max_length=40, blank=True)
+    hold_reason = models.CharField(max_length=300, blank=True)
     error_kind = models.CharField(max_length=40, blank=True)
     error_detail = models.TextField(blank=True)
 
     class Meta(OrganizationModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["organization", "dedupe_key"], name="outbound_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "dedupe_key"], name="outbound_once"),
+            # One write in flight per account, by the database itself.
+            models.UniqueConstraint(
+                fields=["sender"], condition=models.Q(state="sending"), name="outbound_one_in_flight"
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["not_before", "id"],
@@ -67,6 +82,12 @@ class OutboundMessage(OrganizationModel):
             ),
             models.Index(fields=["organization", "lead_id"], name="outbound_by_lead"),
             models.Index(fields=["organization", "sender", "provider_message_id"], name="outbound_by_provider_id"),
+            models.Index(fields=["organization", "sender", "message_id"], name="outbound_by_message_id"),
+            models.Index(
+                fields=["sender", "not_before", "id"],
+                name="outbound_by_sender",
+                condition=models.Q(state__in=["queued", "sending", "unknown"]),
+            ),
         ]
 
 
@@ -88,6 +109,9 @@ class SendAttempt(OrganizationModel):
     finished_at = models.DateTimeField(null=True)
     settle_after = models.DateTimeField(null=True)
     settle_tries = models.PositiveIntegerField(default=0)
+    error_kind = models.CharField(max_length=40, blank=True)
+    #: What an ambiguous refusal is worth once settlement finds that nothing left (``ErrorKind``).
+    if_not_sent = models.CharField(max_length=40, blank=True)
     detail = models.TextField(blank=True)
 
     class Meta(OrganizationModel.Meta):

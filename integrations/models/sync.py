@@ -16,6 +16,8 @@ class SyncCursor(OrganizationModel):
     resource = models.CharField(max_length=24)
     #: Everything up to here has been read.
     read_until = models.DateTimeField(null=True)
+    #: Where an unfinished pass stands: ``{"started", "before"}`` as ISO times; empty between passes.
+    position = models.JSONField(default=dict)
     last_success_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
     last_error_at = models.DateTimeField(null=True)
@@ -43,6 +45,8 @@ class SyncRun(OrganizationModel):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     claimed_until = models.DateTimeField(null=True)
+    #: How often a worker took it up: raised on each claim, so that an outrun worker notices.
+    claims = models.PositiveIntegerField(default=0)
     cancel_requested = models.BooleanField(default=False)
     seen = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)

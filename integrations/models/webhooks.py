@@ -34,6 +34,8 @@ class WebhookDelivery(PartitionedByReceipt, OrganizationModel):
     reason = models.CharField(max_length=300, blank=True)
     headers = models.JSONField(default=dict)
     body = models.BinaryField()
+    #: Bytes of the whole body; ``body`` holds fewer where an oversize call was cut.
+    size = models.PositiveIntegerField(default=0)
     payload_hash = models.CharField(max_length=64)
     #: How often the very same call came again.
     duplicates = models.PositiveIntegerField(default=0)

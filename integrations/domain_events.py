@@ -1,0 +1,52 @@
+"""What this room tells the rooms above, inside the transaction in which it happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from integrations.events import BaseEvent
+from integrations.models import OutboundMessage, SenderAccount
+from project.core.events import DomainEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEventRecorded(DomainEvent):
+    """A fact that was not known before, whatever way it came.
+
+    ``event`` is one of the classes of ``integrations.events``. Receivers write a plain sentence about what they did
+    into ``outcome`` under their room's name (``campaigns``, ``inbox``, ``reporting``), and may add
+    ``conversation_id``, ``enrollment_id`` and ``lead_id`` as text; it is saved with the fact. ``outbound`` is our own
+    outbox row where the fact is about a message or invitation that we sent.
+    """
+
+    event: Any
+    event_id: UUID
+    sender: SenderAccount
+    source: str
+    outcome: dict[str, str]
+    outbound: OutboundMessage | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.event, BaseEvent):
+            raise TypeError("Only normalised events are recorded.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundChanged(DomainEvent):
+    """An outbox row changed its state, or became delivered or seen (``previous`` equals the state then).
+
+    ``previous`` is empty when the row was made.
+    """
+
+    outbound: OutboundMessage
+    previous: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderChanged(DomainEvent):
+    """A sender account changed its status, or was paused or resumed (``previous`` equals the status then)."""
+
+    sender: SenderAccount
+    previous: str

@@ -1,0 +1,47 @@
+"""Names of this room's live streams and kinds; nothing else writes them.
+
+Every kind is announced here as plain data; ``broadcasts`` replaces the announcement by a renderer where a page shows
+the thing as HTML.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from project.core.realtime.emitting import emit
+from project.core.realtime.names import stream_name
+from project.core.realtime.rendering import data_kind
+
+SENDERS: Final = stream_name("senders")
+SYNC: Final = stream_name("sync")
+RATES: Final = stream_name("rates")
+WEBHOOKS: Final = stream_name("webhooks")
+
+SENDER_CHANGED: Final = "sender.changed"
+SYNC_CHANGED: Final = "sync.changed"
+RATE_CHANGED: Final = "rate.changed"
+WEBHOOK_CHANGED: Final = "webhook.changed"
+
+for _kind in (SENDER_CHANGED, SYNC_CHANGED, RATE_CHANGED, WEBHOOK_CHANGED):
+    data_kind(_kind)
+
+
+def sender_changed(sender_id: UUID) -> None:
+    """Say that a sender's card has changed."""
+    emit(stream=SENDERS, kind=SENDER_CHANGED, subject=("sender", sender_id))
+
+
+def sync_changed(sender_id: UUID) -> None:
+    """Say that an account's sync state or progress has changed."""
+    emit(stream=SYNC, kind=SYNC_CHANGED, subject=("sender", sender_id))
+
+
+def rate_changed(sender_id: UUID) -> None:
+    """Say that an account's use of its daily limits has changed."""
+    emit(stream=RATES, kind=RATE_CHANGED, subject=("sender", sender_id))
+
+
+def webhook_changed(delivery_id: UUID) -> None:
+    """Say that a delivery came in or changed its state."""
+    emit(stream=WEBHOOKS, kind=WEBHOOK_CHANGED, subject=("delivery", delivery_id))
