@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -79,6 +80,18 @@ class Access:
     client_ids: frozenset[UUID] | None
     #: API tokens may be narrowed to reading.
     read_only: bool = False
+    #: The member of platform staff who acts as ``user``, if somebody does.
+    impersonator: User | None = None
+
+    @property
+    def whole_organization(self) -> bool:
+        """Whether the reach is all clients, now and later: what settings of the organization itself need."""
+        return self.client_ids is None
+
+    def require_whole_organization(self) -> None:
+        """Raise ``PermissionDenied`` for memberships that are limited to some clients."""
+        if not self.whole_organization:
+            raise PermissionDenied("This concerns the whole organization; your membership is limited to some clients.")
 
     def can(self, permission: Permission) -> bool:
         """Say whether the role has the right."""
@@ -116,6 +129,8 @@ def access_for(user: User, organization: Organization) -> Access | None:
 
     Must run in the platform scope or the organization's own. Super-admins act as admin everywhere.
     """
+    if not user.is_active:
+        return None
     membership = Membership.objects.filter(organization=organization, user=user, is_active=True).first()
     if not organization.is_active and not user.is_superadmin:
         return None
@@ -130,20 +145,23 @@ def access_for(user: User, organization: Organization) -> Access | None:
 View = Callable[..., HttpResponse]
 
 
-def organization_view(permission: Permission) -> Callable[[View], View]:
+def organization_view(permission: Permission, *, whole: bool = False) -> Callable[[View], View]:
     """Guard a page below ``/o/<slug>/``: the access rule that the authorization matrix test reads.
 
     The middleware has already resolved the organization (or answered 404) and entered its scope; here the right is
-    checked and the slug is taken out of the arguments.
+    checked and the slug is taken out of the arguments. ``whole`` also refuses memberships limited to some clients.
     """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def guarded(request: Any, *args: Any, organization_slug: str, **kwargs: Any) -> HttpResponse:
             request.access.require(permission)
+            if whole:
+                request.access.require_whole_organization()
             return view(request, *args, **kwargs)
 
         guarded.access_rule = permission  # type: ignore[attr-defined]
+        guarded.access_whole = whole  # type: ignore[attr-defined]
         return guarded
 
     return decorate
@@ -159,6 +177,11 @@ def public_view(reason: str) -> Callable[[View], View]:
     return decorate
 
 
+#: Access rules beside the permissions; what the authorization matrix expects for each is in its test.
+SUPERADMIN = "superadmin"
+SIGNED_IN = "signed in"
+
+
 def superadmin_view(view: View) -> View:
     """Guard a page for platform staff; everybody else gets 404."""
 
@@ -168,7 +191,20 @@ def superadmin_view(view: View) -> View:
             raise Http404
         return view(request, *args, **kwargs)
 
-    guarded.access_rule = "superadmin"  # type: ignore[attr-defined]
+    guarded.access_rule = SUPERADMIN  # type: ignore[attr-defined]
+    return guarded
+
+
+def signed_in_view(view: View) -> View:
+    """Guard a page outside any organization for whoever is signed in; others are asked to sign in."""
+
+    @functools.wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    guarded.access_rule = SIGNED_IN  # type: ignore[attr-defined]
     return guarded
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
+from allauth.core.internal.httpkit import get_client_ip
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.urls import Resolver404, resolve
 
 from project.core.scoping import organization_scope, platform_scope
+from project.tenancy import audit
 from project.tenancy.access import Access, access_for
 from project.tenancy.models import Organization, User
+from project.tenancy.services import impersonation
 
 
 class OrganizationMiddleware:
@@ -30,8 +36,8 @@ class OrganizationMiddleware:
         if slug is None:
             return self.get_response(request)
         if not request.user.is_authenticated:
-            return _ask_to_sign_in(request)
-        access = resolve_access(request.user, slug)
+            return ask_to_sign_in(request)
+        access = resolve_access(request.user, slug, session=request.session)
         if access is None:
             # Raised inside the view machinery so that the 404 page is rendered as for any unknown address.
             request.no_organization = True  # type: ignore[attr-defined]
@@ -39,8 +45,9 @@ class OrganizationMiddleware:
         annotated: Any = request
         annotated.access = access
         annotated.organization = access.organization
-        structlog.contextvars.bind_contextvars(organization=access.organization.slug)
-        with organization_scope(access.organization.id):
+        annotated.user = access.user
+        structlog.contextvars.bind_contextvars(organization=access.organization.slug, ip=client_address(request))
+        with organization_scope(access.organization.id), audit.impersonated_by(access.impersonator):
             return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
@@ -49,13 +56,24 @@ class OrganizationMiddleware:
             raise Http404("There is no such organization, or you are not a member of it.")
 
 
-def resolve_access(user: Any, slug: str) -> Access | None:
-    """Return the user's access to the organization with that slug, or ``None``."""
+def resolve_access(user: Any, slug: str, *, session: SessionBase | None = None) -> Access | None:
+    """Return the user's access to the organization with that slug, or ``None``.
+
+    With a session, staff who stand for a member there get the member's access.
+    """
     if not isinstance(user, User) and not getattr(user, "is_authenticated", False):
         return None
     with platform_scope("resolve the organization of a request"):
         organization = Organization.objects.filter(slug=slug).first()
-        return access_for(user, organization) if organization else None
+        if organization is None:
+            return None
+        through = impersonation.access_through(session, user, organization) if session is not None else None
+        return through or access_for(user, organization)
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the caller's IP address as allauth sees it (trusted proxies considered)."""
+    return get_client_ip(request)
 
 
 def _organization_slug(request: HttpRequest) -> str | None:
@@ -67,7 +85,13 @@ def _organization_slug(request: HttpRequest) -> str | None:
         return None
 
 
-def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
-    if getattr(request, "htmx", None):
-        return HttpResponse(status=401, headers={"HX-Redirect": "/accounts/login/"})
-    return redirect_to_login(request.get_full_path())
+def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send a signed-out person to the sign-in page and back: a page by redirect, a fragment by its whole page."""
+    htmx: Any = getattr(request, "htmx", None)
+    if not htmx:
+        return redirect_to_login(request.get_full_path())
+    # A fragment's own address is no page: come back to the page it was asked from.
+    page = urlsplit(htmx.current_url_abs_path or "")
+    back = page.path + (f"?{page.query}" if page.query else "") if page.path else resolve_url("/")
+    target = redirect_to_login(back)["Location"]
+    return HttpResponse(status=401, headers={"HX-Redirect": target})

@@ -3,6 +3,7 @@
 from project.tenancy.models.audit import AuditEntry
 from project.tenancy.models.organizations import Capability, Client, Entitlement, Organization
 from project.tenancy.models.people import ApiToken, Invitation, Membership, MembershipClient, RefreshToken, Role, User
+from project.tenancy.models.requests import IdempotencyKey
 
 __all__ = [
     "ApiToken",
@@ -10,6 +11,7 @@ __all__ = [
     "Capability",
     "Client",
     "Entitlement",
+    "IdempotencyKey",
     "Invitation",
     "Membership",
     "MembershipClient",

@@ -31,3 +31,6 @@ class AuditEntry(AppendOnly, OrganizationModel):
             models.Index(fields=["organization", "-created_at", "-id"], name="audit_recent"),
             models.Index(fields=["organization", "subject_type", "subject_id"], name="audit_subject"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.action}"

@@ -65,3 +65,6 @@ class Entitlement(OrganizationModel):
                 nulls_distinct=False,
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{Capability(self.capability).label} through {self.provider}"

@@ -90,6 +90,9 @@ class Membership(OrganizationModel):
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organization", "user"], name="membership_once")]
 
+    def __str__(self) -> str:
+        return self.user.display_name
+
 
 class MembershipClient(OrganizationModel):
     """A client that a limited membership reaches."""
@@ -113,8 +116,31 @@ class Invitation(OrganizationModel):
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     expires_at = models.DateTimeField()
+    #: When the mail was handed to the mail server; the sweeper sends what was forgotten.
+    sent_at = models.DateTimeField(null=True)
     accepted_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="invitation_open_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def state(self) -> str:
+        """``accepted``, ``revoked``, ``expired`` or ``open``."""
+        if self.accepted_at:
+            return "accepted"
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at <= timezone.now() else "open"
 
 
 class ApiToken(OrganizationModel):
@@ -130,6 +156,18 @@ class ApiToken(OrganizationModel):
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def state(self) -> str:
+        """``active``, ``revoked`` or ``expired``."""
+        if self.revoked_at:
+            return "revoked"
+        if self.expires_at and self.expires_at <= timezone.now():
+            return "expired"
+        return "active"
+
 
 class RefreshToken(models.Model):
     """A JWT refresh token in use; spent at once when it is exchanged, so that a stolen one is noticed."""
@@ -137,6 +175,9 @@ class RefreshToken(models.Model):
     id = models.UUIDField(primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
-    family = models.UUIDField()
-    expires_at = models.DateTimeField()
+    family = models.UUIDField(db_index=True)
+    expires_at = models.DateTimeField(db_index=True)
     spent_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,1 @@
+"""The only code that writes tenancy rows: one module per thing."""

@@ -1,0 +1,6 @@
+"""Addresses of tenancy."""
+
+from __future__ import annotations
+
+app_name = "tenancy"
+urlpatterns: list = []
