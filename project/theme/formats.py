@@ -1,7 +1,8 @@
 """Numbers, spans and moments as people read them: the rules of the design language, in one place.
 
 Times are shown in the active time zone (the viewer's); all functions are pure apart from reading that zone and, where
-``now`` is not given, the clock. ``None`` becomes an empty string.
+``now`` is not given, the clock. Nothing (``None``, or the empty string that a template puts in place of a missing
+value) becomes an empty string.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def duration(value: timedelta | Number | None) -> str:
 
 def age(moment: datetime | None, now: datetime | None = None) -> str:
     """How long ago, as a list shows it: ``8 min``, ``1 h 29``, then ``12:48`` today, ``17 Nov``, ``17 Nov 2025``."""
-    if moment is None:
+    if not moment:
         return ""
     current = now or timezone.now()
     passed = current - moment
@@ -81,12 +82,12 @@ def age(moment: datetime | None, now: datetime | None = None) -> str:
 
 def clock(moment: datetime | None) -> str:
     """``14:02``."""
-    return "" if moment is None else f"{timezone.localtime(moment):%H:%M}"
+    return f"{timezone.localtime(moment):%H:%M}" if moment else ""
 
 
 def day(moment: datetime | date | None, now: datetime | None = None) -> str:
     """``17 Nov``, with the year when it is not this one: ``17 Nov 2025``."""
-    if moment is None:
+    if not moment:
         return ""
     shown = timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
     this_year = timezone.localtime(now or timezone.now()).year
@@ -95,7 +96,7 @@ def day(moment: datetime | date | None, now: datetime | None = None) -> str:
 
 def stamp(moment: datetime | None, now: datetime | None = None) -> str:
     """A moment of a timeline: ``Today 14:02``, ``Thu 12 Nov, 10:31``."""
-    if moment is None:
+    if not moment:
         return ""
     current = timezone.localtime(now or timezone.now())
     shown = timezone.localtime(moment)
@@ -110,7 +111,7 @@ def stamp(moment: datetime | None, now: datetime | None = None) -> str:
 
 def absolute(moment: datetime | None) -> str:
     """The whole moment, for tooltips: ``Fri 20 Nov 2026, 14:02:11 CET``."""
-    if moment is None:
+    if not moment:
         return ""
     shown = timezone.localtime(moment)
     return f"{shown:%a} {shown.day} {shown:%b %Y, %H:%M:%S %Z}".strip()
@@ -118,7 +119,7 @@ def absolute(moment: datetime | None) -> str:
 
 def day_range(start: datetime | date | None, end: datetime | date | None, now: datetime | None = None) -> str:
     """``11 to 15 Dec``, ``29 Nov to 3 Dec``; one day when both are the same."""
-    if start is None or end is None:
+    if not start or not end:
         return day(start or end, now)
     first = timezone.localtime(start).date() if isinstance(start, datetime) else start
     last = timezone.localtime(end).date() if isinstance(end, datetime) else end
@@ -144,7 +145,7 @@ def file_size(size: int | None) -> str:
 
 def sla(due: datetime | None, now: datetime | None = None) -> tuple[str, str]:
     """What an SLA clock says and its tone: ``("39 min", "")``, ``("6 min", "soon")``, ``("12 min late", "late")``."""
-    if due is None:
+    if not due:
         return "", ""
     left = due - (now or timezone.now())
     if left < timedelta(0):

@@ -22,7 +22,7 @@ def icon_body(name: str, style: str) -> SafeString:
     if style not in STYLES or not name.replace("-", "").isalnum():
         raise LookupError(f"There is no icon {style}/{name}.")
     try:
-        text = (ICON_DIR / style / f"{name}.svg").read_text(encoding="utf-8").strip()
+        text = (ICON_DIR / f"{style}/{name}.svg").read_text(encoding="utf-8").strip()
     except FileNotFoundError as error:
         raise LookupError(f"There is no icon {style}/{name}; add it to icons.txt and run `npm run icons`.") from error
     return mark_safe(text.removeprefix("<svg"))  # noqa: S308 - a file of this repository, never user input

@@ -85,7 +85,7 @@ def client_mark(client: Any, *, short: bool = False, square: bool = False) -> Sa
 
     ``client`` has ``name`` and ``colour`` (1 to 8). ``None`` gives an empty string.
     """
-    if client is None:
+    if not client:
         return mark_safe("")
     colour = min(8, max(1, int(client.colour)))
     if square:
@@ -115,7 +115,7 @@ def delivery_state(state: str, *, at: str = "", why: str = "") -> SafeString:
 
 def avatar(person: Any, *, size: int = 20, tone: int | None = None) -> SafeString:
     """Initials in a circle. Team members (who have ``avatar_tone``) are tinted, everybody else is grey."""
-    if person is None or person == "":
+    if not person:
         return mark_safe("")
     name = str(getattr(person, "display_name", "") or getattr(person, "name", "") or person)
     letters = getattr(person, "initials", "") or formats.initials(name)

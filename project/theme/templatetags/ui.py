@@ -104,9 +104,9 @@ def sparkline(
 @register.simple_tag
 def sla_clock(due: datetime | None, now: datetime | None = None) -> SafeString:
     """The clock of an SLA: time left, amber under ten minutes, red and "late" after."""
-    text, tone = formats.sla(due, now)
-    if due is None:
+    if not due:
         return mark_safe("")
+    text, tone = formats.sla(due, now)
     return format_html(
         '<span class="sla {}" title="Due {}">{}{}</span>', tone, formats.absolute(due), icons.render_icon("clock", size=12), text
     )
@@ -115,7 +115,7 @@ def sla_clock(due: datetime | None, now: datetime | None = None) -> SafeString:
 @register.simple_tag
 def when(moment: datetime | None, show: str = "age", css: str = "") -> SafeString:
     """A moment as ``<time>``: shown as ``age``, ``clock``, ``day`` or ``stamp``, with the whole moment in its title."""
-    if moment is None:
+    if not moment:
         return mark_safe("")
     text = {"age": formats.age, "clock": formats.clock, "day": formats.day, "stamp": formats.stamp}[show](moment)
     live = mark_safe(" data-age") if show == "age" else ""
@@ -226,13 +226,13 @@ def channel_label(channel: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def part(context: template.Context, name: str, **values: Any) -> SafeString:
+def part(context: template.Context, name: str, /, **values: Any) -> SafeString:
     """Render ``templates/components/<name>.html`` with exactly these values."""
     return _render_part(context, name, values)
 
 
 @register.simple_block_tag(takes_context=True)
-def wrap(context: template.Context, content: str, name: str, **values: Any) -> SafeString:
+def wrap(context: template.Context, content: str, name: str, /, **values: Any) -> SafeString:
     """Render a part around a block: what stands between the tags is its ``content``."""
     return _render_part(context, name, {**values, "content": content})
 
@@ -242,6 +242,8 @@ def form_field(context: template.Context, field: BoundField, label: str = "", **
     """A field of a Django form: label, control, help and errors, tied together for screen readers."""
     values, attributes = _split_attributes(values)
     widget = field.field.widget
+    if "placeholder" in values:
+        attributes["placeholder"] = values.pop("placeholder") or False
     attributes["class"] = _control_class(widget, str(values.get("size", "")), bool(field.errors))
     kind = "checkbox" if isinstance(widget, CheckboxInput) else "select" if _is_plain_select(widget) else ""
     return _render_part(

@@ -1,5 +1,5 @@
-// Six boxes drawn over one real input for a one-time code. It sends itself after the sixth digit; anything that is not
-// a six-digit code (a recovery code) is typed into the plain input, which "data-otp-plain" brings back.
+// Signing in. Six boxes drawn over one real input for a one-time code, which sends itself after the sixth digit; what is
+// not a six-digit code (a recovery code) goes into the plain input, which "data-otp-plain" brings back. And passkeys.
 const SIX = /^\d{6}$/;
 
 function boxes(input) {
@@ -47,3 +47,15 @@ function boxes(input) {
 }
 
 for (const input of document.querySelectorAll("[data-otp] input")) boxes(input);
+
+// Passkeys: a cancelled or refused ceremony is said in place; allauth only logs it.
+document.addEventListener("allauth.error", (event) => {
+  const place = document.querySelector("[data-passkey-error]");
+  if (!place) return;
+  event.preventDefault();
+  const refused = event.detail.exception?.name === "NotAllowedError";
+  place.querySelector("[data-text]").textContent = refused
+    ? "The passkey was not used: it was cancelled, or this browser has none for this address."
+    : "The passkey could not be used. Sign in another way, or try again.";
+  place.hidden = false;
+});
