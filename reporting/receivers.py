@@ -1,1 +1,32 @@
 """Receivers of domain events: one-liners that call services."""
+
+from __future__ import annotations
+
+from campaigns import events as campaign_events
+from project.core.events import subscribe
+from reporting.models import Fact
+from reporting.services import facts
+
+_KINDS = {
+    campaign_events.LeadEnrolled: Fact.Kind.ENROLLED,
+    campaign_events.LeadInvited: Fact.Kind.INVITED,
+    campaign_events.LeadConnected: Fact.Kind.CONNECTED,
+    campaign_events.LeadMessaged: Fact.Kind.MESSAGED,
+    campaign_events.LeadReplied: Fact.Kind.REPLIED,
+    campaign_events.EnrollmentEnded: Fact.Kind.ENDED,
+}
+
+
+def on_enrollment_fact(event: campaign_events.EnrollmentFact) -> None:
+    """Write the fact."""
+    facts.record_enrollment(
+        kind=_KINDS[type(event)],
+        enrollment=event.enrollment,
+        key=event.key,
+        occurred_at=event.occurred_at,
+        node_id=event.node_id,
+    )
+
+
+for _event_class in _KINDS:
+    subscribe(_event_class, id="reporting.fact")(on_enrollment_fact)

@@ -2,7 +2,7 @@
 
 from campaigns.models.campaigns import Campaign, CampaignSender, PlanVersion
 from campaigns.models.enrollments import Enrollment, ScheduledAction, Transition
-from campaigns.models.imports import LeadImport, LeadImportError
+from campaigns.models.imports import LeadImport, LeadImportError, LeadImportLead
 from campaigns.models.leads import Company, Lead, LeadChannel, Relation
 from campaigns.models.suppression import Suppression
 
@@ -15,6 +15,7 @@ __all__ = [
     "LeadChannel",
     "LeadImport",
     "LeadImportError",
+    "LeadImportLead",
     "PlanVersion",
     "Relation",
     "ScheduledAction",

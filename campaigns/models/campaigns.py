@@ -35,6 +35,8 @@ class Campaign(OrganizationModel):
     )
     time_zone = models.CharField(max_length=64, default="UTC")
     use_lead_time_zone = models.BooleanField(default=False)
+    #: Whom the campaign approaches: ``{"import_id": "..."}`` or ``{"all": true}`` (all leads of the client).
+    audience = models.JSONField(default=dict)
     #: ``{"weekdays": [0..6], "start": "HH:MM", "end": "HH:MM"}``; half-open.
     window = models.JSONField(default=default_window)
     #: ISO 3166 alpha-2 country whose public holidays are skipped; empty for none.

@@ -91,7 +91,8 @@ class ScheduledAction(OrganizationModel):
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["enrollment", "dedupe_key"], name="scheduled_action_once")]
         indexes = [
-            models.Index(fields=["due_at", "id"], name="action_due", condition=models.Q(state="due")),
+            # Claims go organization by organization, so that a busy one never starves the others.
+            models.Index(fields=["organization", "due_at", "id"], name="action_due", condition=models.Q(state="due")),
             models.Index(fields=["campaign", "due_at"], name="action_by_campaign", condition=models.Q(state="due")),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from campaigns.models.leads import Lead
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
 
@@ -61,3 +62,14 @@ class LeadImportError(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["lead_import", "row_number"], name="lead_import_error_once")]
+
+
+class LeadImportLead(OrganizationModel):
+    """A lead that an import created or updated, so that a campaign can be launched over an import."""
+
+    lead_import = OrganizationForeignKey(LeadImport, on_delete=models.CASCADE, related_name="lead_links")
+    lead = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="+")
+    created_lead = models.BooleanField(default=False)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["lead_import", "lead"], name="lead_import_lead_once")]

@@ -51,7 +51,7 @@ def parse_time(text: str) -> time:
 
 
 def stretch(day: date, start: time, end: time, tz: ZoneInfo) -> Interval:
-    """From ``start`` on the local ``day`` to ``end``, the day after where ``end`` is not later than ``start``."""
+    """From ``start`` on the local ``day`` to ``end``, on the next day if ``end`` is not later."""
     last = day if end > start else day + DAY
     return to_instant(datetime.combine(day, start), tz), to_instant(datetime.combine(last, end), tz)
 

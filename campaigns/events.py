@@ -1,0 +1,64 @@
+"""Domain events of campaigns; inbox and reporting listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from campaigns.models import Enrollment, Lead
+from integrations.events import Event
+from integrations.models import OutboundMessage, SenderAccount
+from project.core.events import DomainEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageMatched(DomainEvent):
+    """A fact about a message, after the lead was looked for and the enrollment has reacted to it.
+
+    ``outcome`` collects a plain sentence per room; ``lead``, ``enrollment`` and ``outbound`` are ``None`` where
+    nobody or nothing was found.
+    """
+
+    event: Event
+    event_id: UUID
+    sender: SenderAccount
+    source: str
+    outcome: dict[str, str]
+    lead: Lead | None
+    enrollment: Enrollment | None
+    outbound: OutboundMessage | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrollmentFact(DomainEvent):
+    """Base of the countable facts about one enrollment. ``key`` is the same however the fact was learnt."""
+
+    enrollment: Enrollment
+    occurred_at: datetime
+    key: str
+    node_id: str = ""
+
+
+class LeadEnrolled(EnrollmentFact):
+    """A lead entered a campaign."""
+
+
+class LeadInvited(EnrollmentFact):
+    """An invitation left."""
+
+
+class LeadConnected(EnrollmentFact):
+    """The lead accepted the invitation (or a reply proved it)."""
+
+
+class LeadMessaged(EnrollmentFact):
+    """A message of the sequence left."""
+
+
+class LeadReplied(EnrollmentFact):
+    """The lead answered: a human reply, not an out-of-office note."""
+
+
+class EnrollmentEnded(EnrollmentFact):
+    """The enrollment ended; its reason is on the row."""

@@ -1,0 +1,1 @@
+"""Reading lead files: detection, mapping, rows. Pure; no Django."""

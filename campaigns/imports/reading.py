@@ -1,0 +1,134 @@
+"""Reading CSV files that people bring: unknown encoding and delimiter, odd headers, hostile cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from charset_normalizer import from_bytes
+
+SAMPLE_BYTES = 256 * 1024
+MAX_CELL = 10_000
+MAX_COLUMNS = 200
+MAX_ROWS = 200_000
+#: csv refuses longer fields by itself; a cell beyond it makes the row invalid, not the file.
+csv.field_size_limit(4 * 1024 * 1024)
+_DELIMITERS = ",;\t|"
+
+
+class UnreadableFile(ValueError):
+    """The file cannot be imported at all; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileShape:
+    """What was found out about a file before any row is used."""
+
+    encoding: str
+    delimiter: str
+    headers: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One data row: its number in the file (the header is row 1), its cells, and why it is unusable, if it is."""
+
+    number: int
+    cells: list[str]
+    error: str = ""
+
+
+def detect(head: bytes) -> FileShape:
+    """Find encoding, delimiter and headers from the beginning of a file (up to ``SAMPLE_BYTES``).
+
+    Raises ``UnreadableFile`` for empty files, spreadsheets and archives, binary data, and missing headers.
+    """
+    if not head.strip():
+        raise UnreadableFile("The file is empty.")
+    if head[:4] == b"PK\x03\x04":
+        raise UnreadableFile("This is a spreadsheet or archive, not CSV. Save it as CSV (UTF-8) and upload that.")
+    encoding = _encoding(head)
+    text = head.decode(encoding, errors="replace").replace("\x00", "")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=first.count)
+    if first.count(delimiter) == 0:
+        delimiter = ","
+    try:
+        row = next(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except (StopIteration, csv.Error) as error:
+        raise UnreadableFile("The first row could not be read as column names.") from error
+    if len(row) > MAX_COLUMNS:
+        raise UnreadableFile(f"The file has {len(row)} columns; at most {MAX_COLUMNS} can be imported.")
+    if not any(cell.strip() for cell in row):
+        raise UnreadableFile("The first row has no column names.")
+    return FileShape(encoding, delimiter, _unique([cell.strip()[:80] for cell in row]))
+
+
+def _encoding(head: bytes) -> str:
+    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if head.startswith(mark):
+            return name
+    # The sample may end inside a character: up to three bytes of a UTF-8 sequence may be missing.
+    for cut in range(4):
+        try:
+            head[: len(head) - cut].decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        return "utf-8"
+    if head.count(b"\x00") > len(head) // 10:
+        raise UnreadableFile("The file is not text. Save it as CSV (UTF-8) and upload that.")
+    best = from_bytes(head[:65536]).best()
+    return best.encoding if best else "cp1252"
+
+
+def _unique(headers: list[str]) -> list[str]:
+    """Number repeated and name empty headers, so that each column can be told apart."""
+    seen: dict[str, int] = {}
+    result = []
+    for position, header in enumerate(headers, start=1):
+        name = header or f"Column {position}"
+        seen[name.lower()] = count = seen.get(name.lower(), 0) + 1
+        result.append(name if count == 1 else f"{name} ({count})")
+    return result
+
+
+def rows(source: BinaryIO, shape: FileShape, *, skip: int = 0) -> Iterator[RawRow]:
+    """Yield the data rows of a file as text, streaming. ``skip`` leaves out that many data rows.
+
+    A row with too many cells, an over-long cell or broken quoting is yielded with ``error`` and does not stop the
+    file. Raises ``UnreadableFile`` past ``MAX_ROWS``.
+    """
+    text = io.TextIOWrapper(source, encoding=shape.encoding, errors="replace", newline="")
+    reader = csv.reader((line.replace("\x00", "") for line in text), delimiter=shape.delimiter)
+    number = 0
+    data_rows = 0
+    while True:
+        number += 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            cells, broken = [], "a cell is longer than 4 MB or its quotes do not close"
+        else:
+            broken = ""
+        if number == 1 or (not broken and not any(cell.strip() for cell in cells)):
+            continue
+        data_rows += 1
+        if data_rows > MAX_ROWS:
+            raise UnreadableFile(f"The file has more than {MAX_ROWS:,} rows. Split it and import the parts.")
+        if data_rows <= skip:
+            continue
+        yield RawRow(number, [cell[:MAX_CELL] for cell in cells], broken or _problem(cells, shape))
+
+
+def _problem(cells: list[str], shape: FileShape) -> str:
+    if len(cells) > len(shape.headers) and any(cell.strip() for cell in cells[len(shape.headers) :]):
+        return f"has {len(cells)} cells, the header has {len(shape.headers)}"
+    longest = max((len(cell) for cell in cells), default=0)
+    if longest > MAX_CELL:
+        return f"a cell has {longest:,} characters; at most {MAX_CELL:,} are imported"
+    return ""

@@ -1,0 +1,152 @@
+"""Campaigns: writing, checking, launching, pausing."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+
+from campaigns import streams
+from campaigns.models import Campaign, CampaignSender, PlanVersion
+from campaigns.plans.canonical import plan_hash
+from campaigns.plans.schema import Plan
+from campaigns.services import checklist
+from campaigns.services.settings import CampaignSettings
+from integrations.models import SenderAccount
+from project.core.claims import compare_and_set
+from project.core.clock import now
+from project.core.realtime import emit
+from project.core.tasks import enqueue
+from project.tenancy import audit
+from project.tenancy.models import Client, User
+
+
+class CampaignRefused(ValueError):
+    """The campaign cannot be changed or started as asked; ``problems`` says why, one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(" ".join(problems))
+
+
+@transaction.atomic
+def create(*, client: Client, name: str, actor: User) -> Campaign:
+    """Make an empty draft in the client's time zone."""
+    campaign = Campaign.objects.create(
+        client=client, name=name, time_zone=client.time_zone, created_by=actor, draft_plan={}
+    )
+    audit.record(actor=actor, action="campaign.created", subject=campaign)
+    return campaign
+
+
+@transaction.atomic
+def update_settings(*, campaign: Campaign, settings: CampaignSettings, actor: User) -> Campaign:
+    """Change name, window, time zone, holidays, audience and senders. Senders must belong to the same client.
+
+    Raises ``CampaignRefused`` for senders that are not the client's.
+    """
+    senders = list(SenderAccount.objects.filter(id__in=settings.sender_ids, client_id=campaign.client_id))
+    if len(senders) != len(set(settings.sender_ids)):
+        raise CampaignRefused(["A chosen sender does not belong to this client."])
+    Campaign.objects.filter(id=campaign.id).update(updated_at=now(), **settings.columns())
+    CampaignSender.objects.filter(campaign=campaign).exclude(sender__in=senders).delete()
+    CampaignSender.objects.bulk_create(
+        [CampaignSender(campaign=campaign, sender=sender) for sender in senders], ignore_conflicts=True
+    )
+    audit.record(actor=actor, action="campaign.changed", subject=campaign)
+    changed(campaign.id)
+    return campaign.refreshed()
+
+
+@transaction.atomic
+def save_plan(*, campaign: Campaign, plan: dict[str, Any], actor: User) -> Campaign:
+    """Keep a draft plan, valid or not; launching checks it. A running campaign keeps its version until relaunched."""
+    Campaign.objects.filter(id=campaign.id).update(draft_plan=plan, updated_at=now())
+    audit.record(actor=actor, action="campaign.plan_saved", subject=campaign)
+    changed(campaign.id)
+    return campaign.refreshed()
+
+
+@transaction.atomic
+def launch(*, campaign: Campaign, actor: User) -> Campaign:
+    """Freeze the draft into a version, start, and enroll the audience in the background.
+
+    Raises ``CampaignRefused`` with every open point of the checklist.
+    """
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(id=campaign.id)
+    if campaign.status not in {Campaign.Status.DRAFT, Campaign.Status.PAUSED}:
+        raise CampaignRefused([f"The campaign is {campaign.get_status_display().lower()} already."])
+    open_points = [point.message for point in checklist.check(campaign) if not point.ok]
+    if open_points:
+        raise CampaignRefused(open_points)
+    version = freeze(campaign=campaign)
+    Campaign.objects.filter(id=campaign.id).update(
+        status=Campaign.Status.ACTIVE,
+        current_version=version,
+        launched_at=campaign.launched_at or now(),
+        updated_at=now(),
+    )
+    audit.record(actor=actor, action="campaign.launched", subject=campaign, version=version.number)
+    _enroll(campaign.id)
+    changed(campaign.id)
+    return campaign.refreshed()
+
+
+def freeze(*, campaign: Campaign) -> PlanVersion:
+    """Return the version of the draft plan; the same hash is the same version."""
+    plan = Plan.model_validate(campaign.draft_plan)
+    digest = plan_hash(plan)
+    found = PlanVersion.objects.filter(campaign=campaign, plan_hash=digest).first()
+    if found is not None:
+        return found
+    last = PlanVersion.objects.filter(campaign=campaign).aggregate(last=Max("number"))["last"] or 0
+    return PlanVersion.objects.create(
+        campaign=campaign, number=last + 1, plan=plan.model_dump(mode="json", by_alias=True), plan_hash=digest
+    )
+
+
+@transaction.atomic
+def pause(*, campaign: Campaign, actor: User) -> Campaign:
+    """Stop claiming this campaign's actions; what is in the outbox is held by the gate, too."""
+    return _switch(campaign, Campaign.Status.ACTIVE, Campaign.Status.PAUSED, "campaign.paused", actor)
+
+
+@transaction.atomic
+def resume(*, campaign: Campaign, actor: User) -> Campaign:
+    """Go on. Overdue actions are spread by the engine, not sent in one burst."""
+    resumed = _switch(campaign, Campaign.Status.PAUSED, Campaign.Status.ACTIVE, "campaign.resumed", actor)
+    _enroll(campaign.id)
+    return resumed
+
+
+@transaction.atomic
+def archive(*, campaign: Campaign, actor: User) -> Campaign:
+    """Put a campaign away that is not running."""
+    if campaign.status == Campaign.Status.ACTIVE:
+        raise CampaignRefused(["Pause the campaign before archiving it."])
+    return _switch(campaign, campaign.status, Campaign.Status.ARCHIVED, "campaign.archived", actor)
+
+
+def _switch(campaign: Campaign, before: str, after: str, action: str, actor: User) -> Campaign:
+    rows = Campaign.objects.filter(id=campaign.id, status=before)
+    if not compare_and_set(rows, status=after, updated_at=now()):
+        current = campaign.refreshed().get_status_display().lower()
+        raise CampaignRefused([f"The campaign is {current}; this was not done."])
+    audit.record(actor=actor, action=action, subject=campaign)
+    changed(campaign.id)
+    return campaign.refreshed()
+
+
+def _enroll(campaign_id: UUID) -> None:
+    from campaigns.tasks import enroll_audience
+
+    enqueue(enroll_audience, campaign_id=campaign_id)
+
+
+def changed(campaign_id: UUID) -> None:
+    """Tell open screens that a campaign's state or numbers changed."""
+    emit(
+        stream=streams.campaign(campaign_id), kind="campaign.changed", subject=("campaign", campaign_id), data={}
+    )

@@ -1,0 +1,101 @@
+"""The launch checklist: every point that would stop a campaign, in plain words, before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from campaigns.models import Campaign, Lead, LeadImportLead
+from campaigns.plans.schema import Plan
+from campaigns.plans.validate import validate
+from campaigns.scheduling import CalendarNeverOpens, next_opening, zone
+from campaigns.services.settings import Audience, calendar_of
+from integrations.models import SenderAccount
+from project.core.clock import now
+from project.tenancy.models import Capability
+from project.tenancy.services.entitlements import provider_for
+
+CAPABILITY_OF_CHANNEL = {
+    "linkedin": Capability.LINKEDIN_OUTREACH,
+    "email": Capability.EMAIL_OUTREACH,
+    "sms": Capability.SMS_OUTREACH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of the checklist. ``where`` is the part of the builder that mends it: plan, senders, ..."""
+
+    code: str
+    ok: bool
+    message: str
+    where: str = ""
+
+
+def check(campaign: Campaign) -> list[Point]:
+    """Return all points, met and open, in the order of the builder."""
+    return [*_plan_points(campaign), _window_point(campaign), *_sender_points(campaign), _audience_point(campaign)]
+
+
+def _plan_points(campaign: Campaign) -> list[Point]:
+    if not campaign.draft_plan:
+        return [Point("plan", False, "Write at least one step.", "plan")]
+    try:
+        plan = Plan.model_validate(campaign.draft_plan)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return [Point("plan", False, f"The sequence is not complete: {place}: {first['msg']}.", "plan")]
+    problems = [
+        Point("plan", False, f"{problem.node}: {problem.message}" if problem.node else problem.message, "plan")
+        for problem in validate(plan)
+    ]
+    channels = {node.channel for node in plan.nodes if node.type == "send"}
+    entitled = [_entitlement_point(campaign, channel) for channel in sorted(channels)]
+    return [*(problems or [Point("plan", True, f"The sequence has {len(plan.nodes)} nodes and is valid.", "plan")]), *entitled]
+
+
+def _entitlement_point(campaign: Campaign, channel: str) -> Point:
+    capability = CAPABILITY_OF_CHANNEL[channel]
+    provider = provider_for(capability, campaign.client_id)
+    if provider is None:
+        return Point("entitlement", False, f"{capability.label} is not enabled for this client.", "settings")
+    return Point("entitlement", True, f"{capability.label} is enabled.", "settings")
+
+
+def _window_point(campaign: Campaign) -> Point:
+    try:
+        opens = next_opening(now(), calendar_of(campaign), zone(campaign.time_zone))
+    except (CalendarNeverOpens, ValueError) as error:
+        return Point("window", False, str(error), "window")
+    local = opens.astimezone(zone(campaign.time_zone))
+    return Point("window", True, f"Next sending time: {local:%a %d %b %H:%M} ({campaign.time_zone}).", "window")
+
+
+def _sender_points(campaign: Campaign) -> list[Point]:
+    senders = list(SenderAccount.objects.filter(campaign_links__campaign=campaign))
+    if not senders:
+        return [Point("senders", False, "Choose at least one sender account.", "senders")]
+    down = [sender for sender in senders if sender.status != SenderAccount.Status.OK or sender.paused_at]
+    if len(down) == len(senders):
+        names = ", ".join(f"{sender.name} ({sender.get_status_display().lower()})" for sender in down)
+        return [Point("senders", False, f"No chosen sender can send now: {names}.", "senders")]
+    return [Point("senders", True, f"{len(senders) - len(down)} of {len(senders)} senders can send.", "senders")]
+
+
+def _audience_point(campaign: Campaign) -> Point:
+    count = audience_leads(campaign).count()
+    if count == 0:
+        return Point("audience", False, "No lead with a LinkedIn profile is in the list. Import leads first.", "audience")
+    return Point("audience", True, f"{count:,} leads with a LinkedIn profile.", "audience")
+
+
+def audience_leads(campaign: Campaign):  # type: ignore[no-untyped-def]  # QuerySet of a scoped manager
+    """The leads a campaign approaches: of its audience, with a LinkedIn address."""
+    audience = Audience.model_validate(campaign.audience or {})
+    leads = Lead.objects.filter(client_id=campaign.client_id, channels__kind="linkedin").distinct()
+    if audience.kind == "import":
+        ids = LeadImportLead.objects.filter(lead_import_id=audience.import_id).values("lead_id")
+        leads = leads.filter(id__in=ids)
+    return leads

@@ -1,0 +1,305 @@
+"""Enrollments: the only place where the interpreter's commands become rows.
+
+Everything that happens to an enrollment goes through ``advance``: lock the row, ask the pure interpreter, store its
+state and carry out its commands in the caller's transaction. Lock order: docs/decisions/0006-locks-and-claims.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Count, Q
+
+from campaigns.events import EnrollmentEnded, LeadEnrolled
+from campaigns.models import Campaign, Enrollment, Lead, Relation, ScheduledAction, Transition
+from campaigns.plans import interpreter
+from campaigns.plans.schema import Plan
+from campaigns.plans.state import (
+    ArmTimer,
+    CancelTimer,
+    Cause,
+    Command,
+    Context,
+    EndEnrollment,
+    Event,
+    Note,
+    RecordTransition,
+    RequestSend,
+    RetractTransitions,
+    State,
+    Step,
+    WithdrawSend,
+    from_json,
+    to_json,
+)
+from campaigns.services import campaigns as campaign_service
+from campaigns.services.checklist import audience_leads
+from campaigns.services.planning import context_of, plan_of
+from integrations.locks import lock_sender
+from integrations.models import OutboundMessage
+from integrations.services import outbox
+from project.core.clock import now
+from project.core.events import publish
+from project.tenancy import audit
+from project.tenancy.models import User
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 100
+Move = Callable[[Plan, State, Context], Step]
+
+
+def locked(enrollment_id: UUID) -> Enrollment:
+    """Return an enrollment with its row locked until the end of the transaction, its sender's lock taken first."""
+    sender_id = Enrollment.objects.values_list("sender_id", flat=True).get(id=enrollment_id)
+    if sender_id is not None:
+        lock_sender(sender_id)
+    return (
+        Enrollment.objects.select_for_update(of=("self",))
+        .select_related("campaign", "lead", "lead__company", "sender")
+        .get(id=enrollment_id)
+    )
+
+
+def advance(enrollment: Enrollment, move: Move) -> Step:
+    """Let the interpreter act on a locked enrollment and carry out what it wants. Returns the step it made."""
+    step = move(plan_of(enrollment), from_json(enrollment.state), context_of(enrollment))
+    store(enrollment, step)
+    return step
+
+
+def store(enrollment: Enrollment, step: Step) -> None:
+    """Keep the interpreter's state and carry out its commands, in order."""
+    state = step.state
+    enrollment.state = to_json(state)
+    enrollment.stage = state.stage
+    enrollment.node_id = state.node
+    enrollment.save(update_fields=["state", "stage", "node_id", "status", "reason", "ended_at", "updated_at"])
+    for command in step.commands:
+        _perform(enrollment, command)
+    if step.commands:
+        campaign_service.changed(enrollment.campaign_id)
+
+
+def _perform(enrollment: Enrollment, command: Command) -> None:
+    match command:
+        case ArmTimer(timer):
+            _schedule(
+                enrollment,
+                kind=ScheduledAction.Kind.TIMER,
+                key=f"timer:{timer.key}",
+                node=timer.node,
+                visit=timer.visit,
+                due_at=timer.at,
+                detail={"event": timer.event, "to": timer.to},
+            )
+        case RequestSend(send):
+            _schedule(
+                enrollment,
+                kind=ScheduledAction.Kind.SEND,
+                key=send.key,
+                node=send.node,
+                visit=send.visit,
+                due_at=send.due_at,
+                detail={},
+            )
+        case CancelTimer(key):
+            _cancel_actions(enrollment, Q(dedupe_key=f"timer:{key}"))
+        case WithdrawSend(key, reason):
+            _cancel_actions(enrollment, Q(dedupe_key=key))
+            node, visit, _ = key.rsplit(":", 2)
+            _cancel_outbox(enrollment, reason, dedupe_key=send_key(enrollment, node, int(visit)))
+        case RecordTransition(step):
+            _log(enrollment, step.from_node, step.to_node, step.cause, step.reason, step.at)
+        case RetractTransitions():
+            _log(enrollment, command.from_node, command.to_node, command.cause, command.reason, command.at)
+        case Note(_, event_id, text, at):
+            _log(enrollment, enrollment.node_id, enrollment.node_id, Cause("event", event_id), text, at)
+        case EndEnrollment(ended):
+            _end(enrollment, ended.outcome, ended.reason, ended.at)
+
+
+def send_key(enrollment: Enrollment, node: str, visit: int, channel: str = "linkedin") -> str:
+    """The outbox's unique key of one send: ``tenant:contact:campaign:node:channel:visit``."""
+    return (
+        f"{enrollment.organization_id}:{enrollment.lead_id}:{enrollment.campaign_id}:{node}:{channel}:{visit}"
+    )
+
+
+def _schedule(
+    enrollment: Enrollment, *, kind: str, key: str, node: str, visit: int, due_at: datetime, detail: dict[str, str]
+) -> None:
+    ScheduledAction.objects.update_or_create(
+        enrollment=enrollment,
+        dedupe_key=key,
+        defaults={
+            "client_id": enrollment.client_id,
+            "campaign_id": enrollment.campaign_id,
+            "sender_id": enrollment.sender_id,
+            "kind": kind,
+            "node_id": node,
+            "visit": visit,
+            "due_at": due_at,
+            "detail": detail,
+            "state": ScheduledAction.State.DUE,
+            "claimed_until": None,
+            "held_by": "",
+            "held_reason": "",
+        },
+    )
+
+
+def _cancel_actions(enrollment: Enrollment, which: Q) -> None:
+    ScheduledAction.objects.filter(which, enrollment=enrollment, state=ScheduledAction.State.DUE).update(
+        state=ScheduledAction.State.CANCELLED, updated_at=now()
+    )
+
+
+def _cancel_outbox(enrollment: Enrollment, reason: str, dedupe_key: str | None = None) -> None:
+    """Withdraw sends that have not been attempted; the sender's lock is held, so none is being attempted now."""
+    rows = OutboundMessage.objects.filter(enrollment_id=enrollment.id, state=OutboundMessage.State.QUEUED)
+    if dedupe_key is not None:
+        rows = rows.filter(dedupe_key=dedupe_key)
+    for row in rows:
+        outbox.cancel(row, reason=reason)
+
+
+def _log(enrollment: Enrollment, source: str, target: str, cause: Cause, reason: str, at: datetime) -> None:
+    Transition.objects.create(
+        client_id=enrollment.client_id,
+        enrollment=enrollment,
+        lead_id=enrollment.lead_id,
+        occurred_at=at,
+        from_node=source,
+        to_node=target,
+        cause=cause.kind,
+        cause_ref=cause.ref[:200],
+        reason=reason[:300],
+    )
+
+
+def _end(enrollment: Enrollment, outcome: str, reason: str, at: datetime) -> None:
+    enrollment.status = Enrollment.Status.ENDED
+    enrollment.reason = reason[:300]
+    enrollment.ended_at = at
+    enrollment.save(update_fields=["status", "reason", "ended_at", "updated_at"])
+    _cancel_actions(enrollment, Q())
+    _cancel_outbox(enrollment, reason)
+    publish(
+        EnrollmentEnded(enrollment=enrollment, occurred_at=at, key=f"{enrollment.id}:ended:{outcome}"[:160])
+    )
+
+
+def take_in(enrollment: Enrollment, event: Event) -> Step:
+    """Tell a locked enrollment that something happened out there."""
+    return advance(enrollment, lambda plan, state, ctx: interpreter.apply(plan, state, event, ctx, now=now()))
+
+
+@transaction.atomic
+def stop(*, enrollment_id: UUID, reason: str, actor: User) -> Enrollment:
+    """End an enrollment by hand; what is queued is withdrawn."""
+    enrollment = locked(enrollment_id)
+    cause = Cause("person", actor.display_name)
+    advance(
+        enrollment, lambda plan, state, ctx: interpreter.stop(plan, state, now(), cause, reason, ctx)
+    )
+    audit.record(actor=actor, action="enrollment.stopped", subject=enrollment, reason=reason)
+    return enrollment
+
+
+@transaction.atomic
+def pause(*, enrollment_id: UUID, actor: User) -> Enrollment:
+    """Hold an enrollment: nothing of it is claimed until it is resumed."""
+    enrollment = locked(enrollment_id)
+    if enrollment.status == Enrollment.Status.ACTIVE:
+        enrollment.status = Enrollment.Status.PAUSED
+        enrollment.reason = f"Paused by {actor.display_name}."
+        enrollment.save(update_fields=["status", "reason", "updated_at"])
+        audit.record(actor=actor, action="enrollment.paused", subject=enrollment)
+        campaign_service.changed(enrollment.campaign_id)
+    return enrollment
+
+
+@transaction.atomic
+def resume(*, enrollment_id: UUID, actor: User) -> Enrollment:
+    """Go on with a paused enrollment."""
+    enrollment = locked(enrollment_id)
+    if enrollment.status == Enrollment.Status.PAUSED:
+        enrollment.status = Enrollment.Status.ACTIVE
+        enrollment.reason = ""
+        enrollment.save(update_fields=["status", "reason", "updated_at"])
+        audit.record(actor=actor, action="enrollment.resumed", subject=enrollment)
+        campaign_service.changed(enrollment.campaign_id)
+    return enrollment
+
+
+def enroll_audience(*, campaign_id: UUID) -> int:
+    """Enroll everybody of the audience who is not enrolled yet, in chunks; safe to run twice and to interrupt."""
+    total = 0
+    while True:
+        with transaction.atomic():
+            campaign = (
+                Campaign.objects.select_for_update(of=("self",))
+                .select_related("current_version")
+                .get(id=campaign_id)
+            )
+            if campaign.status != Campaign.Status.ACTIVE:
+                return total
+            leads = list(
+                audience_leads(campaign)
+                .exclude(id__in=Enrollment.objects.filter(campaign=campaign).values("lead_id"))
+                .select_related("company")
+                .order_by("id")[:CHUNK]
+            )
+            for lead in leads:
+                enroll(campaign=campaign, lead=lead)
+        total += len(leads)
+        if len(leads) < CHUNK:
+            log.info("campaign.enrolled", campaign_id=str(campaign_id), leads=total)
+            return total
+
+
+def enroll(*, campaign: Campaign, lead: Lead) -> Enrollment | None:
+    """Put one lead into a running campaign and start its plan; ``None`` when it is in already."""
+    enrollment = Enrollment(
+        client_id=campaign.client_id,
+        campaign=campaign,
+        plan_version=campaign.current_version,
+        lead=lead,
+        sender_id=_choose_sender(campaign, lead),
+    )
+    enrollment.organization_id = campaign.organization_id
+    step = interpreter.start(plan_of(enrollment), now(), context_of(enrollment))
+    enrollment.state = to_json(step.state)
+    _, created = Enrollment.objects.get_or_create(
+        campaign=campaign, lead=lead, defaults={field: getattr(enrollment, field) for field in _CREATED_WITH}
+    )
+    if not created:
+        return None
+    enrollment = Enrollment.objects.select_related("campaign", "lead").get(campaign=campaign, lead=lead)
+    publish(LeadEnrolled(enrollment=enrollment, occurred_at=now(), key=f"{enrollment.id}:enrolled"))
+    store(enrollment, step)
+    return enrollment
+
+
+_CREATED_WITH = ("id", "client_id", "plan_version_id", "sender_id", "state")
+
+
+def _choose_sender(campaign: Campaign, lead: Lead) -> UUID | None:
+    """The sender that is connected to the lead already, else the one with the fewest running enrollments."""
+    sender_ids = list(campaign.sender_links.order_by("id").values_list("sender_id", flat=True))
+    if not sender_ids:
+        return None
+    known = Relation.objects.filter(lead=lead, sender_id__in=sender_ids).values_list("sender_id", flat=True).first()
+    if known is not None:
+        return known
+    load = dict(
+        Enrollment.objects.filter(sender_id__in=sender_ids, status=Enrollment.Status.ACTIVE)
+        .values_list("sender_id")
+        .annotate(count=Count("id"))
+    )
+    return min(sender_ids, key=lambda sender_id: (load.get(sender_id, 0), str(sender_id)))

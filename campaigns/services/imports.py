@@ -1,0 +1,270 @@
+"""Imports: upload, mapping, preview, run. Every step is a state of the row; the runs are resumable and cancellable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import Q
+
+from campaigns import streams
+from campaigns.imports import mapping as columns
+from campaigns.imports.mapping import RowDraft
+from campaigns.imports.reading import SAMPLE_BYTES, FileShape, UnreadableFile, detect, rows
+from campaigns.models import LeadImport, LeadImportError, LeadImportLead
+from campaigns.services import leads
+from project.core.claims import compare_and_set
+from project.core.clock import now
+from project.core.realtime import emit
+from project.core.tasks import enqueue
+from project.tenancy import audit
+from project.tenancy.models import Client, User
+
+log = structlog.get_logger(__name__)
+
+MAX_BYTES = 100 * 1024 * 1024
+CHUNK = 1000
+SAMPLE_ROWS = 12
+MAX_REPORTED_ERRORS = 10_000
+LEASE = timedelta(minutes=2)
+
+
+class ImportRefused(ValueError):
+    """The import cannot go on as asked; the message says why."""
+
+
+@transaction.atomic
+def upload(*, client: Client, actor: User, upload: UploadedFile) -> LeadImport:
+    """Keep an uploaded file and find out its shape. Raises ``ImportRefused`` for files that cannot be used."""
+    if upload.size is None or upload.size > MAX_BYTES:
+        raise ImportRefused(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB. Split it and import the parts.")
+    head = upload.read(SAMPLE_BYTES)
+    upload.seek(0)
+    try:
+        shape = detect(head)
+    except UnreadableFile as error:
+        raise ImportRefused(str(error)) from error
+    made = LeadImport(
+        client=client,
+        uploaded_by=actor,
+        file_name=(upload.name or "leads.csv")[:200],
+        encoding=shape.encoding,
+        delimiter=shape.delimiter,
+        headers=shape.headers,
+        mapping=columns.suggest(shape.headers),
+    )
+    made.organization_id = client.organization_id
+    made.file.save("leads.csv", upload, save=False)
+    made.save()
+    audit.record(actor=actor, action="import.uploaded", subject=made, client_id=client.id, file=made.file_name)
+    return made
+
+
+@transaction.atomic
+def set_mapping(*, lead_import: LeadImport, mapping: dict[str, str], actor: User) -> None:
+    """Choose what each column means and start the preview. Raises ``ImportRefused``."""
+    try:
+        columns.check(mapping, lead_import.headers)
+    except columns.InvalidMapping as error:
+        raise ImportRefused(str(error)) from error
+    allowed = ("uploaded", "previewed", "failed", "cancelled")
+    if not compare_and_set(
+        LeadImport.objects.filter(id=lead_import.id, state__in=allowed, rows_done=0),
+        mapping=mapping,
+        state=LeadImport.State.PREVIEWING,
+        error="",
+        counts={},
+        sample=[],
+        claimed_until=None,
+        cancel_requested=False,
+    ):
+        raise ImportRefused("This import is running or done; its columns cannot be changed any more.")
+    _changed(lead_import.id)
+    _work(lead_import.id)
+
+
+@transaction.atomic
+def confirm(*, lead_import: LeadImport, actor: User) -> None:
+    """Start importing the good rows of a previewed file. Raises ``ImportRefused`` when it was not previewed."""
+    if not compare_and_set(
+        LeadImport.objects.filter(id=lead_import.id, state=LeadImport.State.PREVIEWED),
+        state=LeadImport.State.RUNNING,
+        claimed_until=None,
+        rows_done=0,
+        counts={},
+    ):
+        raise ImportRefused("Look at the preview first; nothing was imported.")
+    audit.record(actor=actor, action="import.confirmed", subject=lead_import)
+    _changed(lead_import.id)
+    _work(lead_import.id)
+
+
+@transaction.atomic
+def cancel(*, lead_import: LeadImport, actor: User) -> None:
+    """Stop a preview or run after its current chunk; what was imported stays and is counted."""
+    LeadImport.objects.filter(id=lead_import.id, state__in=("previewing", "running")).update(cancel_requested=True)
+    audit.record(actor=actor, action="import.cancelled", subject=lead_import)
+
+
+def _work(import_id: UUID) -> None:
+    from campaigns.tasks import work_on_import
+
+    enqueue(work_on_import, import_id=import_id)
+
+
+def forgotten() -> list[LeadImport]:
+    """Imports that should be worked on and that no worker holds (for the sweeper; platform scope)."""
+    waiting = Q(claimed_until=None, updated_at__lt=now() - timedelta(seconds=20)) | Q(claimed_until__lt=now())
+    return list(LeadImport.objects.filter(waiting, state__in=("previewing", "running"))[:50])
+
+
+def work(*, import_id: UUID) -> None:
+    """Preview or run an import, whichever its state asks for; returns at once when another worker has it."""
+    free = Q(claimed_until=None) | Q(claimed_until__lt=now())
+    if not compare_and_set(
+        LeadImport.objects.filter(free, id=import_id, state__in=("previewing", "running")),
+        claimed_until=now() + LEASE,
+    ):
+        return
+    lead_import = LeadImport.objects.select_related("client").get(id=import_id)
+    try:
+        if lead_import.state == LeadImport.State.PREVIEWING:
+            _preview(lead_import)
+        else:
+            _run(lead_import)
+    except (UnreadableFile, FileNotFoundError) as error:
+        detail = str(error) if isinstance(error, UnreadableFile) else "The uploaded file is gone; upload it again."
+        _finish(lead_import, LeadImport.State.FAILED, error=detail)
+
+
+def _chunks(lead_import: LeadImport, skip: int) -> Iterator[list[RowDraft]]:
+    shape = FileShape(lead_import.encoding, lead_import.delimiter, lead_import.headers)
+    with lead_import.file.open("rb") as source:
+        stream = rows(source.file, shape, skip=skip)
+        while chunk := list(islice(stream, CHUNK)):
+            yield [columns.draft(row, lead_import.mapping, lead_import.headers) for row in chunk]
+
+
+def classify(*, client_id: UUID, drafts: list[RowDraft], seen: set[tuple[str, str]]) -> list[str]:
+    """Say of each draft what it is: create, update, duplicate (in the file), suppressed or invalid.
+
+    ``seen`` collects the identities of the file so far. Suppressed people are never imported.
+    """
+    keys = [key for draft in drafts if not draft.error for key in draft.keys]
+    known = leads.existing_leads(client_id=client_id, keys=keys)
+    suppressed = leads.suppressed_keys(client_id=client_id, keys=keys)
+    verdicts = []
+    for draft in drafts:
+        if draft.error:
+            verdicts.append("invalid")
+            continue
+        if any(key in suppressed for key in draft.keys):
+            draft.error = "on the suppression list"
+            verdicts.append("suppressed")
+        elif any(key in seen for key in draft.keys):
+            draft.error = "the same person stands earlier in the file"
+            verdicts.append("duplicate")
+        else:
+            verdicts.append("update" if any(key in known for key in draft.keys) else "create")
+        seen.update(draft.keys)
+    return verdicts
+
+
+def _preview(lead_import: LeadImport) -> None:
+    counts: Counter[str] = Counter()
+    sample: list[dict[str, Any]] = []
+    seen: set[tuple[str, str]] = set()
+    LeadImportError.objects.filter(lead_import=lead_import).delete()
+    total = reported = 0
+    for drafts in _chunks(lead_import, skip=0):
+        verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
+        counts.update(verdicts)
+        total += len(drafts)
+        reported += _report_errors(lead_import, drafts, reported)
+        for made, verdict in zip(drafts, verdicts, strict=True):
+            if len(sample) < SAMPLE_ROWS:
+                sample.append({**asdict(made), "verdict": verdict})
+        if not _progress(lead_import, rows_total=total, counts=dict(counts), sample=sample):
+            _finish(lead_import, LeadImport.State.CANCELLED)
+            return
+    if total == 0:
+        raise UnreadableFile("The file has column names and no rows.")
+    _finish(lead_import, LeadImport.State.PREVIEWED, rows_total=total, counts=dict(counts), sample=sample)
+
+
+def _report_errors(lead_import: LeadImport, drafts: list[RowDraft], reported: int) -> int:
+    bad = [draft for draft in drafts if draft.error][: MAX_REPORTED_ERRORS - reported]
+    LeadImportError.objects.bulk_create(
+        [
+            LeadImportError(
+                lead_import=lead_import,
+                row_number=draft.number,
+                reason=draft.error[:300],
+                values=[cell[:500].replace("\x00", "") for cell in draft.values[:200]],
+            )
+            for draft in bad
+        ],
+        ignore_conflicts=True,
+    )
+    return len(bad)
+
+
+def _run(lead_import: LeadImport) -> None:
+    counts: Counter[str] = Counter(lead_import.counts)
+    # After a restart the rows already done are passed over; whoever stood among them now counts as existing.
+    seen: set[tuple[str, str]] = set()
+    done = lead_import.rows_done
+    for drafts in _chunks(lead_import, skip=done):
+        verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
+        good = [draft for draft, verdict in zip(drafts, verdicts, strict=True) if verdict in {"create", "update"}]
+        with transaction.atomic():
+            upserted = leads.upsert_batch(client_id=lead_import.client_id, drafts=good)
+            _link(lead_import, upserted)
+            counts.update(verdict for verdict in verdicts if verdict not in {"create", "update"})
+            counts.update(create=len(upserted.created), update=len(upserted.updated))
+            done += len(drafts)
+            going_on = _progress(lead_import, rows_done=done, counts=dict(counts))
+        if not going_on:
+            _finish(lead_import, LeadImport.State.CANCELLED)
+            return
+    _finish(lead_import, LeadImport.State.DONE, rows_done=done, counts=dict(counts))
+
+
+def _link(lead_import: LeadImport, upserted: leads.Upserted) -> None:
+    links = [(lead_id, True) for lead_id in upserted.created] + [(lead_id, False) for lead_id in upserted.updated]
+    LeadImportLead.objects.bulk_create(
+        [LeadImportLead(lead_import=lead_import, lead_id=lead_id, created_lead=made) for lead_id, made in links],
+        ignore_conflicts=True,
+        batch_size=1000,
+    )
+
+
+def _progress(lead_import: LeadImport, **values: Any) -> bool:
+    """Write progress and renew the lease; say whether to go on."""
+    with transaction.atomic():
+        LeadImport.objects.filter(id=lead_import.id).update(
+            claimed_until=now() + LEASE, updated_at=now(), **values
+        )
+        _changed(lead_import.id)
+    return not LeadImport.objects.filter(id=lead_import.id, cancel_requested=True).exists()
+
+
+def _finish(lead_import: LeadImport, state: str, **values: Any) -> None:
+    with transaction.atomic():
+        LeadImport.objects.filter(id=lead_import.id).update(
+            state=state, claimed_until=None, finished_at=now(), updated_at=now(), **values
+        )
+        _changed(lead_import.id)
+    log.info("import.finished", import_id=str(lead_import.id), state=state, counts=values.get("counts", {}))
+
+
+def _changed(import_id: UUID) -> None:
+    emit(stream=streams.lead_import(import_id), kind="import.changed", subject=("import", import_id), data={})

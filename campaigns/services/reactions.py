@@ -1,0 +1,256 @@
+"""How campaigns react to facts: a message, an accepted invitation, a send that left or failed.
+
+Everything here runs in the transaction of the fact, under its sender's lock, before the inbox hears of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from campaigns import replies
+from campaigns.events import LeadConnected, LeadInvited, LeadMessaged, LeadReplied, MessageMatched
+from campaigns.models import Enrollment, Lead, LeadChannel, Relation
+from campaigns.plans import interpreter
+from campaigns.plans.state import Event
+from campaigns.services import enrollments, suppression
+from campaigns.services.matching import Match, match_person
+from integrations.domain_events import OutboundChanged, ProviderEventRecorded
+from integrations.events import MessageEvent, MessageReceived, RelationCreated
+from integrations.models import OutboundMessage, SenderAccount
+from integrations.values import Direction, Person
+from project.core.clock import now
+from project.core.events import publish
+
+
+def on_provider_event(fact: ProviderEventRecorded) -> None:
+    """React to a normalised fact and pass facts about messages on to the inbox."""
+    event = fact.event
+    if isinstance(event, RelationCreated):
+        _on_relation(fact, event)
+    elif isinstance(event, MessageEvent):
+        _on_message_event(fact, event)
+
+
+def _on_relation(fact: ProviderEventRecorded, event: RelationCreated) -> None:
+    match = match_person(sender=fact.sender, person=event.person)
+    if match is None:
+        fact.outcome["campaigns"] = f"{event.person.name or 'Somebody'} connected; no lead has this profile."
+        return
+    fact.outcome["lead_id"] = str(match.lead.id)
+    touched = connected(
+        sender=fact.sender, lead=match.lead, occurred_at=event.occurred_at, received_at=now()
+    )
+    told = f"{match.lead} connected (matched by {match.rule})."
+    fact.outcome["campaigns"] = told if touched else f"{told} No running enrollment waits for it."
+    if touched:
+        fact.outcome["enrollment_id"] = str(touched[0].id)
+
+
+def connected(
+    *, sender: SenderAccount, lead: Lead, occurred_at: datetime, received_at: datetime
+) -> list[Enrollment]:
+    """Record that a lead and a sender are connected and tell the sender's running enrollments of the lead.
+
+    However often and by whatever way it is learnt, it is one event: its id names sender and lead.
+    """
+    Relation.objects.get_or_create(sender=sender, lead=lead, defaults={"connected_at": occurred_at})
+    event = Event(f"accepted:{sender.id}:{lead.id}", "accepted", occurred_at, received_at, channel="linkedin")
+    touched = []
+    for enrollment in _running(sender, lead):
+        before = enrollment.stage
+        enrollments.take_in(enrollment, event)
+        if before in {Enrollment.Stage.PENDING, Enrollment.Stage.INVITED}:
+            publish(
+                LeadConnected(
+                    enrollment=enrollment, occurred_at=occurred_at, key=f"{enrollment.id}:connected"
+                )
+            )
+        touched.append(enrollment)
+    return touched
+
+
+def _running(sender: SenderAccount, lead: Lead) -> Iterable[Enrollment]:
+    """The enrollments of a lead through one sender that have not ended, locked in order of their ids."""
+    ids = (
+        Enrollment.objects.filter(lead=lead, sender=sender)
+        .exclude(status=Enrollment.Status.ENDED)
+        .order_by("id")
+        .values_list("id", flat=True)
+    )
+    for enrollment_id in list(ids):
+        yield enrollments.locked(enrollment_id)
+
+
+def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
+    match = _match_message(fact, event)
+    enrollment = None
+    if match is not None:
+        fact.outcome["lead_id"] = str(match.lead.id)
+        if isinstance(event, MessageReceived):
+            enrollment = _on_message(fact, event, match)
+    elif isinstance(event, MessageReceived):
+        fact.outcome["campaigns"] = "No lead has this profile; it waits among the unmatched."
+    if enrollment is None and fact.outbound is not None and fact.outbound.enrollment_id is not None:
+        enrollment = Enrollment.objects.filter(id=fact.outbound.enrollment_id).first()
+    if enrollment is not None:
+        fact.outcome["enrollment_id"] = str(enrollment.id)
+    publish(
+        MessageMatched(
+            event=event,
+            event_id=fact.event_id,
+            sender=fact.sender,
+            source=fact.source,
+            outcome=fact.outcome,
+            lead=match.lead if match else None,
+            enrollment=enrollment,
+            outbound=fact.outbound,
+        )
+    )
+
+
+def _match_message(fact: ProviderEventRecorded, event: MessageEvent) -> Match | None:
+    """The lead of a message: of our own send, else the counterpart, else the one participant who is a lead."""
+    if fact.outbound is not None and fact.outbound.lead_id is not None:
+        lead = Lead.objects.filter(id=fact.outbound.lead_id).select_related("company").first()
+        if lead is not None:
+            return Match(lead, "our own send")
+    if not isinstance(event, MessageReceived):
+        return None
+    for person in _candidates(event):
+        found = match_person(sender=fact.sender, person=person)
+        if found is not None:
+            return found
+    return None
+
+
+def _candidates(event: MessageReceived) -> list[Person]:
+    people = [event.counterpart] if event.counterpart else []
+    if event.direction is Direction.INBOUND:
+        people.append(event.sender)
+    if not event.is_group:
+        people += [person for person in event.participants if not person.is_self]
+    return people
+
+
+def _on_message(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> Enrollment | None:
+    if event.implies_connection:
+        connected(sender=fact.sender, lead=match.lead, occurred_at=event.occurred_at, received_at=now())
+    if not event.is_reply:
+        fact.outcome["campaigns"] = f"A message of {match.lead}'s conversation that is not a reply."
+        return None
+    return _on_reply(fact, event, match)
+
+
+def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> Enrollment | None:
+    """Stop (or branch, or defer) the lead's running enrollments, whatever sender they use."""
+    reading = replies.read(event.text, event.occurred_at.date())
+    kind = "unsubscribe" if reading.kind == "opt_out" else "reply"
+    if reading.kind == "opt_out":
+        suppression.suppress_lead(
+            lead=match.lead, channel=fact.sender.channel, source="reply", reason=event.text[:200]
+        )
+    told = Event(
+        id=str(fact.event_id),
+        kind=kind,
+        occurred_at=event.occurred_at,
+        received_at=now(),
+        channel=fact.sender.channel,
+        out_of_office=reading.kind == "out_of_office",
+        returns_on=reading.returns_on,
+    )
+    latest = None
+    sentences = []
+    for enrollment in _all_of(match.lead):
+        before = enrollment.status
+        enrollments.take_in(enrollment, told)
+        if reading.kind != "out_of_office":
+            publish(
+                LeadReplied(
+                    enrollment=enrollment,
+                    occurred_at=event.occurred_at,
+                    key=f"{enrollment.id}:replied:{fact.event_id}",
+                    node_id=enrollment.node_id,
+                )
+            )
+        if before != enrollment.status:
+            sentences.append(f"“{enrollment.campaign}” stopped.")
+        latest = enrollment
+    fact.outcome["campaigns"] = " ".join(
+        [f"Reply of {match.lead} (matched by {match.rule}; read as {reading.kind.replace('_', ' ')}).", *sentences]
+    )
+    return latest
+
+
+def _all_of(lead: Lead) -> Iterable[Enrollment]:
+    """Every enrollment of a lead that counts a reply: those that have sent something or still run.
+
+    Other senders' locks are taken while this sender's is held. Two facts about one lead through two senders at the
+    same instant may so wait for each other; PostgreSQL then ends one of them and its delivery is tried again.
+    """
+    ids = (
+        Enrollment.objects.filter(lead=lead)
+        .exclude(status=Enrollment.Status.ENDED, stage=Enrollment.Stage.PENDING)
+        .order_by("id")
+        .values_list("id", flat=True)
+    )
+    for enrollment_id in list(ids):
+        yield enrollments.locked(enrollment_id)
+
+
+def on_outbound_changed(change: OutboundChanged) -> None:
+    """Tell the enrollment what became of its send."""
+    outbound = change.outbound
+    if outbound.enrollment_id is None or outbound.state == change.previous:
+        return
+    state = OutboundMessage.State
+    if outbound.state == state.SENT:
+        _learn_recipient(outbound)
+        _sent(outbound)
+    elif outbound.state == state.FAILED:
+        _result(outbound, "failed", outbound.error_detail)
+    elif outbound.state == state.UNKNOWN:
+        _result(outbound, "unknown", outbound.error_detail)
+
+
+def _result(outbound: OutboundMessage, outcome: interpreter.SendOutcome, reason: str) -> Enrollment:
+    enrollment = enrollments.locked(outbound.enrollment_id)
+    at = outbound.sent_at or now()
+    enrollments.advance(
+        enrollment,
+        lambda plan, state, ctx: interpreter.send_result(
+            plan, state, outbound.node_id, _visit(outbound), outcome, at, ctx, reason=reason[:300]
+        ),
+    )
+    return enrollment
+
+
+def _visit(outbound: OutboundMessage) -> int:
+    return int(outbound.dedupe_key.rpartition(":")[2])
+
+
+def _sent(outbound: OutboundMessage) -> None:
+    enrollment = _result(outbound, "sent", "")
+    at = outbound.sent_at or now()
+    fact = {"invite": LeadInvited, "message": LeadMessaged, "inmail": LeadMessaged}.get(outbound.action)
+    # Nothing left when the network said that it was so already: no invitation is counted for it.
+    if fact is not None and not outbound.already:
+        publish(
+            fact(
+                enrollment=enrollment,
+                occurred_at=at,
+                key=f"{enrollment.id}:{outbound.node_id}:{_visit(outbound)}",
+                node_id=outbound.node_id,
+            )
+        )
+    if outbound.already == "connected":
+        connected(sender=outbound.sender, lead=enrollment.lead, occurred_at=at, received_at=now())
+
+
+def _learn_recipient(outbound: OutboundMessage) -> None:
+    """Keep the network's id of the person that dispatch looked up, so that events can be matched by it."""
+    provider_id = outbound.recipient.get("provider_id")
+    if provider_id and outbound.lead_id:
+        LeadChannel.objects.filter(lead_id=outbound.lead_id, kind=outbound.channel, provider_id="").update(
+            provider_id=provider_id
+        )

@@ -1,0 +1,82 @@
+"""Settings of a campaign as one validated value, shared by form, API and engine."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from campaigns.models import Campaign
+from campaigns.scheduling import Calendar, SendingWindow, zone
+
+
+class Audience(BaseModel):
+    """Whom a campaign approaches: the leads of one import, or all leads of the client."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["all", "import"] = "all"
+    import_id: UUID | None = None
+
+
+class CampaignSettings(BaseModel):
+    """Name, when, whom, by whom."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=160)
+    time_zone: str
+    use_lead_time_zone: bool = False
+    weekdays: list[int] = Field(min_length=1, max_length=7)
+    start: str = Field(pattern=r"^\d\d:\d\d$")
+    end: str = Field(pattern=r"^\d\d:\d\d$")
+    holiday_country: str = Field(default="", max_length=2)
+    audience: Audience = Audience()
+    sender_ids: list[UUID] = Field(default_factory=list, max_length=100)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        zone(value)
+        return value
+
+    @field_validator("weekdays")
+    @classmethod
+    def _weekdays(cls, value: list[int]) -> list[int]:
+        if any(day not in range(7) for day in value):
+            raise ValueError("Weekdays go from 0 (Monday) to 6 (Sunday).")
+        return sorted(set(value))
+
+    @field_validator("holiday_country")
+    @classmethod
+    def _country(cls, value: str) -> str:
+        country = value.strip().upper()
+        if country:
+            Calendar(holiday_country=country)
+        return country
+
+    def window(self) -> dict[str, Any]:
+        """The sending window as it is stored. Raises ``ValueError`` for impossible times."""
+        data = {"weekdays": self.weekdays, "start": self.start, "end": self.end}
+        SendingWindow.from_json(data)
+        return data
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of ``Campaign`` that these settings fill."""
+        return {
+            "name": self.name,
+            "time_zone": self.time_zone,
+            "use_lead_time_zone": self.use_lead_time_zone,
+            "window": self.window(),
+            "holiday_country": self.holiday_country,
+            "audience": self.audience.model_dump(mode="json"),
+        }
+
+
+def calendar_of(campaign: Campaign) -> Calendar:
+    """The calendar of a campaign: its window; days without a window are no working days; holidays."""
+    window = SendingWindow.from_json(campaign.window)
+    return Calendar(
+        windows=(window,),
+        days_off=frozenset(range(7)) - window.weekdays,
+        holiday_country=campaign.holiday_country,
+    )

@@ -1,0 +1,48 @@
+"""Background work of campaigns."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from project.core.scoping import organization_scope
+from project.core.tasks import platform_task, task
+
+
+@task(queue="bulk", name="campaigns.work_on_import")
+def work_on_import(import_id: str) -> None:
+    """Preview or run one import."""
+    from campaigns.services import imports
+
+    imports.work(import_id=UUID(import_id))
+
+
+@platform_task(queue="bulk", name="campaigns.sweep_imports")
+def sweep_imports() -> None:
+    """Find imports that a killed worker left behind and work on them again."""
+    from campaigns.services import imports
+
+    for forgotten in imports.forgotten():
+        with organization_scope(forgotten.organization_id):
+            imports.work(import_id=forgotten.id)
+
+
+@task(queue="bulk", name="campaigns.enroll_audience")
+def enroll_audience(campaign_id: str) -> None:
+    """Enroll everybody of a campaign's audience who is not in it yet."""
+    from campaigns.services import enrollments
+
+    enrollments.enroll_audience(campaign_id=UUID(campaign_id))
+
+
+@platform_task(queue="dispatch", name="campaigns.tick")
+def tick() -> None:
+    """Work on the actions that are due."""
+    from campaigns.services import engine
+
+    engine.tick()
+
+
+BEAT = {
+    "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
+    "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
+}
