@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from campaigns.plans.errors import PlanError
 from campaigns.plans.schema import CHANNEL_OF_ACTION, Content, SendNode
-from campaigns.rendering import TemplateError, lint, limit_for, shortest_length
+from campaigns.rendering import TemplateError, limit_for, lint, shortest_length
 
 _FIELDS: dict[str, tuple[str, ...]] = {
     "email": ("subject", "body"),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlanError:
-    """One error. ``node`` is empty for the plan itself; ``field`` is a path such as ``transitions[0].within``."""
+    """One error. ``node`` is empty for the plan itself, ``field`` a path like ``transitions[0].within``."""
 
     node: str
     field: str

@@ -77,7 +77,9 @@ class Transition(_Model):
     after: str | None = Field(
         None, description="Acts no earlier than this after that moment or the real event."
     )
-    working_days: bool = Field(False, description="Days of both durations are the campaign's working days.")
+    working_days: bool = Field(
+        default=False, description="Days of both durations are the campaign's working days."
+    )
 
     @field_validator("within", "after")
     @classmethod
@@ -89,24 +91,24 @@ class Content(_Model):
     """What is written; which fields are used depends on the action. All are templates."""
 
     subject: str = ""
-    body: str = Field("", description="E-mail.")
-    text: str = Field("", description="LinkedIn message, InMail and SMS.")
-    note: str = Field("", description="LinkedIn invitation; may be empty.")
+    body: str = Field(default="", description="E-mail.")
+    text: str = Field(default="", description="LinkedIn message, InMail and SMS.")
+    note: str = Field(default="", description="LinkedIn invitation; may be empty.")
 
 
 class Variant(_Model):
     """One of several wordings of a step."""
 
     id: NodeId
-    weight: int = Field(1, ge=1, le=1000)
+    weight: int = Field(default=1, ge=1, le=1000)
     content: Content
 
 
 class Sender(_Model):
     """Who sends: one account, or any of a pool. Exactly one of the two."""
 
-    pool: str | None = Field(None, min_length=1, max_length=64)
-    account: str | None = Field(None, min_length=1, max_length=64)
+    pool: str | None = Field(default=None, min_length=1, max_length=64)
+    account: str | None = Field(default=None, min_length=1, max_length=64)
 
 
 class SendNode(_Model):
@@ -114,7 +116,7 @@ class SendNode(_Model):
 
     id: NodeId
     type: Literal["send"]
-    label: str = Field("", max_length=120)
+    label: str = Field(default="", max_length=120)
     channel: Channel
     action: Action
     content: Content | None = None
@@ -129,7 +131,7 @@ class WaitNode(_Model):
 
     id: NodeId
     type: Literal["wait"]
-    label: str = Field("", max_length=120)
+    label: str = Field(default="", max_length=120)
     duration: str
     working_days: bool = False
     transitions: tuple[Transition, ...] = Field(min_length=1)
@@ -168,7 +170,7 @@ class BranchNode(_Model):
 
     id: NodeId
     type: Literal["branch"]
-    label: str = Field("", max_length=120)
+    label: str = Field(default="", max_length=120)
     rules: tuple[Rule, ...] = Field(min_length=1, max_length=50)
     else_: NodeId = Field(alias="else")
 
@@ -178,7 +180,7 @@ class StopNode(_Model):
 
     id: NodeId
     type: Literal["stop"]
-    label: str = Field("", max_length=120)
+    label: str = Field(default="", max_length=120)
     outcome: Outcome
 
 

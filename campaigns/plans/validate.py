@@ -1,4 +1,4 @@
-"""Every rule that a plan has to keep before it may run. Errors name the node and the field, in plain words."""
+"""Every rule that a plan has to keep before it may run. Errors name the node and the field."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ DEFAULT_OPTIONS = Options()
 
 
 def parse_plan(data: object) -> Plan:
-    """Read the shape of a plan from JSON data; raise ``PlanInvalid`` with one error per field that is wrong."""
+    """Read the shape of a plan from JSON data; raise ``PlanInvalid`` with one error per wrong field."""
     try:
         return Plan.model_validate(data)
     except ValidationError as error:
@@ -135,7 +135,9 @@ def _graph_errors(plan: Plan, options: Options) -> Iterator[PlanError]:
             text = "This loop could run without a pause. Put a wait or a delay (after) into it."
             yield PlanError(node_id, "transitions", "loop_without_pause", text)
         if isinstance(node, SendNode) and node.action == "message" and node_id in unconnected:
-            text = "A LinkedIn message reaches connections only. Lead here by an accepted invitation, or use inmail."
+            text = (
+                "Only connections get LinkedIn messages. Lead here by an accepted invitation, or use inmail."
+            )
             yield PlanError(node_id, "action", "not_connected", text)
         yield from _opt_out_errors(plan, node_id)
 
@@ -294,8 +296,27 @@ def _shape_error(data: object, error: Any) -> PlanError:
     if len(path) >= 2 and path[0] == "nodes" and isinstance(path[1], int):
         node = _node_id(data, path[1])
         path = path[3:] if len(path) > 2 and path[2] in ("send", "wait", "branch", "stop") else path[2:]
+    return PlanError(node, _field_path(path), "shape", _shape_message(error))
+
+
+def _shape_message(error: Any) -> str:
+    """Pydantic's message, or a plainer one for the mistakes that people make."""
+    details = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "This field is required."
+        case "extra_forbidden":
+            return "There is no such field."
+        case "union_tag_not_found":
+            return "Say what kind of node this is: send, wait, branch or stop."
+        case "union_tag_invalid":
+            return f"There is no kind of node called {details['tag']!r}. Use send, wait, branch or stop."
+        case "literal_error":
+            return f"Use one of {details['expected']}."
+        case "string_pattern_mismatch":
+            return "Use letters, digits, - and _, beginning with a letter, at most 63 characters."
     message = str(error["msg"]).removeprefix("Value error, ")
-    return PlanError(node, _field_path(path), "shape", message if message.endswith(".") else f"{message}.")
+    return message if message.endswith(".") else f"{message}."
 
 
 def _node_id(data: object, index: int) -> str:
