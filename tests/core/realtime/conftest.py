@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -110,9 +111,10 @@ def _sees_client(viewer: Viewer, stream: str) -> bool:
 def wire(agency: Agency) -> Iterator[Wire]:
     client = redis.Redis.from_url(settings.REDIS_URL, decode_responses=True)
     pubsub = client.pubsub()
-    pubsub.subscribe(broker.channel_of(agency.id))
-    pubsub.get_message(timeout=2)
-    yield Wire(pubsub)
+    channel = broker.channel_of(agency.id)
+    pubsub.subscribe(channel)
+    pubsub.get_message(timeout=5)
+    yield Wire(client, pubsub, channel)
     pubsub.close()
     client.close()
 
@@ -120,14 +122,20 @@ def wire(agency: Agency) -> Iterator[Wire]:
 class Wire:
     """What was published for an organization."""
 
-    def __init__(self, pubsub: Any) -> None:
+    def __init__(self, client: redis.Redis, pubsub: Any, channel: str) -> None:
+        self._client = client
         self._pubsub = pubsub
+        self._channel = channel
 
     def messages(self) -> list[dict[str, Any]]:
-        found = []
-        while (message := self._pubsub.get_message(timeout=0.2)) is not None:
+        """Everything published since the last call: what came before a mark of our own."""
+        self._client.publish(self._channel, '"mark"')
+        found: list[Any] = []
+        while not found or found[-1] != "mark":
+            message = self._pubsub.get_message(timeout=5)
+            assert message is not None
             found.append(json.loads(message["data"]))
-        return found
+        return found[:-1]
 
     def frames(self) -> list[dict[str, Any]]:
         return [json.loads(text) for message in self.messages() for _stream, text in message["frames"]]
@@ -148,4 +156,4 @@ async def _hub_closed() -> AsyncIterator[None]:
     """Close the hub of the test's event loop, and what its threads left open."""
     yield
     await current_hub().aclose()
-    connections.close_all()
+    await sync_to_async(connections.close_all)()

@@ -1,0 +1,21 @@
+// Waiting, and working in slices that leave the page responsive.
+
+const SLICE = 20;
+
+/** Resolve after so many milliseconds. */
+export function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Call `apply(item, left)` for each item, pausing between slices; `left` counts down. */
+export async function applyInSlices(items, apply) {
+  for (const [index, item] of items.entries()) {
+    if (index > 0 && index % SLICE === 0) await sleep(0);
+    apply(item, items.length - index);
+  }
+}
+
+/** Hours and minutes on the viewer's clock, such as 14:02. */
+export function clockTime(date) {
+  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+}
