@@ -14,6 +14,7 @@ urlpatterns = [
     path("metrics", core_views.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
     path("", include("project.tenancy.urls")),
+    path("api/v1/", include("project.api")),
     path("webhooks/", include("integrations.webhook_urls")),
     path(ORGANIZATION + "live/", include("project.core.realtime.urls")),
     path(ORGANIZATION + "inbox/", include("inbox.urls")),

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_prometheus",
     "django_structlog",
+    "ninja",
     "tailwind",
     "allauth",
     "allauth.account",
@@ -197,9 +198,14 @@ USERSESSIONS_TRACK_ACTIVITY = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Outbound Engine X"
+#: Addresses are verified by the invitation's link; an unverified one must not bar a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 JWT_ACCESS_SECONDS = 15 * 60
 JWT_REFRESH_SECONDS = 14 * 24 * 3600
 INVITATION_DAYS = 7
+#: Calls of the JSON API per minute: of one token or person, and of one address that has not signed in.
+API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600)
+API_PUBLIC_REQUESTS_PER_MINUTE = env.integer("API_PUBLIC_REQUESTS_PER_MINUTE", 60)
 
 # --- Mail -------------------------------------------------------------------------------------------
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
@@ -233,7 +239,9 @@ WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
 WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
 
 # --- Limits per sender account and day (mission C6) -------------------------------------------------
-DAILY_LIMITS = {"invite": 25, "message": 100}
+DAILY_LIMITS = {"invite": 25, "message": 100, "profile_view": 80}
+#: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
+SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
 
 # --- Logs -------------------------------------------------------------------------------------------
 LOG_FORMAT = env.text("LOG_FORMAT", "console")

@@ -30,7 +30,7 @@ from project.core.scoping import organization_scope, platform_scope
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.access import get_or_404
-from project.tenancy.models import Invitation, Membership, Organization, Role, User
+from project.tenancy.models import Client, Invitation, Membership, Organization, Role, User
 from project.tenancy.services import memberships
 
 
@@ -42,6 +42,7 @@ class Opened:
     organization: Organization
     #: Whether somebody with that address already has an account.
     has_account: bool
+    client_names: list[str]
 
 
 def token_of(invitation_id: UUID) -> str:
@@ -188,14 +189,18 @@ def unsent(*, older_than: timedelta) -> list[Invitation]:
 def open_by_token(token: str) -> Opened:
     """Return the invitation behind a link. Raises ``NotFound`` for links that are wrong, used, revoked or expired."""
     with platform_scope("open an invitation"):
-        invitation = Invitation.objects.select_related("organization").filter(token_hash=_hash(token)).first()
+        rows = Invitation.objects.select_related("organization", "invited_by")
+        invitation = rows.filter(token_hash=_hash(token)).first()
         if invitation is None or not invitation.organization.is_active:
             raise NotFound("This invitation does not exist. Ask for a new one.")
         if invitation.state != "open":
             what = {"accepted": "was accepted already", "revoked": "was withdrawn", "expired": "has expired"}
             raise NotFound(f"This invitation {what[invitation.state]}. Ask for a new one.", state=invitation.state)
         has_account = User.objects.filter(email=invitation.email).exists()
-        return Opened(invitation, invitation.organization, has_account)
+        names = Client.objects.filter(organization=invitation.organization, id__in=invitation.client_ids)
+        return Opened(
+            invitation, invitation.organization, has_account, list(names.values_list("name", flat=True))
+        )
 
 
 def accept(*, token: str, user: User | None, name: str = "", password: str = "") -> Membership:
