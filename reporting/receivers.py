@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campaigns import events as campaign_events
+from inbox.events import ConversationAnswered
 from project.core.events import subscribe
 from reporting.models import Fact
 from reporting.services import facts
@@ -28,5 +29,11 @@ def on_enrollment_fact(event: campaign_events.EnrollmentFact) -> None:
     )
 
 
+def on_answered(event: ConversationAnswered) -> None:
+    """Write how long the other side waited for a person's answer."""
+    facts.record_answer(event)
+
+
+subscribe(ConversationAnswered, id="reporting.answered")(on_answered)
 for _event_class in _KINDS:
     subscribe(_event_class, id="reporting.fact")(on_enrollment_fact)

@@ -22,8 +22,9 @@ class Conversation(OrganizationModel):
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
     sender = OrganizationForeignKey(SenderAccount, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=16, choices=Channel.choices)
-    #: The chat's id at the provider; empty until the first message of a new chat is confirmed.
-    provider_chat_id = models.CharField(max_length=200)
+    #: The chat's id at the provider's API (replies go there) and on the network; a side may be unknown at first.
+    chat_id = models.CharField(max_length=200, blank=True)
+    provider_chat_id = models.CharField(max_length=200, blank=True)
     lead = OrganizationForeignKey(
         Lead, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations"
     )
@@ -49,13 +50,26 @@ class Conversation(OrganizationModel):
     failed_sends = models.PositiveIntegerField(default=0)
     last_message_at = models.DateTimeField()
     last_inbound_at = models.DateTimeField(null=True)
+    last_read_at = models.DateTimeField(null=True)
     last_snippet = models.CharField(max_length=200, blank=True)
     last_inbound = models.BooleanField(default=True)
     closed_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["sender", "provider_chat_id"], name="conversation_once"),
+            models.UniqueConstraint(
+                fields=["sender", "chat_id"], name="conversation_chat_once", condition=~models.Q(chat_id="")
+            ),
+            models.UniqueConstraint(
+                fields=["sender", "provider_chat_id"],
+                name="conversation_network_chat_once",
+                condition=~models.Q(provider_chat_id=""),
+            ),
+            models.UniqueConstraint(
+                fields=["sender", "counterpart_id"],
+                name="conversation_new_chat_once",
+                condition=models.Q(chat_id="", provider_chat_id="") & ~models.Q(counterpart_id=""),
+            ),
         ]
         indexes = [
             models.Index(fields=["organization", "status", "-last_message_at", "-id"], name="conversation_list"),
@@ -66,7 +80,18 @@ class Conversation(OrganizationModel):
                 fields=["organization", "assignee", "status", "-last_message_at", "-id"], name="conversation_mine"
             ),
             models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
+            models.Index(
+                fields=["snoozed_until"], name="conversation_wakes", condition=models.Q(status="snoozed")
+            ),
         ]
+
+    @property
+    def title(self) -> str:
+        """Whom the thread is with: the lead, else the name the network gives."""
+        return self.lead.full_name if self.lead else self.counterpart_name or "Somebody"
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Participant(OrganizationModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from inbox.models.conversations import Conversation
-from integrations.models import OutboundMessage
+from integrations.models import OutboundMessage, SenderAccount
 from project.core.models import OrganizationForeignKey, OrganizationModel
 
 
@@ -15,6 +15,7 @@ class Message(OrganizationModel):
     class Direction(models.TextChoices):
         INBOUND = "inbound", "From them"
         OUTBOUND = "outbound", "From us"
+        UNKNOWN = "unknown", "Nobody can tell"
 
     class State(models.TextChoices):
         """Delivery of an outbound message; inbound ones are ``received``."""
@@ -92,3 +93,15 @@ class SystemLine(OrganizationModel):
     kind = models.CharField(max_length=40)
     text = models.CharField(max_length=300)
     occurred_at = models.DateTimeField()
+
+
+class PendingChange(OrganizationModel):
+    """A receipt, reaction, edit or deletion that came before its message; applied when the message is stored."""
+
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="+")
+    #: One of the message's ids, the provider's or the network's.
+    message_ref = models.CharField(max_length=200)
+    event = models.JSONField()
+
+    class Meta(OrganizationModel.Meta):
+        indexes = [models.Index(fields=["sender", "message_ref"], name="pending_change_ref")]

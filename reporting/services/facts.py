@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from campaigns.models import Enrollment
+from inbox.events import ConversationAnswered
 from project.core.realtime import emit
 from reporting import streams
 from reporting.models import Fact
@@ -64,4 +65,20 @@ def record_enrollment(
         lead_id=enrollment.lead_id,
         sender_id=enrollment.sender_id,
         node_id=node_id,
+    )
+
+
+def record_answer(event: ConversationAnswered) -> None:
+    """Write that a person answered, with the seconds the other side waited (``None``: nobody waited)."""
+    conversation = event.conversation
+    record(
+        kind=Fact.Kind.ANSWERED,
+        key=f"{event.message.id}",
+        occurred_at=event.message.occurred_at,
+        client_id=conversation.client_id,
+        campaign_id=conversation.campaign_id,
+        lead_id=conversation.lead_id,
+        sender_id=conversation.sender_id,
+        conversation_id=conversation.id,
+        value=event.seconds,
     )

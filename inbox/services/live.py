@@ -1,0 +1,26 @@
+"""Telling open screens what changed; called by services only, inside their transaction."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from inbox import streams
+from inbox.models import Conversation
+from project.core.realtime import emit
+
+
+def conversation_changed(conversation: Conversation) -> None:
+    """The row in the list and the head of the thread."""
+    subject = ("conversation", conversation.id)
+    emit(stream=streams.client_inbox(conversation.client_id), kind="conversation.changed", subject=subject, data={})
+    emit(stream=streams.conversation(conversation.id), kind="thread.head", subject=subject, data={})
+
+
+def entry_changed(conversation: Conversation, kind: str, entry_id: UUID) -> None:
+    """One entry of the thread: ``kind`` is ``message``, ``note`` or ``line``."""
+    emit(
+        stream=streams.conversation(conversation.id),
+        kind=f"thread.{kind}",
+        subject=(kind, entry_id),
+        data={"conversation_id": str(conversation.id)},
+    )

@@ -1,0 +1,206 @@
+"""Replies and notes of people, and what becomes of everything that we send in a thread."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from inbox.events import ConversationAnswered
+from inbox.models import Conversation, Message, Note
+from inbox.services import live, threads
+from integrations.domain_events import OutboundChanged
+from integrations.locks import lock_sender
+from integrations.models import OutboundMessage
+from integrations.services import outbox
+from integrations.values import Person
+from project.core.clock import now
+from project.core.events import publish
+from project.tenancy import audit
+from project.tenancy.models import User
+
+MAX_LENGTH = 8000
+
+
+class ReplyRefused(ValueError):
+    """The reply cannot be sent as it is; the message says why. Nothing was sent."""
+
+
+class StaleThread(ReplyRefused):
+    """The thread has moved on since the writer looked at it; ``new`` are the entries they have not seen."""
+
+    def __init__(self, new: list[Message], revision: int) -> None:
+        self.new = new
+        self.revision = revision
+        count = "a new message" if len(new) == 1 else f"{len(new)} new messages"
+        super().__init__(f"There is {count} in this thread. Nothing was sent; look at what is new first.")
+
+
+@transaction.atomic
+def send_reply(
+    *, conversation_id: UUID, author: User, body: str, client_token: UUID, seen_revision: int
+) -> Message:
+    """Queue a reply in a thread. The same ``client_token`` again returns the reply that exists.
+
+    Raises ``StaleThread`` when messages came or were sent by others after ``seen_revision``, and ``ReplyRefused`` for
+    empty or over-long text and for threads that cannot be answered.
+    """
+    sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
+    lock_sender(sender_id)
+    conversation = threads.locked(conversation_id)
+    known = Message.objects.filter(conversation=conversation, client_token=client_token).first()
+    if known is not None:
+        return known
+    text = _checked(body, conversation)
+    new = list(
+        Message.objects.filter(conversation=conversation, revision__gt=seen_revision)
+        .select_related("author")
+        .order_by("revision")
+    )
+    if new:
+        raise StaleThread(new, conversation.revision)
+    outbound = outbox.queue(
+        sender=conversation.sender,
+        client_id=conversation.client_id,
+        channel=conversation.channel,
+        action="message",
+        origin=OutboundMessage.Origin.REPLY,
+        dedupe_key=f"reply:{conversation.id}:{client_token}",
+        recipient={"provider_id": conversation.counterpart_id, "public_identifier": "", "chat_id": conversation.chat_id},
+        body=text,
+        lead_id=conversation.lead_id,
+        conversation_id=conversation.id,
+        author=author,
+    )
+    message = Message.objects.create(
+        conversation=conversation,
+        revision=threads.next_revision(conversation),
+        direction=Message.Direction.OUTBOUND,
+        state=Message.State.QUEUED,
+        outbound=outbound,
+        client_token=client_token,
+        author=author,
+        sender_name=conversation.sender.name,
+        body=text,
+        occurred_at=now(),
+    )
+    _answered(conversation, message, author)
+    return message
+
+
+def _checked(body: str, conversation: Conversation) -> str:
+    text = body.replace("\r\n", "\n").strip()
+    if not text:
+        raise ReplyRefused("Write something first; the reply is empty.")
+    if len(text) > MAX_LENGTH:
+        raise ReplyRefused(f"The reply has {len(text):,} characters; at most {MAX_LENGTH:,} can be sent.")
+    if not conversation.chat_id and not conversation.counterpart_id:
+        raise ReplyRefused("This thread has no address to answer to.")
+    return text
+
+
+def _answered(conversation: Conversation, message: Message, author: User) -> None:
+    waited = None
+    if conversation.last_inbound and conversation.last_inbound_at is not None:
+        waited = int((message.occurred_at - conversation.last_inbound_at).total_seconds())
+    conversation.last_message_at = message.occurred_at
+    conversation.last_snippet = threads.snippet(message.body)
+    conversation.last_inbound = False
+    conversation.unread = 0
+    conversation.last_read_at = now()
+    conversation.save()
+    audit.record(actor=author, action="reply.queued", subject=conversation, message=str(message.id))
+    publish(ConversationAnswered(conversation=conversation, message=message, author=author, seconds=waited))
+    live.entry_changed(conversation, "message", message.id)
+    live.conversation_changed(conversation)
+
+
+@transaction.atomic
+def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
+    """Add a private note. Raises ``ReplyRefused`` for empty or over-long text."""
+    text = body.replace("\r\n", "\n").strip()
+    if not text or len(text) > MAX_LENGTH:
+        raise ReplyRefused(f"A note has 1 to {MAX_LENGTH:,} characters.")
+    conversation = threads.locked(conversation_id)
+    note = Note.objects.create(
+        conversation=conversation, revision=threads.next_revision(conversation), author=author, body=text
+    )
+    live.entry_changed(conversation, "note", note.id)
+    return note
+
+
+@transaction.atomic
+def retry(*, message_id: UUID, actor: User) -> Message:
+    """Send a reply again that surely did not leave. Raises ``ReplyRefused`` for any other."""
+    message = Message.objects.select_related("outbound", "outbound__sender", "conversation").get(id=message_id)
+    if message.outbound is None or not outbox.retry(message.outbound, actor=actor):
+        raise ReplyRefused("Only a message that surely did not leave can be sent again.")
+    return message.refreshed()
+
+
+def on_outbound_changed(change: OutboundChanged) -> None:
+    """Let a message in a thread follow its outbox row; a campaign's first message begins the thread."""
+    outbound = change.outbound
+    message = (
+        Message.objects.filter(outbound=outbound).select_related("conversation").order_by("created_at", "id").first()
+    )
+    if message is not None:
+        _follow(message, outbound)
+    elif outbound.state == OutboundMessage.State.SENT and outbound.action == "message":
+        _begin(outbound)
+
+
+_STATES = {
+    OutboundMessage.State.QUEUED: Message.State.QUEUED,
+    OutboundMessage.State.SENDING: Message.State.QUEUED,
+    OutboundMessage.State.SENT: Message.State.SENT,
+    OutboundMessage.State.FAILED: Message.State.FAILED,
+    OutboundMessage.State.CANCELLED: Message.State.FAILED,
+    OutboundMessage.State.UNKNOWN: Message.State.UNKNOWN,
+}
+
+
+def _follow(message: Message, outbound: OutboundMessage) -> None:
+    conversation = threads.locked(message.conversation_id)
+    before = (message.state, message.failure, message.api_message_id, message.provider_message_id)
+    if message.state not in {Message.State.DELIVERED, Message.State.SEEN}:
+        message.state = _STATES[OutboundMessage.State(outbound.state)]
+    message.failure = _why(outbound)[:300]
+    message.api_message_id = message.api_message_id or outbound.message_id
+    message.provider_message_id = message.provider_message_id or outbound.provider_message_id
+    if outbound.state == OutboundMessage.State.SENT and outbound.sent_at:
+        message.occurred_at = outbound.sent_at
+    if before == (message.state, message.failure, message.api_message_id, message.provider_message_id):
+        return
+    message.save()
+    if outbound.chat_id and not conversation.chat_id:
+        conversation.chat_id = outbound.chat_id
+        conversation.save(update_fields=["chat_id", "updated_at"])
+    threads.count_failures(conversation)
+    live.entry_changed(conversation, "message", message.id)
+    live.conversation_changed(conversation)
+
+
+def _why(outbound: OutboundMessage) -> str:
+    """What to say beside a message that has not left: why it waits, or why it failed."""
+    state = OutboundMessage.State
+    if outbound.state in {state.FAILED, state.CANCELLED}:
+        return outbound.error_detail or "It could not be sent. Nothing reached them."
+    if outbound.state == state.UNKNOWN:
+        return "It is not known yet whether this left. The provider is being asked; it is not sent again."
+    return outbound.hold_reason if outbound.state == state.QUEUED else ""
+
+
+def _begin(outbound: OutboundMessage) -> None:
+    """A message of a sequence left: it belongs into the thread with that person."""
+    conversation = threads.find_or_create(
+        sender=outbound.sender,
+        chat_id=outbound.chat_id,
+        provider_chat_id=outbound.provider_chat_id,
+        counterpart=Person(provider_id=outbound.recipient.get("provider_id", "")),
+        lead=threads.lead_of(outbound.lead_id),
+        occurred_at=outbound.sent_at or now(),
+    )
+    message = threads.store_own(conversation, outbound)
+    live.entry_changed(conversation, "message", message.id)
+    live.conversation_changed(conversation)

@@ -1,0 +1,389 @@
+"""Threads: every fact about a message lands in the one conversation it belongs to, in whatever order it comes.
+
+The caller holds the sender's lock (``integrations.locks``), so facts of one account are applied one after the other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from campaigns.events import MessageMatched
+from campaigns.models import Enrollment, Lead
+from inbox.events import ReplyStored
+from inbox.models import Conversation, Message, Participant, PendingChange, SystemLine
+from inbox.services import live
+from integrations.events import (
+    Event,
+    MessageDeleted,
+    MessageDelivered,
+    MessageEdited,
+    MessageEvent,
+    MessageReaction,
+    MessageRead,
+    MessageReceived,
+    from_json,
+    to_json,
+)
+from integrations.models import OutboundMessage, ProviderEvent, SenderAccount
+from integrations.values import Direction, MessageKind, Person
+from project.core.clock import now
+from project.core.events import publish
+
+SNIPPET = 160
+_HIDDEN_KINDS = {MessageKind.SPONSORED, MessageKind.SYSTEM}
+
+
+def on_message_matched(matched: MessageMatched) -> None:
+    """Store a message, or apply a receipt, reaction, edit or deletion to the one it concerns."""
+    event = matched.event
+    if isinstance(event, MessageReceived):
+        _on_message(matched, event)
+    elif isinstance(event, MessageEvent):
+        _on_change(matched, event)
+
+
+def _on_message(matched: MessageMatched, event: MessageReceived) -> None:
+    if event.message_kind in _HIDDEN_KINDS:
+        matched.outcome["inbox"] = "Not a message of a person; nothing is shown."
+        return
+    conversation = find_or_create(
+        sender=matched.sender,
+        chat_id=event.chat_id,
+        provider_chat_id=event.provider_chat_id,
+        counterpart=event.counterpart or (event.sender if event.direction is Direction.INBOUND else None),
+        lead=matched.lead,
+        occurred_at=event.occurred_at,
+    )
+    matched.outcome["conversation_id"] = str(conversation.id)
+    _remember_people(conversation, event)
+    known = _known_message(conversation, event, matched.outbound)
+    if known is not None:
+        _confirm(conversation, known, event)
+        matched.outcome["inbox"] = "This message is in the thread already."
+        return
+    message = _store(conversation, matched, event)
+    matched.outcome["inbox"] = f"Conversation “{conversation.title}”, one message more."
+    if message.direction == Message.Direction.INBOUND:
+        publish(ReplyStored(conversation=conversation, message=message))
+
+
+def find_or_create(
+    *,
+    sender: SenderAccount,
+    chat_id: str,
+    provider_chat_id: str,
+    counterpart: Person | None,
+    lead: Lead | None,
+    occurred_at: datetime,
+) -> Conversation:
+    """Return the locked conversation of a chat; what was not known of it (ids, lead, name) is filled in.
+
+    A thread that began with our own first message is found by its counterpart until the chat's ids are known.
+    """
+    rows = Conversation.objects.select_for_update(of=("self",)).select_related("lead", "client", "sender")
+    ids = Q()
+    if chat_id:
+        ids |= Q(chat_id=chat_id)
+    if provider_chat_id:
+        ids |= Q(provider_chat_id=provider_chat_id)
+    found = rows.filter(ids, sender=sender).order_by("created_at", "id").first() if ids else None
+    if found is None and counterpart is not None and counterpart.provider_id:
+        nameless = Q(chat_id="", provider_chat_id="", counterpart_id=counterpart.provider_id)
+        found = rows.filter(nameless, sender=sender).first()
+    if found is None:
+        found = Conversation(
+            client_id=sender.client_id, sender=sender, channel=sender.channel, last_message_at=occurred_at
+        )
+        found.organization_id = sender.organization_id
+    changes = _missing(found, chat_id, provider_chat_id, counterpart, lead)
+    for name, value in changes.items():
+        setattr(found, name, value)
+    if found._state.adding:
+        found.save()
+    elif changes:
+        found.save(update_fields=[*changes, "updated_at"])
+    return found
+
+
+def _missing(
+    conversation: Conversation, chat_id: str, provider_chat_id: str, counterpart: Person | None, lead: Lead | None
+) -> dict[str, Any]:
+    given: dict[str, Any] = {"chat_id": chat_id, "provider_chat_id": provider_chat_id}
+    if counterpart is not None:
+        given["counterpart_id"] = counterpart.provider_id
+        given["counterpart_name"] = counterpart.name[:200]
+    changes = {name: value for name, value in given.items() if value and not getattr(conversation, name)}
+    if lead is not None and conversation.lead_id is None:
+        changes["lead"] = lead
+    return changes
+
+
+def _remember_people(conversation: Conversation, event: MessageReceived) -> None:
+    people = {person.provider_id: person for person in (*event.participants, event.sender) if person.provider_id}
+    Participant.objects.bulk_create(
+        [
+            Participant(
+                conversation=conversation,
+                provider_id=person.provider_id,
+                name=person.name[:200],
+                profile_url=person.profile_url[:300],
+                is_self=bool(person.is_self) or person.provider_id in conversation.sender.own_user_ids,
+            )
+            for person in people.values()
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _known_message(
+    conversation: Conversation, event: MessageEvent, outbound: OutboundMessage | None
+) -> Message | None:
+    condition = Q()
+    if event.message_ids:
+        condition |= Q(provider_message_id__in=event.message_ids) | Q(api_message_id__in=event.message_ids)
+    if outbound is not None:
+        condition |= Q(outbound=outbound)
+    if not condition:
+        return None
+    return Message.objects.filter(condition, conversation=conversation).order_by("created_at", "id").first()
+
+
+def _confirm(conversation: Conversation, message: Message, event: MessageReceived) -> None:
+    """A message that is known came again by another way: learn its ids, and that it left."""
+    changes: dict[str, Any] = {}
+    if event.provider_message_id and not message.provider_message_id:
+        changes["provider_message_id"] = event.provider_message_id
+    if event.message_id and not message.api_message_id:
+        changes["api_message_id"] = event.message_id
+    if message.state in {Message.State.QUEUED, Message.State.UNKNOWN, Message.State.FAILED}:
+        changes |= {"state": Message.State.SENT, "occurred_at": event.occurred_at, "failure": ""}
+    if not changes:
+        return
+    for name, value in changes.items():
+        setattr(message, name, value)
+    message.save(update_fields=[*changes, "updated_at"])
+    if "state" in changes:
+        count_failures(conversation)
+        live.entry_changed(conversation, "message", message.id)
+        live.conversation_changed(conversation)
+
+
+def _store(conversation: Conversation, matched: MessageMatched, event: MessageReceived) -> Message:
+    direction = Message.Direction(event.direction.value)
+    inbound = direction == Message.Direction.INBOUND
+    message = Message(
+        conversation=conversation,
+        revision=next_revision(conversation),
+        direction=direction,
+        state=Message.State.RECEIVED if inbound else Message.State.SENT,
+        provider_message_id=event.provider_message_id,
+        api_message_id=event.message_id,
+        sender_name=(event.sender.name or (conversation.counterpart_name if inbound else matched.sender.name))[:200],
+        body=event.text,
+        attachments=[attachment.model_dump(mode="json") for attachment in event.attachments],
+        direction_raw=f"{event.raw_direction} ({event.direction_rule})"[:40],
+        occurred_at=event.occurred_at,
+        **_attribution(matched.outbound),
+    )
+    message.save()
+    _apply_pending(matched.sender, message)
+    _settle_into(conversation, message, counts_as_unread=matched.source != ProviderEvent.Source.HISTORY)
+    _attach_enrollment(conversation, matched.enrollment)
+    conversation.save()
+    live.entry_changed(conversation, "message", message.id)
+    live.conversation_changed(conversation)
+    return message
+
+
+def lead_of(lead_id: UUID | None) -> Lead | None:
+    """The lead with that id, or ``None``."""
+    return Lead.objects.filter(id=lead_id).first() if lead_id else None
+
+
+def store_own(conversation: Conversation, outbound: OutboundMessage) -> Message:
+    """Store a message that the sequence sent, as its receipt tells; the webhook's echo will find it by its ids."""
+    message = Message(
+        conversation=conversation,
+        revision=next_revision(conversation),
+        direction=Message.Direction.OUTBOUND,
+        state=Message.State.SENT,
+        provider_message_id=outbound.provider_message_id,
+        api_message_id=outbound.message_id,
+        sender_name=outbound.sender.name,
+        body=outbound.body,
+        occurred_at=outbound.sent_at or now(),
+        **_attribution(outbound),
+    )
+    message.save()
+    _apply_pending(outbound.sender, message)
+    _settle_into(conversation, message, counts_as_unread=False)
+    if outbound.enrollment_id is not None and conversation.enrollment_id is None:
+        conversation.enrollment_id = outbound.enrollment_id
+        conversation.campaign_id = outbound.campaign_id
+    conversation.save()
+    return message
+
+
+def _attribution(outbound: OutboundMessage | None) -> dict[str, Any]:
+    if outbound is None:
+        return {}
+    return {
+        "outbound": outbound,
+        "author": outbound.author,
+        "enrollment_id": outbound.enrollment_id,
+        "node_id": outbound.node_id,
+        "step_label": outbound.node_id.replace("_", " ").capitalize()[:80],
+    }
+
+
+def next_revision(conversation: Conversation) -> int:
+    """Raise the conversation's revision; the caller has its row locked and saves it (or nothing else does)."""
+    Conversation.objects.filter(id=conversation.id).update(revision=F("revision") + 1)
+    conversation.revision = Conversation.objects.values_list("revision", flat=True).get(id=conversation.id)
+    return conversation.revision
+
+
+def _settle_into(conversation: Conversation, message: Message, *, counts_as_unread: bool) -> None:
+    """Bring the conversation's summary in line with a new message, whatever its place in time."""
+    inbound = message.direction == Message.Direction.INBOUND
+    if message.occurred_at >= conversation.last_message_at or not conversation.last_snippet:
+        conversation.last_message_at = message.occurred_at
+        conversation.last_snippet = snippet(message.body)
+        conversation.last_inbound = inbound
+    if not inbound:
+        return
+    conversation.has_inbound = True
+    conversation.last_inbound_at = max(filter(None, [conversation.last_inbound_at, message.occurred_at]))
+    read_until = conversation.last_read_at
+    if counts_as_unread and (read_until is None or message.occurred_at > read_until):
+        conversation.unread += 1
+        if conversation.status != Conversation.Status.OPEN:
+            was = conversation.get_status_display().lower()
+            conversation.status = Conversation.Status.OPEN
+            conversation.snoozed_until = None
+            conversation.closed_at = None
+            add_line(conversation, "reopened", f"It was {was}; a new message opened it.", message.occurred_at)
+
+
+def snippet(text: str) -> str:
+    """One line of a message for the list."""
+    return " ".join(text.split())[:SNIPPET]
+
+
+def _attach_enrollment(conversation: Conversation, enrollment: Enrollment | None) -> None:
+    if enrollment is None:
+        return
+    conversation.enrollment = enrollment
+    conversation.campaign_id = enrollment.campaign_id
+    if enrollment.status == Enrollment.Status.ENDED and enrollment.stage == Enrollment.Stage.REPLIED:
+        text = f"{enrollment.campaign}: nothing more is sent, because they replied."
+        if not SystemLine.objects.filter(conversation=conversation, kind="stopped", text=text).exists():
+            add_line(conversation, "stopped", text, enrollment.ended_at or conversation.last_message_at)
+
+
+def add_line(conversation: Conversation, kind: str, text: str, at: datetime) -> SystemLine:
+    """Add a line that says what happened around the thread."""
+    line = SystemLine.objects.create(
+        conversation=conversation,
+        revision=next_revision(conversation),
+        kind=kind,
+        text=text[:300],
+        occurred_at=at,
+    )
+    live.entry_changed(conversation, "line", line.id)
+    return line
+
+
+def _on_change(matched: MessageMatched, event: MessageEvent) -> None:
+    """Apply a receipt, reaction, edit or deletion; one that comes before its message is kept for it."""
+    conversation = _conversation_of(matched.sender, event)
+    message = _known_message(conversation, event, matched.outbound) if conversation else None
+    if conversation is None or message is None:
+        PendingChange.objects.bulk_create(
+            [
+                PendingChange(sender=matched.sender, message_ref=ref, event=to_json(event))
+                for ref in sorted(event.message_ids)
+            ]
+        )
+        matched.outcome["inbox"] = "Its message has not come yet; kept until it does."
+        return
+    matched.outcome["conversation_id"] = str(conversation.id)
+    if apply_change(message, event):
+        message.save()
+        live.entry_changed(conversation, "message", message.id)
+    matched.outcome["inbox"] = f"Applied to a message of “{conversation.title}”."
+
+
+def _apply_pending(sender: SenderAccount, message: Message) -> None:
+    """Apply what came before its message, in order of occurrence; each change is harmless twice."""
+    refs = [ref for ref in (message.provider_message_id, message.api_message_id) if ref]
+    waiting = list(PendingChange.objects.filter(sender=sender, message_ref__in=refs))
+    if not waiting:
+        return
+    for event in sorted((from_json(row.event) for row in waiting), key=lambda event: event.occurred_at):
+        apply_change(message, event)
+    message.save()
+    PendingChange.objects.filter(id__in=[row.id for row in waiting]).delete()
+
+
+def _conversation_of(sender: SenderAccount, event: MessageEvent) -> Conversation | None:
+    ids = event.message_ids
+    known = (
+        Message.objects.filter(
+            Q(provider_message_id__in=ids) | Q(api_message_id__in=ids), conversation__sender=sender
+        )
+        .values_list("conversation_id", flat=True)
+        .first()
+    )
+    if known is None:
+        return None
+    return (
+        Conversation.objects.select_for_update(of=("self",))
+        .select_related("lead", "client", "sender")
+        .get(id=known)
+    )
+
+
+def apply_change(message: Message, event: Event) -> bool:
+    """Change a message by a receipt, reaction, edit or deletion; say whether it changed. Order does not matter."""
+    before = (message.state, message.body, len(message.reactions), message.edited_at, message.deleted_at)
+    match event:
+        case MessageRead():
+            message.seen_at = message.seen_at or event.occurred_at
+            if message.direction == Message.Direction.OUTBOUND:
+                message.state = Message.State.SEEN
+        case MessageDelivered():
+            message.delivered_at = message.delivered_at or event.occurred_at
+            if message.state in {Message.State.SENT, Message.State.QUEUED, Message.State.UNKNOWN}:
+                message.state = Message.State.DELIVERED
+        case MessageReaction():
+            entry = {"value": event.reaction, "by": event.reactor.name, "by_id": event.reactor.provider_id}
+            if entry not in message.reactions:
+                message.reactions = [*message.reactions, entry]
+        case MessageEdited():
+            if message.edited_at is None or event.occurred_at >= message.edited_at:
+                message.body, message.edited_at = event.text, event.occurred_at
+        case MessageDeleted():
+            message.deleted_at = message.deleted_at or event.occurred_at
+    return before != (message.state, message.body, len(message.reactions), message.edited_at, message.deleted_at)
+
+
+def count_failures(conversation: Conversation) -> None:
+    """Bring the number of failed sends of a conversation in line with its messages."""
+    conversation.failed_sends = Message.objects.filter(
+        conversation=conversation, state=Message.State.FAILED
+    ).count()
+    conversation.save(update_fields=["failed_sends", "updated_at"])
+
+
+def locked(conversation_id: UUID) -> Conversation:
+    """Return a conversation with its row locked until the end of the transaction."""
+    return (
+        Conversation.objects.select_for_update(of=("self",))
+        .select_related("lead", "client", "sender", "assignee")
+        .get(id=conversation_id)
+    )

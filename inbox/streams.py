@@ -1,0 +1,15 @@
+"""Names of the streams of the inbox; nothing else builds them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+
+def client_inbox(client_id: UUID) -> str:
+    """List rows and counts of one client's conversations."""
+    return f"inbox.client.{client_id}"
+
+
+def conversation(conversation_id: UUID) -> str:
+    """One thread: messages, notes, assignment."""
+    return f"conversation.{conversation_id}"
