@@ -15,10 +15,10 @@ from project.core.events import DomainEvent
 class ProviderEventRecorded(DomainEvent):
     """A fact that was not known before, whatever way it came.
 
-    ``event`` is one of the classes of ``integrations.events``. Receivers write a plain sentence about what they did
-    into ``outcome`` under their room's name (``campaigns``, ``inbox``, ``reporting``), and may add
-    ``conversation_id``, ``enrollment_id`` and ``lead_id`` as text; it is saved with the fact. ``outbound`` is our own
-    outbox row where the fact is about a message or invitation that we sent.
+    ``event`` is one of the classes of ``integrations.events``. Receivers write a plain sentence about what
+    they did into ``outcome`` under their room's name (``campaigns``, ``inbox``, ``reporting``), and may add
+    ``conversation_id``, ``enrollment_id`` and ``lead_id`` as text; it is saved with the fact. ``outbound`` is
+    our own outbox row where the fact is about a message or invitation that we sent.
     """
 
     event: Any

@@ -1,7 +1,7 @@
 """Names of this room's live streams and kinds; nothing else writes them.
 
-Every kind is announced here as plain data; ``broadcasts`` replaces the announcement by a renderer where a page shows
-the thing as HTML.
+Every kind is announced here as plain data; ``broadcasts`` replaces the announcement by a renderer where a
+page shows the thing as HTML.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ class Connection(OrganizationModel):
     name = models.CharField(max_length=120)
     #: Unguessable path segment of ``/webhooks/<provider>/<key>``.
     key = models.CharField(max_length=64, unique=True, default=new_connection_key)
-    base_url = models.URLField(max_length=300)
+    #: Blank means the installation's own address for this provider (settings).
+    base_url = models.URLField(max_length=300, blank=True)
     #: Encrypted (``project.core.crypto``): ``api_key``, ``webhook_secret``, ``previous_webhook_secret``.
     credentials = models.TextField(blank=True)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.UNTESTED)
@@ -104,7 +105,9 @@ class SenderAccount(OrganizationModel):
 
 
 class ConnectRequest(OrganizationModel):
-    """A sign-in link that was handed out: its nonce comes back in the provider's notice. Only the hash is kept."""
+    """A sign-in link that was handed out: its nonce comes back in the provider's notice. Only the hash is
+    kept.
+    """
 
     connection = OrganizationForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from integrations.models.connections import SenderAccount
 from project.core.ids import uuid7
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.core.partitions import PartitionedByRecord
-from integrations.models.connections import SenderAccount
 
 
 class ProviderEvent(PartitionedByRecord, OrganizationModel):
-    """One normalised fact (message received, connection accepted, ...). Append-mostly, partitioned by month."""
+    """One normalised fact (message received, connection accepted, ...). Append-mostly, partitioned by
+    month.
+    """
 
     class Source(models.TextChoices):
         WEBHOOK = "webhook", "Webhook"

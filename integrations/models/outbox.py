@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from project.core.models import OrganizationForeignKey, OrganizationModel
 from integrations.models.connections import Channel, SenderAccount
+from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
 
 
@@ -81,7 +81,9 @@ class OutboundMessage(OrganizationModel):
                 condition=models.Q(state__in=["queued", "sending", "unknown"]),
             ),
             models.Index(fields=["organization", "lead_id"], name="outbound_by_lead"),
-            models.Index(fields=["organization", "sender", "provider_message_id"], name="outbound_by_provider_id"),
+            models.Index(
+                fields=["organization", "sender", "provider_message_id"], name="outbound_by_provider_id"
+            ),
             models.Index(fields=["organization", "sender", "message_id"], name="outbound_by_message_id"),
             models.Index(
                 fields=["sender", "not_before", "id"],

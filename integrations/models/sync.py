@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from project.core.models import OrganizationForeignKey, OrganizationModel
 from integrations.models.connections import SenderAccount
+from project.core.models import OrganizationForeignKey, OrganizationModel
 
 
 class SyncCursor(OrganizationModel):
@@ -56,7 +56,9 @@ class SyncRun(OrganizationModel):
     class Meta(OrganizationModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["sender"], condition=models.Q(state__in=["queued", "running"]), name="sync_run_one_per_sender"
+                fields=["sender"],
+                condition=models.Q(state__in=["queued", "running"]),
+                name="sync_run_one_per_sender",
             )
         ]
         indexes = [models.Index(fields=["organization", "-created_at"], name="sync_run_recent")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from integrations.models.connections import Connection
 from project.core.ids import uuid7
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.core.partitions import PartitionedByReceipt
-from integrations.models.connections import Connection
 
 
 class WebhookDelivery(PartitionedByReceipt, OrganizationModel):
@@ -46,7 +46,8 @@ class WebhookDelivery(PartitionedByReceipt, OrganizationModel):
     replay_count = models.PositiveIntegerField(default=0)
     last_replay_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
-    #: What it changed, for the operations page: a list of ``{event, outcome, conversation_id, enrollment_id}``.
+    #: What it changed, for the operations page: a list of ``{event, outcome, conversation_id,
+    #: enrollment_id}``.
     outcome = models.JSONField(default=list)
 
     class Meta(OrganizationModel.Meta):

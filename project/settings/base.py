@@ -237,6 +237,8 @@ PRIVATE_HOSTS_ALLOWED = env.words("PRIVATE_HOSTS_ALLOWED", "")
 WEBHOOK_BASE_URL = env.text("WEBHOOK_BASE_URL", PUBLIC_URL).rstrip("/")
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
 WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
+#: An account that no webhook told about for this long is polled, and again after as long.
+SYNC_SILENT_SECONDS = env.integer("SYNC_SILENT_SECONDS", 600)
 
 # --- Limits per sender account and day (mission C6) -------------------------------------------------
 DAILY_LIMITS = {"invite": 25, "message": 100, "profile_view": 80}

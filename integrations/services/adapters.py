@@ -1,0 +1,74 @@
+"""From a stored connection to its adapter, and what adapters may ask about our own accounts and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from integrations import registry
+from integrations.base import Adapter
+from integrations.models import Connection, OutboundMessage, SenderAccount
+from project.core import crypto
+
+
+def credentials_of(connection: Connection) -> dict[str, Any]:
+    """Return the decrypted credentials. Raises ``CredentialsUnreadable``."""
+    return crypto.decrypt(connection.credentials)
+
+
+def webhook_secrets(credentials: dict[str, Any]) -> list[str]:
+    """Return the secrets that inbound calls may carry, newest first; two of them while one is rotated."""
+    names = ("webhook_secret", "previous_webhook_secret")
+    return [str(credentials[name]) for name in names if credentials.get(name)]
+
+
+def adapter_of(connection: Connection, credentials: dict[str, Any] | None = None) -> Adapter:
+    """Build the adapter of a connection. Raises ``UnknownProviderError``, ``CredentialsUnreadable``."""
+    return registry.adapter_for(
+        connection.provider,
+        credentials=credentials if credentials is not None else credentials_of(connection),
+        base_url=connection.base_url,
+        connection_id=str(connection.id),
+    )
+
+
+class StoredKnowledge:
+    """What is stored about the accounts of one connection and the messages sent from them.
+
+    An ``integrations.base.MessageKnowledge``; runs in the scope of the connection's organization.
+    """
+
+    def __init__(self, connection_id: UUID) -> None:
+        self.connection_id = connection_id
+        self._senders: dict[str, SenderAccount | None] = {}
+
+    def sender(self, account_id: str) -> SenderAccount | None:
+        """Return the sender account with that id at the provider, or ``None``; asked once."""
+        if account_id not in self._senders:
+            rows = SenderAccount.objects.select_related("connection")
+            self._senders[account_id] = rows.filter(
+                connection_id=self.connection_id, provider_account_id=account_id
+            ).first()
+        return self._senders[account_id]
+
+    def own_user_ids(self, account_id: str) -> frozenset[str]:
+        """Return the account's own ids on the network, as far as stored."""
+        sender = self.sender(account_id)
+        if sender is None:
+            return frozenset()
+        return frozenset(filter(None, [sender.own_user_id, *sender.own_user_ids]))
+
+    def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:
+        """Say whether any of ``message_ids`` is a message in the outbox of this account."""
+        sender = self.sender(account_id)
+        if sender is None or not message_ids:
+            return False
+        return bool(OutboundMessage.objects.filter(with_message_ids(message_ids), sender=sender).exists())
+
+
+def with_message_ids(message_ids: frozenset[str]) -> Q:
+    """A condition on outbox rows: the receipt has one of these ids, whichever of its two it is."""
+    ids = list(message_ids)
+    return Q(message_id__in=ids) | Q(provider_message_id__in=ids)

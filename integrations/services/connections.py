@@ -1,0 +1,219 @@
+"""Connections: credentials that are encrypted, tested and never shown again, and the webhooks registered with
+them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from integrations import registry
+from integrations.base import ManagesWebhooks, VerifiesCredentials, require
+from integrations.errors import ProviderError
+from integrations.models import Connection
+from integrations.services import outbox
+from integrations.services.adapters import adapter_of, credentials_of
+from integrations.values import CredentialCheck, WebhookFinding, WebhookRegistration
+from project.core import crypto
+from project.core.clock import now
+from project.core.crypto import CredentialsUnreadable
+from project.core.http import AddressRefusedError, check_url
+from project.tenancy import audit
+from project.tenancy.models import Client, User
+
+#: Bytes of randomness in a webhook secret.
+SECRET_BYTES: Final = 32
+
+
+class ConnectionInvalid(ValueError):
+    """What was entered cannot be used; ``field`` names the input, the message is for the person."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def create(
+    *,
+    provider: str,
+    name: str,
+    credentials: dict[str, str],
+    base_url: str = "",
+    client: Client | None = None,
+    actor: User | None = None,
+) -> Connection:
+    """Store a new connection with a webhook secret of its own. Raises ``ConnectionInvalid``.
+
+    A blank ``base_url`` means the installation's own (``settings``); one that is typed must be public.
+    """
+    known = _provider(provider)
+    for field in known.credential_fields:
+        if field.required and not credentials.get(field.name, "").strip():
+            raise ConnectionInvalid(field.name, f"{field.label} is needed.")
+    base_url = _usable_base_url(provider, base_url)
+    names = {field.name for field in known.credential_fields}
+    values: dict[str, Any] = {key: value.strip() for key, value in credentials.items() if key in names}
+    values["webhook_secret"] = secrets.token_urlsafe(SECRET_BYTES)
+    with transaction.atomic():
+        connection: Connection = Connection.objects.create(
+            provider=provider,
+            name=name.strip() or known.label,
+            base_url=base_url,
+            client=client,
+            credentials=crypto.encrypt(values),
+        )
+        audit.record(actor=actor, action="connection.created", subject=connection, provider=provider)
+    return connection
+
+
+def replace_credentials(*, connection: Connection, credentials: dict[str, str], actor: User) -> Connection:
+    """Store new credentials; webhook secrets stay, and the connection is to be tested again."""
+    names = {field.name for field in _provider(connection.provider).credential_fields}
+    with transaction.atomic():
+        connection = Connection.objects.select_for_update(of=("self",)).get(id=connection.id)
+        values = credentials_of(connection)
+        values.update(
+            {key: value.strip() for key, value in credentials.items() if key in names and value.strip()}
+        )
+        connection.credentials = crypto.encrypt(values)
+        connection.status = Connection.Status.UNTESTED
+        connection.last_error = ""
+        connection.save(update_fields=["credentials", "status", "last_error", "updated_at"])
+        audit.record(actor=actor, action="connection.credentials_replaced", subject=connection)
+    return connection
+
+
+def try_out(*, connection: Connection, actor: User | None = None) -> CredentialCheck:
+    """Try the credentials at the provider and store whether they work; nothing is changed there."""
+    try:
+        adapter = require(adapter_of(connection), VerifiesCredentials)
+        check = adapter.verify_credentials()
+    except (ProviderError, CredentialsUnreadable, registry.UnknownProviderError) as error:
+        message = error.message if isinstance(error, ProviderError) else str(error)
+        check = CredentialCheck(ok=False, lacks=(message,))
+    with transaction.atomic():
+        status = Connection.Status.OK if check.ok else Connection.Status.FAILING
+        if actor is not None or status != connection.status:
+            audit.record(actor=actor, action="connection.tested", subject=connection, ok=check.ok)
+        mark(connection, status=status, error="" if check.ok else " ".join(check.lacks))
+    return check
+
+
+def mark(connection: Connection, *, status: str, error: str = "") -> None:
+    """Store whether a connection works; what a failing one held back is looked at once it works again."""
+    if connection.status == Connection.Status.DISABLED:
+        return
+    recovered = status == Connection.Status.OK and connection.status == Connection.Status.FAILING
+    connection.status = status
+    connection.last_error = error[:2000]
+    connection.checked_at = now()
+    connection.save(update_fields=["status", "last_error", "checked_at", "updated_at"])
+    if recovered:
+        outbox.release_holds(code="connection")
+
+
+@transaction.atomic
+def set_enabled(*, connection: Connection, enabled: bool, actor: User) -> Connection:
+    """Disable a connection (nothing is sent, synced or applied), or enable it again, untested."""
+    connection.status = Connection.Status.UNTESTED if enabled else Connection.Status.DISABLED
+    connection.save(update_fields=["status", "updated_at"])
+    audit.record(
+        actor=actor, action="connection.enabled" if enabled else "connection.disabled", subject=connection
+    )
+    if enabled:
+        outbox.release_holds(code="connection")
+    return connection
+
+
+# --- webhooks at the provider -----------------------------------------------------------------------
+
+
+def webhook_url(connection: Connection) -> str:
+    """Return the address that the provider has to call for this connection."""
+    return f"{settings.WEBHOOK_BASE_URL}/webhooks/{connection.provider}/{connection.key}"
+
+
+def webhook_findings(connection: Connection) -> tuple[WebhookFinding, ...]:
+    """Say what is wrong with what is registered at the provider. Raises ``ProviderError``."""
+    adapter, required = _required(connection)
+    return adapter.check_webhooks(registered=adapter.list_webhooks(), required=required)
+
+
+def ensure_webhooks(*, connection: Connection, actor: User | None = None) -> tuple[WebhookFinding, ...]:
+    """Mend what is registered at the provider until nothing is wrong; return what was mended.
+
+    Registers before it removes, so that no call is missed in between (a call that comes twice is one
+    delivery). Running it again changes nothing. Raises ``ProviderError``.
+    """
+    adapter, required = _required(connection)
+    findings = adapter.check_webhooks(registered=adapter.list_webhooks(), required=required)
+    for finding in findings:
+        if finding.create is not None:
+            adapter.create_webhook(finding.create)
+        for registration_id in finding.remove:
+            adapter.delete_webhook(registration_id)
+    if findings:
+        with transaction.atomic():
+            audit.record(
+                actor=actor,
+                action="connection.webhooks_mended",
+                subject=connection,
+                problems=[f"{finding.source}: {finding.problem.value}" for finding in findings],
+            )
+    return findings
+
+
+def rotate_webhook_secret(*, connection: Connection, actor: User | None = None) -> tuple[WebhookFinding, ...]:
+    """Give the connection a new webhook secret and register it; the old one stays valid until the next
+    rotation.
+
+    Calls signed with either are accepted meanwhile. Raises ``ProviderError``; the new secret is stored even
+    then, and ``ensure_webhooks`` registers it later.
+    """
+    with transaction.atomic():
+        locked = Connection.objects.select_for_update(of=("self",)).get(id=connection.id)
+        values = credentials_of(locked)
+        values["previous_webhook_secret"] = values.get("webhook_secret", "")
+        values["webhook_secret"] = secrets.token_urlsafe(SECRET_BYTES)
+        locked.credentials = crypto.encrypt(values)
+        locked.save(update_fields=["credentials", "updated_at"])
+        audit.record(actor=actor, action="connection.secret_rotated", subject=locked)
+    connection.credentials = locked.credentials
+    return ensure_webhooks(connection=connection, actor=actor)
+
+
+def _required(connection: Connection) -> tuple[ManagesWebhooks, tuple[WebhookRegistration, ...]]:
+    credentials = credentials_of(connection)
+    adapter = require(adapter_of(connection, credentials), ManagesWebhooks)
+    return adapter, adapter.required_webhooks(
+        url=webhook_url(connection), secret=str(credentials.get("webhook_secret", ""))
+    )
+
+
+def _provider(kind: str) -> registry.Provider:
+    try:
+        return registry.get(kind)
+    except registry.UnknownProviderError as error:
+        raise ConnectionInvalid("provider", str(error)) from error
+
+
+def _usable_base_url(provider: str, typed: str) -> str:
+    """Return the base URL to store, blank for the installation's own; only that may be on a private
+    network.
+    """
+    default = registry.default_base_url(provider)
+    typed = typed.strip().rstrip("/")
+    if not typed or typed == default.rstrip("/"):
+        if not default:
+            raise ConnectionInvalid("base_url", "The provider's address is needed.")
+        return ""
+    if "://" not in typed:
+        typed = f"https://{typed}"
+    try:
+        check_url(typed)
+    except AddressRefusedError as error:
+        raise ConnectionInvalid("base_url", str(error)) from error
+    return typed

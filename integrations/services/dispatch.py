@@ -1,0 +1,323 @@
+"""Dispatch: hands outbox rows to the provider, one at a time for each account, and stores what became of
+them.
+
+Each step commits before the next begins, so that a worker may die between any two of them:
+
+1. *claim* (one transaction): the account's lock, the oldest due row, its gates, its unit of the daily budget,
+state
+   ``sending`` with a lease, and a ``SendAttempt`` in state ``started``.
+2. *call*: the provider, outside of any transaction. Nothing else of this account is in flight meanwhile
+   (constraint ``outbound_one_in_flight``).
+3. *finish* (one transaction): receipt or error, by the taxonomy of ``integrations.errors``.
+
+A row whose lease runs out in ``sending`` may have left: ``settlement`` asks the provider. The lease is far
+longer than the HTTP client's longest call, so that a living worker is never outrun.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, IntegerField, Value, When
+
+from integrations import metrics, registry
+from integrations.base import Adapter, ReadsProfiles, SendsInvitations, SendsMessages, require
+from integrations.errors import ErrorKind, ProviderError
+from integrations.locks import lock_sender
+from integrations.models import OutboundMessage, SendAttempt, SenderAccount
+from integrations.services import outbox, outcomes, rates, senders, switches
+from integrations.services.adapters import adapter_of
+from integrations.services.holds import Hold
+from integrations.values import InvitationState, SendAction, SendReceipt
+from project.core.clock import now
+from project.core.crypto import CredentialsUnreadable
+
+log = structlog.get_logger(__name__)
+
+LEASE: Final = timedelta(minutes=5)
+#: Held rows that one claim looks at before it gives way to other accounts.
+MAX_HELD_PER_CLAIM: Final = 50
+State = OutboundMessage.State
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that is ours to send: its attempt is started and committed. ``adapter`` belongs to its
+    connection.
+    """
+
+    outbound: OutboundMessage
+    attempt: SendAttempt
+    adapter: Adapter
+
+
+def dispatch_sender(sender_id: UUID, *, limit: int = 20) -> int:
+    """Send what is due for one account, at most ``limit`` rows; return how many attempts were made.
+
+    Looks again after each attempt, so that a row queued meanwhile, whose own task found the account busy, is
+    not forgotten.
+    """
+    made = 0
+    while made < limit:
+        prepare_recipient(sender_id)
+        claimed = claim_next(sender_id)
+        if claimed is None:
+            break
+        attempt(claimed)
+        made += 1
+    if made == limit:
+        with transaction.atomic():
+            outbox.nudge(sender_id)
+    return made
+
+
+# --- claim ------------------------------------------------------------------------------------------
+
+
+def claim_next(sender_id: UUID) -> Claimed | None:
+    """Claim the account's next due row and start an attempt; ``None`` if there is none or the account is
+    busy.
+
+    Rows that a gate holds are put off with the reason; rows that it refuses for good are cancelled.
+    """
+    with transaction.atomic():
+        lock_sender(sender_id)
+        sender = SenderAccount.objects.select_related("connection").filter(id=sender_id).first()
+        if sender is None or OutboundMessage.objects.filter(sender=sender, state=State.SENDING).exists():
+            return None
+        at = now()
+        for outbound in _due(sender, at):
+            outbound.sender = sender
+            if not _knows_recipient(outbound):
+                return None  # it is looked up first, at the next look
+            hold = _objection(outbound, at)
+            if hold is not None:
+                _put_off(outbound, hold, at)
+                continue
+            try:
+                adapter = adapter_of(sender.connection)
+            except (CredentialsUnreadable, registry.UnknownProviderError) as error:
+                _put_off(outbound, Hold("connection", str(error)), at)
+                continue
+            return Claimed(outbound, _start(outbound, at), adapter)
+    return None
+
+
+def _due(sender: SenderAccount, at: datetime) -> list[OutboundMessage]:
+    """Rows of the account that may be tried now: people's replies first, campaign sends spaced."""
+    by_person = Case(
+        When(origin=OutboundMessage.Origin.REPLY, then=Value(0)),
+        default=Value(1),
+        output_field=IntegerField(),
+    )
+    rows = OutboundMessage.objects.filter(sender=sender, state=State.QUEUED, not_before__lte=at).exclude(
+        claimed_until__gt=at
+    )
+    if sender.next_send_at is not None and sender.next_send_at > at:
+        rows = rows.filter(origin=OutboundMessage.Origin.REPLY)
+    return list(rows.order_by(by_person, "not_before", "id")[:MAX_HELD_PER_CLAIM])
+
+
+def _objection(outbound: OutboundMessage, at: datetime) -> Hold | None:
+    """Ask all gates in order; the last one takes a unit of the daily budget."""
+    stopped = switches.is_stopped(
+        client_id=outbound.client_id, campaign_id=outbound.campaign_id, sender_id=outbound.sender_id
+    )
+    if stopped is not None:
+        reason = f"Sending is switched off for this {stopped.get_level_display().lower()}."
+        return Hold("kill_switch", f"{reason} {stopped.reason}".strip())
+    hold = senders.sendable(outbound.sender, outbound.action, at) or outbox.first_hold(outbound)
+    return hold or _take_unit(outbound, at)
+
+
+def _take_unit(outbound: OutboundMessage, at: datetime) -> Hold | None:
+    """Make sure that a unit of today's budget is held; a unit of another day is given back first."""
+    if outbound.reserved_day == rates.day_of(outbound.sender, at):
+        return None
+    outbox.free_reservation(outbound)
+    taken = rates.reserve(sender=outbound.sender, action=outbound.action, at=at)
+    if isinstance(taken, rates.Refused):
+        return Hold("limit", taken.reason, until=taken.next_free)
+    outbound.reserved_day = taken.day
+    return None
+
+
+def _put_off(outbound: OutboundMessage, hold: Hold, at: datetime) -> None:
+    """Write down why a row waits, and free its unit for others; or cancel it if it must never leave."""
+    metrics.SENDS.labels(outbound.sender.connection.provider, outbound.action, f"held_{hold.code}").inc()
+    if hold.final:
+        outbox.change_state(outbound, State.CANCELLED, error_kind=hold.code[:40], error_detail=hold.reason)
+        return
+    outbox.free_reservation(outbound)
+    outbound.hold_code, outbound.hold_reason = hold.code[:40], hold.reason[:300]
+    outbound.not_before = hold.until if hold.until is not None and hold.until > at else at + senders.RECHECK
+    outbound.save(update_fields=["hold_code", "hold_reason", "not_before", "reserved_day", "updated_at"])
+    rates.announce(outbound.sender_id)
+
+
+def _start(outbound: OutboundMessage, at: datetime) -> SendAttempt:
+    """Mark the row as being sent and write its attempt, and space the account's next campaign send."""
+    number = outbound.attempts + 1
+    started: SendAttempt = SendAttempt.objects.create(outbound=outbound, number=number, started_at=at)
+    outbox.change_state(
+        outbound,
+        State.SENDING,
+        attempts=number,
+        claimed_until=at + LEASE,
+        reserved_day=outbound.reserved_day,
+        error_kind="",
+        error_detail="",
+    )
+    if outbound.origin == OutboundMessage.Origin.CAMPAIGN:
+        low, high = settings.SEND_SPACING_MS
+        pause = timedelta(milliseconds=random.uniform(low, high))  # noqa: S311 (spacing, not a secret)
+        SenderAccount.objects.filter(id=outbound.sender_id).update(next_send_at=at + pause)
+    return started
+
+
+# --- recipient --------------------------------------------------------------------------------------
+
+
+def _knows_recipient(outbound: OutboundMessage) -> bool:
+    has_chat = outbound.action == SendAction.MESSAGE and outbound.recipient.get("chat_id")
+    return bool(outbound.recipient.get("provider_id") or has_chat)
+
+
+def prepare_recipient(sender_id: UUID) -> bool:
+    """Look up the network id of the next due row's recipient if only a public identifier is known.
+
+    A read: it may be tried again after a crash. It counts as a profile view of the account. Returns whether a
+    look-up was made.
+    """
+    with transaction.atomic():
+        lock_sender(sender_id)
+        sender = SenderAccount.objects.select_related("connection").filter(id=sender_id).first()
+        at = now()
+        if sender is None:
+            return False
+        found = next((row for row in _due(sender, at)[:1] if not _knows_recipient(row)), None)
+        if found is None:
+            return False
+        found.sender = sender
+        hold = _objection(found, at)
+        if hold is None and not found.recipient.get("public_identifier"):
+            hold = Hold("recipient", "Neither a network id nor a public identifier is known.", final=True)
+        if hold is None:
+            view = rates.reserve(sender=sender, action="profile_view", at=at)
+            if isinstance(view, rates.Refused):
+                hold = Hold("limit", view.reason, until=view.next_free)
+        if hold is not None:
+            _put_off(found, hold, at)
+            return False
+        found.claimed_until = at + LEASE
+        found.save(update_fields=["claimed_until", "reserved_day", "updated_at"])
+    _look_up(found)
+    return True
+
+
+def _look_up(outbound: OutboundMessage) -> None:
+    """Ask for the recipient's profile and store the id, or what went wrong."""
+    try:
+        adapter = require(adapter_of(outbound.sender.connection), ReadsProfiles)
+        profile = adapter.get_profile(
+            account_id=outbound.sender.provider_account_id, identifier=outbound.recipient["public_identifier"]
+        )
+    except ProviderError as error:
+        outcomes.refused_before_send(outbound, error)
+        return
+    with transaction.atomic():
+        lock_sender(outbound.sender_id)
+        outbound.refresh_from_db()
+        if outbound.state != State.QUEUED:
+            return
+        outbound.recipient = {
+            **outbound.recipient,
+            "provider_id": profile.provider_id,
+            "public_identifier": profile.public_identifier or outbound.recipient["public_identifier"],
+            "member_urn": profile.member_urn,
+        }
+        outbound.claimed_until = None
+        outbound.save(update_fields=["recipient", "claimed_until", "updated_at"])
+        already = _already(outbound, profile.is_connected, profile.invitation)
+        if already:
+            outcomes.nothing_to_send(outbound, already)
+
+
+def _already(outbound: OutboundMessage, is_connected: bool | None, invitation: InvitationState) -> str:
+    """Say what an invitation would ask for that is so already, ``""`` if it is to be sent."""
+    if outbound.action != SendAction.INVITE:
+        return ""
+    if is_connected:
+        return "connected"
+    return "invited" if invitation is InvitationState.SENT_PENDING else ""
+
+
+# --- call -------------------------------------------------------------------------------------------
+
+
+def attempt(claimed: Claimed) -> None:
+    """Hand a claimed row to the provider, once, and store the outcome."""
+    outbound, started = claimed.outbound, claimed.attempt
+    send = _ACTIONS.get(outbound.action)
+    if send is None:
+        outcomes.failed(outbound, started, _unsupported(outbound))
+        return
+    try:
+        receipt = send(claimed.adapter, outbound)
+    except ProviderError as error:
+        outcomes.failed(outbound, started, error)
+    except Exception as error:
+        # Whatever broke, the request may have left: only the provider can say.
+        log.exception("dispatch.attempt_broke", outbound=str(outbound.id))
+        outcomes.failed(outbound, started, _broken(outbound, error))
+    else:
+        outcomes.accepted(outbound, started, receipt)
+
+
+def _invite(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
+    return require(adapter, SendsInvitations).send_invitation(
+        account_id=outbound.sender.provider_account_id,
+        recipient_provider_id=outbound.recipient["provider_id"],
+        note=outbound.body,
+        email=outbound.recipient.get("email", ""),
+    )
+
+
+def _message(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
+    return require(adapter, SendsMessages).send_message(
+        account_id=outbound.sender.provider_account_id,
+        text=outbound.body,
+        chat_id=outbound.recipient.get("chat_id", ""),
+        recipient_provider_id=outbound.recipient.get("provider_id", ""),
+    )
+
+
+_ACTIONS: Final[dict[str, Callable[[Adapter, OutboundMessage], SendReceipt]]] = {
+    SendAction.INVITE.value: _invite,
+    SendAction.MESSAGE.value: _message,
+}
+
+
+def _unsupported(outbound: OutboundMessage) -> ProviderError:
+    return ProviderError(
+        ErrorKind.UNSUPPORTED,
+        f"Nothing here can do {outbound.action!r}.",
+        provider=outbound.sender.connection.provider,
+    )
+
+
+def _broken(outbound: OutboundMessage, error: Exception) -> ProviderError:
+    return ProviderError(
+        ErrorKind.INDETERMINATE,
+        "The attempt broke off here; the provider is asked whether it left.",
+        provider=outbound.sender.connection.provider,
+        raw_type=type(error).__name__,
+    )

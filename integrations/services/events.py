@@ -1,0 +1,287 @@
+"""The door: every fact from a provider goes through ``record_event``, whatever way it came, and is applied
+once.
+
+One transaction per fact: the account's lock (``integrations.locks``), the unique key, what this room does
+with it, what the rooms above do with it (``ProviderEventRecorded``), and the ledger row with what was done. A
+worker that dies anywhere in between leaves nothing behind, and the fact is recorded when it is told again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from integrations import metrics
+from integrations.domain_events import OutboundChanged, ProviderEventRecorded
+from integrations.events import (
+    AccountStatusChanged,
+    BaseEvent,
+    MessageDelivered,
+    MessageEvent,
+    MessageRead,
+    MessageReceived,
+    RelationCreated,
+    from_json,
+    to_json,
+)
+from integrations.locks import lock_sender
+from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey, SendAttempt, SenderAccount
+from integrations.services import outcomes, senders
+from integrations.services.adapters import with_message_ids
+from integrations.values import Direction, MessageKind, SendAction, SendReceipt
+from project.core.clock import now
+from project.core.events import publish
+from project.core.ids import uuid7
+
+#: An own message without known ids is only taken for an outbox row whose attempt began this shortly before
+#: it.
+ECHO_WINDOW: Final = timedelta(minutes=30)
+#: Clocks differ: the network may date a message before our attempt.
+ECHO_SLACK: Final = timedelta(minutes=2)
+#: How exact ``last_webhook_at`` of an account is kept: one write per account and interval.
+WEBHOOK_SEEN_EVERY: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What ``record_event`` did: true in a condition if the fact was new. ``outcome`` as saved with the
+    fact.
+    """
+
+    new: bool
+    event_id: UUID
+    outcome: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.new
+
+
+def record_event(
+    event: BaseEvent, *, sender: SenderAccount, source: str, delivery_id: UUID | None = None
+) -> Recorded:
+    """Record and apply one fact about ``sender``, unless it is known already.
+
+    ``source`` is a ``ProviderEvent.Source``. Errors of receivers undo everything and are raised.
+    """
+    event = storable(event)
+    key = event.dedupe_key  # type: ignore[attr-defined]  # every event of the vocabulary has one
+    with transaction.atomic():
+        lock_sender(sender.id)
+        known = ProviderEventKey.objects.filter(sender=sender, key=key).first()
+        if known is not None:
+            recorded = Recorded(False, known.event_id, _outcome_of(known.event_id))
+        else:
+            recorded = _record(event, key, sender, source, delivery_id)
+        _note_life(event, sender, source)
+    metrics.EVENTS.labels(event.kind, source, str(recorded.new).lower()).inc()  # type: ignore[attr-defined]
+    return recorded
+
+
+def _record(
+    event: BaseEvent, key: str, sender: SenderAccount, source: str, delivery_id: UUID | None
+) -> Recorded:
+    event_id = uuid7()
+    # The lock makes the look-up above exact; the unique constraint holds even if somebody forgot the lock.
+    ProviderEventKey.objects.create(sender=sender, key=key, event_id=event_id)
+    outcome: dict[str, str] = {}
+    outbound = _apply_here(event, sender, outcome)
+    publish(
+        ProviderEventRecorded(
+            event=event, event_id=event_id, sender=sender, source=source, outcome=outcome, outbound=outbound
+        )
+    )
+    ProviderEvent.objects.create(
+        id=event_id,
+        occurred_at=event.occurred_at,
+        sender_id=sender.id,
+        kind=event.kind,  # type: ignore[attr-defined]
+        source=source,
+        delivery_id=delivery_id,
+        dedupe_key=key,
+        payload=to_json(event),
+        outcome=outcome,
+    )
+    return Recorded(True, event_id, outcome)
+
+
+def _outcome_of(event_id: UUID) -> dict[str, str]:
+    stored = ProviderEvent.objects.filter(id=event_id).values_list("outcome", flat=True).first()
+    return dict(stored or {})
+
+
+def storable(event: BaseEvent) -> BaseEvent:
+    """Return ``event`` without what PostgreSQL cannot hold: NUL characters and halves of surrogate pairs."""
+    data = to_json(event)
+    cleaned = _cleaned(data)
+    return event if cleaned == data else from_json(cleaned)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        if "\x00" in value:
+            value = value.replace("\x00", "")
+        # Halves of surrogate pairs cannot be encoded; whole characters pass through unchanged.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(part) for part in value]
+    return value
+
+
+# --- what this room does with a fact ----------------------------------------------------------------
+
+
+def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]) -> OutboundMessage | None:
+    """Apply a fact to sender accounts and the outbox; return the outbox row that it is about."""
+    if isinstance(event, AccountStatusChanged):
+        outcome["integrations"] = senders.report_status(
+            sender, status=event.status, raw_status=event.raw_status, reported_at=event.occurred_at
+        )
+        return None
+    if isinstance(event, RelationCreated):
+        return _settle_invitation(event, sender, outcome)
+    if not isinstance(event, MessageEvent):
+        return None
+    outbound = outbound_of(event, sender)
+    if outbound is None:
+        return None
+    outbound.sender = sender
+    if isinstance(event, MessageReceived):
+        _settle_by_echo(event, outbound, outcome)
+    elif isinstance(event, MessageDelivered | MessageRead):
+        _note_receipt(event, outbound)
+    return outbound
+
+
+def outbound_of(event: MessageEvent, sender: SenderAccount) -> OutboundMessage | None:
+    """Return the outbox row of the message that ``event`` is about, ``None`` if it is not one of ours.
+
+    By either id; an own message that just appeared also by its text, for rows whose receipt had no ids or has
+    not been stored yet.
+    """
+    rows = OutboundMessage.objects.filter(sender=sender)
+    if event.message_ids:
+        found: OutboundMessage | None = rows.filter(with_message_ids(event.message_ids)).first()
+        if found is not None:
+            return found
+    if isinstance(event, MessageReceived) and event.direction is Direction.OUTBOUND:
+        return _by_text(event, rows)
+    return None
+
+
+def _by_text(event: MessageReceived, rows: Any) -> OutboundMessage | None:
+    """Find the row by its text among those whose receipt has no message id yet."""
+    if not event.text.strip():
+        return None
+    if event.message_kind is MessageKind.INVITATION_NOTE:
+        # The note shows up when the invitation is accepted, which may be weeks later.
+        candidates = rows.filter(action=SendAction.INVITE.value, state=OutboundMessage.State.SENT)
+    else:
+        started = SendAttempt.objects.filter(
+            started_at__gte=event.occurred_at - ECHO_WINDOW, started_at__lte=event.occurred_at + ECHO_SLACK
+        )
+        candidates = rows.filter(
+            action=SendAction.MESSAGE.value,
+            state__in=[
+                OutboundMessage.State.SENDING,
+                OutboundMessage.State.UNKNOWN,
+                OutboundMessage.State.SENT,
+            ],
+            send_attempts__in=started,
+        )
+    candidates = candidates.filter(_same_chat(event), message_id="", provider_message_id="")
+    text = _plain(event.text)
+    return next((row for row in candidates.order_by("created_at")[:50] if _plain(row.body) == text), None)
+
+
+def _same_chat(event: MessageReceived) -> Q:
+    chats = [part for part in (event.chat_id, event.provider_chat_id) if part]
+    same = Q(recipient__chat_id__in=chats) | Q(chat_id__in=chats) | Q(provider_chat_id__in=chats)
+    others = [event.counterpart, *event.participants] if not event.is_group else []
+    ids = [person.provider_id for person in others if person and person.provider_id and not person.is_self]
+    return same | Q(recipient__provider_id__in=ids) if ids else same
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def _settle_by_echo(event: MessageReceived, outbound: OutboundMessage, outcome: dict[str, str]) -> None:
+    """Take the account's own message, as the network shows it, for the receipt of its outbox row."""
+    receipt = SendReceipt(
+        message_id=event.message_id,
+        provider_message_id=event.provider_message_id,
+        chat_id=event.chat_id,
+        provider_chat_id=event.provider_chat_id,
+    )
+    if outbound.state == OutboundMessage.State.UNKNOWN:
+        _close_uncertainty(outbound, "The network shows the message.", outcome)
+    outcomes.mark_sent(outbound, receipt=receipt, sent_at=event.occurred_at)
+
+
+def _close_uncertainty(outbound: OutboundMessage, evidence: str, outcome: dict[str, str]) -> None:
+    """Close the attempt whose outcome a fact has just told."""
+    SendAttempt.objects.filter(outbound=outbound, state=SendAttempt.State.AMBIGUOUS).update(
+        state=SendAttempt.State.SETTLED_SENT, finished_at=now(), settle_after=None, detail=evidence
+    )
+    outcome["integrations"] = f"{evidence} So our uncertain send left."
+
+
+def _settle_invitation(
+    event: RelationCreated, sender: SenderAccount, outcome: dict[str, str]
+) -> OutboundMessage | None:
+    """Return the invitation that led to a connection; one whose outcome was uncertain is settled by it."""
+    identity = Q(recipient__provider_id=event.person.provider_id) if event.person.provider_id else Q()
+    if event.person.public_identifier:
+        identity |= Q(recipient__public_identifier=event.person.public_identifier)
+    if not identity:
+        return None
+    rows = OutboundMessage.objects.filter(
+        identity,
+        sender=sender,
+        action=SendAction.INVITE.value,
+        state__in=[OutboundMessage.State.SENT, OutboundMessage.State.UNKNOWN],
+    )
+    found: OutboundMessage | None = rows.order_by("-created_at").first()
+    if found is None:
+        return None
+    found.sender = sender
+    if found.state == OutboundMessage.State.UNKNOWN:
+        _close_uncertainty(found, "The two are connected.", outcome)
+        outcomes.mark_sent(found, receipt=None, sent_at=event.occurred_at)
+    return found
+
+
+def _note_receipt(event: MessageDelivered | MessageRead, outbound: OutboundMessage) -> None:
+    """Store that a message was delivered, or seen by the other side."""
+    if isinstance(event, MessageRead):
+        if event.reader.is_self or outbound.seen_at is not None:
+            return
+        outbound.seen_at = event.occurred_at
+    # Whoever has seen a message has got it.
+    outbound.delivered_at = outbound.delivered_at or event.occurred_at
+    outbound.save(update_fields=["seen_at", "delivered_at", "updated_at"])
+    publish(OutboundChanged(outbound=outbound, previous=outbound.state))
+
+
+def _note_life(event: BaseEvent, sender: SenderAccount, source: str) -> None:
+    """Keep when an account was last heard of, which decides whether it has to be polled."""
+    fields = []
+    at = now()
+    if source == ProviderEvent.Source.WEBHOOK and (
+        sender.last_webhook_at is None or sender.last_webhook_at < at - WEBHOOK_SEEN_EVERY
+    ):
+        sender.last_webhook_at = at
+        fields.append("last_webhook_at")
+    is_inbound = isinstance(event, MessageReceived) and event.direction is Direction.INBOUND
+    if is_inbound and (sender.last_inbound_at is None or sender.last_inbound_at < event.occurred_at):
+        sender.last_inbound_at = event.occurred_at
+        fields.append("last_inbound_at")
+    if fields:
+        SenderAccount.objects.filter(id=sender.id).update(**{name: getattr(sender, name) for name in fields})

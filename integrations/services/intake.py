@@ -1,0 +1,220 @@
+"""Intake of webhooks: verify, store, answer. Nothing here reads the body's meaning.
+
+The path is light on purpose: one look-up of the connection, one statement that stores the call and its unique
+key, and a hint to the workers. What cannot be proven genuine is refused, counted, and stored only so often a
+minute, so that nobody can fill the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F
+
+from integrations import metrics, registry, streams
+from integrations.base import Adapter, ReceivesWebhooks, require
+from integrations.errors import ProviderError, WebhookRefusedError
+from integrations.models import Connection, WebhookDelivery
+from integrations.services import intake_limits
+from integrations.services.adapters import adapter_of, credentials_of, webhook_secrets
+from project.core.clock import now
+from project.core.crypto import CredentialsUnreadable
+from project.core.http import Redactor
+from project.core.ids import uuid7
+from project.core.scoping import organization_scope, platform_scope
+from project.core.tasks import enqueue
+
+log = structlog.get_logger(__name__)
+
+#: Of an oversize call only this much is kept, in bytes.
+OVERSIZE_KEPT: Final = 16 * 1024
+#: A received call that nobody took up by then is found by the sweeper.
+GRACE: Final = timedelta(seconds=10)
+#: How exact ``Connection.last_webhook_at`` is kept: one write per connection and interval.
+SEEN_EVERY: Final = timedelta(seconds=20)
+_KEPT_HEADERS: Final = 40
+#: A declared length may be any number; the column holds this much.
+_MAX_SIZE: Final = 2**31 - 1
+
+_STORE: Final = """
+WITH fresh AS (
+    INSERT INTO integrations_webhookkey
+        (id, organization_id, connection_id, key, delivery_id, delivery_received_at, created_at, updated_at)
+    SELECT %(key_id)s, %(organization)s, %(connection)s, %(key)s, %(id)s, %(at)s, %(at)s, %(at)s
+    ON CONFLICT (connection_id, key) DO NOTHING
+    RETURNING delivery_id
+), seen AS (
+    UPDATE integrations_connection SET last_webhook_at = %(at)s
+    WHERE id = %(connection)s AND (last_webhook_at IS NULL OR last_webhook_at < %(seen_before)s)
+), stored AS (
+    INSERT INTO integrations_webhookdelivery
+        (id, organization_id, created_at, updated_at, received_at, connection_id, provider, event_type, state,
+        reason,
+         headers, body, size, payload_hash, duplicates, attempts, not_before, replay_count, last_error,
+         outcome)
+    SELECT %(id)s, %(organization)s, %(at)s, %(at)s, %(at)s, %(connection)s, %(provider)s, %(event_type)s,
+    %(state)s,
+           %(reason)s, %(headers)s, %(body)s, %(size)s, %(hash)s, 0, 0, %(not_before)s, 0, '', '[]'
+    FROM fresh
+    RETURNING id
+)
+SELECT id FROM stored
+"""
+
+_REPEATED: Final = """
+UPDATE integrations_webhookdelivery AS delivery SET duplicates = duplicates + 1, updated_at = %(at)s
+FROM integrations_webhookkey AS key
+WHERE key.connection_id = %(connection)s AND key.key = %(key)s
+  AND delivery.id = key.delivery_id AND delivery.received_at = key.delivery_received_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider is told: an HTTP status, a word, and seconds to wait where it is to come back
+    later.
+    """
+
+    status: int
+    word: str
+    retry_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One inbound call. ``body`` may be cut if it is longer than allowed; ``size`` is its whole length, in
+    bytes.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    size: int
+
+
+def receive(*, provider: str, key: str, call: Call) -> Answer:
+    """Take in one call to ``/webhooks/<provider>/<key>``; never raises for what a caller may send."""
+    with platform_scope("find the connection of a webhook"):
+        connection = Connection.objects.filter(key=key, provider=provider).first()
+    if connection is None:
+        metrics.WEBHOOKS.labels("unknown", "no_connection").inc()
+        return Answer(404, "unknown address")
+    with organization_scope(connection.organization_id):
+        answer = _receive(connection, call)
+    metrics.WEBHOOKS.labels(connection.provider, answer.word.replace(" ", "_")).inc()
+    return answer
+
+
+def _receive(connection: Connection, call: Call) -> Answer:
+    try:
+        credentials = credentials_of(connection)
+        adapter = adapter_of(connection, credentials)
+        receiver = require(adapter, ReceivesWebhooks)
+    except (CredentialsUnreadable, registry.UnknownProviderError, ProviderError):
+        # Ours to mend: the provider tries again later and loses nothing.
+        log.exception("webhook.connection_unusable", connection=str(connection.id))
+        return Answer(503, "not ready", retry_after=60)
+    secrets = webhook_secrets(credentials)
+    if call.size > settings.WEBHOOK_MAX_BYTES:
+        limit = settings.WEBHOOK_MAX_BYTES // 1024
+        _refuse(
+            connection, call, secrets, f"Larger than {limit} KiB: only the beginning is kept.", "oversize"
+        )
+        return Answer(413, "too large")
+    try:
+        receiver.verify_webhook(headers=call.headers, body=call.body, secrets=secrets)
+    except WebhookRefusedError as refused:
+        _refuse(connection, call, secrets, refused.reason, receiver.webhook_type(call.body))
+        return Answer(401, "refused")
+    wait = intake_limits.wait(connection.id)
+    if wait:
+        return Answer(429, "too many", retry_after=wait)
+    return _store(connection, adapter, receiver, call, secrets)
+
+
+def _store(
+    connection: Connection, adapter: Adapter, receiver: ReceivesWebhooks, call: Call, secrets: list[str]
+) -> Answer:
+    """Store a genuine call and hint at the workers; the same call again is only counted."""
+    at = now()
+    row = _row(connection, call, secrets, at)
+    row["event_type"] = receiver.webhook_type(call.body).replace("\x00", "")[:80]
+    if connection.status == Connection.Status.DISABLED:
+        row |= {"state": WebhookDelivery.State.IGNORED, "reason": "This connection is disabled."}
+    else:
+        row |= {"state": WebhookDelivery.State.RECEIVED, "reason": ""}
+    # A call without a name of its own is news each time: its key is its own id.
+    row["key"] = (receiver.webhook_key(call.body) or f"once:{row['id']}").replace("\x00", "")[:200]
+    with transaction.atomic():
+        with database.cursor() as cursor:
+            cursor.execute(_STORE, row)
+            is_new = cursor.fetchone() is not None
+            if not is_new:
+                cursor.execute(_REPEATED, row)
+        if is_new and row["state"] == WebhookDelivery.State.RECEIVED:
+            # Open pages are told by the worker: a live event here would cost the provider several statements.
+            _hint(row["id"], at)
+    return Answer(200, "received" if is_new else "repeated")
+
+
+def _hint(delivery_id: UUID, received_at: datetime) -> None:
+    from integrations.tasks import process_delivery  # tasks call services
+
+    enqueue(process_delivery, delivery_id=delivery_id, received_at=received_at.isoformat())
+
+
+def _row(connection: Connection, call: Call, secrets: list[str], at: datetime) -> dict[str, Any]:
+    headers = Redactor(secrets).headers(dict(list(call.headers.items())[:_KEPT_HEADERS]))
+    return {
+        "id": uuid7(),
+        "key_id": uuid7(),
+        "organization": connection.organization_id,
+        "connection": connection.id,
+        "provider": connection.provider,
+        "at": at,
+        "seen_before": at - SEEN_EVERY,
+        "headers": json.dumps({name: value.replace("\x00", "") for name, value in headers.items()}),
+        "body": call.body,
+        "size": min(call.size, _MAX_SIZE),
+        "hash": hashlib.sha256(call.body).hexdigest(),
+        "not_before": at + GRACE,
+    }
+
+
+def _refuse(connection: Connection, call: Call, secrets: list[str], reason: str, event_type: str) -> None:
+    """Count a call that is not taken in, and store it with the reason as long as there are few of them."""
+    at = now()
+    rows = Connection.objects.filter(id=connection.id)
+    if not intake_limits.may_store_refused(connection.id):
+        if intake_limits.may_count_refused(connection.id):
+            rows.update(refused_webhooks=F("refused_webhooks") + 1, last_refused_at=at)
+        return
+    row = _row(connection, call, secrets, at)
+    body = call.body[:OVERSIZE_KEPT]
+    with transaction.atomic():
+        rows.update(refused_webhooks=F("refused_webhooks") + 1, last_refused_at=at)
+        delivery = WebhookDelivery.objects.create(
+            id=row["id"],
+            received_at=at,
+            connection_id=connection.id,
+            provider=connection.provider,
+            event_type=event_type.replace("\x00", "")[:80],
+            state=WebhookDelivery.State.REJECTED,
+            reason=reason[:300],
+            headers=json.loads(row["headers"]),
+            body=body,
+            size=row["size"],
+            payload_hash=row["hash"],
+            not_before=at,
+            processed_at=at,
+        )
+        streams.webhook_changed(delivery.id)

@@ -1,0 +1,215 @@
+"""Processing of stored webhook deliveries: claimed, normalised, applied event by event, finished.
+
+``received > processing > processed | ignored | rejected | failed | dead``. A claim is one compare-and-set
+with a lease; a worker that dies leaves a row that ``sweep`` finds again, and what it had already recorded is
+recognised by the door (``services.events``). ``attempts`` is the fence: a worker that was outrun cannot
+finish the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q
+
+from integrations import metrics, registry, streams
+from integrations.backoff import DELIVERY_CAP, DELIVERY_FIRST, wait_after
+from integrations.base import ReceivesWebhooks, require
+from integrations.errors import ErrorKind, ProviderError
+from integrations.events import Normalised
+from integrations.models import Connection, ProviderEvent, WebhookDelivery
+from integrations.services.adapters import StoredKnowledge, adapter_of
+from integrations.services.events import record_event
+from project.core.claims import compare_and_set
+from project.core.clock import now
+from project.core.crypto import CredentialsUnreadable
+from project.core.tasks import enqueue
+
+log = structlog.get_logger(__name__)
+
+LEASE: Final = timedelta(minutes=2)
+MAX_ATTEMPTS: Final = 8
+#: Rows that one sweep hints at, and how long it then leaves them to the workers.
+SWEEP_BATCH: Final = 500
+SWEEP_PAUSE: Final = timedelta(seconds=30)
+State = WebhookDelivery.State
+_OPEN: Final = (State.RECEIVED, State.FAILED, State.PROCESSING)
+
+
+@dataclass(slots=True)
+class _Result:
+    """What a delivery came to."""
+
+    state: str
+    reason: str = ""
+    outcome: list[dict[str, Any]] = field(default_factory=list)
+
+
+def process(delivery_id: UUID, received_at: datetime) -> str:
+    """Process one delivery if it is open and nobody else holds it; return its state afterwards, ``""`` if not
+    ours.
+    """
+    delivery = claim(delivery_id, received_at)
+    if delivery is None:
+        return ""
+    try:
+        result = _apply(delivery)
+    except ProviderError as error:
+        if error.kind is ErrorKind.VALIDATION:
+            result = _Result(State.REJECTED, f"It cannot be read: {error.message}")
+        else:
+            return _failed(delivery, str(error), error.retry_after)
+    except (CredentialsUnreadable, registry.UnknownProviderError) as error:
+        return _failed(delivery, str(error), None)
+    except Exception as error:
+        # A call is never lost: whatever broke is tried again and, if it stays broken, kept as dead with the
+        # error.
+        log.exception("webhook.processing_broke", delivery=str(delivery_id))
+        return _failed(delivery, f"{type(error).__name__}: {error}", None)
+    return _finish(delivery, result)
+
+
+def claim(delivery_id: UUID, received_at: datetime) -> WebhookDelivery | None:
+    """Take an open delivery for the length of the lease; ``None`` if it is done or somebody else holds it."""
+    at = now()
+    row = WebhookDelivery.objects.filter(id=delivery_id, received_at=received_at)
+    free = Q(state__in=[State.RECEIVED, State.FAILED]) | Q(state=State.PROCESSING, claimed_until__lte=at)
+    until = at + LEASE
+    if not compare_and_set(
+        row.filter(free),
+        state=State.PROCESSING,
+        claimed_until=until,
+        # The sweeper looks at this column alone.
+        not_before=until,
+        attempts=F("attempts") + 1,
+    ):
+        return None
+    claimed: WebhookDelivery = row.get()
+    return claimed
+
+
+def _apply(delivery: WebhookDelivery) -> _Result:
+    """Normalise a delivery and record its events, each in a transaction of its own."""
+    connection = Connection.objects.filter(id=delivery.connection_id).first()
+    if connection is None:
+        return _Result(State.IGNORED, "Its connection was deleted.")
+    if connection.status == Connection.Status.DISABLED:
+        return _Result(State.IGNORED, "This connection is disabled.")
+    knowledge = StoredKnowledge(connection.id)
+    receiver = require(adapter_of(connection), ReceivesWebhooks)
+    normalised = receiver.normalise(
+        bytes(delivery.body), received_at=delivery.received_at, knowledge=knowledge
+    )
+    return record_all(normalised, delivery, knowledge)
+
+
+def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: StoredKnowledge) -> _Result:
+    """Record the events of a delivery and put together what they did."""
+    result = _Result(State.IGNORED, normalised.ignored)
+    unknown: set[str] = set()
+    for event in normalised.events:
+        sender = knowledge.sender(event.account_id)
+        if sender is None:
+            unknown.add(event.account_id)
+            continue
+        recorded = record_event(
+            event, sender=sender, source=ProviderEvent.Source.WEBHOOK, delivery_id=delivery.id
+        )
+        result.state = State.PROCESSED
+        done = recorded.outcome if recorded.new else {"again": "This was known already.", **recorded.outcome}
+        result.outcome.append(
+            {"event": event.kind, "event_id": str(recorded.event_id), "outcome": done, **_ids(done)}
+        )
+    if unknown:
+        result.reason = f"No sender account here has the id {', '.join(sorted(unknown))}."
+    elif result.state == State.IGNORED and not result.reason:
+        result.reason = "It tells nothing that is used here."
+    return result
+
+
+def _ids(outcome: dict[str, str]) -> dict[str, str]:
+    return {
+        name: outcome[name] for name in ("conversation_id", "enrollment_id", "lead_id") if name in outcome
+    }
+
+
+def _finish(delivery: WebhookDelivery, result: _Result) -> str:
+    at = now()
+    with transaction.atomic():
+        ours = compare_and_set(
+            _held(delivery),
+            state=result.state,
+            reason=result.reason.replace("\x00", "")[:300],
+            outcome=result.outcome,
+            processed_at=at,
+            claimed_until=None,
+            last_error="",
+        )
+        if not ours:
+            return ""
+        streams.webhook_changed(delivery.id)
+    metrics.DELIVERIES.labels(delivery.provider, result.state).inc()
+    metrics.DELIVERY_SECONDS.labels(delivery.provider).observe((at - delivery.received_at).total_seconds())
+    return result.state
+
+
+def _failed(delivery: WebhookDelivery, error: str, retry_after: float | None) -> str:
+    """Put a delivery off with a longer pause each time, or give it up after the last try."""
+    is_dead = delivery.attempts >= MAX_ATTEMPTS
+    pause = retry_after or wait_after(delivery.attempts, first=DELIVERY_FIRST, cap=DELIVERY_CAP)
+    state = State.DEAD if is_dead else State.FAILED
+    with transaction.atomic():
+        ours = compare_and_set(
+            _held(delivery),
+            state=state,
+            last_error=error.replace("\x00", "")[:4000],
+            not_before=now() + timedelta(seconds=pause),
+            claimed_until=None,
+        )
+        if not ours:
+            return ""
+        streams.webhook_changed(delivery.id)
+    metrics.DELIVERIES.labels(delivery.provider, state).inc()
+    return str(state)
+
+
+def _held(delivery: WebhookDelivery) -> Any:
+    """The row, as long as it is still ours: nobody claimed it after us."""
+    return WebhookDelivery.objects.filter(
+        id=delivery.id, received_at=delivery.received_at, state=State.PROCESSING, attempts=delivery.attempts
+    )
+
+
+def sweep() -> int:
+    """Hint again at deliveries that are due and forgotten; return how many. Runs over all organizations."""
+    at = now()
+    with transaction.atomic():
+        rows = WebhookDelivery.objects.filter(state__in=_OPEN, not_before__lte=at).order_by("not_before")
+        due = list(
+            rows.select_for_update(skip_locked=True).values_list("id", "received_at", "organization_id")[
+                :SWEEP_BATCH
+            ]
+        )
+        for delivery_id, received_at, organization_id in due:
+            hint(delivery_id, received_at, organization_id)
+        WebhookDelivery.objects.filter(id__in=[row[0] for row in due], state__in=_OPEN).update(
+            not_before=at + SWEEP_PAUSE
+        )
+    return len(due)
+
+
+def hint(delivery_id: UUID, received_at: datetime, organization_id: UUID) -> None:
+    """Hand a delivery to the workers once the transaction has committed."""
+    from integrations.tasks import process_delivery  # tasks call services
+
+    enqueue(
+        process_delivery,
+        organization_id=organization_id,
+        delivery_id=delivery_id,
+        received_at=received_at.isoformat(),
+    )

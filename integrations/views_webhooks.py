@@ -1,0 +1,49 @@
+"""What providers call: ``/webhooks/<provider>/<connection key>``. No session, no template, no parsing."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from integrations.services import connecting, intake
+from project.tenancy.access import public_view
+
+_PLAIN = "text/plain; charset=utf-8"
+
+
+@csrf_exempt
+@public_view("providers call it; calls are verified by the connection's secret")
+def receive(request: HttpRequest, provider: str, connection_key: str) -> HttpResponse:
+    """Take in one call. GET and HEAD answer 200 for providers that probe an address before they use it."""
+    if request.method in {"GET", "HEAD"}:
+        return HttpResponse("ready", content_type=_PLAIN)
+    if request.method != "POST":
+        return HttpResponse("use POST", status=405, content_type=_PLAIN, headers={"Allow": "GET, HEAD, POST"})
+    answer = intake.receive(provider=provider, key=connection_key, call=_call(request))
+    return _answered(answer)
+
+
+@csrf_exempt
+@public_view("the provider reports a used sign-in link; it must name an unguessable nonce")
+def connected(request: HttpRequest, provider: str, connection_key: str) -> HttpResponse:
+    """Take the provider's report that somebody used a sign-in link."""
+    if request.method != "POST":
+        return HttpResponse("use POST", status=405, content_type=_PLAIN, headers={"Allow": "POST"})
+    call = _call(request)
+    if call.size > settings.WEBHOOK_MAX_BYTES:
+        return HttpResponse("too large", status=413, content_type=_PLAIN)
+    return _answered(connecting.receive_notice(provider=provider, key=connection_key, body=call.body))
+
+
+def _answered(answer: intake.Answer) -> HttpResponse:
+    headers = {"Retry-After": str(answer.retry_after)} if answer.retry_after else None
+    return HttpResponse(answer.word, status=answer.status, content_type=_PLAIN, headers=headers)
+
+
+def _call(request: HttpRequest) -> intake.Call:
+    """Read the body from the wire, never more than what is allowed and one byte."""
+    body = request.read(settings.WEBHOOK_MAX_BYTES + 1)
+    declared = request.META.get("CONTENT_LENGTH") or ""
+    size = max(len(body), int(declared) if declared.isdigit() else 0)
+    return intake.Call(headers=request.headers, body=body, size=size)
