@@ -52,8 +52,12 @@ def _shell(request: HttpRequest, access: Access) -> Shell:
             initials=access.user.initials,
             avatar_tone=access.user.avatar_tone,
             role=Role(access.role).label,
+            id=str(access.user.id),
         ),
         settings_url=_settings_url(access, slug),
+        live_cursor=getattr(request, "live_cursor", 0),
+        impersonator=access.impersonator.display_name if access.impersonator else "",
+        impersonation_end_url=reverse("tenancy:stop-impersonating") if access.impersonator else "",
     )
 
 

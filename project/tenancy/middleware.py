@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import Resolver404, resolve
 
+from project.core.realtime.sequencer import latest_number
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy import audit
 from project.tenancy.access import Access, access_for
@@ -47,6 +48,9 @@ class OrganizationMiddleware:
         annotated.organization = access.organization
         annotated.user = access.user
         structlog.contextvars.bind_contextvars(organization=access.organization.slug, ip=client_address(request))
+        if request.method == "GET":
+            # Before the page's own queries: what is committed later has a higher number and is caught up.
+            annotated.live_cursor = latest_number(access.organization.id)
         with organization_scope(access.organization.id), audit.impersonated_by(access.impersonator):
             return self.get_response(request)
 

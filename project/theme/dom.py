@@ -12,8 +12,8 @@ _KINDS = {"sender-account": "sender", "webhook-delivery": "webhook"}
 def dom_id(obj: Any, suffix: str = "") -> str:
     """Return ``<kind>-<suffix>-<id>``, such as ``conversation-row-0197...`` or ``message-0197...``.
 
-    The kind is the object's ``dom_kind`` attribute if it has one (rows made by selectors), else its class name in
-    kebab case. ``AttributeError`` when the object has neither ``pk`` nor ``id``.
+    The kind is the object's ``dom_kind`` attribute if it has one (rows made by selectors), else its class
+    name in kebab case. ``AttributeError`` when the object has neither ``pk`` nor ``id``.
     """
     key = obj.pk if hasattr(obj, "pk") else obj.id
     kind = getattr(obj, "dom_kind", "") or _kind(type(obj).__name__)

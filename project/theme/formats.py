@@ -1,9 +1,8 @@
 """Numbers, spans and moments as people read them: the rules of the design language, in one place.
 
-Times are shown in the active time zone (the viewer's); all functions are pure apart from reading that zone and, where
-``now`` is not given, the clock. Nothing (``None``, or the empty string that a template puts in place of a missing
-value) becomes an empty string.
-"""
+Times are shown in the active time zone (the viewer's); all functions are pure apart from reading that zone
+and, where ``now`` is not given, the clock. Nothing (``None``, or the empty string that a template puts in
+place of a missing value) becomes an empty string."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ def number(value: Number | None, digits: int = 0) -> str:
 
 
 def percent(part: Number | None, whole: Number | None, *, digits: int = 1, least: int = 0) -> str:
-    """``41`` of ``1180`` as ``3.5 %``; ``none yet`` instead of 0 %, ``too few`` below ``least`` in the whole."""
+    """``41`` of ``1180`` as ``3.5 %``; ``none yet`` instead of 0 %, ``too few`` below ``least``."""
     if part is None or whole is None:
         return "unknown"
     if whole <= 0 or part == 0:
@@ -66,7 +65,7 @@ def duration(value: timedelta | Number | None) -> str:
 
 
 def age(moment: datetime | None, now: datetime | None = None) -> str:
-    """How long ago, as a list shows it: ``8 min``, ``1 h 29``, then ``12:48`` today, ``17 Nov``, ``17 Nov 2025``."""
+    """How long ago, for lists: ``8 min``, ``1 h 29``, then ``12:48`` today, ``17 Nov``, ``17 Nov 2025``."""
     if not moment:
         return ""
     current = now or timezone.now()
@@ -109,6 +108,14 @@ def stamp(moment: datetime | None, now: datetime | None = None) -> str:
     return f"{shown:%a} {day(moment, current)}, {clock(moment)}"
 
 
+def day_clock(moment: datetime | None, now: datetime | None = None) -> str:
+    """The shortest whole moment, for folded messages: ``14:02`` today, else ``18 Nov 10:05``."""
+    if not moment:
+        return ""
+    is_today = timezone.localtime(moment).date() == timezone.localtime(now or timezone.now()).date()
+    return clock(moment) if is_today else f"{day(moment, now)} {clock(moment)}"
+
+
 def absolute(moment: datetime | None) -> str:
     """The whole moment, for tooltips: ``Fri 20 Nov 2026, 14:02:11 CET``."""
     if not moment:
@@ -144,7 +151,7 @@ def file_size(size: int | None) -> str:
 
 
 def sla(due: datetime | None, now: datetime | None = None) -> tuple[str, str]:
-    """What an SLA clock says and its tone: ``("39 min", "")``, ``("6 min", "soon")``, ``("12 min late", "late")``."""
+    """Text and tone of an SLA: ``("39 min", "")``, ``("6 min", "soon")``, ``("12 min late", "late")``."""
     if not due:
         return "", ""
     left = due - (now or timezone.now())

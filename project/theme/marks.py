@@ -1,7 +1,7 @@
-"""Small marks that carry one meaning each: channel, client, intent, delivery state, avatar, bar, funnel, sparkline.
+"""Small marks of one meaning each: channel, client, intent, delivery state, avatar, bar, funnel, sparkline.
 
-Everything is returned as escaped HTML. Lengths are SVG attributes and colours are classes, because the content
-security policy forbids inline styles.
+Everything is returned as escaped HTML. Lengths are SVG attributes and colours are classes, because the
+content security policy forbids inline styles.
 """
 
 from __future__ import annotations
@@ -71,17 +71,21 @@ def channel_of(channel: str) -> Channel:
 
 
 def channel_icon(channel: str, *, size: int = 16, tile: bool = False, tone: bool = False) -> SafeString:
-    """The channel's glyph with its name for screen readers: grey, in its colour (``tone``) or on a ``tile``."""
+    """The channel's glyph, named for screen readers: grey, in its colour (``tone``) or on a ``tile``."""
     shown = channel_of(str(channel))
     css = f"ch {shown.css}" if tile else f"ch-g {shown.css if tone else ''}".strip()
     glyph = render_icon(shown.icon, size=13 if tile and size == 16 else size, style=shown.style)
     return format_html(
-        '<span class="{}" title="{}">{}<span class="sr-only">{}</span></span>', css, shown.label, glyph, shown.label
+        '<span class="{}" title="{}">{}<span class="sr-only">{}</span></span>',
+        css,
+        shown.label,
+        glyph,
+        shown.label,
     )
 
 
 def client_mark(client: Any, *, short: bool = False, square: bool = False) -> SafeString:
-    """A client: coloured square and name; ``short`` takes the first word, ``square`` only the square (name in title).
+    """A client: coloured square and name; ``short``: its first word, ``square``: only the square.
 
     ``client`` has ``name`` and ``colour`` (1 to 8). ``None`` gives an empty string.
     """
@@ -90,7 +94,10 @@ def client_mark(client: Any, *, short: bool = False, square: bool = False) -> Sa
     colour = min(8, max(1, int(client.colour)))
     if square:
         return format_html(
-            '<i class="swatch sm c{}" title="{}"></i><span class="sr-only">{}</span>', colour, client.name, client.name
+            '<i class="swatch sm c{}" title="{}"></i><span class="sr-only">{}</span>',
+            colour,
+            client.name,
+            client.name,
         )
     name = str(client.name).split(" ", 1)[0] if short else client.name
     return format_html('<span class="client c{}" title="{}"><i></i>{}</span>', colour, client.name, name)
@@ -104,12 +111,23 @@ def intent_badge(intent: str | None) -> SafeString:
     return format_html('<span class="badge {}"><i></i>{}</span>', tone, label)
 
 
-def delivery_state(state: str, *, at: str = "", why: str = "") -> SafeString:
-    """The state of an outbound message: glyph, plain words, and when (``at``, already formatted)."""
+def delivery_state(state: str, *, at: str = "", why: str = "", brief: bool = False) -> SafeString:
+    """The state of an outbound message: glyph, plain words, and when (``at``, already formatted).
+
+    ``brief`` leaves the words of an ordinary state to the title and to screen readers.
+    """
     tone, icon, label = DELIVERY.get(str(state), ("warn", "question-mark-circle", str(state).capitalize()))
+    is_quiet = brief and not tone
+    words = format_html('<span class="sr-only">{}</span>', label) if is_quiet else label
     when = format_html(' <span class="num">{}</span>', at) if at else ""
+    title = why or (label if is_quiet else "")
     return format_html(
-        '<span class="state {}" title="{}">{}{}{}</span>', tone, why, render_icon(icon, size=12), label, when
+        '<span class="state {}" title="{}">{}{}{}</span>',
+        tone,
+        title,
+        render_icon(icon, size=12),
+        words,
+        when,
     )
 
 
@@ -131,7 +149,7 @@ def avatar(person: Any, *, size: int = 20, tone: int | None = None) -> SafeStrin
 
 
 def bar(used: float, limit: float, *, tone: str = "", size: str = "", label: str = "") -> SafeString:
-    """A share of a limit as a bar. ``size`` is ``h4`` or ``h8`` (else 6 px); the label defaults to ``used of limit``."""
+    """A share of a limit as a bar: ``size`` ``h4``, ``h8`` or 6 px; ``label`` defaults to the two."""
     filled = 0.0 if limit <= 0 else min(100.0, max(0.0, 100 * float(used) / float(limit)))
     return format_html(
         '<svg class="bar {} {}" role="img" aria-label="{}"><rect width="{}%" height="100%" rx="2"/></svg>',
@@ -176,7 +194,7 @@ def _thin(part: int, whole: int) -> SafeString:
 def sparkline(
     values: Iterable[float], *, width: int = 72, height: int = 20, label: str = "", wide: bool = False
 ) -> SafeString:
-    """A line without axes. Decorative unless it has a ``label``; the figures stand beside it. Needs two values."""
+    """A line without axes; decorative unless it has a ``label``. Empty with fewer than two values."""
     points = [float(value) for value in values]
     if len(points) < 2:
         return mark_safe("")
@@ -188,10 +206,11 @@ def sparkline(
     )
     spoken = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
-        '<svg class="spark {wide}" width="{w}" height="{h}" viewBox="0 0 {w} {h}" preserveAspectRatio="none" {spoken}>'
+        '<svg class="spark {wide}" width="{w}" height="{h}" viewBox="0 0 {w} {h}" '
+        'preserveAspectRatio="none" {spoken}>'
         '<polygon points="0,{h} {line} {w},{h}" fill="currentColor" opacity=".12"/>'
-        '<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round"'
-        ' stroke-linecap="round" vector-effect="non-scaling-stroke"/></svg>',
+        '<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.5"'
+        ' stroke-linejoin="round" stroke-linecap="round" vector-effect="non-scaling-stroke"/></svg>',
         wide="wide" if wide else "",
         w=width,
         h=height,

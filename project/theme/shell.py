@@ -1,7 +1,7 @@
 """What the frame around every page needs: the exact shape of the context variable ``shell``.
 
-A context processor in ``project.tenancy`` fills it (``None`` outside ``/o/<slug>/``); ``templates/app.html`` reads it
-and asks the database nothing. Everything is a plain value.
+A context processor in ``project.tenancy`` fills it (``None`` outside ``/o/<slug>/``);
+``templates/app.html`` reads it and asks the database nothing. Everything is a plain value.
 
     Shell(
         organization=ShellOrganization(name="Kestrel & Rowe", slug="kestrel", url="/o/kestrel/inbox/"),
@@ -36,7 +36,7 @@ class ShellOrganization:
 
 @dataclass(frozen=True, slots=True)
 class ShellClient:
-    """A client in the sidebar: ``colour`` 1 to 8, ``count`` of what the current area counts (``None``: not shown)."""
+    """A client in the sidebar: ``colour`` 1 to 8; ``count`` in the current area (``None``: not shown)."""
 
     name: str
     colour: int
@@ -47,7 +47,7 @@ class ShellClient:
 
 @dataclass(frozen=True, slots=True)
 class ShellArea:
-    """One of the areas of the product. ``tab`` areas are also in the bar at the bottom of a phone (at most five)."""
+    """One of the areas of the product. ``tab`` areas are also in the bottom bar of a phone (at most five)."""
 
     key: str
     label: str
@@ -61,23 +61,25 @@ class ShellArea:
 
 @dataclass(frozen=True, slots=True)
 class ShellUser:
-    """The person signed in. ``display_name``, ``initials``, ``avatar_tone`` (1 to 4) are what avatars read."""
+    """The person signed in; avatars read ``display_name``, ``initials`` and ``avatar_tone`` (1 to 4)."""
 
     display_name: str
     email: str
     initials: str
     avatar_tone: int
     role: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ShellConnection:
     """The connection chip as the page is served; the script then sets ``data-state`` and the label.
 
-    ``state`` is ``live``, ``behind`` or ``off``; ``label`` is "live", "catching up (12)" or "offline, showing 14:02".
+    ``state`` is ``live``, ``behind``, ``off`` or, until the script knows, ``wait``; ``label`` is "live",
+    "catching up (12)" or "offline, showing 14:02".
     """
 
-    state: str = "off"
+    state: str = "wait"
     label: str = "connecting"
     title: str = ""
 
@@ -95,6 +97,11 @@ class Shell:
     connection: ShellConnection = field(default_factory=ShellConnection)
     settings_url: str = ""
     compose_url: str = ""
+    #: The number of the live stream up to which the page is complete: read before the page's other queries.
+    live_cursor: int = 0
+    #: Who acts as ``user``, and where that is ended by POST; empty when people act as themselves.
+    impersonator: str = ""
+    impersonation_end_url: str = ""
 
     @property
     def area(self) -> ShellArea | None:

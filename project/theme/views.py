@@ -10,7 +10,7 @@ from project.theme.specimens import specimens
 
 
 def components(request: HttpRequest, organization_slug: str) -> HttpResponse:
-    """Show all tokens and parts. The middleware has already checked the membership; the page shows no data."""
+    """Show all tokens and parts. The middleware has checked the membership; the page shows no data."""
     return render(request, "theme/components.html", specimens(timezone.now()))
 
 

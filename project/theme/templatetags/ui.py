@@ -1,11 +1,11 @@
-"""Template tags and filters of the design system (``{% load ui %}``; also loaded everywhere as a builtin).
+"""Template tags and filters of the design system, loaded everywhere as a builtin.
 
-Marks: ``icon channel_icon client_mark intent_badge delivery_state avatar kbd bar funnel sparkline sla_clock when``.
-Parts: ``{% part "button" label="Close" icon="check" hx_post=url %}`` renders ``templates/components/button.html`` with
-exactly the given values; ``{% wrap "card" title="..." %}...{% endwrap %}`` gives it what stands between as ``content``.
-Values named ``hx_*``, ``data_*``, ``aria_*`` (and a few like ``title``) become HTML attributes of the part's root.
-All are pure: no queries, everything escaped.
-"""
+Marks: ``icon channel_icon client_mark intent_badge delivery_state avatar kbd bar funnel sparkline sla_clock
+when``. Parts: ``{% part "button" label="Close" icon="check" hx_post=url %}`` renders
+``templates/components/button.html`` with exactly the given values; ``{% wrap "card" title="..." %}...{%
+endwrap %}`` gives it what stands between as ``content``. Values named ``hx_*``, ``data_*``, ``aria_*`` (and
+a few like ``popovertarget``) become HTML attributes of the part's root. All are pure: no queries,
+everything escaped."""
 
 from __future__ import annotations
 
@@ -24,11 +24,19 @@ register = template.Library()
 
 _ATTRIBUTE_PREFIXES = ("hx_", "data_", "aria_")
 _ATTRIBUTES = frozenset(
-    {"title", "form", "role", "tabindex", "popovertarget", "formaction", "autofocus", "minlength", "maxlength",
-     "min", "max", "step", "pattern", "inputmode", "autocomplete", "spellcheck", "accept", "multiple", "download",
+    {"form", "role", "tabindex", "popovertarget", "formaction", "autofocus", "minlength", "maxlength",
+     "min", "max", "pattern", "inputmode", "autocomplete", "spellcheck", "accept", "multiple", "download",
      "target", "rel"}
 )  # fmt: skip
 
+
+_SHOWN = {
+    "age": formats.age,
+    "clock": formats.clock,
+    "day": formats.day,
+    "day_clock": formats.day_clock,
+    "stamp": formats.stamp,
+}
 
 # --- Marks --------------------------------------------------------------------------------------------
 
@@ -64,9 +72,9 @@ def intent_badge(intent: str | None) -> SafeString:
 
 
 @register.simple_tag
-def delivery_state(state: str, at: str = "", why: str = "") -> SafeString:
+def delivery_state(state: str, at: str = "", why: str = "", brief: bool = False) -> SafeString:
     """The state of an outbound message."""
-    return marks.delivery_state(state, at=at, why=why)
+    return marks.delivery_state(state, at=at, why=why, brief=brief)
 
 
 @register.simple_tag
@@ -108,16 +116,20 @@ def sla_clock(due: datetime | None, now: datetime | None = None) -> SafeString:
         return mark_safe("")
     text, tone = formats.sla(due, now)
     return format_html(
-        '<span class="sla {}" title="Due {}">{}{}</span>', tone, formats.absolute(due), icons.render_icon("clock", size=12), text
+        '<span class="sla {}" title="Due {}">{}{}</span>',
+        tone,
+        formats.absolute(due),
+        icons.render_icon("clock", size=12),
+        text,
     )
 
 
 @register.simple_tag
 def when(moment: datetime | None, show: str = "age", css: str = "") -> SafeString:
-    """A moment as ``<time>``: shown as ``age``, ``clock``, ``day`` or ``stamp``, with the whole moment in its title."""
+    """A moment as ``<time>`` with the whole moment in its title; ``show`` is one of ``_SHOWN``."""
     if not moment:
         return mark_safe("")
-    text = {"age": formats.age, "clock": formats.clock, "day": formats.day, "stamp": formats.stamp}[show](moment)
+    text = _SHOWN[show](moment)
     live = mark_safe(" data-age") if show == "age" else ""
     return format_html(
         '<time class="{}" datetime="{}" title="{}"{}>{}</time>',
@@ -187,6 +199,12 @@ def stamp(moment: datetime | None) -> str:
 
 
 @register.filter
+def day_clock(moment: datetime | None) -> str:
+    """Day and time at their shortest."""
+    return formats.day_clock(moment)
+
+
+@register.filter
 def absolute(moment: datetime | None) -> str:
     """The whole moment with its zone."""
     return formats.absolute(moment)
@@ -249,7 +267,13 @@ def form_field(context: template.Context, field: BoundField, label: str = "", **
     return _render_part(
         context,
         "form_field",
-        {**values, "field": field, "label": label or field.label, "control": field.as_widget(attrs=attributes), "kind": kind},
+        {
+            **values,
+            "field": field,
+            "label": label or field.label,
+            "control": field.as_widget(attrs=attributes),
+            "kind": kind,
+        },
     )
 
 
@@ -259,8 +283,10 @@ def _control_class(widget: Any, size: str, has_errors: bool) -> str:
 
 
 def _is_plain_select(widget: Any) -> bool:
-    return isinstance(widget, Select) and not isinstance(widget, RadioSelect | Textarea) and not (
-        widget.allow_multiple_selected
+    return (
+        isinstance(widget, Select)
+        and not isinstance(widget, RadioSelect | Textarea)
+        and not widget.allow_multiple_selected
     )
 
 
@@ -274,7 +300,7 @@ def _render_part(context: template.Context, name: str, values: dict[str, Any]) -
 
 
 def _split_attributes(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part the values of a part into what its template reads and what become attributes (``hx_post`` to ``hx-post``)."""
+    """Divide a part's values into what its template reads and what become HTML attributes."""
     plain: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     for key, value in values.items():
