@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
+from django.template.backends.django import DjangoTemplates
+from django.template.loader_tags import ExtendsNode, IncludeNode
 
 
 class Command(BaseCommand):
@@ -19,10 +21,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Compile; constant includes and parents are looked up too."""
         broken = 0
+        folder = Path(settings.BASE_DIR) / "templates"
         names = [
             path.relative_to(folder).as_posix()
-            for folder in settings.TEMPLATES[0]["DIRS"]
-            for path in sorted(Path(folder).rglob("*"))
+            for path in sorted(folder.rglob("*"))
             if path.is_file() and path.suffix in {".html", ".txt", ".xml", ".svg"}
         ]
         for name in names:
@@ -37,10 +39,12 @@ class Command(BaseCommand):
 
     def _compile(self, name: str) -> None:
         """Compile ``name`` and look up what it includes and extends by a constant name."""
-        from django.template.loader_tags import ExtendsNode, IncludeNode
-
-        template = engines["django"].get_template(name).template
-        for node in template.nodelist.get_nodes_by_type((ExtendsNode, IncludeNode)):
-            expression = node.parent_name if isinstance(node, ExtendsNode) else node.template
+        backend = cast(DjangoTemplates, engines["django"])
+        template = backend.engine.get_template(name)
+        parents = template.nodelist.get_nodes_by_type(ExtendsNode)
+        includes = template.nodelist.get_nodes_by_type(IncludeNode)
+        expressions: list[Any] = [cast(ExtendsNode, node).parent_name for node in parents]
+        expressions += [cast(IncludeNode, node).template for node in includes]
+        for expression in expressions:
             if isinstance(expression.var, str):
-                engines["django"].get_template(expression.var)
+                backend.engine.get_template(expression.var)

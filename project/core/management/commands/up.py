@@ -41,6 +41,9 @@ class Command(BaseCommand):
         "Run the installation: servers, web, workers, beat and the provider sandbox. Ctrl-C stops everything."
     )
     requires_system_checks: list[str] = []
+    _locks: list[object]
+    _servers: servers.Servers | None = None
+    _supervisor: Supervisor
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options; each has an environment variable that ``make`` passes on."""
@@ -53,8 +56,7 @@ class Command(BaseCommand):
         """Run until stopped. Exits 2 with one line when it cannot start."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _raise_stopped)
-        self.locks: list[object] = []
-        self.servers: servers.Servers | None = None
+        self._locks = []
         try:
             self._up(options)
         except (
@@ -74,8 +76,8 @@ class Command(BaseCommand):
             # What is left to do is short; another signal must not cut it off and leave servers behind.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
-            if self.servers is not None:
-                self.servers.stop()
+            if self._servers is not None:
+                self._servers.stop()
 
     def _fail(self, message: str, code: int) -> NoReturn:
         print(message, file=sys.stderr, flush=True)
@@ -87,11 +89,12 @@ class Command(BaseCommand):
         port = options["port"] or env.integer("PORT", 8000)
         if not 0 < port < 65536:
             self._fail(f"PORT must be between 1 and 65535, not {port}.", 2)
-        runtime = self._runtime(names)
+        ours = self._claim(names)
         if "web" in names:
             if not is_port_free(port, host):
                 self._fail(f"Port {port} is taken; stop what uses it or set PORT to another one.", 2)
             bootstrap.ensure_stylesheet()
+        runtime = self._runtime(names, ours=ours)
         environment = self._environment(runtime, host, port)
         database_url = environment.get("DATABASE_URL") or env.text("DATABASE_URL")
         if not options["no_migrate"]:
@@ -101,7 +104,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(
             parts.build(names, plan, environment), on_change=self._note, tick=self._tend_servers
         )
-        self.supervisor = supervisor
+        self._supervisor = supervisor
         supervisor.start()
         try:
             self._until_ready(names, plan, environment, database_url)
@@ -111,26 +114,33 @@ class Command(BaseCommand):
                 supervisor.stop()
 
     # --- servers ------------------------------------------------------------------------------------
-    def _runtime(self, names: tuple[str, ...]) -> Runtime | None:
-        """Return the embedded servers' addresses, started if nobody runs them; ``None`` if none are needed."""
-        data_dir = settings.DATA_DIR
+    def _claim(self, names: tuple[str, ...]) -> bool:
+        """Claim the data directory; return whether the embedded servers are ours to start.
+
+        One lock per part, so that single parts may join the servers that another process runs.
+        """
         if env.is_set("DATABASE_URL") and env.is_set("REDIS_URL"):
-            return None
-        # One lock per part, so that single parts may join the servers another process runs.
-        self.locks.extend(servers.claim(data_dir, f"up-{name}") for name in names)
+            return False
+        for name in names:
+            self._locks.append(servers.claim(settings.DATA_DIR, f"up-{name}"))
         try:
-            self.locks.append(servers.claim(data_dir))
+            self._locks.append(servers.claim(settings.DATA_DIR))
         except servers.DataDirBusy:
-            found = discover(data_dir)
-            if found is None:
+            if discover(settings.DATA_DIR) is None:
                 raise
-            return found
-        self.servers = servers.start(data_dir)
-        runtime = self.servers.runtime
+            return False
+        return True
+
+    def _runtime(self, names: tuple[str, ...], *, ours: bool) -> Runtime | None:
+        """Return the embedded servers' addresses, started if they are ours; ``None`` if there are none."""
+        if not ours:
+            return discover(settings.DATA_DIR)
+        self._servers = servers.start(settings.DATA_DIR)
+        runtime = self._servers.runtime
         if "sandbox" in names:
             taken = frozenset({runtime.postgres_port, runtime.redis_port})
-            self.servers.record(runtime.with_sandbox(free_port(runtime.sandbox_port, avoid=taken)))
-        return self.servers.runtime
+            self._servers.record(runtime.with_sandbox(free_port(runtime.sandbox_port, avoid=taken)))
+        return self._servers.runtime
 
     def _environment(self, runtime: Runtime | None, host: str, port: int) -> dict[str, str]:
         """Return the environment of every part: addresses, and few memory arenas for thread pools."""
@@ -163,27 +173,27 @@ class Command(BaseCommand):
             bootstrap.manage("migrate", "--no-input", "--verbosity", "0", environment=environment)
 
     def _note(self, name: str, pid: int | None) -> None:
-        if self.servers is None:
+        if self._servers is None:
             return
         try:
-            self.servers.record(self.servers.runtime.with_process(name, pid))
+            self._servers.record(self._servers.runtime.with_process(name, pid))
         except ProcessLookupError:
             # It has ended already; its end will be noted.
             return
 
     def _tend_servers(self) -> None:
-        if self.servers is None or self.supervisor.stopping:
+        if self._servers is None or self._supervisor.stopping:
             return
-        revived = self.servers.revive()
+        revived = self._servers.revive()
         if revived is not None:
-            self.supervisor.write(f"{revived} had ended and was started again")
+            self._supervisor.write(f"{revived} had ended and was started again")
 
     # --- readiness ----------------------------------------------------------------------------------
     def _until_ready(
         self, names: tuple[str, ...], plan: parts.Plan, environment: dict[str, str], database_url: str
     ) -> None:
         """Serve until ``/readyz`` is content and the demo is seeded, then say so."""
-        supervisor = self.supervisor
+        supervisor = self._supervisor
         if "web" not in names:
             supervisor.write(f"running {', '.join(names)}")
             return
@@ -211,12 +221,12 @@ class Command(BaseCommand):
 
     def _seed(self, names: tuple[str, ...], environment: dict[str, str], database_url: str) -> bool:
         """Create the demo organization if it is wanted and missing; return whether it is there."""
-        if not env.flag("DEMO", default=self.servers is not None):
+        if not env.flag("DEMO", default=self._servers is not None):
             return False
         if not bootstrap.is_seeded(database_url):
             if "sandbox" not in names:
                 return False
-            supervisor = self.supervisor
+            supervisor = self._supervisor
             supervisor.write("creating the demo organization")
             bootstrap.manage(
                 "demo", environment=environment, meanwhile=lambda seconds: supervisor.serve(seconds=seconds)
