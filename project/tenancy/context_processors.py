@@ -56,8 +56,6 @@ def _shell(request: HttpRequest, access: Access) -> Shell:
         ),
         settings_url=_settings_url(access, slug),
         live_cursor=getattr(request, "live_cursor", 0),
-        impersonator=access.impersonator.display_name if access.impersonator else "",
-        impersonation_end_url=reverse("tenancy:stop-impersonating") if access.impersonator else "",
     )
 
 

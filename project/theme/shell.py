@@ -99,9 +99,6 @@ class Shell:
     compose_url: str = ""
     #: The number of the live stream up to which the page is complete: read before the page's other queries.
     live_cursor: int = 0
-    #: Who acts as ``user``, and where that is ended by POST; empty when people act as themselves.
-    impersonator: str = ""
-    impersonation_end_url: str = ""
 
     @property
     def area(self) -> ShellArea | None:
