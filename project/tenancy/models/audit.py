@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.db import models
 
 from project.core.isolation import AppendOnly
@@ -34,3 +36,8 @@ class AuditEntry(AppendOnly, OrganizationModel):
 
     def __str__(self) -> str:
         return f"{self.actor_name}: {self.action}"
+
+    @property
+    def data_text(self) -> str:
+        """The facts of the entry as readable text."""
+        return json.dumps(self.data, indent=2, ensure_ascii=False)
