@@ -155,8 +155,8 @@ class MessageRead(MessageEvent):
 
     @property
     def dedupe_key(self) -> str:
-        """Account, message and reader: a receipt never has the key of the message itself."""
-        return dedupe_key(self.kind, self.account_id, self.message_ref, self.reader.provider_id)
+        """Account and message, under the receipt's own name. In a group the first reader counts."""
+        return dedupe_key(self.kind, self.account_id, self.message_ref)
 
 
 class MessageDelivered(MessageEvent):
