@@ -59,10 +59,11 @@ test: $(DEV) $(CSS) $(CHROMIUM) ## run the suite, browser tests included (ARGS="
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 check: $(DEV) ## lint, format, types, import rules, templates, migrations
-	@$(BIN)/python -m tests.checks
+	@$(BIN)/python -m project.core.embedded.temporary $(BIN)/python -m tests.checks
 
-bench: $(DEV) $(CSS) ## run the benchmarks (NAME=memory JSON=1)
-	@$(BIN)/python -m tests.bench $(NAME) $(if $(filter-out 0,$(JSON)),--json)
+bench: $(DEV) $(CSS) ## run the benchmarks on throw-away servers (NAME=fanout JSON=1)
+	@$(BIN)/python -m project.core.embedded.temporary --durable sh -c '"$$0" manage.py migrate --verbosity 0 \
+		&& exec "$$0" manage.py bench "$$@"' $(BIN)/python $(NAME) $(if $(filter-out 0,$(JSON)),--json)
 
 setup: $(DEV) $(CSS) ## install everything without running anything
 

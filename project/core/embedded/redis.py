@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from project.core.embedded import processes
 
@@ -53,7 +55,13 @@ class RedisServer:
             process = processes.spawn(self._command(), output=output, death_signal=signal.SIGTERM)
         self.process = process
         # The password is not on the command line, where every user could read it.
-        client = redis.Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=2)
+        client = redis.Redis(
+            host="127.0.0.1",
+            port=self.port,
+            password=self.password,
+            socket_timeout=2,
+            retry=Retry(NoBackoff(), 0),
+        )
         processes.wait_until(lambda: process.poll() is not None or _answers(client), seconds=seconds)
         answered = process.poll() is None and _answers(client)
         client.close()

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from project.core.embedded.postgres import NOT_DURABLE, PostgresServer
-from project.core.embedded.redis import RedisServer
+from project.core.embedded.postgres import NOT_DURABLE, PostgresFailed, PostgresServer
+from project.core.embedded.privileges import CannotDropRoot
+from project.core.embedded.redis import RedisFailed, RedisServer
 from project.core.embedded.runtime import Runtime, free_port, new_password, remembered
 
 
@@ -21,6 +22,10 @@ class DataDirBusy(RuntimeError):
 
 class DataDirUnusable(RuntimeError):
     """The data directory cannot be created or written."""
+
+
+#: What claiming and starting may raise; each carries one line for a person.
+FAILURES = (DataDirBusy, DataDirUnusable, PostgresFailed, RedisFailed, CannotDropRoot)
 
 
 @dataclass(slots=True)

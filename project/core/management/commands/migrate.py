@@ -12,7 +12,7 @@ from project.core.db.base import owner_connection
 class Command(migrate.Command):
     """Run ``migrate`` as the connecting role; the application role may not."""
 
-    def handle(self, *args: Any, **options: Any) -> Any:
-        """Run the command on an owner connection."""
+    def execute(self, *args: Any, **options: Any) -> Any:
+        """Run the command on an owner connection, its system checks too: the role may not exist yet."""
         with owner_connection(options["database"]):
-            return super().handle(*args, **options)
+            return super().execute(*args, **options)

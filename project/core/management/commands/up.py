@@ -14,14 +14,12 @@ from django.core.management.base import BaseCommand
 
 from project import env
 from project.core.embedded import bootstrap, discover, parts, servers
-from project.core.embedded.postgres import PostgresFailed
-from project.core.embedded.privileges import CannotDropRoot
-from project.core.embedded.redis import RedisFailed
 from project.core.embedded.runtime import Runtime, free_port, is_port_free
 from project.core.embedded.supervisor import Supervisor
 
 DEMO_NAMES = ("admin", "manager", "agent", "agent2", "viewer", "client", "ops")
 READY_SECONDS = 120.0
+POLL_SECONDS = 0.4
 #: A part that crashes this often before the installation was ready will not come up by trying again.
 CRASHES_BEFORE_READY = 4
 
@@ -59,14 +57,7 @@ class Command(BaseCommand):
         self._locks = []
         try:
             self._up(options)
-        except (
-            parts.UnknownPart,
-            servers.DataDirBusy,
-            servers.DataDirUnusable,
-            PostgresFailed,
-            RedisFailed,
-            CannotDropRoot,
-        ) as error:
+        except (parts.UnknownPart, *servers.FAILURES) as error:
             self._fail(str(error), 2)
         except bootstrap.BootstrapFailed as error:
             self._fail(str(error), error.code)
@@ -201,7 +192,7 @@ class Command(BaseCommand):
         complete = set(names) >= {"web", "worker-live", "worker-bulk", "beat"}
         missing: str | None = "starting"
         while missing is not None and not supervisor.stopping:
-            supervisor.serve(seconds=0.2)
+            self._serve_for(POLL_SECONDS)
             missing = bootstrap.not_ready_because(plan.port, settings.ALLOWED_HOSTS)
             if missing is not None and not complete and missing != bootstrap.NO_ANSWER:
                 break
@@ -218,6 +209,12 @@ class Command(BaseCommand):
             if seeded:
                 names_line = " ".join(f"{name}@demo.test" for name in DEMO_NAMES)
                 supervisor.write(f"sign in as {names_line} with the password outbound-demo")
+
+    def _serve_for(self, seconds: float) -> None:
+        """Serve for this long, whatever the parts write in the meantime."""
+        until = time.monotonic() + seconds
+        while not self._supervisor.stopping and (left := until - time.monotonic()) > 0:
+            self._supervisor.serve(seconds=left)
 
     def _seed(self, names: tuple[str, ...], environment: dict[str, str], database_url: str) -> bool:
         """Create the demo organization if it is wanted and missing; return whether it is there."""
