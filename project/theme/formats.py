@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from django.utils import timezone
 
@@ -15,16 +16,18 @@ from django.utils import timezone
 NBSP = "\u00a0"
 
 Number = int | float | Decimal
+#: What a template passes for a value that is not there.
+Missing = Literal[""] | None
 
 
-def number(value: Number | None, digits: int = 0) -> str:
+def number(value: Number | Missing, digits: int = 0) -> str:
     """``1204`` as ``1,204``; with ``digits`` decimals."""
-    return "" if value is None else f"{value:,.{digits}f}"
+    return "" if value is None or value == "" else f"{value:,.{digits}f}"
 
 
-def percent(part: Number | None, whole: Number | None, *, digits: int = 1, least: int = 0) -> str:
+def percent(part: Number | Missing, whole: Number | Missing, *, digits: int = 1, least: int = 0) -> str:
     """``41`` of ``1180`` as ``3.5 %``; ``none yet`` instead of 0 %, ``too few`` below ``least``."""
-    if part is None or whole is None:
+    if part is None or whole is None or part == "" or whole == "":
         return "unknown"
     if whole <= 0 or part == 0:
         return "none yet"
@@ -33,20 +36,20 @@ def percent(part: Number | None, whole: Number | None, *, digits: int = 1, least
     return f"{100 * float(part) / float(whole):.{digits}f}{NBSP}%"
 
 
-def ratio(part: Number | None, whole: Number | None) -> str:
+def ratio(part: Number | Missing, whole: Number | Missing) -> str:
     """``3`` and ``25`` as ``3 of 25``."""
     return f"{number(part) or 'unknown'} of {number(whole) or 'unknown'}"
 
 
-def share(part: Number | None, whole: Number | None, of: str = "", *, least: int = 0) -> str:
+def share(part: Number | Missing, whole: Number | Missing, of: str = "", *, least: int = 0) -> str:
     """A percentage that keeps its denominator: ``2.9 % of 2,410 contacted``."""
     text = f"{percent(part, whole, least=least)} of {number(whole) or 'unknown'}"
     return f"{text} {of}" if of else text
 
 
-def duration(value: timedelta | Number | None) -> str:
+def duration(value: timedelta | Number | Missing) -> str:
     """A span (or seconds) in its two leading units: ``12 s``, ``26 min``, ``1 h 29``, ``3 days``."""
-    if value is None:
+    if value is None or value == "":
         return ""
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     seconds = abs(seconds)
@@ -139,9 +142,9 @@ def day_range(start: datetime | date | None, end: datetime | date | None, now: d
     return f"{first.day} {first:%b %Y} to {last.day} {last:%b %Y}"
 
 
-def file_size(size: int | None) -> str:
+def file_size(size: int | Missing) -> str:
     """Bytes as ``812 B``, ``34 kB``, ``1.2 MB`` (powers of 1,000)."""
-    if size is None:
+    if size is None or size == "":
         return ""
     if size < 1000:
         return f"{size}{NBSP}B"
