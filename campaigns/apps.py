@@ -10,4 +10,4 @@ class CampaignsConfig(AppConfig):
     label = "campaigns"
 
     def ready(self) -> None:
-        from campaigns import receivers  # noqa: F401
+        from campaigns import authorizers, broadcasts, receivers  # noqa: F401

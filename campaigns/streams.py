@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from project.core.realtime import stream_name
+
 
 def lead_import(import_id: UUID) -> str:
     """Progress of one import."""
-    return f"import.{import_id}"
+    return stream_name("import", import_id)
 
 
 def campaign(campaign_id: UUID) -> str:
     """State and numbers of one campaign."""
-    return f"campaign.{campaign_id}"
+    return stream_name("campaign", campaign_id)

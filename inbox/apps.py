@@ -1,4 +1,4 @@
-"""App configuration of inbox."""
+"""App configuration of the inbox."""
 
 from django.apps import AppConfig
 
@@ -10,4 +10,10 @@ class InboxConfig(AppConfig):
     label = "inbox"
 
     def ready(self) -> None:
-        from inbox import receivers  # noqa: F401
+        from inbox import authorizers, broadcasts, receivers, selectors  # noqa: F401
+        from project.tenancy.access import Permission
+        from project.tenancy.navigation import NavigationArea, register_area
+
+        register_area(
+            NavigationArea("inbox", "inbox:list", Permission.INBOX_VIEW, ("inbox:",), selectors.area_count)
+        )

@@ -10,4 +10,4 @@ class ReportingConfig(AppConfig):
     label = "reporting"
 
     def ready(self) -> None:
-        from reporting import receivers  # noqa: F401
+        from reporting import authorizers, broadcasts, receivers  # noqa: F401

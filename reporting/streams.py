@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from project.core.realtime import stream_name
+
 
 def report(client_id: UUID) -> str:
     """The live figures of one client's report."""
-    return f"report.{client_id}"
+    return stream_name("report", client_id)

@@ -2,7 +2,7 @@
 
 A sequence and the graph that it stands for turn into each other without loss, so what is written in the form
 runs on the same engine as every other plan. Each step waits ``delay_days`` after the step before it is done:
-after the acceptance of an invitation, after a profile visit, after that many days without a reply to a message.
+after an invitation is accepted, after a profile visit, after that many days without a reply to a message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from campaigns.plans.errors import PlanError, PlanInvalid
+from campaigns.plans.errors import PlanError, PlanInvalid, field_path, shape_message
 from campaigns.plans.schema import (
     Content,
     NodeId,
@@ -116,17 +116,17 @@ _SEQUENCE: TypeAdapter[Sequence] = TypeAdapter(Sequence)
 
 
 def parse_sequence(data: object) -> Sequence:
-    """Read a sequence from JSON data; raise ``PlanInvalid``, its errors naming the step (``steps[1].text``)."""
+    """Read a sequence from JSON data; raise ``PlanInvalid`` with errors such as ``steps[1].text``."""
     try:
         return _SEQUENCE.validate_python(data)
     except ValidationError as error:
-        kinds = {"profile_view", "invite", "message", "inmail", "email", "sms"}
+        errors = error.errors(include_url=False)
         raise PlanInvalid(
             [
-                PlanError(
-                    "", _path([part for part in one["loc"] if part not in kinds]), "shape", f"{one['msg']}."
-                )
-                for one in error.errors(include_url=False)
+                PlanError("", field_path(one["loc"]), "shape", shape_message(one))
+                for one in errors
+                # With every step wrong the list seems empty too: that says nothing new.
+                if one["type"] != "too_short" or len(errors) == 1
             ]
         ) from error
 
@@ -134,7 +134,7 @@ def parse_sequence(data: object) -> Sequence:
 def normalized(sequence: Sequence) -> Sequence:
     """The same sequence in its one form: every step with an id, nothing set that has no effect.
 
-    Made ids are ``invite_1``, ``message_2`` and so on; ``working_days`` without a delay and ``close_days`` after
+    Made ids are ``invite_1``, ``message_2``, ...; ``working_days`` without a delay and ``close_days`` after
     a step that no reply is expected to are put back to their defaults.
     """
     taken = {step.id for step in sequence.steps if step.id} | {END}
@@ -348,10 +348,3 @@ def _renamed(plan: Plan, names: dict[str, str]) -> Plan:
         return Plan.model_validate(data)
     except ValidationError as error:
         raise NotLinear("The plan is not a sequence.") from error
-
-
-def _path(parts: list[str | int]) -> str:
-    text = ""
-    for part in parts:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else part)
-    return text

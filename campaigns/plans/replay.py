@@ -1,7 +1,8 @@
 """Running a whole history again: the same inputs give the same transitions.
 
-Timers need no replay: letting time pass to the end does what they did, however late the worker was. Only what
-is irrevocable (attempts of sends, what people did) has to be given with its time.
+Inputs are given as they were processed. Timers that only moved the lead on may be left out, however late the
+worker was: letting time pass does what they did. A timer that ended the enrollment must be given, since an end is
+irrevocable from the moment it was decided.
 """
 
 from __future__ import annotations

@@ -72,10 +72,10 @@ class Transition(_Model):
     on: RealEvent | SyntheticEvent
     to: NodeId
     within: str | None = Field(
-        None, description="Counts only this long after the send or the start of the wait."
+        default=None, description="Counts only this long after the send or the start of the wait."
     )
     after: str | None = Field(
-        None, description="Acts no earlier than this after that moment or the real event."
+        default=None, description="Acts no earlier than this after that moment or the real event."
     )
     working_days: bool = Field(
         default=False, description="Days of both durations are the campaign's working days."

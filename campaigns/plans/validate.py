@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from campaigns.plans.content import content_errors
-from campaigns.plans.errors import PlanError, PlanInvalid
+from campaigns.plans.errors import PlanError, PlanInvalid, field_path, shape_message
 from campaigns.plans.graph import (
     can_end,
     edges,
@@ -56,8 +56,8 @@ _OPT_OUT = frozenset({"unsubscribe", "complaint"})
 class Options:
     """What validity depends on outside the plan.
 
-    ``first_degree``: all leads are already connected with their sender. ``invite_note`` is the longest note that
-    the campaign's seats may send (200 for free LinkedIn accounts).
+    ``first_degree``: all leads are already connected with their sender. ``invite_note`` is the longest note
+    that the campaign's seats may send (200 for free LinkedIn accounts).
     """
 
     known_variables: frozenset[str] = KNOWN_VARIABLES
@@ -296,27 +296,7 @@ def _shape_error(data: object, error: Any) -> PlanError:
     if len(path) >= 2 and path[0] == "nodes" and isinstance(path[1], int):
         node = _node_id(data, path[1])
         path = path[3:] if len(path) > 2 and path[2] in ("send", "wait", "branch", "stop") else path[2:]
-    return PlanError(node, _field_path(path), "shape", _shape_message(error))
-
-
-def _shape_message(error: Any) -> str:
-    """Pydantic's message, or a plainer one for the mistakes that people make."""
-    details = error.get("ctx", {})
-    match error["type"]:
-        case "missing":
-            return "This field is required."
-        case "extra_forbidden":
-            return "There is no such field."
-        case "union_tag_not_found":
-            return "Say what kind of node this is: send, wait, branch or stop."
-        case "union_tag_invalid":
-            return f"There is no kind of node called {details['tag']!r}. Use send, wait, branch or stop."
-        case "literal_error":
-            return f"Use one of {details['expected']}."
-        case "string_pattern_mismatch":
-            return "Use letters, digits, - and _, beginning with a letter, at most 63 characters."
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return message if message.endswith(".") else f"{message}."
+    return PlanError(node, field_path(path), "shape", shape_message(error))
 
 
 def _node_id(data: object, index: int) -> str:
@@ -324,13 +304,3 @@ def _node_id(data: object, index: int) -> str:
     node = nodes[index] if isinstance(nodes, list | tuple) and index < len(nodes) else None
     name = node.get("id") if isinstance(node, Mapping) else None
     return name if isinstance(name, str) and name else f"nodes[{index}]"
-
-
-def _field_path(path: Iterable[str | int]) -> str:
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part not in ("FieldCondition", "EventCondition"):
-            text += f".{part}" if text else part
-    return text

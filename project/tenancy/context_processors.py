@@ -15,7 +15,7 @@ from project.theme.shell import AREAS, Shell, ShellArea, ShellClient, ShellOrgan
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return ``{"shell": Shell | None, "access": Access | None}``.
+    """Return ``shell`` and ``access`` (``None`` outside an organization), and ``can_answer``.
 
     Fragments never show the frame, so HTMX requests that are not boosted pay nothing for it.
     """
@@ -23,7 +23,11 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     htmx = getattr(request, "htmx", None)
     if access is None or (htmx and not htmx.boosted and not htmx.history_restore_request):
         return {"shell": None, "access": access}
-    return {"shell": _shell(request, access), "access": access}
+    return {
+        "shell": _shell(request, access),
+        "access": access,
+        "can_answer": access.can(Permission.INBOX_REPLY),
+    }
 
 
 def _shell(request: HttpRequest, access: Access) -> Shell:

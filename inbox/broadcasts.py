@@ -1,0 +1,76 @@
+"""What open screens get: the page's own fragments, rendered once for all viewers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+from django.template.loader import render_to_string
+
+from inbox import presenters, selectors
+from inbox.models import Conversation, Message, Note, SystemLine
+from project.core.realtime import Fragment, renderer
+from project.core.realtime.models import StreamEvent
+from project.tenancy.models import Organization
+
+
+def _conversations(events: Iterable[StreamEvent]) -> dict[UUID, Conversation]:
+    ids = {event.subject_id for event in events}
+    rows = Conversation.objects.filter(id__in=ids).select_related(
+        "client", "lead", "lead__company", "assignee", "sender", "campaign"
+    )
+    return {row.id: row for row in rows}
+
+
+@renderer("conversation.changed")
+def rows(events: list[StreamEvent]) -> Iterable[Fragment]:
+    """The row in the list, and the client's counts as data."""
+    found = _conversations(events)
+    slug = Organization.objects.values_list("slug", flat=True).get(id=events[0].organization_id)
+    counts: dict[UUID, dict[str, Any]] = {}
+    for event in events:
+        conversation = found.get(event.subject_id) if event.subject_id else None
+        if conversation is None or not (conversation.has_inbound or conversation.failed_sends):
+            continue
+        client_id = conversation.client_id
+        if client_id not in counts:
+            counts[client_id] = selectors.counts_by_client(client_id)
+        html = render_to_string("inbox/stream/row.html", {"row": presenters.row(conversation, slug)})
+        yield Fragment(event.stream, html=html, data={"client": str(client_id), "counts": counts[client_id]})
+
+
+@renderer("thread.head")
+def heads(events: list[StreamEvent]) -> Iterable[Fragment]:
+    """The head of an open thread: assignee, status."""
+    found = _conversations(events)
+    slug = Organization.objects.values_list("slug", flat=True).get(id=events[0].organization_id)
+    for event in events:
+        conversation = found.get(event.subject_id) if event.subject_id else None
+        if conversation is not None:
+            context = {"head": selectors.thread_head(conversation), "organization_slug": slug}
+            yield Fragment(event.stream, html=render_to_string("inbox/stream/head.html", context))
+
+
+def _entries(model: Any, present: Callable[[Any], dict[str, Any]], load: tuple[str, ...]) -> Any:
+    def render(events: list[StreamEvent]) -> Iterable[Fragment]:
+        rows = model.objects.filter(id__in=[event.subject_id for event in events])
+        found = {row.id: row for row in (rows.select_related(*load) if load else rows)}
+        slug = Organization.objects.values_list("slug", flat=True).get(id=events[0].organization_id)
+        for event in events:
+            entry = found.get(event.subject_id)
+            if entry is not None:
+                context = {
+                    "entry": present(entry),
+                    "conversation_id": entry.conversation_id,
+                    "organization_slug": slug,
+                }
+                html = render_to_string("inbox/stream/entry.html", context)
+                yield Fragment(event.stream, html=html, data={"revision": entry.revision, "kind": event.subject_type})
+
+    return render
+
+
+renderer("thread.message")(_entries(Message, presenters.message, ("author",)))
+renderer("thread.note")(_entries(Note, presenters.note, ("author",)))
+renderer("thread.line")(_entries(SystemLine, presenters.line, ()))

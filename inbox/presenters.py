@@ -1,0 +1,121 @@
+"""What templates show of inbox rows: plain dictionaries, the same for every viewer, without queries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.urls import reverse
+
+from inbox.models import Conversation, Message, Note, SystemLine
+
+_LINE_ICONS = {
+    "assigned": "user-plus",
+    "closed": "check-circle",
+    "reopened": "inbox-stack",
+    "woke": "bell-snooze",
+    "snoozed": "bell-snooze",
+    "stopped": "stop-circle",
+    "linked": "link",
+}
+_LINE_TITLES = {
+    "assigned": "Assigned",
+    "closed": "Closed",
+    "reopened": "Open again",
+    "woke": "Awake",
+    "snoozed": "Snoozed",
+    "stopped": "Sequence stopped",
+    "linked": "Linked",
+}
+
+
+def row(conversation: Conversation, slug: str) -> dict[str, Any]:
+    """One conversation of the list. Reads ``client``, ``lead.company`` and ``assignee``; load them with it."""
+    lead = conversation.lead
+    assignee = conversation.assignee
+    return {
+        "id": f"conversation-row-{conversation.id}",
+        "url": reverse("inbox:conversation", kwargs={"organization_slug": slug, "conversation_id": conversation.id}),
+        "channel": conversation.channel,
+        "who": conversation.title,
+        "company": lead.company.name if lead and lead.company else "",
+        "at": conversation.last_message_at,
+        "mine": "" if conversation.last_inbound else "Sent:",
+        "text": conversation.last_snippet or "No text",
+        "client": conversation.client,
+        "failure": "Not sent" if conversation.failed_sends else "",
+        "label": "" if lead else "Unmatched",
+        "active": assignee,
+        "unread": conversation.unread > 0,
+        "conversation_id": conversation.id,
+        "key": f"{conversation.last_message_at.isoformat()}~{conversation.id}",
+        "facts": json.dumps(
+            {
+                "status": conversation.status,
+                "assignee": str(assignee.id) if assignee else "",
+                "client": str(conversation.client_id),
+                "failed": conversation.failed_sends > 0,
+                "matched": lead is not None,
+            }
+        ),
+    }
+
+
+def message(entry: Message) -> dict[str, Any]:
+    """One message of a thread. Reads ``author``; load it with it."""
+    outbound = entry.direction == Message.Direction.OUTBOUND
+    name = entry.author.display_name if entry.author else entry.sender_name
+    waiting = outbound and entry.state in {Message.State.QUEUED, Message.State.UNKNOWN}
+    return {
+        "kind": "message",
+        "id": f"message-{entry.id}",
+        "entry_id": entry.id,
+        "direction": "out" if outbound else "in",
+        "name": name or "Somebody",
+        "person": entry.author or name or "Somebody",
+        "via": entry.sender_name if entry.author else "",
+        "at": entry.occurred_at,
+        "state": entry.state if outbound else "",
+        "why": entry.failure,
+        "waits": entry.failure if waiting else "",
+        "failure": entry.failure if entry.state == Message.State.FAILED else "",
+        "step": entry.step_label,
+        "body": "This message was deleted." if entry.deleted_at else entry.body,
+        "edited": entry.edited_at is not None and entry.deleted_at is None,
+        "deleted": entry.deleted_at is not None,
+        "unclear": entry.direction == Message.Direction.UNKNOWN,
+        "reactions": entry.reactions,
+        "attachments": [
+            {"name": item.get("name") or "attachment", "size": item.get("size")} for item in entry.attachments
+        ],
+        "order": entry.occurred_at,
+        "key": f"{entry.occurred_at.isoformat()}~{entry.id}",
+        "can_retry": entry.state == Message.State.FAILED and entry.outbound_id is not None,
+    }
+
+
+def note(entry: Note) -> dict[str, Any]:
+    """One private note of a thread. Reads ``author``."""
+    return {
+        "kind": "note",
+        "id": f"note-{entry.id}",
+        "author": entry.author.display_name if entry.author else "Somebody",
+        "at": entry.created_at,
+        "body": entry.body,
+        "order": entry.created_at,
+        "key": f"{entry.created_at.isoformat()}~{entry.id}",
+    }
+
+
+def line(entry: SystemLine) -> dict[str, Any]:
+    """One system line of a thread."""
+    return {
+        "kind": "line",
+        "id": f"line-{entry.id}",
+        "icon": _LINE_ICONS.get(entry.kind, "information-circle"),
+        "title": _LINE_TITLES.get(entry.kind, "Note"),
+        "text": entry.text,
+        "at": entry.occurred_at,
+        "order": entry.occurred_at,
+        "key": f"{entry.occurred_at.isoformat()}~{entry.id}",
+    }

@@ -1,0 +1,56 @@
+"""Composable filters of conversations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.db.models import QuerySet
+
+from inbox.models import Conversation
+from project.tenancy.access import Access
+
+#: Views of the inbox: key, label, icon, and what belongs to it. ``mine`` needs the viewer.
+VIEWS: dict[str, tuple[str, str]] = {
+    "mine": ("Mine", "user"),
+    "unassigned": ("Unassigned", "user-plus"),
+    "all": ("All open", "inbox-stack"),
+    "snoozed": ("Snoozed", "bell-snooze"),
+    "closed": ("Closed", "check-circle"),
+    "failed": ("Failed sends", "exclamation-triangle"),
+    "unmatched": ("Unmatched", "link-slash"),
+}
+
+
+def visible(access: Access) -> QuerySet[Any]:
+    """Conversations within the viewer's reach that somebody wrote in (our own first messages alone are no thread)."""
+    shown = Q(has_inbound=True) | Q(failed_sends__gt=0)
+    return Conversation.objects.filter(access.client_filter(), shown)
+
+
+def condition(view: str, access: Access) -> Q:
+    """What belongs to a view. Raises ``KeyError`` for an unknown one."""
+    is_open = Q(status=Conversation.Status.OPEN)
+    return {
+        "mine": is_open & Q(assignee=access.user),
+        "unassigned": is_open & Q(assignee=None),
+        "all": is_open,
+        "snoozed": Q(status=Conversation.Status.SNOOZED),
+        "closed": Q(status=Conversation.Status.CLOSED),
+        "failed": Q(failed_sends__gt=0),
+        "unmatched": is_open & Q(lead=None),
+    }[view]
+
+
+def where(view: str, access: Access) -> dict[str, list[Any]]:
+    """The same as facts that live rows carry, for the browser: which rows belong into the list."""
+    facts: dict[str, dict[str, list[Any]]] = {
+        "mine": {"status": ["open"], "assignee": [str(access.user.id)]},
+        "unassigned": {"status": ["open"], "assignee": [""]},
+        "all": {"status": ["open"]},
+        "snoozed": {"status": ["snoozed"]},
+        "closed": {"status": ["closed"]},
+        "failed": {"failed": [True]},
+        "unmatched": {"status": ["open"], "matched": [False]},
+    }
+    return facts[view]

@@ -1,0 +1,279 @@
+"""Pages and acts of the inbox. Views decide rights and call services; they write nothing themselves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from campaigns.services import enrollments
+from inbox import forms, presenters, selectors
+from inbox.models import Conversation, Message
+from inbox.services import replies, triage
+from project.core.clock import now
+from project.core.htmx import is_partial, redirect_to
+from project.core.pagination import InvalidCursor
+from project.tenancy.access import Access, OrganizationRequest, Permission, organization_view
+
+
+def _conversation(access: Access, conversation_id: UUID) -> Conversation:
+    found = selectors.visible_conversation(access, conversation_id)
+    if found is None:
+        raise Http404("There is no such conversation, or it is not yours to see.")
+    return found
+
+
+def _page(request: OrganizationRequest, conversation: Conversation | None = None) -> dict[str, Any]:
+    access = request.access
+    filters = selectors.Filters.of(request.GET, access)
+    try:
+        listed = selectors.conversation_list(access, filters, request.GET.get("cursor"))
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    made = {**listed, "views": selectors.view_counts(access), "can_reply": access.can(Permission.INBOX_REPLY)}
+    if conversation is not None:
+        made |= selectors.thread(access, conversation)
+        made |= {"panel": selectors.context_panel(access, conversation), "snoozes": forms.SnoozeForm.HOURS.items()}
+        for row in made["rows"]:
+            row["open"] = row["conversation_id"] == conversation.id
+    return made
+
+
+def _read(access: Access, conversation: Conversation) -> None:
+    if access.can(Permission.INBOX_REPLY) and conversation.unread:
+        triage.mark_read(conversation_id=conversation.id)
+        conversation.unread = 0
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def conversations(request: OrganizationRequest) -> HttpResponse:
+    """The list of a view, with nothing open; as a fragment, the list alone or its next page."""
+    if not is_partial(request):
+        return render(request, "inbox/page.html", _page(request))
+    filters = selectors.Filters.of(request.GET, request.access)
+    try:
+        listed = selectors.conversation_list(request.access, filters, request.GET.get("cursor"))
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    template = "inbox/_rows.html" if request.GET.get("cursor") else "inbox/_list.html"
+    return render(request, template, listed)
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def view_counts(request: OrganizationRequest) -> HttpResponse:
+    """The views with their counts, for the sidebar."""
+    filters = selectors.Filters.of(request.GET, request.access)
+    context = {"views": selectors.view_counts(request.access), "filters": filters}
+    return render(request, "inbox/_views.html", context)
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def conversation(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """A thread with its context; as a fragment, without the list."""
+    found = _conversation(request.access, conversation_id)
+    _read(request.access, found)
+    if not is_partial(request):
+        return render(request, "inbox/page.html", _page(request, found))
+    context = {
+        **selectors.thread(request.access, found),
+        "panel": selectors.context_panel(request.access, found),
+        "snoozes": forms.SnoozeForm.HOURS.items(),
+    }
+    return render(request, "inbox/_open.html", context)
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def thread(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """The entries of a thread alone: what catching up and stale views fetch."""
+    found = _conversation(request.access, conversation_id)
+    return render(request, "inbox/_entries.html", selectors.thread(request.access, found))
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def context(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """The context panel alone."""
+    found = _conversation(request.access, conversation_id)
+    return render(request, "inbox/_context.html", {"panel": selectors.context_panel(request.access, found)})
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def reply(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Send a reply. A thread that has moved on answers 409 with what is new; the text stays in the composer."""
+    found = _conversation(request.access, conversation_id)
+    form = forms.ReplyForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, found, "This reply came without its marks. Reload the page and send it again.", 422)
+    try:
+        message = replies.send_reply(conversation_id=found.id, author=request.access.user, **form.cleaned_data)
+    except replies.StaleThread as stale:
+        return _refused(request, found, str(stale), 409, new=[presenters.message(entry) for entry in stale.new],
+                        revision=stale.revision)
+    except replies.ReplyRefused as refusal:
+        return _refused(request, found, str(refusal), 422)
+    return _composer(request, found, sent=presenters.message(message))
+
+
+def _composer(request: OrganizationRequest, conversation: Conversation, **more: Any) -> HttpResponse:
+    fresh = _conversation(request.access, conversation.id)
+    context = {"conversation": fresh, "composer": selectors.composer(fresh), "can_reply": True, **more}
+    if not is_partial(request):
+        return redirect_to(f"../?{request.GET.urlencode()}", request)
+    return render(request, "inbox/_sent.html", context)
+
+
+def _refused(
+    request: OrganizationRequest, conversation: Conversation, message: str, status: int, **more: Any
+) -> HttpResponse:
+    context = {
+        "conversation": conversation,
+        "composer": {**selectors.composer(conversation), "revision": more.get("revision", conversation.revision)},
+        "draft": request.POST.get("body", ""),
+        "refusal": message,
+        "organization_slug": request.organization.slug,
+        **more,
+    }
+    return render(request, "inbox/_refused.html", context, status=status)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def add_note(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Add a private note."""
+    found = _conversation(request.access, conversation_id)
+    form = forms.NoteForm(request.POST)
+    body = form.cleaned_data["body"] if form.is_valid() else ""
+    try:
+        added = replies.add_note(conversation_id=found.id, author=request.access.user, body=body)
+    except replies.ReplyRefused as refusal:
+        return _refused(request, found, str(refusal), 422)
+    return _composer(request, found, sent=presenters.note(added))
+
+
+def _done(request: OrganizationRequest, conversation: Conversation) -> HttpResponse:
+    """After an act: the head as it is now (others get the same over the socket)."""
+    if not is_partial(request):
+        return redirect_to("../", request)
+    fresh = _conversation(request.access, conversation.id)
+    head = {"head": selectors.thread_head(fresh), "organization_slug": request.organization.slug}
+    return render(request, "inbox/_head_state.html", head)
+
+
+def _impossible(message: str) -> HttpResponse:
+    return HttpResponse(message, status=422, content_type="text/plain; charset=utf-8")
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def assignment(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Give a conversation to somebody, to oneself, or to nobody."""
+    found = _conversation(request.access, conversation_id)
+    form = forms.AssignmentForm(request.POST)
+    if not form.is_valid():
+        return _impossible("This is not a person.")
+    try:
+        triage.assign(
+            conversation_id=found.id, assignee_id=form.cleaned_data["assignee"], actor=request.access.user
+        )
+    except triage.TriageRefused as refusal:
+        return _impossible(str(refusal))
+    return _done(request, found)
+
+
+@require_http_methods(["POST", "DELETE"])
+@organization_view(Permission.INBOX_REPLY)
+def closure(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Close a conversation (POST) or open it again (DELETE)."""
+    found = _conversation(request.access, conversation_id)
+    act = triage.close if request.method == "POST" else triage.reopen
+    act(conversation_id=found.id, actor=request.access.user)
+    return _done(request, found)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def snooze(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Put a conversation away for some hours."""
+    found = _conversation(request.access, conversation_id)
+    form = forms.SnoozeForm(request.POST)
+    if not form.is_valid():
+        return _impossible("Choose how long.")
+    until = now() + timedelta(hours=int(form.cleaned_data["hours"]))
+    triage.snooze(conversation_id=found.id, until=until, actor=request.access.user)
+    return _done(request, found)
+
+
+@require_http_methods(["POST", "DELETE"])
+@organization_view(Permission.INBOX_REPLY)
+def reading(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Mark a conversation read (POST) or unread (DELETE)."""
+    found = _conversation(request.access, conversation_id)
+    act = triage.mark_read if request.method == "POST" else triage.mark_unread
+    act(conversation_id=found.id)
+    return HttpResponse(status=204)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def link_lead(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Say who the counterpart of an unmatched conversation is."""
+    found = _conversation(request.access, conversation_id)
+    form = forms.LinkForm(request.POST)
+    if not form.is_valid():
+        return _impossible("This is not a lead.")
+    try:
+        triage.link_lead(conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user)
+    except triage.TriageRefused as refusal:
+        return _impossible(str(refusal))
+    return _panel(request, found)
+
+
+def _panel(request: OrganizationRequest, conversation: Conversation) -> HttpResponse:
+    if not is_partial(request):
+        return redirect_to("../", request)
+    fresh = _conversation(request.access, conversation.id)
+    return render(request, "inbox/_context.html", {"panel": selectors.context_panel(request.access, fresh)})
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def sequence(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Pause, resume or stop the sequence that the thread belongs to."""
+    found = _conversation(request.access, conversation_id)
+    form = forms.SequenceForm(request.POST)
+    if not form.is_valid() or found.enrollment_id is None:
+        return _impossible("No sequence runs for this person.")
+    actor = request.access.user
+    if form.cleaned_data["act"] == "stop":
+        reason = f"Stopped by {actor.display_name}."
+        enrollments.stop(enrollment_id=found.enrollment_id, reason=reason, actor=actor)
+    elif form.cleaned_data["act"] == "pause":
+        enrollments.pause(enrollment_id=found.enrollment_id, actor=actor)
+    else:
+        enrollments.resume(enrollment_id=found.enrollment_id, actor=actor)
+    return _panel(request, found)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def retry(request: OrganizationRequest, message_id: UUID) -> HttpResponse:
+    """Send a failed reply again."""
+    message = Message.objects.filter(id=message_id).select_related("conversation").first()
+    if message is None or not request.access.sees_client(message.conversation.client_id):
+        raise Http404("There is no such message, or it is not yours to see.")
+    try:
+        replies.retry(message_id=message.id, actor=request.access.user)
+    except replies.ReplyRefused as refusal:
+        return _impossible(str(refusal))
+    return HttpResponse(status=204)
+
+

@@ -1,0 +1,14 @@
+"""Who may listen to the streams of reporting."""
+
+from __future__ import annotations
+
+from project.core.realtime.access import Viewer, register_authorizer
+from project.core.realtime.names import uuid_of
+from project.tenancy.access import Access, Permission
+
+
+@register_authorizer("report")
+def may_see_report(viewer: Viewer, stream: str) -> bool:
+    """Whether the viewer sees reports and reaches this client."""
+    access: Access = viewer.access
+    return access.can(Permission.REPORTS_VIEW) and access.clients().filter(id=uuid_of(stream)).exists()

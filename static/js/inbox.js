@@ -1,0 +1,181 @@
+// The inbox: what is open, the composer, presence, counts, and moving through the list by keys.
+import { live } from "./live.js";
+import { register } from "./keys.js";
+import { refreshRegion } from "./live/regions.js";
+import { toast } from "./toast.js";
+
+const NEAR_END = 120;
+const CONTEXT_AFTER = 400;
+const THREAD_KINDS = new Set(["thread.message", "thread.note", "thread.line"]);
+const countsByClient = new Map();
+let openId = "";
+let contextTimer = 0;
+
+const pane = () => document.getElementById("inbox-open");
+const scroller = () => document.getElementById("thread-scroll");
+const form = () => pane()?.querySelector("[data-reply-form]");
+
+// --- what is open -----------------------------------------------------------------------------------
+
+function opened() {
+  const id = pane()?.dataset.open ?? "";
+  if (openId && openId !== id) live.presence(openId, "away");
+  openId = id;
+  const inbox = document.getElementById("inbox");
+  if (id) inbox.dataset.view = "thread";
+  else delete inbox?.dataset.view;
+  for (const row of document.querySelectorAll("#conversation-list > .row")) {
+    const isOpen = row.id === `conversation-row-${id}`;
+    row.classList.toggle("open", isOpen);
+    row.querySelector("a.cover")?.toggleAttribute("aria-current", isOpen);
+  }
+  if (!id) return;
+  live.presence(id, "viewing");
+  toEnd();
+  prepare();
+}
+
+function toEnd() {
+  const box = scroller();
+  if (box) box.scrollTop = box.scrollHeight;
+}
+
+// --- composer ---------------------------------------------------------------------------------------
+
+/** Give the composer its token: the same reply sent twice is one reply. */
+function prepare() {
+  const token = form()?.querySelector("[data-client-token]");
+  if (token && !token.value) token.value = crypto.randomUUID();
+}
+
+function setMode(mode) {
+  const composer = form()?.querySelector("[data-composer]");
+  if (!composer) return;
+  const isNote = mode === "note";
+  composer.dataset.composer = mode;
+  composer.classList.toggle("is-note", isNote);
+  for (const button of composer.querySelectorAll("[data-mode]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+  }
+  const target = isNote ? form().dataset.noteAction : form().getAttribute("action");
+  form().setAttribute("hx-post", target);
+  globalThis.htmx?.process(form());
+  const field = form().querySelector("textarea");
+  field.placeholder = isNote ? "Private note, only your team sees it" : field.dataset.replyPlaceholder;
+  const send = form().querySelector("button[type=submit]");
+  if (send.firstChild) send.firstChild.textContent = isNote ? "Add note" : "Send";
+  field.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-composer] [data-mode]");
+  if (button) setMode(button.dataset.mode);
+});
+
+document.addEventListener("focusin", (event) => {
+  const field = event.target.closest("[data-reply-form] textarea");
+  if (field) field.dataset.replyPlaceholder ??= field.placeholder;
+});
+
+document.addEventListener("input", (event) => {
+  const field = event.target.closest("[data-reply-form] textarea");
+  if (field && openId) live.presence(openId, field.value.trim() ? "replying" : "viewing");
+});
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.target.matches?.("[data-reply-form]")) event.detail.path = event.target.getAttribute("hx-post");
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const target = event.detail.elt ?? event.target;
+  if (target.id === "inbox-open" || target.querySelector?.("#inbox-open")) opened();
+  if (event.detail.pathInfo?.requestPath?.match(/\/(replies|notes)\/$/)) afterSend(event.detail.xhr.status);
+});
+
+function afterSend(status) {
+  prepare();
+  form()?.querySelector("textarea")?.focus();
+  if (status === 200) live.presence(openId, "viewing");
+  refreshRegion(scroller()).then(toEnd);
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.getResponseHeader("Content-Type")?.startsWith("text/plain")) {
+    toast(xhr.responseText);
+  }
+});
+
+// --- live -------------------------------------------------------------------------------------------
+
+document.addEventListener("live:frame", (event) => {
+  const { kind, stream, data } = event.detail;
+  if (kind === "conversation.changed") count(data);
+  if (!openId || stream !== `conversation:${openId}`) return;
+  if (THREAD_KINDS.has(kind)) {
+    const box = scroller();
+    const wasAtEnd = box && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
+    if (wasAtEnd) requestAnimationFrame(toEnd);
+    seen(data);
+  }
+  clearTimeout(contextTimer);
+  contextTimer = setTimeout(() => refreshRegion(document.getElementById("p-context")), CONTEXT_AFTER);
+});
+
+/** A message that comes while nothing is being written is seen; one that comes into a draft is shown on sending. */
+function seen(data) {
+  const field = form()?.querySelector("[data-seen-revision]");
+  const isWriting = form()?.querySelector("textarea")?.value.trim();
+  if (!field || isWriting || document.hidden || !data?.revision) return;
+  field.value = String(Math.max(Number(field.value), data.revision));
+}
+
+/** Counts come per client and are the same for all viewers; ours is the sum over the clients we see. */
+function count(data) {
+  if (!data?.counts) return;
+  countsByClient.set(data.client, data.counts);
+  const list = document.getElementById("conversation-list");
+  const streams = (list?.dataset.liveStream ?? "").split(" ").filter(Boolean);
+  if (streams.some((name) => !countsByClient.has(name.replace("inbox:", "")))) {
+    refreshRegion(document.getElementById("inbox-views"));
+    return;
+  }
+  const own = list.dataset.own;
+  const total = (key) => [...countsByClient.values()].reduce((sum, counts) => sum + (counts[key] ?? 0), 0);
+  const mine = [...countsByClient.values()].reduce((sum, counts) => sum + (counts.mine[own] ?? 0), 0);
+  for (const key of ["all", "unassigned", "snoozed", "failed", "unmatched"]) show(`view-${key}`, total(key));
+  show("view-mine", mine);
+  show("area-inbox", total("unread"));
+}
+
+function show(name, value) {
+  for (const element of document.querySelectorAll(`[data-live-count="${name}"]`)) {
+    element.textContent = value ? value.toLocaleString("en-GB") : "";
+  }
+}
+
+// --- keys -------------------------------------------------------------------------------------------
+
+function move(step) {
+  const rows = [...document.querySelectorAll("#conversation-list > .row")];
+  if (!rows.length) return;
+  const current = rows.findIndex((row) => row.classList.contains("cursor"));
+  const start = current < 0 ? rows.findIndex((row) => row.classList.contains("open")) : current;
+  const next = rows[Math.max(0, Math.min(rows.length - 1, start + step))];
+  for (const row of rows) row.classList.toggle("cursor", row === next);
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function openCursor() {
+  document.querySelector("#conversation-list > .row.cursor a.cover")?.click();
+}
+
+register("j", "Next conversation", () => move(1));
+register("k", "Previous conversation", () => move(-1));
+register("Enter", "Open the conversation", openCursor, () => Boolean(document.querySelector(".row.cursor")));
+register("o", "Open the conversation", openCursor);
+register("u", "Mark unread", () => {
+  if (openId) globalThis.htmx.ajax("DELETE", `${location.pathname}reading/`, { swap: "none" });
+});
+
+opened();
