@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
@@ -32,4 +32,21 @@ def _every(seconds: float, task: str, queue: str) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": max(seconds, 5)}}
 
 
-app.conf.beat_schedule = {}
+def schedule() -> dict[str, dict[str, Any]]:
+    """Compose the beat schedule from what each room declares as ``BEAT``: name, seconds, queue."""
+    from campaigns.tasks import BEAT as CAMPAIGNS
+    from inbox.tasks import BEAT as INBOX
+    from integrations.tasks import BEAT as INTEGRATIONS
+    from project.core.upkeep import BEAT as CORE
+
+    return {
+        name: _every(seconds, task, queue)
+        for room in (CORE, INTEGRATIONS, CAMPAIGNS, INBOX)
+        for name, (task, seconds, queue) in room.items()
+    }
+
+
+@beat_init.connect
+def _take_schedule(sender: Any, **kwargs: Any) -> None:
+    # Not earlier: the rooms' tasks can only be imported once Django is set up.
+    sender.app.conf.beat_schedule = schedule()

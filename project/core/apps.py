@@ -11,6 +11,6 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        from project.core import isolation
+        from project.core import isolation, upkeep  # noqa: F401  (upkeep registers tasks)
 
         post_migrate.connect(isolation.on_post_migrate, dispatch_uid="core.isolation")
