@@ -1,0 +1,79 @@
+"""What each argument of an address stands for. An address with an argument that is not here fails the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+
+from project.tenancy.models import Membership
+from tests.rows import Rows, id_of, is_client_bound
+
+#: Arguments that are ids of rows, and the model of the row.
+MODELS: dict[str, str] = {
+    "action_id": "campaigns.ScheduledAction",
+    "campaign_id": "campaigns.Campaign",
+    "client_id": "tenancy.Client",
+    "company_id": "campaigns.Company",
+    "connection_id": "integrations.Connection",
+    "conversation_id": "inbox.Conversation",
+    "delivery_id": "integrations.WebhookDelivery",
+    "enrollment_id": "campaigns.Enrollment",
+    "entitlement_id": "tenancy.Entitlement",
+    "entry_id": "tenancy.AuditEntry",
+    "import_id": "campaigns.LeadImport",
+    "invitation_id": "tenancy.Invitation",
+    "lead_id": "campaigns.Lead",
+    "message_id": "inbox.Message",
+    "note_id": "inbox.Note",
+    "outbound_id": "integrations.OutboundMessage",
+    "run_id": "integrations.SyncRun",
+    "sender_id": "integrations.SenderAccount",
+    "suppression_id": "campaigns.Suppression",
+    "switch_id": "integrations.KillSwitch",
+    "token_id": "tenancy.ApiToken",
+    "version_id": "campaigns.PlanVersion",
+}
+
+#: Arguments that are plain words: a value that exists for everybody.
+WORDS: dict[str, str] = {
+    "token": "0" * 64,
+    "provider": "unipile",
+    "connection_key": "unknown-key",
+    "node_id": "start",
+    "action": "invite",
+}
+
+
+#: Rows that exist already, where a second one would be refused.
+FOUND: dict[str, Callable[[Rows], Any]] = {
+    "member_id": lambda rows: Membership.objects.get(user=rows.agency.agent2).id,
+    "organization_id": lambda rows: rows.agency.id,
+}
+
+#: Rows that are their owner's (``Rows`` makes them the admin's): other roles may get 404.
+PERSONAL = frozenset({"token_id"})
+
+
+@dataclass(frozen=True)
+class Argument:
+    """How a value for an argument is made, and whether the row belongs to a client."""
+
+    make: Callable[[Rows], Any]
+    is_object: bool
+    client_bound: bool
+
+
+def argument(name: str) -> Argument | None:
+    """Return what an argument stands for, or ``None`` when nobody has said."""
+    if name in WORDS:
+        return Argument(lambda rows: WORDS[name], is_object=False, client_bound=False)
+    if name in FOUND:
+        return Argument(FOUND[name], is_object=True, client_bound=False)
+    label = MODELS.get(name)
+    if label is None:
+        return None
+    model = apps.get_model(label)
+    return Argument(lambda rows: id_of(rows.row(model)), is_object=True, client_bound=is_client_bound(model))
