@@ -61,7 +61,9 @@ def build(names: Sequence[str], plan: Plan, environment: Mapping[str, str]) -> l
 
 def _command(name: str, plan: Plan) -> list[str]:
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "project.celery"]
+    # Containers and fresh machines often have no user but root; workers need not complain about it.
+    quiet = "ignore:You're running the worker with superuser privileges"
+    celery = [python, "-W", quiet, "-m", "celery", "--quiet", "-A", "project.celery"]
     if name == "web":
         return [
             python, "-m", "daphne", "--bind", plan.host, "--port", str(plan.port), "--no-server-name",

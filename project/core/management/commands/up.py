@@ -81,6 +81,7 @@ class Command(BaseCommand):
         if not 0 < port < 65536:
             self._fail(f"PORT must be between 1 and 65535, not {port}.", 2)
         ours = self._claim(names)
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if "web" in names:
             if not is_port_free(port, host):
                 self._fail(f"Port {port} is taken; stop what uses it or set PORT to another one.", 2)
