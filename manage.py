@@ -8,9 +8,15 @@ import sys
 def main() -> None:
     """Run a management command with the development settings unless told otherwise."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        # A wrong setting or a data directory that cannot be written: one line says what to correct.
+        print(str(error).splitlines()[0], file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
