@@ -32,14 +32,14 @@ def normalise_dsn(value: str) -> str:
     People paste it with or without scheme, twice, with a trailing slash or with the API path. Raises
     ``ProviderError`` of kind ``config``.
     """
-    found = value.strip().rstrip("/")
+    found = value.strip()
     scheme = "https"
     while "://" in found:
         first, _, rest = found.partition("://")
         if first.lower() in {"http", "https"}:
             scheme = first.lower()
         found = rest
-    found = found.removesuffix(API_PATH).rstrip("/")
+    found = found.rstrip("/").removesuffix(API_PATH).rstrip("/")
     try:
         parts = urlsplit(f"{scheme}://{found}")
         valid = bool(parts.hostname) and parts.port != 0 and not parts.username and not parts.query
