@@ -91,9 +91,7 @@ class UnipileAdapter:
         if not linkedin:
             lacks.append("No LinkedIn account is connected yet.")
         elif not any(account.premium_features for account in linkedin):
-            lacks.append(
-                "No account has Premium or Sales Navigator: InMail and its search are not available."
-            )
+            lacks.append("No account has Premium or Sales Navigator, so InMail is not available.")
         try:
             self.list_webhooks()
             works.append("Webhooks can be managed.")

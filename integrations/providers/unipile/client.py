@@ -142,14 +142,13 @@ class UnipileClient:
         """Read bytes piece by piece, at most ``max_bytes``."""
         try:
             with self.http.stream(path, max_bytes=max_bytes, timeout=_TIMEOUT_S) as answer:
-                if answer.status >= 300:
-                    body = b"".join(answer.chunks)
-                    raise errors.from_response(
-                        httpx.Response(answer.status, content=body), self.http.redactor
-                    )
-                yield answer.chunks
+                if answer.status < 300:
+                    yield answer.chunks
+                    return
+                refusal = httpx.Response(answer.status, content=b"".join(answer.chunks))
         except HttpError as error:
             raise errors.from_transport(error) from error
+        raise errors.from_response(refusal, self.http.redactor)
 
     def _call(
         self,

@@ -22,6 +22,7 @@ from project.core.http import (
     HttpError,
     Redactor,
     RequestRateExceededError,
+    ResponseTooLargeError,
     TimeoutExceededError,
     parse_retry_after,
 )
@@ -226,6 +227,8 @@ def from_transport(error: HttpError, *, send: bool = False) -> ProviderError:
     elif send and error.maybe_sent:
         kind, if_not_sent = ErrorKind.INDETERMINATE, ErrorKind.UNAVAILABLE
         message = "It is not known whether this went out. We are asking Unipile."
+    elif isinstance(error, ResponseTooLargeError):
+        kind, message = ErrorKind.VALIDATION, "What Unipile sent is larger than we accept."
     elif isinstance(error, TimeoutExceededError):
         kind, message = ErrorKind.TIMEOUT, RULES["request_timeout"].message
     else:

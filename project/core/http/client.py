@@ -139,11 +139,12 @@ class HttpClient:
         ``HttpError``.
         """
         key = breaker_key or self.breaker_key
-        limit = max_bytes or self.max_bytes
         options = {"params": params, "headers": headers}
         started = time.monotonic()
         with self._recorded("GET", path, key, 1) as record:
             response = self._open("GET", path, options, timeout)
+            # The caller's limit is meant for the file, not for the words of an error.
+            limit = (max_bytes or self.max_bytes) if response.is_success else self.max_bytes
             try:
                 yield Streamed(
                     response.status_code, response.headers, self._pieces(response, limit, started, timeout)

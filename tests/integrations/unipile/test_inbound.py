@@ -251,7 +251,7 @@ def test_reaction(normalise: Normalise) -> None:
         ("message_deleted", events.MessageDeleted),
     ],
 )
-def test_receipts_and_changes(normalise: Normalise, name: str, expected: type) -> None:
+def test_receipts_and_changes(normalise: Normalise, name: str, expected: type[events.MessageEvent]) -> None:
     event = only(normalise(received(event=name, message="New words")))
     assert isinstance(event, expected)
     assert event.message_ids == {"m_81xQ", "2-MTc0exampleMsg"}
