@@ -48,5 +48,6 @@ def schedule() -> dict[str, dict[str, Any]]:
 
 @beat_init.connect
 def _take_schedule(sender: Any, **kwargs: Any) -> None:
-    # Not earlier: the rooms' tasks can only be imported once Django is set up.
-    sender.app.conf.beat_schedule = schedule()
+    # Not earlier: the rooms' tasks can only be imported once Django is set up. The scheduler has read its
+    # configuration by now, so it is told directly; this also drops entries that are no longer declared.
+    sender.scheduler.merge_inplace(schedule())
