@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -133,8 +134,13 @@ def message_webhook(text: str = "Sounds good", **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def hints(monkeypatch: pytest.MonkeyPatch) -> Hints:
+def hints(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Hints:
+    """Collect hints. Tests with real transactions get them on commit, the others (faster) at once."""
     made = Hints()
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
+        at_once = SimpleNamespace(on_commit=lambda callback: callback())
+        monkeypatch.setattr(core_tasks, "transaction", at_once)
     monkeypatch.setattr(core_tasks, "_send", lambda target, payload: made.waiting.append((target, payload)))
     return made
 
@@ -163,7 +169,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def room(
-    transactional_db: None,
+    db: None,
     kestrel: Agency,
     world: World,
     hints: Hints,

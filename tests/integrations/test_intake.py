@@ -45,6 +45,7 @@ def test_the_same_call_again_is_counted_on_the_first(room: Room) -> None:
     assert len(room.hints.waiting) == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_same_call_at_once_from_many_threads_is_one_delivery(room: Room) -> None:
     payload = message_webhook()
     start = threading.Barrier(8)

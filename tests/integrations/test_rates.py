@@ -16,6 +16,7 @@ from project.core.clock import now
 from tests.integrations.conftest import Room
 
 
+@pytest.mark.django_db(transaction=True)
 def test_32_threads_never_overrun(room: Room) -> None:
     at = now()
     with room.scope():
