@@ -11,3 +11,17 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns import authorizers, broadcasts, receivers  # noqa: F401
+        from project.tenancy.access import Permission
+        from project.tenancy.navigation import NavigationArea, register_area
+
+        register_area(
+            NavigationArea(
+                "campaigns",
+                "campaigns:list",
+                Permission.CAMPAIGNS_VIEW,
+                ("campaigns:list", "campaigns:new", "campaigns:detail", "campaigns:enrolled", "campaigns:builder"),
+            )
+        )
+        register_area(
+            NavigationArea("leads", "campaigns:leads", Permission.LEADS_VIEW, ("campaigns:lead", "campaigns:import"))
+        )

@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, Value
+from django.db.models import Count, Exists, OuterRef, Q, Value
 from django.db.models.functions import Concat
 
-from campaigns.models import Enrollment, Lead, ScheduledAction, Transition
+from campaigns.models import (
+    Campaign,
+    Enrollment,
+    Lead,
+    LeadChannel,
+    LeadImport,
+    LeadImportError,
+    ScheduledAction,
+    Transition,
+)
 from campaigns.plans.schema import SendNode, StopNode, WaitNode
 from campaigns.services.planning import plan_of
+from integrations.models import SenderAccount
+from project.core.pagination import Page, keyset_page
+from project.tenancy.access import Access
 
 _ACTIONS = {"invite": "Invitation", "message": "Message", "inmail": "InMail", "profile_view": "Profile visit"}
 
@@ -88,3 +100,134 @@ def lead_candidates(client_id: UUID, name: str) -> list[Lead]:
         .select_related("company")
         .order_by("last_name", "first_name", "id")[:5]
     )
+
+
+
+
+def campaign_list(access: Access, *, client_id: UUID | None, cursor: str | None) -> Page[Any]:
+    """Campaigns within reach, newest first."""
+    rows = Campaign.objects.filter(access.client_filter()).select_related("client")
+    if client_id is not None:
+        rows = rows.filter(client_id=client_id)
+    return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+
+
+def stage_counts(campaign_ids: list[UUID]) -> dict[UUID, dict[str, int]]:
+    """Enrollments of each campaign by stage; one query for all of them."""
+    counts: dict[UUID, dict[str, int]] = {campaign_id: {} for campaign_id in campaign_ids}
+    rows = (
+        Enrollment.objects.filter(campaign_id__in=campaign_ids)
+        .values_list("campaign_id", "stage")
+        .annotate(count=Count("id"))
+    )
+    for campaign_id, stage, count in rows:
+        counts[campaign_id][stage] = count
+    return counts
+
+
+def visible_campaign(access: Access, campaign_id: UUID) -> Campaign | None:
+    """A campaign within reach, or ``None``."""
+    found: Campaign | None = (
+        Campaign.objects.filter(access.client_filter(), id=campaign_id)
+        .select_related("client", "current_version")
+        .first()
+    )
+    return found
+
+
+def campaign_overview(campaign: Campaign) -> dict[str, Any]:
+    """State and numbers of a campaign: stages, what is due next, what holds, what happened last."""
+    counts = stage_counts([campaign.id])[campaign.id]
+    due = ScheduledAction.objects.filter(campaign=campaign, state=ScheduledAction.State.DUE)
+    held = list(due.exclude(held_by="").values("held_by", "held_reason").annotate(count=Count("id")).order_by("-count")[:5])
+    return {
+        "total": sum(counts.values()),
+        "counts": counts,
+        "stages": [(label, counts.get(value, 0)) for value, label in Enrollment.Stage.choices],
+        "next": due.order_by("due_at", "id").select_related("enrollment__lead").first(),
+        "due": due.count(),
+        "held": held,
+        "senders": list(SenderAccount.objects.filter(campaign_links__campaign=campaign)),
+        "activity": list(
+            Transition.objects.filter(enrollment__campaign=campaign)
+            .select_related("enrollment__lead")
+            .order_by("-occurred_at", "-id")[:20]
+        ),
+    }
+
+
+def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Page[Any]:
+    """Leads of a campaign with what each waits for."""
+    rows = Enrollment.objects.filter(campaign=campaign).select_related("lead", "lead__company", "sender")
+    if stage in Enrollment.Stage.values:
+        rows = rows.filter(stage=stage)
+    page = keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+    actions = ScheduledAction.objects.filter(
+        enrollment__in=[row.id for row in page.items], state=ScheduledAction.State.DUE
+    ).order_by("-due_at")
+    waiting = {action.enrollment_id: action for action in actions}
+    for row in page.items:
+        row.waiting = waiting.get(row.id)
+    return page
+
+
+def lead_list(access: Access, *, client_id: UUID | None, search: str, cursor: str | None) -> Page[Any]:
+    """Leads within reach, newest first; ``search`` looks at names and addresses."""
+    rows = Lead.objects.filter(access.client_filter()).select_related("client", "company").prefetch_related("channels")
+    if client_id is not None:
+        rows = rows.filter(client_id=client_id)
+    words = search.split()[:4]
+    for word in words:
+        address = LeadChannel.objects.filter(lead=OuterRef("pk"), normalized__icontains=word)
+        rows = rows.filter(
+            Q(first_name__icontains=word) | Q(last_name__icontains=word) | Q(company__name__icontains=word) | Exists(address)
+        )
+    return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+
+
+def visible_lead(access: Access, lead_id: UUID) -> Lead | None:
+    """A lead within reach, or ``None``."""
+    found: Lead | None = (
+        Lead.objects.filter(access.client_filter(), id=lead_id)
+        .select_related("client", "company")
+        .prefetch_related("channels")
+        .first()
+    )
+    return found
+
+
+def lead_profile(lead: Lead) -> dict[str, Any]:
+    """A lead with its campaigns and one history over all of them."""
+    enrollments = list(
+        Enrollment.objects.filter(lead=lead).select_related("campaign", "sender").order_by("-created_at")
+    )
+    for enrollment in enrollments:
+        enrollment.waiting = next_action(enrollment)  # type: ignore[attr-defined]
+    return {
+        "lead": lead,
+        "enrollments": enrollments,
+        "history": list(
+            Transition.objects.filter(lead_id=lead.id)
+            .select_related("enrollment__campaign")
+            .order_by("-occurred_at", "-id")[:100]
+        ),
+    }
+
+
+def import_list(access: Access) -> list[LeadImport]:
+    """The latest imports within reach."""
+    rows = LeadImport.objects.filter(access.client_filter()).select_related("client", "uploaded_by")
+    return list(rows.order_by("-created_at")[:50])
+
+
+def visible_import(access: Access, import_id: UUID) -> LeadImport | None:
+    """An import within reach, or ``None``."""
+    found: LeadImport | None = (
+        LeadImport.objects.filter(access.client_filter(), id=import_id).select_related("client").first()
+    )
+    return found
+
+
+def import_errors(lead_import: LeadImport, limit: int) -> list[LeadImportError]:
+    """The first bad rows of an import, in order."""
+    return list(LeadImportError.objects.filter(lead_import=lead_import).order_by("row_number")[:limit])

@@ -1,8 +1,31 @@
-"""Addresses of campaigns, below ``/o/<organization>/``."""
+"""Addresses of campaigns and leads, below ``/o/<organization>/``."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from campaigns.views import builder, campaigns, imports, leads
 
 app_name = "campaigns"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("campaigns/", campaigns.campaigns, name="list"),
+    path("campaigns/new/", campaigns.new, name="new"),
+    path("campaigns/<uuid:campaign_id>/", campaigns.detail, name="detail"),
+    path("campaigns/<uuid:campaign_id>/leads/", campaigns.enrolled, name="enrolled"),
+    path("campaigns/<uuid:campaign_id>/edit/", builder.builder, name="builder"),
+    path("campaigns/<uuid:campaign_id>/edit/sequence/", builder.sequence, name="sequence"),
+    path("campaigns/<uuid:campaign_id>/edit/settings/", builder.settings, name="campaign_settings"),
+    path("campaigns/<uuid:campaign_id>/edit/preview/", builder.preview, name="preview"),
+    path("campaigns/<uuid:campaign_id>/launch/", builder.launch, name="launch"),
+    path("campaigns/<uuid:campaign_id>/pause/", campaigns.pause, name="pause"),
+    path("campaigns/<uuid:campaign_id>/resume/", campaigns.resume, name="resume"),
+    path("campaigns/<uuid:campaign_id>/archive/", campaigns.archive, name="archive"),
+    path("leads/", leads.leads, name="leads"),
+    path("leads/imports/", imports.imports, name="imports"),
+    path("leads/imports/<uuid:import_id>/", imports.lead_import, name="import"),
+    path("leads/imports/<uuid:import_id>/mapping/", imports.mapping, name="import_mapping"),
+    path("leads/imports/<uuid:import_id>/run/", imports.run, name="import_run"),
+    path("leads/imports/<uuid:import_id>/cancel/", imports.cancel, name="import_cancel"),
+    path("leads/imports/<uuid:import_id>/errors.csv", imports.error_file, name="import_errors"),
+    path("leads/<uuid:lead_id>/", leads.lead, name="lead"),
+]

@@ -7,13 +7,14 @@ what was computed before, so late, repeated and reordered events come out right 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns.plans.conditions import decide, fields_of
-from campaigns.plans.schema import COUNTERPART, BranchNode, Plan, SendNode, StopNode, WaitNode
+from campaigns.plans.schema import COUNTERPART, BranchNode, Plan, SendNode, StopNode, Value, WaitNode
 from campaigns.plans.schema import Transition as Way
 from campaigns.plans.state import (
+    BranchFields,
     Cause,
     Checkpoint,
     Context,
@@ -136,7 +137,13 @@ class Walk:
     """One computation. ``run`` leaves the result in ``state``."""
 
     def __init__(
-        self, plan: Plan, checkpoint: Checkpoint, facts: tuple[Event, ...], now: datetime, ctx: Context
+        self,
+        plan: Plan,
+        checkpoint: Checkpoint,
+        facts: tuple[Event, ...],
+        now: datetime,
+        ctx: Context,
+        seen_fields: BranchFields = (),
     ) -> None:
         self.plan, self.checkpoint, self.facts, self.now, self.ctx = plan, checkpoint, facts, now, ctx
         self.keyed = sorted(
@@ -146,7 +153,8 @@ class Walk:
         self.entered_at, self.cursor = checkpoint.entered_at, checkpoint.cursor
         self.attempted_at = checkpoint.attempted_at
         self.visits = dict(checkpoint.visits)
-        self.branch_fields = dict(checkpoint.branch_fields)
+        self.seen_fields = dict(seen_fields)
+        self.branch_fields: dict[str, tuple[tuple[str, Value], ...]] = {}
         self.path: list[Transition] = []
         self.ended: Ended | None = None
 
@@ -272,10 +280,12 @@ class Walk:
             self._end("unsubscribed", text, Cause("rule", "opted_out"), at)
 
     def _branch(self, node: BranchNode) -> None:
-        seen = self.branch_fields.get(f"{node.id}:{self.visit}")
+        visit = f"{node.id}:{self.visit}"
+        seen = self.seen_fields.get(visit)
         if seen is None:
             seen = tuple((name, _plain(self.ctx.fields.get(name))) for name in fields_of(node))
-            self.branch_fields[f"{node.id}:{self.visit}"] = seen
+        if seen:
+            self.branch_fields[visit] = seen
         past = [event for key, event in self.keyed if key <= self.cursor]
         stage = self.checkpoint.stage
         for event in past:
@@ -321,16 +331,13 @@ class Walk:
         return spread(ready, self.ctx.calendar, self.ctx.tz, seed=seed)
 
     def _state(self, phase: Phase, timers: list[Timer], send: SendRequest | None = None) -> State:
-        checkpoint = self.checkpoint
-        if len(self.branch_fields) > len(checkpoint.branch_fields):
-            checkpoint = replace(checkpoint, branch_fields=tuple(sorted(self.branch_fields.items())))
-        stage = checkpoint.stage
+        stage = self.checkpoint.stage
         for event in self.facts:
             stage = stage_after(self.plan, event, stage)
         if self.ended:
             stage = stronger(stage, stage_of_outcome(self.ended.outcome))
         return State(
-            checkpoint=checkpoint,
+            checkpoint=self.checkpoint,
             facts=tuple(event for _, event in self.keyed),
             as_of=self.now,
             node=self.node_id,
@@ -342,6 +349,7 @@ class Walk:
             timers=tuple(timers),
             send=send,
             ended=self.ended,
+            branch_fields=tuple(sorted(self.branch_fields.items())),
         )
 
     # Small things
@@ -362,7 +370,7 @@ class Walk:
         return self.checkpoint.path_length + len(self.path) + 1
 
 
-def _plain(value: object) -> str | int | float | bool | tuple[str | int | float | bool, ...] | None:
+def _plain(value: object) -> Value:
     """A field value as conditions compare it: lists become tuples, anything unknown becomes text."""
     if value is None or isinstance(value, str | int | float | bool):
         return value

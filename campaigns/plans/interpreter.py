@@ -225,7 +225,7 @@ def _advance(
     notes: tuple[Note, ...] = (),
 ) -> Step:
     """Compute the state anew and say what changed."""
-    after = Walk(plan, checkpoint, facts, now, ctx).run()
+    after = Walk(plan, checkpoint, facts, now, ctx, state.branch_fields).run()
     return Step(after, (*_difference(state, after, event), *notes))
 
 
@@ -282,7 +282,14 @@ def _attempt(plan: Plan, state: State, at: datetime) -> State:
         path_length=state.checkpoint.path_length + len(state.path),
     )
     return replace(
-        state, checkpoint=checkpoint, facts=later, path=(), send=None, timers=(), phase="in_flight"
+        state,
+        checkpoint=checkpoint,
+        facts=later,
+        path=(),
+        send=None,
+        timers=(),
+        phase="in_flight",
+        branch_fields=(),
     )
 
 

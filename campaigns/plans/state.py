@@ -43,6 +43,10 @@ Key = tuple[datetime, int, datetime, str, int]
 """Order of all that can happen: instant, rank at one instant, occurrence, event id, place in the list."""
 
 
+BranchFields = tuple[tuple[str, tuple[tuple[str, Value], ...]], ...]
+"""By visit of a branch (``<node>:<visit>``): the field values it saw, as (name, value) pairs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One fact about an enrollment.
@@ -162,10 +166,8 @@ class Ended:
 class Checkpoint:
     """All up to the last irrevocable thing (start, attempt of a send, person's move), settled for good.
 
-    The state is always computed from here and the facts since, so the order in which those arrive cannot
-    matter. ``happened`` are (event, node or "") pairs; ``seen`` the ids of all events ever taken in;
-    ``branch_fields`` the field values that each visit of a branch saw, so that editing a lead never changes a
-    decision already made.
+    The state is always computed from here and the facts since, so the order in which those arrive cannot matter.
+    ``happened`` are (event, node or "") pairs, ``seen`` the ids of all events ever taken in.
     """
 
     started_at: datetime
@@ -183,7 +185,6 @@ class Checkpoint:
     blocked: tuple[str, ...] = ()
     away_until: date | None = None
     stage: Stage = "pending"
-    branch_fields: tuple[tuple[str, tuple[tuple[str, Value], ...]], ...] = ()
 
 
 Phase = Literal["due", "held", "in_flight", "listening", "waiting", "ended"]
@@ -193,7 +194,10 @@ not known; listening: sent; waiting: in a wait node; ended."""
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where an enrollment is, why, and what comes next. ``facts`` are the events since ``checkpoint``."""
+    """Where an enrollment is, why, and what comes next. ``facts`` are the events since ``checkpoint``.
+
+    ``branch_fields`` is what the branches passed since then saw: editing a lead does not change their decisions.
+    """
 
     checkpoint: Checkpoint
     facts: tuple[Event, ...]
@@ -207,6 +211,7 @@ class State:
     timers: tuple[Timer, ...] = ()
     send: SendRequest | None = None
     ended: Ended | None = None
+    branch_fields: BranchFields = ()
 
 
 @dataclass(frozen=True, slots=True)

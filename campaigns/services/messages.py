@@ -60,7 +60,7 @@ def _content(node: SendNode, seed: str) -> Content:
     return node.variants[-1].content
 
 
-def _field(action: str) -> str:
+def field_of(action: str) -> str:
     """The content field that an action sends."""
     return {"invite": "note", "email": "body"}.get(action, "text")
 
@@ -68,10 +68,10 @@ def _field(action: str) -> str:
 def _text(node: SendNode, content: Content, context: dict[str, Any], seed: str) -> str:
     if node.action == "profile_view":
         return ""
-    template = getattr(content, _field(node.action))
+    template = getattr(content, field_of(node.action))
     try:
         text = render(template, context, seed=seed).text
-        check_length(text, node.action, _field(node.action))
+        check_length(text, node.action, field_of(node.action))
     except UnfilledVariable as error:
         raise NotSendable("unfilled", f"No value for {', '.join(error.names)}; add one or a fallback.") from error
     except TooLong as error:

@@ -350,7 +350,7 @@ def _conversation_of(sender: SenderAccount, event: MessageEvent) -> Conversation
 
 def apply_change(message: Message, event: Event) -> bool:
     """Change a message by a receipt, reaction, edit or deletion; say whether it changed. Order does not matter."""
-    before = (message.state, message.body, len(message.reactions), message.edited_at, message.deleted_at)
+    before = _changeable(message)
     match event:
         case MessageRead():
             message.seen_at = message.seen_at or event.occurred_at
@@ -369,7 +369,19 @@ def apply_change(message: Message, event: Event) -> bool:
                 message.body, message.edited_at = event.text, event.occurred_at
         case MessageDeleted():
             message.deleted_at = message.deleted_at or event.occurred_at
-    return before != (message.state, message.body, len(message.reactions), message.edited_at, message.deleted_at)
+    return before != _changeable(message)
+
+
+def _changeable(message: Message) -> tuple[object, ...]:
+    return (
+        message.state,
+        message.body,
+        len(message.reactions),
+        message.edited_at,
+        message.deleted_at,
+        message.seen_at,
+        message.delivered_at,
+    )
 
 
 def count_failures(conversation: Conversation) -> None:

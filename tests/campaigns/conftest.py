@@ -97,7 +97,9 @@ class World:
 
     def deliver(self, outbound: OutboundMessage, **receipt: str) -> None:
         """The provider took it: what dispatch does after a successful call."""
-        attempt = outbound.send_attempts.create(number=outbound.attempts + 1, organization_id=outbound.organization_id)
+        attempt = outbound.send_attempts.create(
+            number=outbound.attempts + 1, organization_id=outbound.organization_id
+        )
         OutboundMessage.objects.filter(id=outbound.id).update(state="sending", attempts=attempt.number)
         fresh = OutboundMessage.objects.select_related("sender", "sender__connection").get(id=outbound.id)
         outcomes.accepted(fresh, attempt, SendReceipt(**receipt))

@@ -24,7 +24,11 @@ def test_a_sequence_runs_from_invitation_to_reply(world: World, time_machine: An
     world.launch()
     world.tick()
     [invite] = world.queued()
-    assert (invite.action, invite.body, invite.recipient["provider_id"]) == ("invite", "Hi Marta", "ACoAA_marta")
+    assert (invite.action, invite.body, invite.recipient["provider_id"]) == (
+        "invite",
+        "Hi Marta",
+        "ACoAA_marta",
+    )
 
     world.deliver(invite, invitation_id="inv1")
     assert world.enrollment(marta).stage == "invited"
@@ -42,7 +46,10 @@ def test_a_sequence_runs_from_invitation_to_reply(world: World, time_machine: An
     assert not ScheduledAction.objects.filter(enrollment=ended, state="due").exists()
     thread = Conversation.objects.get()
     assert (thread.lead_id, thread.unread, thread.last_snippet) == (marta.id, 1, "Tell me more")
-    assert list(Message.objects.order_by("occurred_at").values_list("direction", flat=True)) == ["outbound", "inbound"]
+    assert list(Message.objects.order_by("occurred_at").values_list("direction", flat=True)) == [
+        "outbound",
+        "inbound",
+    ]
     kinds = set(Fact.objects.values_list("kind", flat=True))
     assert kinds == {"enrolled", "invited", "connected", "messaged", "replied", "ended"}
 
@@ -138,9 +145,7 @@ def test_an_opt_out_suppresses_and_ends(world: World) -> None:
     world.deliver(world.queued()[0])
     world.says("marta", "Please remove me from your list", WORKING)
     assert world.enrollment(marta).stage == "unsubscribed"
-    assert suppression.suppression_of(
-        client_id=world.agency.first.id, lead_id=marta.id, channel="linkedin"
-    )
+    assert suppression.suppression_of(client_id=world.agency.first.id, lead_id=marta.id, channel="linkedin")
 
 
 def test_events_in_any_order_give_the_same_state(world: World, time_machine: Any) -> None:

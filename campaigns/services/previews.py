@@ -1,0 +1,50 @@
+"""Previews: the texts of a draft as real leads would read them, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from campaigns.models import Campaign
+from campaigns.plans.schema import Plan, SendNode
+from campaigns.rendering import TemplateError, render
+from campaigns.services.checklist import audience_leads
+from campaigns.services.messages import context_for_lead, field_of
+from integrations.models import SenderAccount
+
+LOOKED_AT = 200
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One text for one lead; ``missing`` are variables without a value: this send would not leave."""
+
+    lead: str
+    step: str
+    text: str
+    missing: tuple[str, ...]
+
+
+def worst(campaign: Campaign) -> list[Preview]:
+    """Render every text for up to 200 leads of the audience; those with problems first, at most 20."""
+    try:
+        plan = Plan.model_validate(campaign.draft_plan)
+    except ValidationError:
+        return []
+    sender = SenderAccount.objects.filter(campaign_links__campaign=campaign).first()
+    leads = list(audience_leads(campaign).select_related("company", "client").order_by("id")[:LOOKED_AT])
+    found = []
+    for lead in leads:
+        context = context_for_lead(lead, sender)
+        for node in plan.nodes:
+            if isinstance(node, SendNode) and node.content is not None:
+                template = getattr(node.content, field_of(node.action))
+                try:
+                    rendered = render(template, context, seed=str(lead.id), strict=False)
+                except TemplateError as error:
+                    found.append(Preview(str(lead), node.id, str(error), ("template",)))
+                    continue
+                found.append(Preview(str(lead), node.id, rendered.text, rendered.missing))
+    return sorted(found, key=lambda preview: (not preview.missing, -len(preview.text)))[:SHOWN]

@@ -1,0 +1,1 @@
+"""Pages and acts of campaigns and leads. Views decide rights and call services; they write nothing themselves."""

@@ -1,0 +1,144 @@
+"""The list of campaigns, one campaign live, and its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from campaigns import selectors, streams
+from campaigns.forms import CampaignForm
+from campaigns.models import Campaign
+from campaigns.services import campaigns as service
+from campaigns.views.lookups import campaign_or_404, chosen_client
+from project.core.htmx import is_partial, redirect_to
+from project.core.pagination import InvalidCursor
+from project.tenancy.access import OrganizationRequest, Permission, organization_view
+from project.tenancy.models import User
+
+
+def _url(request: OrganizationRequest, name: str, **kwargs: object) -> str:
+    return reverse(name, kwargs={"organization_slug": request.organization.slug, **kwargs})
+
+
+@require_GET
+@organization_view(Permission.CAMPAIGNS_VIEW)
+def campaigns(request: OrganizationRequest) -> HttpResponse:
+    """All campaigns within reach, with live numbers."""
+    try:
+        page = selectors.campaign_list(
+            request.access, client_id=chosen_client(request), cursor=request.GET.get("cursor")
+        )
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    counts = selectors.stage_counts([campaign.id for campaign in page.items])
+    context = {
+        "rows": [{"campaign": campaign, **_funnel(counts[campaign.id])} for campaign in page.items],
+        "next_url": f"?cursor={page.next_cursor}" if page.next_cursor else "",
+        "streams": " ".join(streams.campaign(campaign.id) for campaign in page.items),
+        "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
+    }
+    return render(request, "campaigns/_list_rows.html" if is_partial(request) else "campaigns/list.html", context)
+
+
+def _funnel(counts: dict[str, int]) -> dict[str, object]:
+    """People that got at least so far: everybody, invited, connected, messaged, replied."""
+    replied = counts.get("replied", 0) + counts.get("meeting", 0) + counts.get("unsubscribed", 0)
+    messaged = replied + counts.get("messaged", 0) + counts.get("completed", 0)
+    connected = messaged + counts.get("connected", 0)
+    invited = connected + counts.get("invited", 0)
+    return {"total": sum(counts.values()), "funnel": [invited, connected, messaged, replied]}
+
+
+@require_http_methods(["GET", "POST"])
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def new(request: OrganizationRequest) -> HttpResponse:
+    """Name a new campaign and go on in the builder."""
+    form = CampaignForm(request.POST or None, access=request.access)
+    if request.method == "POST" and form.is_valid():
+        made = service.create(actor=request.access.user, **form.cleaned_data)
+        return redirect_to(_url(request, "campaigns:builder", campaign_id=made.id), request)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "campaigns/new.html", {"form": form}, status=status)
+
+
+def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, object]:
+    overview = selectors.campaign_overview(campaign)
+    return {
+        "campaign": campaign,
+        "overview": overview,
+        **_funnel(overview["counts"]),
+        "stream": streams.campaign(campaign.id),
+        "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
+    }
+
+
+@require_GET
+@organization_view(Permission.CAMPAIGNS_VIEW)
+def detail(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """One campaign: state, numbers, what holds it, what happened."""
+    campaign = campaign_or_404(request.access, campaign_id)
+    template = "campaigns/_overview.html" if is_partial(request) else "campaigns/detail.html"
+    return render(request, template, _overview(request, campaign))
+
+
+@require_GET
+@organization_view(Permission.CAMPAIGNS_VIEW)
+def enrolled(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """The leads of a campaign, with what each waits for and why."""
+    campaign = campaign_or_404(request.access, campaign_id)
+    stage = request.GET.get("stage", "")
+    try:
+        page = selectors.enrollment_list(campaign, stage=stage, cursor=request.GET.get("cursor"))
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    context = {
+        "campaign": campaign,
+        "rows": page.items,
+        "stage": stage,
+        "next_url": f"?stage={stage}&cursor={page.next_cursor}" if page.next_cursor else "",
+        "stream": streams.campaign(campaign.id),
+    }
+    paging = is_partial(request) and request.GET.get("cursor")
+    return render(request, "campaigns/_enrolled_rows.html" if paging else "campaigns/enrolled.html", context)
+
+
+Act = Callable[..., Campaign]
+
+
+def _act(request: OrganizationRequest, campaign_id: UUID, act: Act) -> HttpResponse:
+    campaign = campaign_or_404(request.access, campaign_id)
+    actor: User = request.access.user
+    try:
+        act(campaign=campaign, actor=actor)
+    except service.CampaignRefused as refusal:
+        context = {**_overview(request, campaign_or_404(request.access, campaign_id)), "problems": refusal.problems}
+        return render(request, "campaigns/_overview.html", context, status=422)
+    if not is_partial(request):
+        return redirect_to(_url(request, "campaigns:detail", campaign_id=campaign_id), request)
+    return render(request, "campaigns/_overview.html", _overview(request, campaign_or_404(request.access, campaign_id)))
+
+
+@require_POST
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def pause(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Pause a running campaign."""
+    return _act(request, campaign_id, service.pause)
+
+
+@require_POST
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def resume(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Go on with a paused campaign."""
+    return _act(request, campaign_id, service.resume)
+
+
+@require_POST
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def archive(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Put a campaign away."""
+    return _act(request, campaign_id, service.archive)

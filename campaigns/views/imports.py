@@ -1,0 +1,175 @@
+"""The import of leads: upload, map, preview, run."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from campaigns import selectors, streams
+from campaigns.forms import UploadForm, mapping_of
+from campaigns.imports.mapping import FIELDS
+from campaigns.models import LeadImport, LeadImportError
+from campaigns.services import imports as service
+from campaigns.views.lookups import import_or_404
+from project.core.csv_safety import safe_cell
+from project.core.htmx import is_partial, redirect_to
+from project.core.scoping import organization_scope
+from project.tenancy.access import OrganizationRequest, Permission, organization_view
+
+_KINDS = (
+    ("create", "Create", "accent-text"),
+    ("update", "Update", "info"),
+    ("duplicate", "Duplicate", "mute"),
+    ("suppressed", "Suppressed", "warn"),
+    ("invalid", "Invalid", "bad"),
+)
+
+
+@require_http_methods(["GET", "POST"])
+@organization_view(Permission.LEADS_EDIT)
+def imports(request: OrganizationRequest) -> HttpResponse:
+    """Upload a file; below, the imports so far."""
+    form = UploadForm(request.POST or None, request.FILES or None, access=request.access)
+    refusal = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = service.upload(
+                client=form.cleaned_data["client"], actor=request.access.user, upload=form.cleaned_data["file"]
+            )
+        except service.ImportRefused as error:
+            refusal = str(error)
+        else:
+            return redirect_to(_url(request, made), request)
+    context = {"form": form, "refusal": refusal, "imports": selectors.import_list(request.access)}
+    status = 422 if request.method == "POST" else 200
+    return render(request, "campaigns/imports.html", context, status=status)
+
+
+def _url(request: OrganizationRequest, made: LeadImport) -> str:
+    kwargs = {"organization_slug": request.organization.slug, "import_id": made.id}
+    return reverse("campaigns:import", kwargs=kwargs)
+
+
+def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
+    counts = lead_import.counts
+    total = sum(counts.values())
+    order = {"uploaded": 1, "previewing": 2, "previewed": 2, "running": 3, "done": 3}
+    reached = order.get(lead_import.state, 2 if lead_import.counts else 1)
+    return {
+        "lead_import": lead_import,
+        "columns": [
+            {
+                "index": index,
+                "header": header,
+                "chosen": lead_import.mapping.get(str(index), "skip"),
+                "example": _example(lead_import, index),
+            }
+            for index, header in enumerate(lead_import.headers)
+        ],
+        "fields": FIELDS.items(),
+        "kinds": [
+            {"key": key, "label": label, "tone": tone, "count": counts.get(key, 0), "total": total}
+            for key, label, tone in _KINDS
+        ],
+        "good": counts.get("create", 0) + counts.get("update", 0),
+        "bad": counts.get("duplicate", 0) + counts.get("suppressed", 0) + counts.get("invalid", 0),
+        "errors": selectors.import_errors(lead_import, 20),
+        "stream": streams.lead_import(lead_import.id),
+        "is_working": lead_import.state in {"previewing", "running"},
+        "steps": [
+            {"label": label, "state": "done" if number < reached else "current" if number == reached else "todo"}
+            for number, label in enumerate(("Upload", "Map", "Preview", "Run"))
+        ],
+        **more,
+    }
+
+
+def _example(lead_import: LeadImport, index: int) -> str:
+    return next((row["values"][index] for row in lead_import.sample if index < len(row["values"])), "")
+
+
+@require_GET
+@organization_view(Permission.LEADS_EDIT)
+def lead_import(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
+    """One import, at whatever step it is; live while it works."""
+    found = import_or_404(request.access, import_id)
+    template = "campaigns/_import.html" if is_partial(request) else "campaigns/import.html"
+    return render(request, template, _context(found))
+
+
+def _act(request: OrganizationRequest, found: LeadImport, problem: str = "") -> HttpResponse:
+    if not is_partial(request) and not problem:
+        return redirect_to(_url(request, found), request)
+    fresh = import_or_404(request.access, found.id)
+    context = _context(fresh, problem=problem)
+    return render(request, "campaigns/_import.html", context, status=422 if problem else 200)
+
+
+@require_POST
+@organization_view(Permission.LEADS_EDIT)
+def mapping(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
+    """Choose what each column means and check all rows."""
+    found = import_or_404(request.access, import_id)
+    chosen = mapping_of(request.POST, found.headers)
+    try:
+        service.set_mapping(lead_import=found, mapping=chosen, actor=request.access.user)
+    except service.ImportRefused as error:
+        return _act(request, found, str(error))
+    return _act(request, found)
+
+
+@require_POST
+@organization_view(Permission.LEADS_EDIT)
+def run(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
+    """Import the good rows."""
+    found = import_or_404(request.access, import_id)
+    try:
+        service.confirm(lead_import=found, actor=request.access.user)
+    except service.ImportRefused as error:
+        return _act(request, found, str(error))
+    return _act(request, found)
+
+
+@require_POST
+@organization_view(Permission.LEADS_EDIT)
+def cancel(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
+    """Stop after the current rows."""
+    found = import_or_404(request.access, import_id)
+    service.cancel(lead_import=found, actor=request.access.user)
+    return _act(request, found)
+
+
+class _Echo:
+    """A file that gives back what is written to it, for streaming."""
+
+    def write(self, value: str) -> str:
+        return value
+
+
+@require_GET
+@organization_view(Permission.LEADS_EDIT)
+def error_file(request: OrganizationRequest, import_id: UUID) -> StreamingHttpResponse:
+    """The rows that were left out, with their reasons, as CSV that spreadsheets cannot be tricked by."""
+    found = import_or_404(request.access, import_id)
+    response = StreamingHttpResponse(
+        _error_rows(found), content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="not-imported-{found.id}.csv"'},
+    )
+    return response
+
+
+def _error_rows(found: LeadImport) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield "\ufeff" + writer.writerow([safe_cell(cell) for cell in ["Row", "Reason", *found.headers]])
+    # The response is streamed after the request's scope has ended.
+    with organization_scope(found.organization_id):
+        rows = list(LeadImportError.objects.filter(lead_import=found).order_by("row_number"))
+    for row in rows:
+        yield writer.writerow([safe_cell(cell) for cell in [str(row.row_number), row.reason, *row.values]])

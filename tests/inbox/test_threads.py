@@ -1,0 +1,218 @@
+"""Threads, replies and triage as operators and providers cause them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from inbox.models import Conversation, Message, SystemLine
+from inbox.services import replies, triage
+from integrations.events import MessageEdited, MessageRead
+from integrations.models import OutboundMessage
+from integrations.services.events import record_event
+from integrations.values import Direction
+from tests.campaigns.conftest import WORKING, World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def thread(world: World) -> Conversation:
+    world.lead("Marta", "marta")
+    world.says("marta", "Tell me more", WORKING)
+    return Conversation.objects.get()
+
+
+def reply(world: World, thread: Conversation, body: str = "Gladly.", **values: Any) -> Message:
+    given = {"client_token": uuid.uuid4(), "seen_revision": thread.refreshed().revision, **values}
+    return replies.send_reply(conversation_id=thread.id, author=world.agency.agent, body=body, **given)
+
+
+def test_the_same_reply_twice_is_one(world: World, thread: Conversation) -> None:
+    token = uuid.uuid4()
+    first = reply(world, thread, client_token=token)
+    again = reply(world, thread, client_token=token)
+    assert first.id == again.id
+    assert OutboundMessage.objects.count() == 1
+
+
+def test_a_stale_reply_is_refused_and_shows_what_is_new(world: World, thread: Conversation) -> None:
+    seen = thread.refreshed().revision
+    world.says("marta", "And the price?", WORKING + timedelta(minutes=1), message="m2")
+    with pytest.raises(replies.StaleThread) as refusal:
+        reply(world, thread, seen_revision=seen)
+    assert [message.body for message in refusal.value.new] == ["And the price?"]
+    assert not OutboundMessage.objects.exists()
+    reply(world, thread, seen_revision=refusal.value.revision)
+    assert OutboundMessage.objects.count() == 1
+
+
+def test_our_reply_and_its_echo_are_one_message(world: World, thread: Conversation) -> None:
+    message = reply(world, thread)
+    world.deliver(OutboundMessage.objects.get(), message_id="api_r1", chat_id="chat_marta")
+    _echo(world, "r1", "Gladly.", "ACoAA_erik")
+    assert Message.objects.filter(direction="outbound").count() == 1
+    assert message.refreshed().state == "sent"
+    assert message.refreshed().provider_message_id == "net_r1"
+
+
+def _echo(world: World, message: str, text: str, own_id: str) -> None:
+    from integrations.events import MessageReceived
+    from integrations.values import Person
+
+    record_event(
+        MessageReceived(
+            provider="unipile",
+            account_id=world.sender.provider_account_id,
+            occurred_at=WORKING,
+            message_id=f"api_{message}",
+            provider_message_id=f"net_{message}",
+            chat_id="chat_marta",
+            provider_chat_id="thread_marta",
+            direction=Direction.OUTBOUND,
+            sender=Person(provider_id=own_id, is_self=True),
+            counterpart=Person(provider_id="ACoAA_marta"),
+            text=text,
+        ),
+        sender=world.sender,
+        source="webhook",
+    )
+
+
+def test_a_message_from_the_phone_is_outbound_and_stops_nothing(world: World) -> None:
+    marta = world.lead("Marta", "marta")
+    world.launch()
+    world.tick()
+    world.deliver(world.queued()[0])
+    _echo(world, "phone", "Sent from my phone", "ACoAA_erik")
+    assert Message.objects.get().direction == "outbound"
+    assert world.enrollment(marta).status == "active"
+
+
+def test_an_unknown_direction_is_never_taken_for_a_reply(world: World) -> None:
+    marta = world.lead("Marta", "marta")
+    world.launch()
+    world.tick()
+    world.deliver(world.queued()[0])
+    from integrations.events import MessageReceived
+    from integrations.values import Person
+
+    event = MessageReceived(
+        provider="unipile", account_id="acc_erik", occurred_at=WORKING, message_id="x", chat_id="c",
+        direction=Direction.UNKNOWN, participants=(Person(provider_id="ACoAA_marta"),), text="Hm",
+    )  # fmt: skip
+    record_event(event, sender=world.sender, source="webhook")
+    assert world.enrollment(marta).status == "active"
+    assert Message.objects.get().direction == "unknown"
+
+
+@pytest.mark.parametrize("first", ["message", "changes"])
+def test_receipts_and_edits_in_any_order_give_the_same_thread(world: World, first: str) -> None:
+    world.lead("Marta", "marta")
+    common = {
+        "provider": "unipile",
+        "account_id": "acc_erik",
+        "message_id": "api_m1",
+        "provider_message_id": "net_m1",
+        "chat_id": "chat_marta",
+    }
+
+    def changes() -> None:
+        record_event(
+            MessageEdited(**common, occurred_at=WORKING + timedelta(minutes=1), text="Tell me more, please"),
+            sender=world.sender,
+            source="webhook",
+        )
+        record_event(
+            MessageRead(**common, occurred_at=WORKING + timedelta(minutes=2)), sender=world.sender, source="webhook"
+        )
+
+    if first == "changes":
+        changes()
+    world.says("marta", "Tell me more", WORKING)
+    if first == "message":
+        changes()
+    message = Message.objects.get()
+    assert (message.body, message.edited_at, message.seen_at) == (
+        "Tell me more, please",
+        WORKING + timedelta(minutes=1),
+        WORKING + timedelta(minutes=2),
+    )
+
+
+def test_an_old_message_does_not_take_the_place_of_a_newer_one(world: World, thread: Conversation) -> None:
+    world.says("marta", "Earlier", WORKING - timedelta(days=2), message="m0")
+    assert thread.refreshed().last_snippet == "Tell me more"
+    assert [m.body for m in Message.objects.order_by("occurred_at")] == ["Earlier", "Tell me more"]
+
+
+def test_a_stranger_waits_among_the_unmatched_until_linked(world: World) -> None:
+    world.says("stranger", "Hello", WORKING)
+    thread = Conversation.objects.get()
+    assert thread.lead is None
+    lead = world.lead("Sven", "sven")
+    triage.link_lead(conversation_id=thread.id, lead_id=lead.id, actor=world.agency.agent)
+    assert thread.refreshed().lead_id == lead.id
+
+
+def test_assignment_is_told_in_the_thread(world: World, thread: Conversation) -> None:
+    triage.assign(conversation_id=thread.id, assignee_id=world.agency.agent.id, actor=world.agency.agent)
+    assert "took this conversation" in SystemLine.objects.get(kind="assigned").text
+    with pytest.raises(triage.TriageRefused):
+        triage.assign(conversation_id=thread.id, assignee_id=world.agency.viewer.id, actor=world.agency.agent)
+
+
+def test_a_closed_conversation_opens_at_the_next_message(world: World, thread: Conversation) -> None:
+    triage.close(conversation_id=thread.id, actor=world.agency.agent)
+    world.says("marta", "One more thing", WORKING + timedelta(minutes=5), message="m2")
+    assert thread.refreshed().status == "open"
+
+
+def test_a_failed_reply_is_seen_in_the_list(world: World, thread: Conversation) -> None:
+    message = reply(world, thread)
+    from integrations.services import outbox
+
+    outbound = OutboundMessage.objects.select_related("sender").get()
+    outbox.change_state(outbound, "failed", error_kind="recipient", error_detail="They cannot be reached.")
+    assert message.refreshed().state == "failed"
+    assert thread.refreshed().failed_sends == 1
+
+
+def test_pages_and_acts(world: World, thread: Conversation, client: Browser) -> None:
+    client.force_login(world.agency.agent)
+    base = world.agency.url("inbox/")
+    for view in ("mine", "unassigned", "all", "snoozed", "closed", "failed", "unmatched"):
+        assert client.get(f"{base}?view={view}").status_code == 200
+    page = client.get(f"{base}{thread.id}/").content.decode()
+    assert "Tell me more" in page
+    assert thread.refreshed().unread == 0
+    token = uuid.uuid4()
+    stale = client.post(f"{base}{thread.id}/replies/", {"body": "Hi", "client_token": token, "seen_revision": 0})
+    assert stale.status_code == 409
+    assert "Tell me more" in stale.content.decode()
+    revision = thread.refreshed().revision
+    sent = client.post(
+        f"{base}{thread.id}/replies/",
+        {"body": "Hi", "client_token": token, "seen_revision": revision},
+        headers={"HX-Request": "true"},
+    )
+    assert sent.status_code == 200
+    assert client.post(f"{base}{thread.id}/notes/", {"body": "Only us"}, headers={"HX-Request": "true"}).status_code == 200
+    assert client.post(f"{base}{thread.id}/assignment/", {"assignee": world.agency.agent.id}).status_code == 303
+    assert client.post(f"{base}{thread.id}/snooze/", {"hours": "4"}, headers={"HX-Request": "true"}).status_code == 200
+    assert client.post(f"{base}{thread.id}/closure/", headers={"HX-Request": "true"}).status_code == 200
+    assert client.delete(f"{base}{thread.id}/closure/", headers={"HX-Request": "true"}).status_code == 200
+    assert client.delete(f"{base}{thread.id}/reading/").status_code == 204
+    assert client.get(f"{base}{thread.id}/thread/").status_code == 200
+    assert client.get(f"{base}{thread.id}/context/").status_code == 200
+
+
+def test_a_viewer_reads_and_does_not_mark_read(world: World, thread: Conversation, client: Browser) -> None:
+    client.force_login(world.agency.viewer)
+    assert client.get(world.agency.url(f"inbox/{thread.id}/")).status_code == 200
+    assert thread.refreshed().unread == 1
+    assert client.post(world.agency.url(f"inbox/{thread.id}/closure/")).status_code == 403
