@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from celery import Celery
@@ -49,5 +50,8 @@ def schedule() -> dict[str, dict[str, Any]]:
 @beat_init.connect
 def _take_schedule(sender: Any, **kwargs: Any) -> None:
     # Not earlier: the rooms' tasks can only be imported once Django is set up. The scheduler has read its
-    # configuration by now, so it is told directly; this also drops entries that are no longer declared.
+    # configuration by now, so it is told directly. Everything is due at once: ticks only look for rows that are
+    # due, and an installation is ready when its processes have shown a sign of life.
     sender.scheduler.merge_inplace(schedule())
+    for entry in sender.scheduler.schedule.values():
+        entry.last_run_at = sender.app.now() - timedelta(days=2)

@@ -25,8 +25,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 EVERYTHING = ("web", "worker", "beat", "sandbox")
 #: The server workers and beat stop before what they call (sandbox, then Redis and PostgreSQL).
 _STAGES = {"web": 0, "beat": 0, "worker-live": 1, "worker-bulk": 1, "sandbox": 2}
-#: Seconds to finish after SIGTERM; the stages' longest together leave two of ten seconds for the servers.
-_GRACE = {"web": 2.0, "beat": 2.0, "worker-live": 4.5, "worker-bulk": 4.5, "sandbox": 1.0}
+#: Seconds to finish after SIGTERM; the stages' longest together leave three of ten seconds for the servers.
+_GRACE = {"web": 2.0, "beat": 2.0, "worker-live": 4.0, "worker-bulk": 4.0, "sandbox": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,17 @@ def _command(name: str, plan: Plan) -> list[str]:
             "project.asgi:application",
         ]  # fmt: skip
     if name == "beat":
-        schedule = str(plan.data_dir / "beat-schedule")
-        return [*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"]
+        # The schedule is in code and everything is due at a start (project.celery): there is nothing to remember.
+        return [
+            *celery,
+            "beat",
+            "--scheduler",
+            "celery.beat:Scheduler",
+            "--pidfile",
+            "",
+            "--loglevel",
+            "INFO",
+        ]
     if name == "sandbox":
         return [python, "-m", "integrations.sandbox", "--port", str(plan.sandbox_port)]
     queues, threads = {

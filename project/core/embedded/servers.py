@@ -56,8 +56,8 @@ class Servers:
 
     def stop(self) -> None:
         """Stop Redis, then PostgreSQL, and note that they no longer run."""
-        self.redis.stop()
-        self.postgres.stop()
+        self.redis.stop(seconds=1.0)
+        self.postgres.stop(seconds=1.5)
         self.record(self.runtime.with_process("redis", None).with_process("postgres", None))
 
 
