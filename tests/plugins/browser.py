@@ -41,7 +41,15 @@ def launch_options(own: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_type: Any) -> dict[str, Any]:
     """Launch the Chromium that is there (pytest-playwright's fixture)."""
+    # Playwright's loop counts as running in this thread from now on: the database must not be refused for it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     return {**browser_type_launch_args, **launch_options(browser_type.executable_path)}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run browser tests last: once Playwright's loop runs in a thread, no other loop can be started in it."""
+    items.sort(key=lambda item: "browser_type_launch_args" in getattr(item, "fixturenames", ()))
 
 
 def main() -> int:

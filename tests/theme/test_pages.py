@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.storage.base import Message
 from django.template.loader import render_to_string
 from django.test import RequestFactory
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 20, 14, 2, tzinfo=UTC)
 @pytest.fixture
 def request_of_nobody(rf: RequestFactory) -> Any:
     request = rf.get("/")
-    request.user = SimpleNamespace(is_authenticated=False, email="")
+    request.user = AnonymousUser()
     return request
 
 
