@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import quote
 
 from pydantic import Field, TypeAdapter
@@ -255,6 +255,11 @@ Event = Annotated[
     Field(discriminator="kind"),
 ]
 """Any normalised event, told apart by ``kind``."""
+
+KINDS: Final[frozenset[str]] = frozenset(
+    event.model_fields["kind"].default for event in get_args(get_args(Event)[0])
+)
+"""The names of all events."""
 
 _EVENT: Final[TypeAdapter[Any]] = TypeAdapter(Event)
 

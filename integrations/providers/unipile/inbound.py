@@ -95,7 +95,7 @@ def from_webhook(
     """
     name = event_name(raw)
     if name.startswith("account_status."):
-        return _account_status(mapping(raw["AccountStatus"]), received_at)
+        return _account_status(raw, received_at)
     network = text(raw, "account_type").upper()
     if network not in {"", "LINKEDIN"}:
         return Normalised(ignored=f"{network.capitalize()} accounts are not used.")
@@ -130,12 +130,13 @@ def _envelope(raw: Raw, received_at: datetime) -> dict[str, Any]:
 
 def _account_status(raw: Raw, received_at: datetime) -> Normalised:
     """Read an account status. Calls are unordered: re-read the account before acting on bad news."""
-    word = text(raw, "message")
+    told = mapping(raw["AccountStatus"])
+    word = text(told, "message")
     status: AccountStatus | None = account_status(word)
     if word.upper() == "SYNC_SUCCESS":
         # It says that the history is in, possibly late and twice, not how the account is now.
         status = None
-    envelope = {**_envelope(raw, received_at), "raw_type": "account_status", "time_is_exact": False}
+    envelope = _envelope(told, received_at) | {"raw_type": event_name(raw), "raw": raw}
     if not word:
         raise _incomplete("status")
     return Normalised(events=(events.AccountStatusChanged(**envelope, status=status, raw_status=word),))

@@ -56,8 +56,9 @@ def test_profile() -> None:
 
 
 def test_profile_with_only_what_is_always_there() -> None:
-    raw = {"provider": "LINKEDIN", "provider_id": LEAD, "public_identifier": None, "first_name": "T",
-           "last_name": None, "headline": "", "websites": [], "object": "UserProfile"}  # fmt: skip
+    names = {"provider", "provider_id", "public_identifier", "first_name", "last_name", "object"}
+    raw = {name: value for name, value in payloads.profile().items() if name in names}
+    raw |= {"public_identifier": None, "last_name": None, "headline": "", "websites": []}
     profile = parse.profile(raw)
     assert profile.is_connected is None
     assert profile.invitation is InvitationState.UNKNOWN
