@@ -11,3 +11,7 @@ class ReportingConfig(AppConfig):
 
     def ready(self) -> None:
         from reporting import authorizers, broadcasts, receivers  # noqa: F401
+        from project.tenancy.access import Permission
+        from project.tenancy.navigation import NavigationArea, register_area
+
+        register_area(NavigationArea("reports", "reporting:index", Permission.REPORTS_VIEW, ("reporting:",)))

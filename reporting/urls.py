@@ -1,8 +1,13 @@
-"""Addresses of reporting, below ``/o/<organization>/``."""
+"""Addresses of reports, below ``/o/<organization>/reports/``."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from reporting import views
 
 app_name = "reporting"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("clients/<uuid:client_id>/", views.client_report, name="client"),
+]
