@@ -32,14 +32,14 @@ def render_icon(
     name: str, *, size: int = 16, style: str = "solid", css: str = "", label: str = ""
 ) -> SafeString:
     """Return inline SVG, ``size`` pixels square. Without a ``label`` it is hidden from screen readers."""
+    # As plain strings: a safe string equals a plain one, and must not decide what the cache gives the other.
+    return _rendered(name, size, style, f"{css}", f"{label}")
+
+
+@functools.lru_cache(maxsize=1024)
+def _rendered(name: str, size: int, style: str, css: str, label: str) -> SafeString:
     body = icon_body(name, style)
     if label:
-        return format_html(
-            '<svg width="{}" height="{}" class="{}" role="img" aria-label="{}"{}',
-            size,
-            size,
-            css,
-            label,
-            body,
-        )
+        start = '<svg width="{}" height="{}" class="{}" role="img" aria-label="{}"{}'
+        return format_html(start, size, size, css, label, body)
     return format_html('<svg width="{}" height="{}" class="{}" aria-hidden="true"{}', size, size, css, body)

@@ -6,6 +6,7 @@ content security policy forbids inline styles.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,7 @@ def channel_of(channel: str) -> Channel:
     return CHANNELS.get(channel, _UNKNOWN_CHANNEL)
 
 
+@functools.lru_cache(maxsize=128)
 def channel_icon(channel: str, *, size: int = 16, tile: bool = False, tone: bool = False) -> SafeString:
     """The channel's glyph, named for screen readers: grey, in its colour (``tone``) or on a ``tile``."""
     shown = channel_of(str(channel))
@@ -103,6 +105,7 @@ def client_mark(client: Any, *, short: bool = False, square: bool = False) -> Sa
     return format_html('<span class="client c{}" title="{}"><i></i>{}</span>', colour, client.name, name)
 
 
+@functools.lru_cache(maxsize=64)
 def intent_badge(intent: str | None) -> SafeString:
     """The intent of a reply as a tinted pill with a dot; nothing when it is not known yet."""
     if not intent:

@@ -290,12 +290,30 @@ def _is_plain_select(widget: Any) -> bool:
     )
 
 
+class _Absent(dict[str, str]):
+    """The bottom of a part's context: what was not given is empty.
+
+    Django pays for each name that it does not find with an exception; parts have many optional values.
+    """
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+_ABSENT = _Absent()
+
+
 def _render_part(context: template.Context, name: str, values: dict[str, Any]) -> SafeString:
     plain, attributes = _split_attributes(values)
-    plain["attrs"] = flatatt(attributes)
+    plain["attrs"] = flatatt(attributes) if attributes else ""
     plain["csrf_token"] = context.get("csrf_token")
     engine = context.template.engine  # type: ignore[union-attr]
-    rendered = engine.get_template(f"components/{name}.html").render(context.new(plain))
+    inner = context.new(plain)
+    inner.dicts.insert(0, _ABSENT)
+    rendered = engine.get_template(f"components/{name}.html").render(inner)
     return mark_safe(rendered.strip())  # noqa: S308 - the output of an autoescaped template
 
 
