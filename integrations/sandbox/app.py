@@ -1,0 +1,41 @@
+"""The sandbox as an ASGI application: the providers' APIs beside the control API, and the world's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from integrations.sandbox import control
+from integrations.sandbox.unipile.routes import UNIPILE
+from integrations.sandbox.world import World
+
+#: Every provider the sandbox plays. A new one joins here.
+PROVIDERS = (UNIPILE,)
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse("/_sandbox/")
+
+
+def build(world: World) -> Starlette:
+    """The application around ``world``; while it runs, due things happen."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        running = asyncio.get_running_loop().create_task(world.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            world.store.close()
+
+    routes: list[BaseRoute] = [route for provider in world.providers for route in provider.routes(world)]
+    return Starlette(routes=[Route("/", _home), *routes, *control.routes(world)], lifespan=lifespan)
