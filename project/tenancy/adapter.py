@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
@@ -10,6 +10,12 @@ from django.http import HttpRequest
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts come from invitations only; nobody signs up by themselves."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "E-mail or password is wrong.",
+        "too_many_login_attempts": "Too many wrong tries. Wait five minutes, or reset the password.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Say no: people join an organization by invitation."""
