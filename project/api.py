@@ -67,7 +67,11 @@ api = NinjaAPI(
     openapi_extra={
         "components": {
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "API token or JWT access token"},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "API token or JWT access token",
+                },
                 "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
                 "organization": {"type": "apiKey", "in": "header", "name": "X-Organization"},
             }
@@ -127,7 +131,9 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 @api.exception_handler(DjangoValidationError)
 def _invalid_model(request: HttpRequest, error: DjangoValidationError) -> HttpResponse:
     fields = error.message_dict if hasattr(error, "error_dict") else {}
-    return error_response(422, "VALIDATION_ERROR", " ".join(error.messages), {"fields": fields} if fields else {})
+    return error_response(
+        422, "VALIDATION_ERROR", " ".join(error.messages), {"fields": fields} if fields else {}
+    )
 
 
 @api.exception_handler(RequestDataTooBig)
@@ -160,9 +166,8 @@ def _provider_error(request: HttpRequest, error: ProviderError) -> HttpResponse:
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
     log.error("api.failed", path=request.path, exc_info=error)
-    return error_response(
-        500, "INTERNAL_ERROR", "This failed on our side; the request id finds it in the logs.", {"request_id": request_id}
-    )
+    message = "This failed on our side; the request id finds it in the logs."
+    return error_response(500, "INTERNAL_ERROR", message, {"request_id": request_id})
 
 
 @functools.lru_cache(maxsize=2)

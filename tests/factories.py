@@ -91,7 +91,9 @@ class Agency:
 
 
 def make_user(email: str, *, name: str = "", **fields: object) -> User:
-    return User.objects.create_user(email, PASSWORD, name=name or email.split("@")[0].title(), **fields)
+    return User.objects.create_user(
+        email, PASSWORD, name=name or email.split("@", maxsplit=1)[0].title(), **fields
+    )
 
 
 def make_organization(slug: str) -> Organization:
@@ -104,7 +106,9 @@ def make_client(name: str, **fields: object) -> Client:
     return made
 
 
-def make_member(user: User, role: str, clients: Iterable[Client] | None = None, **fields: object) -> Membership:
+def make_member(
+    user: User, role: str, clients: Iterable[Client] | None = None, **fields: object
+) -> Membership:
     """Needs the organization's scope. ``clients`` limits the membership."""
     membership: Membership = Membership.objects.create(
         user=user, role=role, all_clients=clients is None, **fields

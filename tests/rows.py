@@ -14,7 +14,7 @@ from django.db import models
 from project.core.ids import uuid7
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client, Organization, User
-from tests.factories import Agency
+from tests.factories import Agency, make_user
 
 MOMENT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -43,12 +43,14 @@ class Rows:
     def __init__(self, agency: Agency, client: Client) -> None:
         self.agency = agency
         self.client = client
-        self._made: dict[Any, Any] = {Client: client, Organization: agency.organization, User: agency.admin}
+        self._made: dict[Any, Any] = {Client: client, Organization: agency.organization}
 
     def row(self, model: type[models.Model]) -> Any:
         """The row of a model, made when it is first asked for."""
         if model not in self._made:
-            self._made[model] = self.fresh(model)
+            # Somebody who is no member yet, so that a membership of theirs can be made.
+            is_user = model is User
+            self._made[model] = make_user(f"{uuid4().hex}@rows.test") if is_user else self.fresh(model)
         return self._made[model]
 
     def fresh(self, model: type[models.Model], **given: Any) -> Any:
@@ -90,6 +92,7 @@ class Rows:
             models.JSONField: dict,
             models.IntegerField: lambda: 1,
             models.BinaryField: lambda: b"",
+            models.FileField: lambda: "file.csv",
             models.FloatField: lambda: 1.0,
         }
         for kind in type(column).__mro__:

@@ -65,7 +65,13 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.VIEWER: frozenset(_VIEWER),
     Role.CLIENT: frozenset({Permission.MEMBER, Permission.REPORTS_VIEW}),
     Role.OPS: frozenset(
-        {Permission.MEMBER, Permission.SENDERS_VIEW, Permission.OPS_VIEW, Permission.OPS_ACT, Permission.SETTINGS_VIEW}
+        {
+            Permission.MEMBER,
+            Permission.SENDERS_VIEW,
+            Permission.OPS_VIEW,
+            Permission.OPS_ACT,
+            Permission.SETTINGS_VIEW,
+        }
     ),
 }
 
@@ -91,7 +97,9 @@ class Access:
     def require_whole_organization(self) -> None:
         """Raise ``PermissionDenied`` for memberships that are limited to some clients."""
         if not self.whole_organization:
-            raise PermissionDenied("This concerns the whole organization; your membership is limited to some clients.")
+            raise PermissionDenied(
+                "This concerns the whole organization; your membership is limited to some clients."
+            )
 
     def can(self, permission: Permission) -> bool:
         """Say whether the role has the right."""
@@ -109,7 +117,7 @@ class Access:
 
     def clients(self) -> QuerySet[Client]:
         """The clients within reach, archived ones included."""
-        rows = Client.objects.all()
+        rows: QuerySet[Client] = Client.objects.all()
         return rows if self.client_ids is None else rows.filter(id__in=self.client_ids)
 
     def client_filter(self, field: str = "client_id") -> Q:

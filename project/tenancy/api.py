@@ -113,7 +113,7 @@ def provision_organization(request: ApiRequest, payload: schemas.ProvisionIn) ->
         slug=payload.slug,
         time_zone=payload.time_zone,
         admin_email=payload.admin_email,
-        capabilities=dict(payload.capabilities),
+        capabilities={str(name): provider for name, provider in payload.capabilities.items()},
         actor=request.caller.user,
     )
     return Status(201, {"organization": made.organization, "admin_invited": made.invitation is not None})
@@ -183,7 +183,9 @@ def update_client(request: ApiRequest, client_id: UUID, payload: schemas.ClientP
     changes = payload.dict(exclude_none=True, exclude={"is_archived"})
     client: Client = clients.update(access=request.access, client_id=client_id, **changes)
     if payload.is_archived is not None:
-        client = clients.set_archived(access=request.access, client_id=client_id, archived=payload.is_archived)
+        client = clients.set_archived(
+            access=request.access, client_id=client_id, archived=payload.is_archived
+        )
     return client
 
 

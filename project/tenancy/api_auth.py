@@ -59,7 +59,11 @@ def authenticate(request: HttpRequest) -> Caller:
     """Return who is calling. Raises ``NotSignedIn``, ``NotAllowed`` (CSRF)."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credential:
-        return _by_token(credential.strip()) if credential.startswith(tokens.PREFIX) else _by_jwt(credential.strip())
+        return (
+            _by_token(credential.strip())
+            if credential.startswith(tokens.PREFIX)
+            else _by_jwt(credential.strip())
+        )
     if scheme:
         raise NotSignedIn("Send Authorization: Bearer and a token.", code="TOKEN_INVALID")
     return _by_session(request)
@@ -97,7 +101,9 @@ def _organization_access(request: HttpRequest, caller: Caller) -> Access:
         return caller.access
     slug = request.headers.get("X-Organization", "")
     if not slug:
-        raise BadRequest("Say which organization with the header X-Organization.", code="ORGANIZATION_REQUIRED")
+        raise BadRequest(
+            "Say which organization with the header X-Organization.", code="ORGANIZATION_REQUIRED"
+        )
     access = resolve_access(caller.user, slug, session=request.session)
     if access is None:
         raise Http404("There is no such organization, or you are not a member of it.")
@@ -134,7 +140,9 @@ class _Rule:
         if access.read_only and request.method not in SAFE_METHODS:
             raise PermissionDenied("This token may only read.")
         request.access, request.organization = access, access.organization
-        structlog.contextvars.bind_contextvars(organization=access.organization.slug, user_id=str(access.user.id))
+        structlog.contextvars.bind_contextvars(
+            organization=access.organization.slug, user_id=str(access.user.id)
+        )
         stack.enter_context(organization_scope(access.organization.id))
         stack.enter_context(audit.impersonated_by(access.impersonator))
 
@@ -183,9 +191,8 @@ def _guard(rule: _Rule, operation: Operation) -> None:
 def _documentation(rule: _Rule) -> dict[str, Any]:
     if rule.is_public:
         return {"security": []}
-    said = rule.demand if rule.demand not in {SUPERADMIN, SIGNED_IN} else {SUPERADMIN: "platform staff"}.get(rule.demand)
-    extra: dict[str, Any] = {"security": [{"bearer": []}, {"session": [], "organization": []}]}
-    return {**extra, "x-permission": said} if said else extra
+    security: list[dict[str, list[str]]] = [{"bearer": []}, {"session": [], "organization": []}]
+    return {"security": security, "x-permission": str(rule.demand)}
 
 
 def _guarded(rule: _Rule, run: Callable[..., Any]) -> Callable[..., Any]:
@@ -240,7 +247,9 @@ class _Exceeded(TooMany):
     """The caller's quota for this minute is spent; carries it for the headers."""
 
     def __init__(self, quota: Quota) -> None:
-        super().__init__(f"More than {quota.limit} calls in a minute.", retry_after=quota.reset, limit=quota.limit)
+        super().__init__(
+            f"More than {quota.limit} calls in a minute.", retry_after=quota.reset, limit=quota.limit
+        )
         self.quota = quota
 
 

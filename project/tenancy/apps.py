@@ -10,4 +10,5 @@ class TenancyConfig(AppConfig):
     label = "tenancy"
 
     def ready(self) -> None:
+        """Register receivers, streams and encrypted columns."""
         from project.tenancy import receivers, streams  # noqa: F401

@@ -43,7 +43,7 @@ def record(
     staff = _impersonator.get()
     if staff is not None:
         data["impersonated_by"] = {"id": str(staff.id), "name": staff.display_name}
-    return AuditEntry.objects.create(
+    entry: AuditEntry = AuditEntry.objects.create(
         actor=actor,
         actor_name=actor.display_name if actor else "System",
         action=action,
@@ -55,3 +55,4 @@ def record(
         request_id=str(context.get("request_id", ""))[:64],
         address=address or context.get("ip") or None,
     )
+    return entry

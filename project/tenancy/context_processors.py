@@ -79,8 +79,12 @@ def _organization(organization: Organization) -> ShellOrganization:
 
 def _others(access: Access) -> list[Organization]:
     with platform_scope("list the organizations of a user"):
-        ids = Membership.objects.filter(user=access.user, is_active=True).values_list("organization_id", flat=True)
-        return list(Organization.objects.filter(id__in=list(ids), is_active=True).exclude(id=access.organization.id))
+        ids = Membership.objects.filter(user=access.user, is_active=True).values_list(
+            "organization_id", flat=True
+        )
+        return list(
+            Organization.objects.filter(id__in=list(ids), is_active=True).exclude(id=access.organization.id)
+        )
 
 
 def _areas(request: HttpRequest, access: Access) -> list[ShellArea]:

@@ -54,7 +54,9 @@ class ReachForm(forms.Form):
 
     role = forms.ChoiceField(choices=Role.choices, initial=Role.AGENT)
     reach = forms.ChoiceField(choices=REACH, initial="all", widget=forms.RadioSelect)
-    client_ids = forms.MultipleChoiceField(required=False, label="Clients", widget=forms.CheckboxSelectMultiple)
+    client_ids = forms.MultipleChoiceField(
+        required=False, label="Clients", widget=forms.CheckboxSelectMultiple
+    )
 
     def __init__(self, *args: Any, clients: list[Client], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -145,7 +147,8 @@ class JoinForm(forms.Form):
 
     name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     password = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), help_text="At least 10 characters."
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 10 characters.",
     )
 
 

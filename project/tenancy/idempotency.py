@@ -35,7 +35,9 @@ def answer_once(request: HttpRequest, answer: Callable[[], Any]) -> Any:
     if not key or access is None or request.method in _SAFE_METHODS:
         return answer()
     if len(key) > MAX_KEY or not key.isprintable():
-        raise BadRequest(f"An Idempotency-Key has at most {MAX_KEY} printable characters.", code="BAD_IDEMPOTENCY_KEY")
+        raise BadRequest(
+            f"An Idempotency-Key has at most {MAX_KEY} printable characters.", code="BAD_IDEMPOTENCY_KEY"
+        )
     with transaction.atomic():
         row = IdempotencyKey(user=access.user, key=key, request_hash=_fingerprint(request))
         IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
@@ -57,7 +59,9 @@ def _replay(known: IdempotencyKey, request_hash: str) -> HttpResponse:
     if known.request_hash != request_hash:
         raise Refused("This Idempotency-Key was used for another request.", code="IDEMPOTENCY_KEY_REUSED")
     if not known.status:
-        raise Refused("This request was answered by a stream, which cannot be repeated.", code="NOT_REPEATABLE")
+        raise Refused(
+            "This request was answered by a stream, which cannot be repeated.", code="NOT_REPEATABLE"
+        )
     body = base64.b64decode(crypto.decrypt(known.response)["body"])
     response = HttpResponse(body, status=known.status, content_type=known.content_type or None)
     response["Idempotent-Replay"] = "true"
@@ -70,7 +74,8 @@ def _fingerprint(request: HttpRequest) -> str:
         # Uploads are not held in memory: their fields and chunks are read from where the parser put them.
         for name, values in sorted(request.POST.lists()):
             digest.update(f"{name}={values}\n".encode())
-        for name, upload in sorted(request.FILES.items()):
+        uploads: dict[str, Any] = dict(request.FILES.items())
+        for name, upload in sorted(uploads.items()):
             digest.update(f"{name}:".encode())
             for chunk in upload.chunks():
                 digest.update(chunk)

@@ -47,7 +47,9 @@ class OrganizationMiddleware:
         annotated.access = access
         annotated.organization = access.organization
         annotated.user = access.user
-        structlog.contextvars.bind_contextvars(organization=access.organization.slug, ip=client_address(request))
+        structlog.contextvars.bind_contextvars(
+            organization=access.organization.slug, ip=client_address(request)
+        )
         if request.method == "GET":
             # Before the page's own queries: what is committed later has a higher number and is caught up.
             annotated.live_cursor = latest_number(access.organization.id)
@@ -77,7 +79,8 @@ def resolve_access(user: Any, slug: str, *, session: SessionBase | None = None) 
 
 def client_address(request: HttpRequest) -> str | None:
     """Return the caller's IP address as allauth sees it (trusted proxies considered)."""
-    return get_client_ip(request)
+    address: str | None = get_client_ip(request)
+    return address
 
 
 def _organization_slug(request: HttpRequest) -> str | None:

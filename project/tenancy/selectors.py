@@ -47,18 +47,23 @@ def places_of(user: User) -> list[Place]:
 
 def members() -> QuerySet[Membership]:
     """All members with their user and clients."""
-    links = Prefetch("client_links", MembershipClient.objects.select_related("client").order_by("client__name"))
-    return Membership.objects.select_related("user").prefetch_related(links)
+    links = Prefetch(
+        "client_links", MembershipClient.objects.select_related("client").order_by("client__name")
+    )
+    rows: QuerySet[Membership] = Membership.objects.select_related("user").prefetch_related(links)
+    return rows
 
 
 def open_invitations() -> QuerySet[Invitation]:
     """Invitations that were neither accepted nor withdrawn (expired ones too: they can be sent again)."""
-    return Invitation.objects.select_related("invited_by").filter(accepted_at=None, revoked_at=None)
+    rows: QuerySet[Invitation] = Invitation.objects.select_related("invited_by")
+    return rows.filter(accepted_at=None, revoked_at=None)
 
 
 def entitlements() -> QuerySet[Entitlement]:
     """All entitlements, those of the whole organization first."""
-    return Entitlement.objects.select_related("client")
+    rows: QuerySet[Entitlement] = Entitlement.objects.select_related("client")
+    return rows
 
 
 def audit_log(
@@ -85,7 +90,8 @@ def audit_log(
         wanted &= Q(created_at__gte=since)
     if until:
         wanted &= Q(created_at__lt=until)
-    return AuditEntry.objects.filter(wanted)
+    rows: QuerySet[AuditEntry] = AuditEntry.objects.filter(wanted)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ def _own_stream(viewer: Viewer, stream: str) -> bool:
     access = viewer.access
     if not isinstance(access, Access) or not access.user.is_superadmin:
         return False
-    return Membership.objects.filter(user_id=wanted, is_active=True).exists()
+    known: bool = Membership.objects.filter(user_id=wanted, is_active=True).exists()
+    return known
 
 
 @register_authorizer(ORGANIZATION)

@@ -73,8 +73,11 @@ def routes() -> list[Route]:
 
 
 def _is_operation(route: Route) -> bool:
-    return route.pattern.startswith("api/v1/") and hasattr(route.view, "csrf_exempt") and route.rule is None and (
-        route.pattern != "api/v1/"
+    return (
+        route.pattern.startswith("api/v1/")
+        and hasattr(route.view, "csrf_exempt")
+        and route.rule is None
+        and (route.pattern != "api/v1/")
     )
 
 

@@ -38,7 +38,9 @@ def test_every_address_states_its_rule(route: Route) -> None:
     if route.is_exempt:
         return
     rule = route.rule
-    assert rule is not None, f"{route} has no access rule: use organization_view, public_view or superadmin_view."
+    assert rule is not None, (
+        f"{route} has no access rule: use organization_view, public_view or superadmin_view."
+    )
     if route.is_scoped:
         assert isinstance(rule, Permission), f"{route} lies below /o/ and must demand a permission."
     else:
@@ -145,7 +147,9 @@ def test_pages_by_role_organization_client_and_object(
             # ``limited`` reaches the second client only; these rows are the first client's.
             status = call(kestrel.limited, method, path)
             refused = {404, 403} if whole else {404}
-            assert status in refused | none, f"{method} {path} by a member limited to another client: {status}"
+            assert status in refused | none, (
+                f"{method} {path} by a member limited to another client: {status}"
+            )
 
 
 OUTSIDE = [route for route in ROUTES if not route.is_scoped and not route.is_exempt]
@@ -170,7 +174,9 @@ def test_pages_for_whoever_is_signed_in(route: Route, kestrel: Agency, outsider:
 
 
 @pytest.mark.parametrize("route", [r for r in OUTSIDE if str(r.rule).startswith("public: ")], ids=str)
-def test_public_pages_never_fail_and_never_ask_to_sign_in(route: Route, kestrel: Agency, call: Caller) -> None:
+def test_public_pages_never_fail_and_never_ask_to_sign_in(
+    route: Route, kestrel: Agency, call: Caller
+) -> None:
     path = route.path(values_for(route.arguments, Rows(kestrel, kestrel.first)))
     for method in METHODS:
         status = call(None, method, path)
@@ -204,7 +210,9 @@ def test_operations_by_role_organization_client_and_object(
             assert status not in REFUSALS, message
             assert status < 500, message
     if any(found.is_object for found in explained):
-        status = call(kestrel.admin, operation.method, operation.url(values_for(operation.arguments, foreign)), **here)
+        status = call(
+            kestrel.admin, operation.method, operation.url(values_for(operation.arguments, foreign)), **here
+        )
         assert status in {404, 422}, f"{operation} with a foreign object: {status}"
         if status == 422:
             # A body was demanded first: no word about the object either way.
@@ -212,11 +220,15 @@ def test_operations_by_role_organization_client_and_object(
     if any(found.client_bound for found in explained) and operation.rule in ROLE_PERMISSIONS["manager"]:
         status = call(kestrel.limited, operation.method, path, **here)
         same = call(kestrel.admin, operation.method, path, **here)
-        assert status == 404 or (whole and status == 403) or status == same == 422, f"{operation} limited: {status}"
+        assert status == 404 or (whole and status == 403) or status == same == 422, (
+            f"{operation} limited: {status}"
+        )
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.rule == SUPERADMIN], ids=str)
-def test_platform_operations_are_for_staff_only(operation: ApiOperation, kestrel: Agency, staff: User, call: Caller) -> None:
+def test_platform_operations_are_for_staff_only(
+    operation: ApiOperation, kestrel: Agency, staff: User, call: Caller
+) -> None:
     path = operation.url(values_for(operation.arguments, Rows(kestrel, kestrel.first)))
     here = {"X-Organization": kestrel.slug}
     assert call(None, operation.method, path, **here) == 401

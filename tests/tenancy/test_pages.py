@@ -42,7 +42,10 @@ def test_a_signed_out_person_is_sent_to_sign_in_and_back(kestrel: Agency) -> Non
 def test_a_signed_out_fragment_is_sent_to_sign_in_and_back_to_its_page(kestrel: Agency) -> None:
     response = Browser().get(
         kestrel.url("settings/audit/?after=x"),
-        headers={"HX-Request": "true", "HX-Current-URL": f"http://testserver/o/{kestrel.slug}/settings/audit/"},
+        headers={
+            "HX-Request": "true",
+            "HX-Current-URL": f"http://testserver/o/{kestrel.slug}/settings/audit/",
+        },
     )
     assert response.status_code == 401
     assert response["HX-Redirect"] == f"/accounts/login/?next=/o/{kestrel.slug}/settings/audit/"
@@ -108,7 +111,12 @@ def test_an_invitation_travels_by_mail_and_makes_a_member(kestrel: Agency, setti
         patch.setattr(send_invitation, "apply_async", lambda kwargs, **_: sent.append(kwargs))
         response = signed_in(kestrel.admin).post(
             kestrel.url("settings/members/invite/"),
-            {"email": "Nora@New.test", "role": "agent", "reach": "some", "client_ids": [str(kestrel.first.id)]},
+            {
+                "email": "Nora@New.test",
+                "role": "agent",
+                "reach": "some",
+                "client_ids": [str(kestrel.first.id)],
+            },
         )
     assert response.status_code == 302
     with no_scope():
@@ -216,7 +224,12 @@ def test_staff_provision_suspend_and_stand_for_a_member(kestrel: Agency, staff: 
     browser = signed_in(staff)
     assert browser.get("/platform/").status_code == 200
     assert signed_in(kestrel.admin).get("/platform/").status_code == 404
-    form = {"name": "Marlow", "admin_email": "boss@marlow.test", "time_zone": "UTC", "linkedin_outreach": "unipile"}
+    form = {
+        "name": "Marlow",
+        "admin_email": "boss@marlow.test",
+        "time_zone": "UTC",
+        "linkedin_outreach": "unipile",
+    }
     assert browser.post("/platform/provision/", form | {"slug": "Bad Slug"}).status_code == 422
     assert browser.post("/platform/provision/", form | {"slug": kestrel.slug}).status_code == 422
     assert browser.post("/platform/provision/", form).status_code == 302
@@ -250,7 +263,9 @@ def test_what_staff_do_for_a_member_carries_both_names(kestrel: Agency, staff: U
     with kestrel.scope():
         admin = Membership.objects.get(user=kestrel.admin)
     browser = signed_in(staff)
-    browser.post(f"/platform/organizations/{kestrel.id}/members/{admin.id}/impersonate/", {"reason": "ticket"})
+    browser.post(
+        f"/platform/organizations/{kestrel.id}/members/{admin.id}/impersonate/", {"reason": "ticket"}
+    )
     page = browser.get(kestrel.url("settings/")).content.decode()
     assert "stand for" in page
     assert "stop" in page.lower()

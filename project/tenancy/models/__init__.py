@@ -2,7 +2,15 @@
 
 from project.tenancy.models.audit import AuditEntry
 from project.tenancy.models.organizations import Capability, Client, Entitlement, Organization
-from project.tenancy.models.people import ApiToken, Invitation, Membership, MembershipClient, RefreshToken, Role, User
+from project.tenancy.models.people import (
+    ApiToken,
+    Invitation,
+    Membership,
+    MembershipClient,
+    RefreshToken,
+    Role,
+    User,
+)
 from project.tenancy.models.requests import IdempotencyKey
 
 __all__ = [

@@ -102,7 +102,9 @@ class MembershipClient(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["organization", "membership", "client"], name="membership_client_once")
+            models.UniqueConstraint(
+                fields=["organization", "membership", "client"], name="membership_client_once"
+            )
         ]
 
 

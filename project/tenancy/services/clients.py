@@ -55,7 +55,9 @@ def create(*, access: Access, name: str, colour: int | None = None, time_zone: s
                 time_zone=check_time_zone(time_zone or access.organization.time_zone),
             )
     except IntegrityError as error:  # two people added it at once
-        raise Refused("There is already a client of that name.", code="CLIENT_EXISTS", field="name") from error
+        raise Refused(
+            "There is already a client of that name.", code="CLIENT_EXISTS", field="name"
+        ) from error
     audit.record(actor=access.user, action="client.created", subject=client, client_id=client.id)
     return client
 

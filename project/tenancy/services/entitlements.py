@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from project.core.refusals import Invalid, NotAllowed
 from project.tenancy import audit
@@ -37,6 +38,7 @@ def grant(*, capability: str, provider: str, client_id: UUID | None, actor: User
         known = ", ".join(PROVIDERS[capability])
         raise Invalid(f"{Capability(capability).label} is served by {known}.", field="provider")
     client = get_or_404(Client.objects.all(), client_id) if client_id else None
+    entitlement: Entitlement
     entitlement, created = Entitlement.objects.select_for_update().get_or_create(
         client=client, capability=capability, defaults={"provider": provider}
     )
@@ -61,10 +63,12 @@ def revoke(*, entitlement_id: UUID, actor: User | None) -> None:
 
 def provider_for(capability: str, client_id: UUID) -> str | None:
     """Return the provider that serves a capability for a client: its own grant, else the organization's."""
-    rows = dict(
-        Entitlement.objects.filter(capability=capability).filter(client_id=client_id).values_list("client_id", "provider")
-    ) or dict(Entitlement.objects.filter(capability=capability, client=None).values_list("client_id", "provider"))
-    return next(iter(rows.values()), None)
+    granted = Entitlement.objects.filter(capability=capability)
+    by_client = dict(
+        granted.filter(Q(client_id=client_id) | Q(client=None)).values_list("client_id", "provider")
+    )
+    own: str | None = by_client.get(client_id)
+    return own or by_client.get(None)
 
 
 def require_capability(capability: str, client_id: UUID) -> str:

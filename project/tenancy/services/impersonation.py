@@ -35,7 +35,8 @@ class Impersonation:
     reason: str
 
 
-def begin(*, session: SessionBase, staff: User, organization_id: UUID, membership_id: UUID, reason: str
+def begin(
+    *, session: SessionBase, staff: User, organization_id: UUID, membership_id: UUID, reason: str
 ) -> Membership:
     """Start standing for an active member. Raises ``Invalid`` without a reason, ``Refused``; 404."""
     if not staff.is_superadmin:

@@ -101,7 +101,8 @@ def create(
 
 
 def _open_rows() -> QuerySet[Invitation]:
-    return Invitation.objects.filter(accepted_at=None, revoked_at=None)
+    rows: QuerySet[Invitation] = Invitation.objects.filter(accepted_at=None, revoked_at=None)
+    return rows
 
 
 def _insert(invitation: Invitation) -> Invitation:
@@ -181,7 +182,11 @@ def unsent(*, older_than: timedelta) -> list[Invitation]:
     """Return open invitations whose mail was forgotten (platform scope: of all organizations)."""
     moment = now()
     rows = Invitation.objects.filter(
-        accepted_at=None, revoked_at=None, sent_at=None, expires_at__gt=moment, created_at__lt=moment - older_than
+        accepted_at=None,
+        revoked_at=None,
+        sent_at=None,
+        expires_at__gt=moment,
+        created_at__lt=moment - older_than,
     )
     return list(rows.order_by("id")[:200])
 
@@ -195,7 +200,9 @@ def open_by_token(token: str) -> Opened:
             raise NotFound("This invitation does not exist. Ask for a new one.")
         if invitation.state != "open":
             what = {"accepted": "was accepted already", "revoked": "was withdrawn", "expired": "has expired"}
-            raise NotFound(f"This invitation {what[invitation.state]}. Ask for a new one.", state=invitation.state)
+            raise NotFound(
+                f"This invitation {what[invitation.state]}. Ask for a new one.", state=invitation.state
+            )
         has_account = User.objects.filter(email=invitation.email).exists()
         names = Client.objects.filter(organization=invitation.organization, id__in=invitation.client_ids)
         return Opened(
@@ -211,10 +218,16 @@ def accept(*, token: str, user: User | None, name: str = "", password: str = "")
     opened = open_by_token(token)
     email = opened.invitation.email
     if user is not None and user.email != email:
-        raise Refused(f"This invitation is for {email}; you are signed in as {user.email}.", code="OTHER_ADDRESS")
+        raise Refused(
+            f"This invitation is for {email}; you are signed in as {user.email}.", code="OTHER_ADDRESS"
+        )
     if user is None and opened.has_account:
         raise Refused(f"{email} has an account; sign in to accept.", code="SIGN_IN_FIRST")
-    with transaction.atomic(), platform_scope("accept an invitation"), organization_scope(opened.organization.id):
+    with (
+        transaction.atomic(),
+        platform_scope("accept an invitation"),
+        organization_scope(opened.organization.id),
+    ):
         invitation: Invitation = Invitation.objects.select_for_update().get(id=opened.invitation.id)
         if invitation.state != "open":
             raise NotFound("This invitation was used a moment ago.", state=invitation.state)

@@ -43,8 +43,16 @@ def _lock_organization(organization_id: UUID) -> None:
     Organization.objects.select_for_update().get(id=organization_id)
 
 
+def _locked(member_id: UUID) -> Membership:
+    rows = Membership.objects.select_related("user").select_for_update(of=("self",))
+    membership: Membership = get_or_404(rows, member_id)
+    return membership
+
+
 def _refuse_without_admin(membership: Membership) -> None:
-    others = Membership.objects.filter(role=Role.ADMIN, all_clients=True, is_active=True).exclude(id=membership.id)
+    others = Membership.objects.filter(role=Role.ADMIN, all_clients=True, is_active=True).exclude(
+        id=membership.id
+    )
     if membership.role == Role.ADMIN and membership.is_active and not others.exists():
         raise Refused("This is the last admin; make somebody else admin first.", code="LAST_ADMIN")
 
@@ -76,6 +84,7 @@ def add(
     """Make a user a member, or bring a former member back with a new role. Must run in the organization's scope."""
     known_role = check_role(role)
     everything, ids = check_reach(known_role, all_clients=all_clients, client_ids=client_ids)
+    membership: Membership
     membership, created = Membership.objects.select_for_update().get_or_create(
         user=user, defaults={"role": known_role, "all_clients": everything}
     )
@@ -83,7 +92,9 @@ def add(
         membership.role, membership.all_clients, membership.is_active = known_role, everything, True
         membership.save(update_fields=["role", "all_clients", "is_active", "updated_at"])
     _set_clients(membership, ids)
-    audit.record(actor=actor, action="member.added", subject=membership, role=role, clients=[str(i) for i in ids])
+    audit.record(
+        actor=actor, action="member.added", subject=membership, role=role, clients=[str(i) for i in ids]
+    )
     _recheck_sockets(membership)
     return membership
 
@@ -103,7 +114,7 @@ def change(
     """
     access.require_whole_organization()
     _lock_organization(access.organization.id)
-    membership: Membership = get_or_404(Membership.objects.select_related("user").select_for_update(of=("self",)), member_id)
+    membership = _locked(member_id)
     known_role = check_role(role)
     everything, ids = check_reach(known_role, all_clients=all_clients, client_ids=client_ids)
     if known_role != Role.ADMIN or not everything:
@@ -117,7 +128,11 @@ def change(
         action="member.changed",
         subject=membership,
         before=before,
-        after={"role": known_role, "all_clients": everything, "clients": [str(client_id) for client_id in ids]},
+        after={
+            "role": known_role,
+            "all_clients": everything,
+            "clients": [str(client_id) for client_id in ids],
+        },
     )
     _recheck_sockets(membership)
     return membership
@@ -131,7 +146,7 @@ def set_active(*, access: Access, member_id: UUID, active: bool) -> Membership:
     """
     access.require_whole_organization()
     _lock_organization(access.organization.id)
-    membership: Membership = get_or_404(Membership.objects.select_related("user").select_for_update(of=("self",)), member_id)
+    membership = _locked(member_id)
     if membership.is_active == active:
         return membership
     if not active:

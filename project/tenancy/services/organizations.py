@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
@@ -140,7 +141,7 @@ def update(*, access: Access, name: str, time_zone: str) -> Organization:
 
 
 @transaction.atomic
-def set_active(*, organization_id: object, active: bool, actor: User) -> Organization:
+def set_active(*, organization_id: UUID, active: bool, actor: User) -> Organization:
     """Suspend an organization (its members are shut out at once, sockets included) or let it back in.
 
     For platform staff only; idempotent.

@@ -81,9 +81,13 @@ def _check_second_factor(user: User, code: str) -> None:
     factors = list(Authenticator.objects.filter(user_id=user.id))
     if not factors:
         return
-    answerable = [f for f in factors if f.type in {Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES}]
+    answerable = [
+        f for f in factors if f.type in {Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES}
+    ]
     if not answerable:
-        raise NotSignedIn("You sign in with a passkey; make an API token instead.", code="SECOND_FACTOR_UNSUPPORTED")
+        raise NotSignedIn(
+            "You sign in with a passkey; make an API token instead.", code="SECOND_FACTOR_UNSUPPORTED"
+        )
     if not code:
         raise SecondFactorRequired("Send the code of your authenticator app as code.")
     if not any(factor.wrap().validate_code(code.strip()) for factor in answerable):

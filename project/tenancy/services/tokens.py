@@ -57,7 +57,7 @@ def create(
 
 def within_reach(access: Access) -> QuerySet[ApiToken]:
     """The tokens a person may see: their own; admins see all of the organization."""
-    rows = ApiToken.objects.select_related("user")
+    rows: QuerySet[ApiToken] = ApiToken.objects.select_related("user")
     if access.can(Permission.SETTINGS_EDIT) and access.whole_organization:
         return rows
     return rows.filter(user=access.user)

@@ -15,7 +15,13 @@ from django.views.decorators.http import require_safe
 
 from project.core.refusals import NotFound, Refused
 from project.tenancy import selectors
-from project.tenancy.access import OrganizationRequest, Permission, organization_view, public_view, signed_in_view
+from project.tenancy.access import (
+    OrganizationRequest,
+    Permission,
+    organization_view,
+    public_view,
+    signed_in_view,
+)
 from project.tenancy.forms import JoinForm, show_refusal
 from project.tenancy.models import Role, User
 from project.tenancy.navigation import areas
@@ -83,7 +89,9 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             show_refusal(form, error)
     problem = ""
     if user is not None and user.email != opened.invitation.email:
-        problem = f"It is for {opened.invitation.email}, and you are signed in as {user.email}. Sign out first."
+        problem = (
+            f"It is for {opened.invitation.email}, and you are signed in as {user.email}. Sign out first."
+        )
     status = 422 if form is not None and form.is_bound else 200
     return _invitation_page(request, opened, form, problem=problem, status=status)
 

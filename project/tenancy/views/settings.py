@@ -53,9 +53,14 @@ def _tabs(access: Access, here: str) -> list[dict[str, Any]]:
     ]
 
 
-def _page(request: OrganizationRequest, section: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def _page(
+    request: OrganizationRequest, section: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
     name = section.partition(":")[2]
-    shared = {"tabs": _tabs(request.access, section), "may_edit": request.access.can(Permission.SETTINGS_EDIT)}
+    shared = {
+        "tabs": _tabs(request.access, section),
+        "may_edit": request.access.can(Permission.SETTINGS_EDIT),
+    }
     return render(request, f"tenancy/settings/{name}.html", {**shared, **context}, status=status)
 
 
@@ -63,9 +68,7 @@ def _back(request: OrganizationRequest, section: str) -> HttpResponse:
     return redirect(section, organization_slug=request.organization.slug)
 
 
-def _act(
-    request: OrganizationRequest, section: str, act: Callable[[], object], done: str
-) -> HttpResponse:
+def _act(request: OrganizationRequest, section: str, act: Callable[[], object], done: str) -> HttpResponse:
     """Do something that has no form of its own; say what happened on the section's page."""
     try:
         act()
@@ -177,7 +180,11 @@ def archive_client(request: OrganizationRequest, client_id: UUID) -> HttpRespons
 
 def _members_context(request: OrganizationRequest) -> dict[str, Any]:
     page = keyset_page(selectors.members(), order=("id",), cursor=request.GET.get("after"), limit=100)
-    return {"members": page.items, "next_cursor": page.next_cursor, "invitations": list(selectors.open_invitations())}
+    return {
+        "members": page.items,
+        "next_cursor": page.next_cursor,
+        "invitations": list(selectors.open_invitations()),
+    }
 
 
 @organization_view(Permission.SETTINGS_VIEW, whole=True)
@@ -192,7 +199,9 @@ def member_list(request: OrganizationRequest) -> HttpResponse:
 @require_POST
 def invite(request: OrganizationRequest) -> HttpResponse:
     """Invite a person."""
-    form = forms.InvitationForm(request.POST, clients=list(request.access.clients().filter(is_archived=False)))
+    form = forms.InvitationForm(
+        request.POST, clients=list(request.access.clients().filter(is_archived=False))
+    )
     if form.is_valid():
         try:
             made = invitations.create(
@@ -275,7 +284,9 @@ def entitlement_list(request: OrganizationRequest) -> HttpResponse:
     """Which provider serves which capability, for whom."""
     form = forms.EntitlementForm(clients=list(request.access.clients().filter(is_archived=False)))
     return _page(
-        request, "tenancy:entitlements", {"entitlements": list(selectors.entitlements().order_by("id")), "form": form}
+        request,
+        "tenancy:entitlements",
+        {"entitlements": list(selectors.entitlements().order_by("id")), "form": form},
     )
 
 
@@ -283,7 +294,9 @@ def entitlement_list(request: OrganizationRequest) -> HttpResponse:
 @require_POST
 def grant_entitlement(request: OrganizationRequest) -> HttpResponse:
     """Grant a capability."""
-    form = forms.EntitlementForm(request.POST, clients=list(request.access.clients().filter(is_archived=False)))
+    form = forms.EntitlementForm(
+        request.POST, clients=list(request.access.clients().filter(is_archived=False))
+    )
     if form.is_valid():
         data = form.cleaned_data
         try:
@@ -376,7 +389,9 @@ def revoke_token(request: OrganizationRequest, token_id: UUID) -> HttpResponse:
 def audit_log(request: OrganizationRequest) -> HttpResponse:
     """Who did what, newest first; the next page comes as a fragment."""
     form = forms.AuditFilterForm(request.GET)
-    people = User.objects.filter(id__in=Membership.objects.values_list("user_id", flat=True)).order_by("name", "email")
+    people = User.objects.filter(id__in=Membership.objects.values_list("user_id", flat=True)).order_by(
+        "name", "email"
+    )
     _offer(form, "actor_id", [(person.id, person.display_name) for person in people])
     _offer(form, "client_id", [(client.id, client.name) for client in request.access.clients()])
     wanted = {name: value for name, value in (form.cleaned_data if form.is_valid() else {}).items() if value}

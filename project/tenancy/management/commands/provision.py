@@ -17,7 +17,9 @@ from project.tenancy.services import invitations, organizations
 class Command(BaseCommand):
     """Provision an organization. Exit 0 when it is there, 2 with one line when the input is not acceptable."""
 
-    help = "Create an organization, its first admin (invited by mail, or with a password) and its entitlements."
+    help = (
+        "Create an organization, its first admin (invited by mail, or with a password) and its entitlements."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -30,7 +32,9 @@ class Command(BaseCommand):
             "--capability", action="append", default=[], metavar="NAME=PROVIDER",
             help="such as linkedin_outreach=unipile; may be repeated",
         )  # fmt: skip
-        parser.add_argument("--password-stdin", action="store_true", help="read the admin's password, not invite")
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the admin's password, not invite"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
 
     def handle(self, *args: Any, **options: Any) -> None:

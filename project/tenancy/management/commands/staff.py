@@ -21,7 +21,9 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("email")
         parser.add_argument("--revoke", action="store_true", help="take it away")
-        parser.add_argument("--password-stdin", action="store_true", help="create the person with this password")
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="create the person with this password"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Change the person."""
@@ -31,4 +33,6 @@ class Command(BaseCommand):
         except Refused as error:
             print(error.message, file=sys.stderr)
             sys.exit(2)
-        self.stdout.write(f"{user.email} is {'platform staff' if user.is_superadmin else 'no longer platform staff'}")
+        self.stdout.write(
+            f"{user.email} is {'platform staff' if user.is_superadmin else 'no longer platform staff'}"
+        )
