@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 import uuid
 import weakref
@@ -26,6 +27,7 @@ from project.core.realtime import broker, sequencer
 from project.core.realtime.blocking import in_database
 from project.core.realtime.protocol import (
     HEARTBEAT_SECONDS,
+    WINDOW_PER_WORK,
     WINDOW_SECONDS,
     Frame,
     ephemeral_message,
@@ -59,7 +61,8 @@ class Room:
         self.subscribed = asyncio.Event()
         self.pending: list[Frame] = []
         self.ephemeral: list[Frame] = []
-        self.flushed_at = 0.0
+        #: Not before this time of the loop's clock; infinite while the last fan-out is being written.
+        self.next_flush = 0.0
         self.flush_handle: asyncio.TimerHandle | None = None
 
     def subscribe(self, socket: Socket, streams: Iterable[str]) -> None:
@@ -85,10 +88,9 @@ class Room:
 
     def schedule_flush(self) -> None:
         """Flush at once after a quiet window, else when the window that began with the last flush is over."""
-        if self.flush_handle is None:
+        if self.flush_handle is None and self.next_flush < math.inf:
             loop = asyncio.get_running_loop()
-            due = max(loop.time(), self.flushed_at + WINDOW_SECONDS)
-            self.flush_handle = loop.call_at(due, self.flush)
+            self.flush_handle = loop.call_at(max(loop.time(), self.next_flush), self.flush)
 
     def flush(self) -> None:
         """Send what is pending: one message per socket, serialised once per distinct set of frames."""
@@ -97,10 +99,22 @@ class Room:
             self.flush_handle = None
         frames, self.pending = self.pending, []
         ephemeral, self.ephemeral = self.ephemeral, []
-        number = self.latest
+        if not frames and not ephemeral:
+            return
+        loop = asyncio.get_running_loop()
+        number, started = self.latest, loop.time()
         self._fan_out(frames, lambda texts: frames_message(texts, number))
         self._fan_out(ephemeral, ephemeral_message)
-        self.flushed_at = asyncio.get_running_loop().time()
+        # Sockets write in the loop's next round, the server's buffers in the one after: then the work is
+        # over.
+        self.next_flush = math.inf
+        loop.call_soon(loop.call_soon, loop.call_soon, self._end_window, started)
+
+    def _end_window(self, started: float) -> None:
+        work = asyncio.get_running_loop().time() - started
+        self.next_flush = started + max(WINDOW_SECONDS, work * WINDOW_PER_WORK)
+        if self.pending or self.ephemeral:
+            self.schedule_flush()
 
     def _fan_out(self, frames: list[Frame], serialise: Callable[[list[str]], str]) -> None:
         if not frames:

@@ -18,8 +18,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 HEARTBEAT_SECONDS = 15.0
 #: Seconds between two checks of an open socket's session, membership and subscriptions.
 RECHECK_SECONDS = 60.0
-#: Seconds over which frames for the same organization are put into one message.
+#: Seconds over which frames for the same organization are put into one message; longer under load.
 WINDOW_SECONDS = 0.025
+#: A window is at least so many times what the last fan-out took, so that writing leaves time for reading.
+WINDOW_PER_WORK = 1.2
 #: Longest command accepted from a client, in characters.
 MAX_COMMAND_LENGTH = 16_384
 #: Commands a client may send at once, and per second in the long run.

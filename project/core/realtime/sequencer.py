@@ -43,6 +43,15 @@ FROM (
 WHERE event.id = pending.id
 """
 
+WORK_SQL = """
+SELECT
+    EXISTS (SELECT FROM core_streamevent WHERE organization_id = %(organization)s AND number IS NULL),
+    EXISTS (
+        SELECT FROM core_streamcounter
+        WHERE organization_id = %(organization)s AND published_number < last_number
+    )
+"""
+
 
 def number_and_publish(organization_id: UUID) -> None:
     """Number and publish everything committed so far for an organization.
@@ -52,7 +61,7 @@ def number_and_publish(organization_id: UUID) -> None:
     """
     away = False
     with organization_scope(organization_id):
-        while _has_work(organization_id, to_publish=not away):
+        while True:
             if not _number(organization_id):
                 return
             try:
@@ -62,14 +71,16 @@ def number_and_publish(organization_id: UUID) -> None:
                 # Clients poll meanwhile, so numbering goes on.
                 away = True
                 log.warning("realtime.not_published", organization_id=str(organization_id), error=str(error))
+            if not _has_work(organization_id, to_publish=not away):
+                return
 
 
 def _has_work(organization_id: UUID, *, to_publish: bool) -> bool:
     """Say whether events wait for a number, or, if ``to_publish``, numbered ones for publication."""
-    if StreamEvent.objects.filter(organization_id=organization_id, number=None).exists():
-        return True
-    behind = models.Q(published_number__lt=models.F("last_number"))
-    return to_publish and StreamCounter.objects.filter(behind, organization_id=organization_id).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(WORK_SQL, {"organization": organization_id})
+        unnumbered, unpublished = cursor.fetchone()
+    return bool(unnumbered or (to_publish and unpublished))
 
 
 def _locked_counter(organization_id: UUID) -> StreamCounter | None:

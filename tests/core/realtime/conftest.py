@@ -90,7 +90,9 @@ def rival(agency: Agency) -> Agency:
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A renderer that shows a client's present name, and conversations that stand for clients."""
-    monkeypatch.setattr(rendering, "_renderers", {"client.changed": render_clients, "note": rendering._data_only})
+    monkeypatch.setattr(
+        rendering, "_renderers", {"client.changed": render_clients, "note": rendering._data_only}
+    )
     monkeypatch.setattr(access, "_authorizers", {**access._authorizers, "conversation": _sees_client})
     monkeypatch.setattr(broker, "_paused_until", 0.0)
 

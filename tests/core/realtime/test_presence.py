@@ -65,7 +65,9 @@ async def test_two_tabs_count_once_with_the_stronger_mode(agency: Agency) -> Non
         await page.close()
 
 
-async def test_a_killed_browser_is_gone_after_its_lease(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_killed_browser_is_gone_after_its_lease(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [1_000_000.0]
     monkeypatch.setattr(presence.time, "time", lambda: clock[0])
     redis = current_hub().redis

@@ -11,12 +11,12 @@ from django.db import connection, connections, transaction
 from django.test import override_settings
 
 from project.core.clock import now
+from project.core.ids import uuid7
 from project.core.realtime import broker, emit, sequencer
 from project.core.realtime.models import StreamCounter, StreamEvent
 from project.core.realtime.names import BadStreamName
 from project.core.realtime.rendering import UnknownKind
 from project.core.scoping import ScopeMissing, organization_scope, platform_scope
-from project.core.ids import uuid7
 from tests.core.realtime.conftest import Agency, Wire
 
 

@@ -22,6 +22,8 @@ from tests.core.realtime.conftest import Agency, sign_in
 pytestmark = pytest.mark.usefixtures("_hub_closed")
 
 HOST = b"outbound.test"
+#: Seconds; only a failing or starved run waits that long.
+PATIENCE = 20
 
 
 class Page:
@@ -37,7 +39,7 @@ class Page:
         self.socket = WebsocketCommunicator(application, f"/ws/o/{slug}/", headers=headers)
 
     async def open(self) -> Page:
-        accepted, _ = await self.socket.connect(timeout=5)
+        accepted, _ = await self.socket.connect(timeout=PATIENCE)
         assert accepted
         assert (await self.receive())["type"] == "welcome"
         return self
@@ -48,7 +50,7 @@ class Page:
     async def receive(self, wanted: str | None = None) -> dict[str, Any]:
         """Return the next message, of the wanted type if given."""
         while True:
-            message: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=5))
+            message: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=PATIENCE))
             self.received += 1
             if message["type"] == wanted or (wanted is None and message["type"] != "feed"):
                 return message
@@ -62,12 +64,12 @@ class Page:
 
     async def close_code(self) -> int:
         while True:
-            message = await self.socket.receive_output(timeout=5)
+            message = await self.socket.receive_output(timeout=PATIENCE)
             if message["type"] == "websocket.close":
                 return int(message["code"])
 
     async def close(self) -> None:
-        await self.socket.disconnect(timeout=5)
+        await self.socket.disconnect(timeout=PATIENCE)
 
 
 async def page_of(agency: Agency, user: User | None = None) -> Page:
@@ -75,7 +77,7 @@ async def page_of(agency: Agency, user: User | None = None) -> Page:
 
 
 async def refused_with(page: Page) -> int:
-    accepted, _ = await page.socket.connect(timeout=5)
+    accepted, _ = await page.socket.connect(timeout=PATIENCE)
     assert accepted, "closed with a code, so that the page can tell why"
     return await page.close_code()
 
@@ -84,11 +86,12 @@ async def refused_with(page: Page) -> int:
 
 
 @pytest.mark.parametrize(
-    "origin", ["", "https://evil.test", "https://outbound.test.evil.test", "https://outbound.test:444", "null"]
+    "origin",
+    ["", "https://evil.test", "https://outbound.test.evil.test", "https://outbound.test:444", "null"],
 )
 async def test_another_origin_is_refused_before_the_handshake(agency: Agency, origin: str) -> None:
     page = Page(agency.slug, await in_database(sign_in, agency.ana), origin)
-    accepted, _ = await page.socket.connect(timeout=5)
+    accepted, _ = await page.socket.connect(timeout=PATIENCE)
     assert not accepted
 
 
@@ -224,9 +227,7 @@ async def test_only_the_member_concerned_is_checked(agency: Agency, monkeypatch:
     page = await page_of(agency)
     checked: list[str] = []
     real = consumers._still_allowed
-    monkeypatch.setattr(
-        consumers, "_still_allowed", lambda *args: (checked.append(args[0]), real(*args))[1]
-    )
+    monkeypatch.setattr(consumers, "_still_allowed", lambda *args: (checked.append(args[0]), real(*args))[1])
     await in_database(broker.publish_membership_changed, agency.id, agency.ben.id)
     await page.subscribe(agency.stream)
     await in_database(agency.rename, "Abisko")
@@ -351,7 +352,7 @@ async def test_a_slow_reader_is_dropped_and_the_others_go_on(
         await quick.receive("frames")
         await quick.acknowledge()
     types = []
-    while (message := await slow.socket.receive_output(timeout=5))["type"] == "websocket.send":
+    while (message := await slow.socket.receive_output(timeout=PATIENCE))["type"] == "websocket.send":
         types.append(json.loads(message["text"])["type"])
     assert types[-1] == "resync"
     assert len(types) <= 10, "what was queued was thrown away"

@@ -1,0 +1,1 @@
+"""Benchmarks of the ground floor; ``project.core.bench`` runs them."""
