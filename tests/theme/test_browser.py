@@ -89,6 +89,7 @@ def test_dialogs_menus_and_keys(visitor: Page, live_server: Any, kestrel: Agency
     opener.click()
     menu = visitor.locator("#specimen-menu")
     expect(menu).to_be_visible()
+    expect(visitor.get_by_role("menuitem", name="Confirm a time")).to_be_focused()
     visitor.keyboard.press("ArrowDown")
     expect(visitor.get_by_role("menuitem", name="Ask for hall size")).to_be_focused()
     visitor.keyboard.press("Escape")
