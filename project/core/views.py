@@ -43,14 +43,21 @@ for _view in (healthz, readyz, metrics):
     _view.access_rule = "public: operations, no tenant data"  # type: ignore[attr-defined]
 
 
+_PLAIN = {
+    400: ("BAD_REQUEST", "The request is malformed."),
+    403: ("FORBIDDEN", "You may not do this."),
+    404: ("NOT_FOUND", "There is nothing here, or it is not yours to see."),
+}
+
+
 def _error(request: HttpRequest, status: int, exception: Any) -> HttpResponse:
     message = str(exception) if exception and not isinstance(exception, dict) else ""
     # Django's 404 exceptions of the URL resolver carry a dict of tried patterns: not for people.
     if exception is not None and exception.args and isinstance(exception.args[0], dict):
         message = ""
     if "application/json" in request.headers.get("Accept", "") or request.path.startswith("/api/"):
-        codes = {400: "BAD_REQUEST", 403: "FORBIDDEN", 404: "NOT_FOUND"}
-        return JsonResponse({"code": codes[status], "message": message, "details": {}}, status=status)
+        code, plain = _PLAIN[status]
+        return JsonResponse({"code": code, "message": message or plain, "details": {}}, status=status)
     return render(request, f"{status}.html", {"message": message}, status=status)
 
 
