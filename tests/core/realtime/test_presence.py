@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -29,8 +29,6 @@ async def people_seen_by(page: Page) -> list[tuple[str, str]]:
 
 
 async def people(agency: Agency) -> list[dict[str, Any]]:
-    import json
-
     frame = await presence.snapshot(current_hub().redis, agency.id, agency.client.id)
     found: list[dict[str, Any]] = json.loads(frame.text)["data"]["people"]
     return found
@@ -56,11 +54,11 @@ async def test_two_tabs_count_once_with_the_stronger_mode(agency: Agency) -> Non
     first, second, ben = await page_of(agency), await page_of(agency), await page_of(agency, agency.ben)
     for page in (first, second, ben):
         await page.subscribe(agency.stream)
-    await be(first, agency, "replying")
-    await be(second, agency, "viewing")
-    while len(await current_hub().redis.hgetall(presence._key(agency.id, agency.client.id))) < 2:
-        await asyncio.sleep(0)
-    assert [(person["name"], person["mode"]) for person in await people(agency)] == [("Ana", "replying")]
+    assert await people_seen_by(ben) == []
+    for page, mode in ((first, "replying"), (second, "viewing")):
+        await be(page, agency, mode)
+        assert await people_seen_by(ben) == [("Ana", "replying")]
+    assert len(await current_hub().redis.hgetall(presence._key(agency.id, agency.client.id))) == 2
     for page in (first, second, ben):
         await page.close()
 
