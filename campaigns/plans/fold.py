@@ -6,11 +6,20 @@ what was computed before, so late, repeated and reordered events come out right 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns.plans.conditions import decide, fields_of
+from campaigns.plans.facts import (
+    ALL_CHANNELS,
+    ENDING,
+    OWN,
+    blocked_channels,
+    event_key,
+    stage_after,
+    stage_of_outcome,
+)
 from campaigns.plans.schema import COUNTERPART, BranchNode, Plan, SendNode, StopNode, Value, WaitNode
 from campaigns.plans.schema import Transition as Way
 from campaigns.plans.state import (
@@ -24,7 +33,6 @@ from campaigns.plans.state import (
     Key,
     Phase,
     SendRequest,
-    Stage,
     State,
     Timer,
     Transition,
@@ -36,89 +44,9 @@ from campaigns.scheduling import add_duration, spread, start_of_day
 VISIT_LIMIT = 5
 """How often a node may be visited by one enrollment."""
 
-ENDING: dict[str, EndOutcome] = {
-    "complaint": "unsubscribed",
-    "unsubscribe": "unsubscribed",
-    "bounce": "bounced",
-    "reply": "replied",
-    "meeting_booked": "meeting",
-}
-"""Events that end an enrollment unless the node has a way out for exactly that event; the gravest first."""
-OWN = frozenset({"sent", "delivered", "open", "click", "failed"})
-"""Events of one message: at a send node they count only if they belong to that node's message."""
-OPT_OUT = frozenset({"unsubscribe", "complaint"})
-ALL_CHANNELS = "*"
-
-_RANK = {kind: rank for rank, kind in enumerate(ENDING)}
-_RANK_EVENT = 5
 _RANK_TIMER = 6
-_STAGE_OF_EVENT: dict[str, Stage] = {
-    "accepted": "connected",
-    "reply": "replied",
-    "meeting_booked": "meeting",
-    "bounce": "bounced",
-    "unsubscribe": "unsubscribed",
-    "complaint": "unsubscribed",
-}
-_STAGE_OF_OUTCOME: dict[EndOutcome, Stage] = {
-    "completed": "completed",
-    "replied": "replied",
-    "meeting": "meeting",
-    "disqualified": "stopped",
-    "handed_over": "stopped",
-    "bounced": "bounced",
-    "unsubscribed": "unsubscribed",
-    "stopped": "stopped",
-    "error": "error",
-}
-
-
-def event_key(event: Event, barrier: datetime) -> Key:
-    """Place of ``event`` in the order of everything: what came late acts at the barrier, never before it."""
-    at = max(event.occurred_at, barrier)
-    return at, _RANK.get(event.kind, _RANK_EVENT), event.occurred_at, event.id, 0
-
-
-def cursor_at(moment: datetime) -> Key:
-    """A cursor before everything that happens at ``moment``."""
-    return moment, -1, moment, "", 0
-
-
-def stage_after(plan: Plan, event: Event, stage: Stage) -> Stage:
-    """``stage`` after ``event``; stages only move forward."""
-    if event.kind == "sent" and event.node in plan.index:
-        node = plan.index[event.node]
-        if isinstance(node, SendNode) and node.action != "profile_view":
-            return stronger(stage, "invited" if node.action == "invite" else "messaged")
-    reached = _STAGE_OF_EVENT.get(event.kind)
-    return stronger(stage, reached) if reached else stage
-
-
-def stage_of_outcome(outcome: EndOutcome) -> Stage:
-    """The lead's stage after an end with ``outcome``."""
-    return _STAGE_OF_OUTCOME[outcome]
-
-
-def blocked_channels(
-    plan: Plan, checkpoint: Checkpoint, path: Sequence[Transition], past: Iterable[tuple[Key, Event]]
-) -> set[str]:
-    """The channels that opt-outs closed, ``ALL_CHANNELS`` among them where an opt-out names none.
-
-    An opt-out closes its own channel, else its message's, else that of the node at which it came.
-    """
-    closed = set(checkpoint.blocked)
-    for key, event in past:
-        if event.kind not in OPT_OUT:
-            continue
-        node_at = checkpoint.node
-        for step in path:
-            if step.at >= key[0]:
-                break
-            node_at = step.to_node
-        nodes = (plan.index.get(event.node or ""), plan.index.get(node_at))
-        channel = next((node.channel for node in nodes if isinstance(node, SendNode)), ALL_CHANNELS)
-        closed.add(event.channel or channel)
-    return closed
+_RANK_KNOWN = 7
+"""At one instant: what people do first, then time, then what was known before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +112,7 @@ class Walk:
                 yield from self._event_candidates(node, key, event, sent_at)
         anchor = self.entered_at if isinstance(node, WaitNode) else sent_at
         if anchor is None:
+            yield from self._needless_invitation(node)
             return
         for index, way in enumerate(node.transitions):
             due = self._synthetic_due(node, way, anchor)
@@ -214,6 +143,28 @@ class Walk:
             yield _Candidate(key, cause, ending_event_reason(event), outcome="error")
         elif own and isinstance(node, SendNode) and event.kind == "sent" and not node.transitions:
             yield _Candidate(key, cause, end_reason("completed"), outcome="completed")
+
+    def _needless_invitation(self, node: SendNode | WaitNode) -> Iterator[_Candidate]:
+        """Who is connected already is not invited: the way of the acceptance is taken at once."""
+        if (
+            not isinstance(node, SendNode)
+            or node.action != "invite"
+            or self.attempted_at
+            or not self._connected()
+        ):
+            return
+        for index, way in enumerate(node.transitions):
+            if way.on == "accepted":
+                at = self._add(self.entered_at, way.after, way) if way.after else self.entered_at
+                cause = Cause("rule", "already_connected")
+                key = (at, _RANK_KNOWN, at, "", index)
+                yield _Candidate(key, cause, "They were connected already.", way.to, way.on)
+
+    def _connected(self) -> bool:
+        """Whether an acceptance is known from before this visit."""
+        if any(kind == "accepted" for kind, _ in self.checkpoint.happened):
+            return True
+        return any(event.kind == "accepted" and key <= self.cursor for key, event in self.keyed)
 
     def _belongs(self, node: SendNode | WaitNode, event: Event) -> bool:
         """Whether ``event`` may count for this visit of ``node``."""

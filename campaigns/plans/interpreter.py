@@ -18,18 +18,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from campaigns.plans.fold import (
-    ENDING,
-    OPT_OUT,
-    OWN,
-    Walk,
+from campaigns.plans.facts import (
     blocked_channels,
     cursor_at,
     event_key,
+    is_inert,
+    is_known,
+    is_message_of,
+    is_too_late,
     stage_after,
     stage_of_outcome,
 )
-from campaigns.plans.schema import Plan, SendNode
+from campaigns.plans.fold import Walk
+from campaigns.plans.schema import Plan
 from campaigns.plans.state import (
     ArmTimer,
     CancelTimer,
@@ -93,7 +94,7 @@ def apply(plan: Plan, state: State, event: Event, ctx: Context, *, now: datetime
     it is one that ends enrollments, still acts; an ended enrollment is not reopened.
     """
     moment = max(now or event.received_at, state.as_of)
-    if _is_known(state, event):
+    if is_known(state, event):
         return Step(state)
     event = replace(event, occurred_at=min(event.occurred_at, event.received_at))
     if state.ended:
@@ -101,13 +102,13 @@ def apply(plan: Plan, state: State, event: Event, ctx: Context, *, now: datetime
     if (
         event.kind in ("sent", "failed")
         and state.send
-        and _is_message_of(event, state.send.node, state.send.visit)
+        and is_message_of(event, state.send.node, state.send.visit)
     ):
         # The attempt itself was not recorded (a crash in between): its outcome proves that there was one.
         state = _attempt(plan, state, max(state.since, event.occurred_at))
-    if _is_inert(event):
+    if is_inert(event):
         return _take_in_inert(plan, state, event, moment, ctx)
-    if _is_too_late(plan, state, event):
+    if is_too_late(plan, state, event):
         checkpoint = _remember(plan, state.checkpoint, event)
         note = Note("late", event.id, _late_text(state, event), moment)
         return _advance(plan, state, checkpoint, state.facts, moment, ctx, event=event, notes=(note,))
@@ -336,9 +337,9 @@ def _end_now(plan: Plan, state: State, ended: Ended, ctx: Context) -> Step:
 
 def _after_end(plan: Plan, state: State, event: Event, now: datetime) -> Step:
     """Record an event of an ended enrollment: its stage may still grow, nothing else happens."""
-    stage = state.stage if _is_inert(event) else stage_after(plan, event, state.stage)
+    stage = state.stage if is_inert(event) else stage_after(plan, event, state.stage)
     checkpoint = replace(state.checkpoint, seen=tuple(sorted((*state.checkpoint.seen, event.id))))
-    note = Note("after_end", event.id, "It came after the sequence had ended, so it only was recorded.", now)
+    note = Note("after_end", event.id, "It came after the sequence had ended, so it was only recorded.", now)
     return Step(replace(state, checkpoint=checkpoint, stage=stage), (note,))
 
 
@@ -367,47 +368,10 @@ def _take_in_inert(plan: Plan, state: State, event: Event, now: datetime, ctx: C
 def _remember(plan: Plan, checkpoint: Checkpoint, event: Event) -> Checkpoint:
     """Record a late event for later conditions, without letting it act."""
     seen = tuple(sorted((*checkpoint.seen, event.id)))
-    if event.occurred_at < checkpoint.started_at:
+    if event.occurred_at < checkpoint.started_at and event.kind != "accepted":
         return replace(checkpoint, seen=seen)
     happened = tuple(sorted({*checkpoint.happened, (event.kind, event.node or "")}))
     return replace(checkpoint, seen=seen, happened=happened, stage=stage_after(plan, event, checkpoint.stage))
-
-
-def _is_known(state: State, event: Event) -> bool:
-    return event.id in state.checkpoint.seen or any(fact.id == event.id for fact in state.facts)
-
-
-def _is_inert(event: Event) -> bool:
-    """Whether ``event`` is only shown: it fires nothing and prevents nothing."""
-    if event.kind in ("open", "click"):
-        return event.machine
-    if event.kind == "bounce":
-        return event.soft
-    return event.kind == "reply" and event.out_of_office
-
-
-def _is_too_late(plan: Plan, state: State, event: Event) -> bool:
-    """Whether ``event`` occurred before something irrevocable and is not one that acts all the same."""
-    checkpoint = state.checkpoint
-    if event.occurred_at >= checkpoint.barrier:
-        return False
-    if event.occurred_at < checkpoint.started_at:
-        # History from before the enrollment says nothing about it, except that the person wants no more.
-        return event.kind not in OPT_OUT
-    if event.kind in ENDING:
-        return False
-    if checkpoint.attempted_at is None:
-        return True
-    # What can only follow from the message under way cannot have come before it: the clocks differ.
-    node = plan.index.get(checkpoint.node)
-    if event.kind == "accepted" and event.node is None:
-        return not (isinstance(node, SendNode) and node.action == "invite")
-    own = event.kind in OWN or event.kind == "accepted"
-    return not (own and event.node is not None and _is_message_of(event, checkpoint.node, checkpoint.visit))
-
-
-def _is_message_of(event: Event, node: str, visit: int) -> bool:
-    return event.node == node and event.visit in (None, visit)
 
 
 def _in_flight_of(state: State, node: str, visit: int) -> bool:
@@ -417,5 +381,5 @@ def _in_flight_of(state: State, node: str, visit: int) -> bool:
 
 def _late_text(state: State, event: Event) -> str:
     if event.occurred_at < state.checkpoint.started_at:
-        return "It is from before the enrollment, so it only was recorded."
-    return "It came late: a message had left in the meantime, so it only was recorded."
+        return "It is from before the enrollment, so it was only recorded."
+    return "It came late: a message had left in the meantime, so it was only recorded."

@@ -7,7 +7,7 @@ Weekdays are numbered as in Python: 0 is Monday. Windows and quiet hours are hal
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Self
@@ -116,9 +116,6 @@ class Calendar:
     holiday_country: str = ""
     own_holidays: frozenset[date] = frozenset()
     quiet_hours: tuple[QuietHours, ...] = ()
-    _open: dict[tuple[date, str], tuple[Interval, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     def __post_init__(self) -> None:
         if not self.windows:
@@ -158,22 +155,15 @@ class Calendar:
                     raise CalendarNeverOpens("working day")
         return day
 
-    def openings(self, day: date, tz: ZoneInfo) -> tuple[Interval, ...]:
-        """The open stretches of the windows that open on the local ``day``, quiet hours cut out, in order."""
-        key = (day, tz.key)
-        found = self._open.get(key)
-        if found is None:
-            if len(self._open) > 4096:
-                self._open.clear()
-            found = self._open[key] = tuple(self._compute_openings(day, tz))
-        return found
 
-    def _compute_openings(self, day: date, tz: ZoneInfo) -> list[Interval]:
-        if not self.is_working_day(day):
-            return []
-        windows = [window.on(day, tz) for window in self.windows if day.weekday() in window.weekdays]
-        quiet = [hours.on(day + shift * DAY, tz) for hours in self.quiet_hours for shift in (-1, 0, 1)]
-        return merge(cut(windows, quiet))
+@lru_cache(maxsize=16_384)
+def openings(calendar: Calendar, day: date, tz: ZoneInfo) -> tuple[Interval, ...]:
+    """The open stretches of the windows that open on the local ``day``, quiet hours cut out, in order."""
+    if not calendar.is_working_day(day):
+        return ()
+    windows = [window.on(day, tz) for window in calendar.windows if day.weekday() in window.weekdays]
+    quiet = [hours.on(day + shift * DAY, tz) for hours in calendar.quiet_hours for shift in (-1, 0, 1)]
+    return tuple(merge(cut(windows, quiet)))
 
 
 def cut(stretches: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
@@ -220,7 +210,7 @@ def opening_at_or_after(moment: datetime, calendar: Calendar, tz: ZoneInfo) -> I
     day = moment.astimezone(tz).date() - DAY
     best: Interval | None = None
     for _ in range(HORIZON_DAYS + 2):
-        for start, end in calendar.openings(day, tz):
+        for start, end in openings(calendar, day, tz):
             if end > moment and (best is None or start < best[0]):
                 best = (start, end)
         # Openings of the next day cannot begin earlier, but those of yesterday and today may overlap.

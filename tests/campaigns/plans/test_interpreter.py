@@ -425,6 +425,28 @@ class TestLate:
         assert world.state.ended is None
         assert world.state.stage == "messaged"
 
+    def test_who_is_connected_already_is_not_invited(self) -> None:
+        world = World(INVITE_FIRST)
+        world.hear(event("accepted", T0 - 100 * DAY, received=T0))
+        assert (world.state.node, world.state.stage) == ("pause", "connected")
+        later = World(
+            make_plan(
+                send("a", "email", way("no_reply", "invite", after="P1D")),
+                *INVITE_FIRST.model_dump(by_alias=True, exclude_defaults=True)["nodes"],
+            )
+        )
+        sent = later.deliver()
+        later.hear(event("accepted", sent + HOUR))
+        later.tick(sent + DAY)
+        assert later.state.node == "pause"
+        assert nodes(later) == ["a", "invite", "pause"]
+
+    def test_an_old_connection_learnt_while_an_invitation_is_out_counts_as_its_acceptance(self) -> None:
+        world = World(INVITE_FIRST)
+        sent = world.deliver()
+        world.hear(event("accepted", T0 - 100 * DAY, received=sent + HOUR))
+        assert world.state.node == "pause"
+
     def test_an_old_opt_out_does_end_it(self) -> None:
         world = World(EMAILS)
         world.hear(event("unsubscribe", T0 - 100 * DAY, received=T0 + HOUR, channel="email"))
