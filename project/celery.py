@@ -39,10 +39,11 @@ def schedule() -> dict[str, dict[str, Any]]:
     from inbox.tasks import BEAT as INBOX
     from integrations.tasks import BEAT as INTEGRATIONS
     from project.core.upkeep import BEAT as CORE
+    from project.tenancy.tasks import BEAT as TENANCY
 
     return {
         name: _every(seconds, task, queue)
-        for room in (CORE, INTEGRATIONS, CAMPAIGNS, INBOX)
+        for room in (CORE, TENANCY, INTEGRATIONS, CAMPAIGNS, INBOX)
         for name, (task, seconds, queue) in room.items()
     }
 

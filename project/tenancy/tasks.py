@@ -8,6 +8,10 @@ from project.core.tasks import platform_task, task
 from project.tenancy.services import housekeeping, invitations
 
 
+#: What beat starts: task, seconds, queue.
+BEAT = {"sweep-tenancy": ("tenancy.sweep", 300.0, "bulk")}
+
+
 @task(queue="bulk", name="tenancy.send_invitation")
 def send_invitation(*, invitation_id: str) -> bool:
     """Mail one invitation, unless it was mailed already."""
