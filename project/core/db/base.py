@@ -29,23 +29,21 @@ _owner: ContextVar[bool] = ContextVar("database_owner", default=False)
 
 @contextmanager
 def owner_connection(using: str = "default") -> Iterator[None]:
-    """Run the block as the role that connects (the owner of the tables), on a connection of its own."""
-    token = _owner.set(True)
-    _drop(using)
-    try:
-        yield
-    finally:
-        _owner.reset(token)
-        _drop(using)
+    """Run the block as the role that connects (the owner of the tables), on a connection of its own.
 
-
-def _drop(using: str) -> None:
+    The connection is not the pool's: other threads of a worker share that, and must never get the owner's rights.
+    Raises ``RuntimeError`` inside a transaction.
+    """
     wrapper = connections[using]
     if wrapper.in_atomic_block:
         raise RuntimeError("The database role cannot be changed inside a transaction.")
     wrapper.close()
-    if hasattr(wrapper, "close_pool"):
-        wrapper.close_pool()
+    token = _owner.set(True)
+    try:
+        yield
+    finally:
+        wrapper.close()
+        _owner.reset(token)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -56,6 +54,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(self._with_scope)
+
+    @property
+    def pool(self) -> Any:
+        """Return the shared pool; none for owner work."""
+        return None if _owner.get() else super().pool
 
     def get_connection_params(self) -> dict[str, Any]:
         """Add the application role to the connection options unless owner work is going on."""
@@ -69,7 +72,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
         # Savepoint statements touch no rows, and a failed transaction accepts nothing but them.
-        if isinstance(sql, str) and sql.startswith(("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")):
+        if isinstance(sql, str) and sql.startswith(
+            ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
+        ):
             return execute(sql, params, many, context)
         scope = active_scope()
         wanted = scope.database_value if scope else ""

@@ -37,6 +37,10 @@ class Plan:
     port: int
     data_dir: Path
     sandbox_port: int
+    #: Loopback unless the sandbox is a service of its own: it obeys whoever reaches it.
+    sandbox_host: str = "127.0.0.1"
+    #: Whether a new sandbox starts with the demo's people.
+    demo: bool = False
 
 
 class UnknownPart(ValueError):
@@ -83,7 +87,9 @@ def _command(name: str, plan: Plan) -> list[str]:
             "INFO",
         ]
     if name == "sandbox":
-        return [python, "-m", "integrations.sandbox", "--port", str(plan.sandbox_port)]
+        seed = ["--seed", "demo"] if plan.demo else []
+        address = ["--host", plan.sandbox_host, "--port", str(plan.sandbox_port)]
+        return [python, "-m", "integrations.sandbox", *address, *seed]
     queues, threads = {
         "worker-live": ("inbound,dispatch", 8),
         "worker-bulk": ("sync,bulk,ai,reports", 4),

@@ -92,7 +92,14 @@ class Command(BaseCommand):
         if not options["no_migrate"]:
             self._migrate(database_url, environment)
         sandbox_port = runtime.sandbox_port if runtime is not None else None
-        plan = parts.Plan(host, port, settings.DATA_DIR, sandbox_port or env.integer("SANDBOX_PORT", 8100))
+        plan = parts.Plan(
+            host=host,
+            port=port,
+            data_dir=settings.DATA_DIR,
+            sandbox_port=sandbox_port or env.integer("SANDBOX_PORT", 8100),
+            sandbox_host=env.text("SANDBOX_HOST", "127.0.0.1"),
+            demo=self._wants_demo(),
+        )
         supervisor = Supervisor(
             parts.build(names, plan, environment), on_change=self._note, tick=self._tend_servers
         )
@@ -217,9 +224,13 @@ class Command(BaseCommand):
         while not self._supervisor.stopping and (left := until - time.monotonic()) > 0:
             self._supervisor.serve(seconds=left)
 
+    def _wants_demo(self) -> bool:
+        """Only an installation of its own is seeded unasked, never somebody's database."""
+        return env.flag("DEMO", default=self._servers is not None)
+
     def _seed(self, names: tuple[str, ...], environment: dict[str, str], database_url: str) -> bool:
         """Create the demo organization if it is wanted and missing; return whether it is there."""
-        if not env.flag("DEMO", default=self._servers is not None):
+        if not self._wants_demo():
             return False
         if not bootstrap.is_seeded(database_url):
             if "sandbox" not in names:
