@@ -18,7 +18,7 @@ EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailB
 LOG_FORMAT = "json"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "project.theme.storage.StaticStorage"},
 }
 
 # Real networks watch the rhythm of an account: about a minute between two actions.
