@@ -1,117 +1,86 @@
-"""Daily budgets: exact under any number of workers, without Redis, in the sender's day."""
+"""Rate arithmetic: which limit binds, when a slot is free, warm-up."""
 
 from __future__ import annotations
 
-import threading
-from datetime import date, datetime, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
-import redis
-from django.conf import settings as django_settings
-from django.db import connection as database
+from hypothesis import given
+from hypothesis import strategies as st
 
-from integrations.models import RateUsage, SenderAccount
-from integrations.services import rates
-from project.core.clock import now
-from tests.integrations.conftest import Room
+from integrations.rates import Cap, Limit, allowance, effective_cap, even_gap, next_slot, warmup_cap
 
-
-@pytest.mark.django_db(transaction=True)
-def test_32_threads_never_overrun(room: Room) -> None:
-    at = now()
-    with room.scope():
-        rates.set_limit(sender=room.sender, action="invite", per_day=40, actor=None)
-    start = threading.Barrier(32)
-    results: list[object] = []
-
-    def worker() -> None:
-        start.wait()
-        with room.scope():
-            for _ in range(5):
-                results.append(rates.reserve(sender=room.sender, action="invite", at=at))
-        database.close()
-
-    threads = [threading.Thread(target=worker) for _ in range(32)]
-    for thread in threads:
-        thread.start()
-    # Redis holds no part of a budget: losing everything in it meanwhile changes nothing.
-    redis.Redis.from_url(django_settings.REDIS_URL).flushall()
-    for thread in threads:
-        thread.join()
-    taken = [result for result in results if isinstance(result, rates.Reserved)]
-    assert len(results) == 160
-    assert len(taken) == 40
-    assert sorted(result.used for result in taken) == list(range(1, 41))
-    with room.scope():
-        assert RateUsage.objects.get().used == 40
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
-def test_the_defaults_are_25_invites_and_100_messages(room: Room) -> None:
-    with room.scope():
-        shown = rates.usage(room.sender, date(2026, 11, 21))
-    assert shown["invite"] == (0, 25)
-    assert shown["message"] == (0, 100)
+def limit(key: str, cap: int, used: int, hours: int = 12) -> Limit:
+    return Limit(key=key, name=f"{cap} by {key}", cap=cap, used=used, resets_at=NOW + hours * HOUR)
 
 
-def test_a_refusal_says_when_the_next_day_begins_for_the_sender(room: Room) -> None:
-    at = datetime(2026, 10, 24, 20, 30, tzinfo=timezone.utc)
-    with room.scope():
-        SenderAccount.objects.update(time_zone="Europe/Paris")
-        room.sender.refresh_from_db()
-        rates.set_limit(sender=room.sender, action="invite", per_day=1, actor=None)
-        first = rates.reserve(sender=room.sender, action="invite", at=at)
-        second = rates.reserve(sender=room.sender, action="invite", at=at)
-    assert isinstance(first, rates.Reserved)
-    assert first.day == date(2026, 10, 24)
-    assert isinstance(second, rates.Refused)
-    assert second.next_free == datetime(2026, 10, 24, 22, 0, tzinfo=timezone.utc)
-    with room.scope():
-        # The clocks go back that night; the next day is 25 hours away from the one before.
-        assert rates.next_day_starts(room.sender, second.next_free) == datetime(
-            2026, 10, 25, 23, 0, tzinfo=timezone.utc
-        )
+def test_the_smallest_cap_binds_and_is_named() -> None:
+    caps = [
+        Cap("default", "25 a day", 25),
+        Cap("warmup", "Warm-up day 3", 10),
+        Cap("client", "Client's setting", 10),
+    ]
+    assert effective_cap(caps).key == "warmup"
 
 
-def test_the_same_instant_is_another_day_elsewhere(room: Room) -> None:
-    at = datetime(2026, 11, 21, 23, 30, tzinfo=timezone.utc)
-    with room.scope():
-        assert rates.day_of(room.sender, at) == date(2026, 11, 21)
-        room.sender.time_zone = "Asia/Tokyo"
-        assert rates.day_of(room.sender, at) == date(2026, 11, 22)
-        room.sender.time_zone = "Nowhere/Land"
-        assert rates.day_of(room.sender, at) == date(2026, 11, 21)
+def test_the_least_remainder_binds() -> None:
+    found = allowance([limit("account_day", 25, 20), limit("domain_hour", 200, 198, hours=1)], NOW)
+    assert (found.remaining, found.binding.key, found.free_at) == (2, "domain_hour", NOW)
 
 
-def test_a_limit_of_zero_and_a_lowered_limit_refuse(room: Room) -> None:
-    at = now()
-    with room.scope():
-        assert isinstance(rates.reserve(sender=room.sender, action="message", at=at), rates.Reserved)
-        rates.set_limit(sender=room.sender, action="message", per_day=0, actor=None)
-        assert isinstance(rates.reserve(sender=room.sender, action="message", at=at), rates.Refused)
-        rates.set_limit(sender=room.sender, action="invite", per_day=0, actor=None)
-        assert isinstance(rates.reserve(sender=room.sender, action="invite", at=at), rates.Refused)
+def test_of_several_exhausted_the_last_to_reset_binds() -> None:
+    found = allowance(
+        [limit("domain_hour", 5, 5, hours=1), limit("account_day", 25, 25), limit("week", 100, 3)], NOW
+    )
+    assert (found.allowed, found.binding.key, found.free_at) == (False, "account_day", NOW + 12 * HOUR)
 
 
-def test_a_released_unit_can_be_taken_again_and_nothing_goes_below_zero(room: Room) -> None:
-    at = now()
-    with room.scope():
-        rates.set_limit(sender=room.sender, action="invite", per_day=1, actor=None)
-        taken = rates.reserve(sender=room.sender, action="invite", at=at)
-        assert isinstance(taken, rates.Reserved)
-        rates.release(sender=room.sender, action="invite", day=taken.day)
-        rates.release(sender=room.sender, action="invite", day=taken.day)
-        assert rates.usage(room.sender, taken.day)["invite"] == (0, 1)
-        assert isinstance(rates.reserve(sender=room.sender, action="invite", at=at), rates.Reserved)
+def test_a_limit_that_was_reset_is_unused() -> None:
+    assert allowance([limit("account_day", 25, 25, hours=0)], NOW).remaining == 25
 
 
-def test_an_action_without_a_limit_is_counted(room: Room) -> None:
-    with room.scope():
-        taken = rates.reserve(sender=room.sender, action="reaction", at=now())
-        assert isinstance(taken, rates.Reserved)
-        assert rates.usage(room.sender, taken.day)["reaction"] == (1, rates.UNLIMITED)
+def test_a_slot_says_what_it_waits_for() -> None:
+    limits = [limit("account_day", 25, 25)]
+    slot = next_slot(limits, NOW, blocked_until=NOW + HOUR)
+    assert (slot.at, slot.waits_for, slot.used, slot.cap) == (NOW + 12 * HOUR, "account_day", 25, 25)
+    assert next_slot([limit("account_day", 25, 1)], NOW).waits_for == ""
+    blocked = next_slot([limit("account_day", 25, 1)], NOW, blocked_until=NOW + HOUR)
+    assert (blocked.at, blocked.waits_for) == (NOW + HOUR, "provider")
 
 
-@pytest.mark.parametrize(("action", "per_day"), [("dance", 5), ("invite", -1), ("invite", 10_001)])
-def test_nonsense_limits_are_refused(room: Room, action: str, per_day: int) -> None:
-    with room.scope(), pytest.raises(ValueError, match="daily limit"):
-        rates.set_limit(sender=room.sender, action=action, per_day=per_day, actor=None)
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        limit("x", -1, 0)
+    with pytest.raises(ValueError, match="At least one"):
+        allowance([], NOW)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 60), st.integers(-2, 30)), min_size=1, max_size=5)
+)
+def test_what_is_allowed_fits_every_limit(figures: list[tuple[int, int, int]]) -> None:
+    limits = [limit(str(number), *figure) for number, figure in enumerate(figures)]
+    found = allowance(limits, NOW)
+    current = [one.cap if one.resets_at <= NOW else one.remaining for one in limits]
+    assert found.remaining == min(current)
+    assert found.free_at >= NOW
+    assert next_slot(limits, NOW).at == found.free_at
+
+
+@given(st.integers(0, 400), st.integers(0, 50), st.integers(0, 10), st.integers(0, 200))
+def test_a_warm_up_never_falls_and_never_exceeds_its_ceiling(
+    day: int, start: int, step: int, ceiling: int
+) -> None:
+    today = warmup_cap(day, start=start, daily_step=step, ceiling=ceiling)
+    tomorrow = warmup_cap(day + 1, start=start, daily_step=step, ceiling=ceiling)
+    assert 0 <= today <= tomorrow <= ceiling
+
+
+def test_an_even_gap_uses_the_time_that_is_left() -> None:
+    assert even_gap(8, 4 * HOUR, shortest=timedelta(minutes=1)) == HOUR / 2
+    assert even_gap(1000, HOUR, shortest=timedelta(minutes=1)) == timedelta(minutes=1)
+    assert even_gap(0, HOUR, shortest=timedelta(minutes=1)) == timedelta(minutes=1)
