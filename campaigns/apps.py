@@ -19,9 +19,17 @@ class CampaignsConfig(AppConfig):
                 "campaigns",
                 "campaigns:list",
                 Permission.CAMPAIGNS_VIEW,
-                ("campaigns:list", "campaigns:new", "campaigns:detail", "campaigns:enrolled", "campaigns:builder"),
+                (
+                    "campaigns:list",
+                    "campaigns:new",
+                    "campaigns:detail",
+                    "campaigns:enrolled",
+                    "campaigns:builder",
+                ),
             )
         )
         register_area(
-            NavigationArea("leads", "campaigns:leads", Permission.LEADS_VIEW, ("campaigns:lead", "campaigns:import"))
+            NavigationArea(
+                "leads", "campaigns:leads", Permission.LEADS_VIEW, ("campaigns:lead", "campaigns:import")
+            )
         )

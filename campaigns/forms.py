@@ -52,7 +52,9 @@ class SettingsForm(forms.Form):
 
     name = forms.CharField(max_length=160, label="Name")
     time_zone = forms.CharField(max_length=64, label="Time zone")
-    use_lead_time_zone = forms.BooleanField(required=False, label="Use the lead's own time zone where it is known")
+    use_lead_time_zone = forms.BooleanField(
+        required=False, label="Use the lead's own time zone where it is known"
+    )
     weekdays = forms.TypedMultipleChoiceField(choices=WEEKDAYS, coerce=int, label="Days")
     start = forms.RegexField(r"^\d\d:\d\d$", label="From")
     end = forms.RegexField(r"^\d\d:\d\d$", label="Until")
@@ -101,7 +103,9 @@ class SequenceEditor:
     def of_plan(cls, plan: dict[str, Any]) -> SequenceEditor:
         """The editor of a stored plan; an empty one begins with an invitation. Raises ``NotLinear``."""
         if not plan:
-            return cls([{"kind": "invite", "id": "", "text": "", "delay": "0", "working": "1", "give_up": "14"}])
+            return cls(
+                [{"kind": "invite", "id": "", "text": "", "delay": "0", "working": "1", "give_up": "14"}]
+            )
         sequence = from_plan(Plan.model_validate(plan))
         return cls([_typed(step) for step in sequence.steps], str(sequence.close_days))
 

@@ -27,8 +27,6 @@ from project.tenancy.access import Access
 _ACTIONS = {"invite": "Invitation", "message": "Message", "inmail": "InMail", "profile_view": "Profile visit"}
 
 
-
-
 def node_label(node: Any) -> str:
     """A plain name of a node."""
     if node.label:
@@ -102,8 +100,6 @@ def lead_candidates(client_id: UUID, name: str) -> list[Lead]:
     )
 
 
-
-
 def campaign_list(access: Access, *, client_id: UUID | None, cursor: str | None) -> Page[Any]:
     """Campaigns within reach, newest first."""
     rows = Campaign.objects.filter(access.client_filter()).select_related("client")
@@ -139,7 +135,12 @@ def campaign_overview(campaign: Campaign) -> dict[str, Any]:
     """State and numbers of a campaign: stages, what is due next, what holds, what happened last."""
     counts = stage_counts([campaign.id])[campaign.id]
     due = ScheduledAction.objects.filter(campaign=campaign, state=ScheduledAction.State.DUE)
-    held = list(due.exclude(held_by="").values("held_by", "held_reason").annotate(count=Count("id")).order_by("-count")[:5])
+    held = list(
+        due.exclude(held_by="")
+        .values("held_by", "held_reason")
+        .annotate(count=Count("id"))
+        .order_by("-count")[:5]
+    )
     return {
         "total": sum(counts.values()),
         "counts": counts,
@@ -173,14 +174,21 @@ def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Pa
 
 def lead_list(access: Access, *, client_id: UUID | None, search: str, cursor: str | None) -> Page[Any]:
     """Leads within reach, newest first; ``search`` looks at names and addresses."""
-    rows = Lead.objects.filter(access.client_filter()).select_related("client", "company").prefetch_related("channels")
+    rows = (
+        Lead.objects.filter(access.client_filter())
+        .select_related("client", "company")
+        .prefetch_related("channels")
+    )
     if client_id is not None:
         rows = rows.filter(client_id=client_id)
     words = search.split()[:4]
     for word in words:
         address = LeadChannel.objects.filter(lead=OuterRef("pk"), normalized__icontains=word)
         rows = rows.filter(
-            Q(first_name__icontains=word) | Q(last_name__icontains=word) | Q(company__name__icontains=word) | Exists(address)
+            Q(first_name__icontains=word)
+            | Q(last_name__icontains=word)
+            | Q(company__name__icontains=word)
+            | Exists(address)
         )
     return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
 

@@ -66,7 +66,9 @@ def _entries(model: Any, present: Callable[[Any], dict[str, Any]], load: tuple[s
                     "organization_slug": slug,
                 }
                 html = render_to_string("inbox/stream/entry.html", context)
-                yield Fragment(event.stream, html=html, data={"revision": entry.revision, "kind": event.subject_type})
+                yield Fragment(
+                    event.stream, html=html, data={"revision": entry.revision, "kind": event.subject_type}
+                )
 
     return render
 

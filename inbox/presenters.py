@@ -35,7 +35,9 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
     assignee = conversation.assignee
     return {
         "id": f"conversation-row-{conversation.id}",
-        "url": reverse("inbox:conversation", kwargs={"organization_slug": slug, "conversation_id": conversation.id}),
+        "url": reverse(
+            "inbox:conversation", kwargs={"organization_slug": slug, "conversation_id": conversation.id}
+        ),
         "channel": conversation.channel,
         "who": conversation.title,
         "company": lead.company.name if lead and lead.company else "",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from inbox.models import Conversation
 from project.tenancy.access import Access

@@ -84,7 +84,11 @@ def client_ids(access: Access, filters: Filters) -> list[UUID]:
 def view_counts(access: Access) -> list[dict[str, Any]]:
     """The views with what is in them, for the sidebar; one query."""
     counted = querysets.visible(access).aggregate(
-        **{key: Count("id", filter=querysets.condition(key, access)) for key in querysets.VIEWS if key != "closed"}
+        **{
+            key: Count("id", filter=querysets.condition(key, access))
+            for key in querysets.VIEWS
+            if key != "closed"
+        }
     )
     slug = access.organization.slug
     url = reverse("inbox:list", kwargs={"organization_slug": slug})
@@ -105,7 +109,9 @@ def visible_conversation(access: Access, conversation_id: UUID) -> Conversation 
     """A conversation within reach, or ``None``."""
     found: Conversation | None = (
         Conversation.objects.filter(access.client_filter(), id=conversation_id)
-        .select_related("client", "lead", "lead__company", "assignee", "sender", "sender__connection", "campaign")
+        .select_related(
+            "client", "lead", "lead__company", "assignee", "sender", "sender__connection", "campaign"
+        )
         .first()
     )
     return found
@@ -192,7 +198,9 @@ def context_panel(access: Access, conversation: Conversation) -> dict[str, Any]:
         "addresses": list(lead.channels.all()) if lead else [],
         "journey": campaign_selectors.lead_journey(lead) if lead else None,
         "others": list(others.select_related("sender").order_by("-last_message_at")[:5]) if lead else [],
-        "candidates": [] if lead else campaign_selectors.lead_candidates(conversation.client_id, conversation.counterpart_name),
+        "candidates": []
+        if lead
+        else campaign_selectors.lead_candidates(conversation.client_id, conversation.counterpart_name),
         "can_reply": access.can(Permission.INBOX_REPLY),
     }
 
@@ -209,5 +217,7 @@ def counts_by_client(client_id: UUID) -> dict[str, Any]:
         unmatched=Count("id", filter=is_open & Q(lead=None)),
         unread=Count("id", filter=is_open & Q(unread__gt=0)),
     )
-    assigned = shown.filter(is_open).exclude(assignee=None).values_list("assignee_id").annotate(count=Count("id"))
+    assigned = (
+        shown.filter(is_open).exclude(assignee=None).values_list("assignee_id").annotate(count=Count("id"))
+    )
     return {**totals, "mine": {str(user_id): count for user_id, count in assigned}}

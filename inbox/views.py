@@ -37,7 +37,10 @@ def _page(request: OrganizationRequest, conversation: Conversation | None = None
     made = {**listed, "views": selectors.view_counts(access), "can_reply": access.can(Permission.INBOX_REPLY)}
     if conversation is not None:
         made |= selectors.thread(access, conversation)
-        made |= {"panel": selectors.context_panel(access, conversation), "snoozes": forms.SnoozeForm.HOURS.items()}
+        made |= {
+            "panel": selectors.context_panel(access, conversation),
+            "snoozes": forms.SnoozeForm.HOURS.items(),
+        }
         for row in made["rows"]:
             row["open"] = row["conversation_id"] == conversation.id
     return made
@@ -112,12 +115,22 @@ def reply(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     found = _conversation(request.access, conversation_id)
     form = forms.ReplyForm(request.POST)
     if not form.is_valid():
-        return _refused(request, found, "This reply came without its marks. Reload the page and send it again.", 422)
+        return _refused(
+            request, found, "This reply came without its marks. Reload the page and send it again.", 422
+        )
     try:
-        message = replies.send_reply(conversation_id=found.id, author=request.access.user, **form.cleaned_data)
+        message = replies.send_reply(
+            conversation_id=found.id, author=request.access.user, **form.cleaned_data
+        )
     except replies.StaleThread as stale:
-        return _refused(request, found, str(stale), 409, new=[presenters.message(entry) for entry in stale.new],
-                        revision=stale.revision)
+        return _refused(
+            request,
+            found,
+            str(stale),
+            409,
+            new=[presenters.message(entry) for entry in stale.new],
+            revision=stale.revision,
+        )
     except replies.ReplyRefused as refusal:
         return _refused(request, found, str(refusal), 422)
     return _composer(request, found, sent=presenters.message(message))
@@ -136,7 +149,10 @@ def _refused(
 ) -> HttpResponse:
     context = {
         "conversation": conversation,
-        "composer": {**selectors.composer(conversation), "revision": more.get("revision", conversation.revision)},
+        "composer": {
+            **selectors.composer(conversation),
+            "revision": more.get("revision", conversation.revision),
+        },
         "draft": request.POST.get("body", ""),
         "refusal": message,
         "organization_slug": request.organization.slug,
@@ -231,7 +247,9 @@ def link_lead(request: OrganizationRequest, conversation_id: UUID) -> HttpRespon
     if not form.is_valid():
         return _impossible("This is not a lead.")
     try:
-        triage.link_lead(conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user)
+        triage.link_lead(
+            conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user
+        )
     except triage.TriageRefused as refusal:
         return _impossible(str(refusal))
     return _panel(request, found)
@@ -275,5 +293,3 @@ def retry(request: OrganizationRequest, message_id: UUID) -> HttpResponse:
     except replies.ReplyRefused as refusal:
         return _impossible(str(refusal))
     return HttpResponse(status=204)
-
-

@@ -10,4 +10,12 @@ class IntegrationsConfig(AppConfig):
     label = "integrations"
 
     def ready(self) -> None:
-        from integrations import receivers  # noqa: F401
+        from integrations import authorizers, receivers  # noqa: F401
+        from project.tenancy.access import Permission
+        from project.tenancy.navigation import NavigationArea, register_area
+
+        senders = ("integrations:senders",)
+        register_area(NavigationArea("senders", "integrations:senders", Permission.SENDERS_VIEW, senders))
+        pages = ("sync", "webhook", "rates", "queues", "switches")
+        operations = tuple(f"integrations:{page}" for page in pages)
+        register_area(NavigationArea("ops", "integrations:sync", Permission.OPS_VIEW, operations))

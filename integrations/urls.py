@@ -1,8 +1,32 @@
-"""Addresses of integrations, below ``/o/<organization>/``."""
+"""Addresses of senders, connections and operations, below ``/o/<organization>/``."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from integrations.views import connections, operations, senders
 
 app_name = "integrations"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("senders/", senders.senders, name="senders"),
+    path("senders/connect/", senders.connect, name="connect"),
+    path("senders/<uuid:sender_id>/reconnect/", senders.reconnect, name="reconnect"),
+    path("senders/<uuid:sender_id>/pause/", senders.pause, name="pause_sender"),
+    path("senders/<uuid:sender_id>/resume/", senders.resume, name="resume_sender"),
+    path("senders/<uuid:sender_id>/limit/", senders.limit, name="sender_limit"),
+    path("ops/sync/", operations.sync, name="sync"),
+    path("ops/sync/<uuid:sender_id>/start/", operations.start_sync, name="start_sync"),
+    path("ops/sync/runs/<uuid:run_id>/cancel/", operations.cancel_sync, name="cancel_sync"),
+    path("ops/webhooks/", operations.webhooks, name="webhooks"),
+    path("ops/webhooks/<uuid:delivery_id>/", operations.webhook, name="webhook"),
+    path("ops/rates/", operations.rates, name="rates"),
+    path("ops/queues/", operations.queues, name="queues"),
+    path("ops/switches/", operations.switches, name="switches"),
+    path("ops/switches/throw/", operations.throw_switch, name="throw_switch"),
+    path("settings/connections/", connections.connections, name="connections"),
+    path("settings/connections/add/", connections.add, name="add_connection"),
+    path("settings/connections/<uuid:connection_id>/test/", connections.try_out, name="test_connection"),
+    path("settings/connections/<uuid:connection_id>/webhooks/", connections.mend_webhooks, name="mend_webhooks"),
+    path("settings/connections/<uuid:connection_id>/secret/", connections.rotate_secret, name="rotate_secret"),
+    path("settings/connections/<uuid:connection_id>/enabled/", connections.enable, name="enable_connection"),
+]

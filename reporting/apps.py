@@ -10,8 +10,8 @@ class ReportingConfig(AppConfig):
     label = "reporting"
 
     def ready(self) -> None:
-        from reporting import authorizers, broadcasts, receivers  # noqa: F401
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
+        from reporting import authorizers, broadcasts, receivers  # noqa: F401
 
         register_area(NavigationArea("reports", "reporting:index", Permission.REPORTS_VIEW, ("reporting:",)))

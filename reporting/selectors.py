@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -46,8 +46,8 @@ class Period:
         """The last ``days`` local days."""
         last = now().astimezone(zone).date()
         first = last - timedelta(days=days - 1)
-        start = datetime.combine(first, time(), zone).astimezone(timezone.utc)
-        end = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(timezone.utc)
+        start = datetime.combine(first, time(), zone).astimezone(UTC)
+        end = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
         return cls(days, first, last, start, end, zone)
 
 
@@ -65,13 +65,17 @@ def client_overview(access: Access) -> list[dict[str, Any]]:
     )
     found = {row["client_id"]: row for row in rows}
     none = {"contacted": 0, "replied": 0}
-    return [{"client": client, **{key: found.get(client.id, none)[key] for key in none}} for client in clients]
+    return [
+        {"client": client, **{key: found.get(client.id, none)[key] for key in none}} for client in clients
+    ]
 
 
 def client_report(client: Client, days: int) -> dict[str, Any]:
     """Everything on a client's report for the last ``days`` days."""
     period = Period.last_days(days, ZoneInfo(client.time_zone))
-    facts = Fact.objects.filter(client_id=client.id, occurred_at__gte=period.start, occurred_at__lt=period.end)
+    facts = Fact.objects.filter(
+        client_id=client.id, occurred_at__gte=period.start, occurred_at__lt=period.end
+    )
     people = facts.aggregate(
         contacted=Count("lead_id", filter=Q(kind__in=_CONTACTED), distinct=True),
         **{kind.value: Count("lead_id", filter=Q(kind=kind), distinct=True) for kind, _ in _STEPS},
@@ -150,5 +154,3 @@ def latest_replies(client_id: UUID, limit: int = 20) -> list[dict[str, Any]]:
     ).order_by("conversation_id", "-occurred_at", "-id")
     newest = {message.conversation_id: message for message in messages.distinct("conversation_id")}
     return [{"conversation": row, "message": newest[row.id]} for row in conversations if row.id in newest]
-
-

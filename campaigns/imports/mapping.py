@@ -94,7 +94,9 @@ def check(mapping: dict[str, str], headers: list[str]) -> None:
     if twice:
         raise InvalidMapping(f"{', '.join(sorted(twice))}: choose one column only.")
     if not any(used.get(name) for name in ("linkedin", "email", "phone")):
-        raise InvalidMapping("Choose a column for LinkedIn profile, e-mail or phone: people are told apart by it.")
+        raise InvalidMapping(
+            "Choose a column for LinkedIn profile, e-mail or phone: people are told apart by it."
+        )
 
 
 def draft(row: RawRow, mapping: dict[str, str], headers: list[str]) -> RowDraft:

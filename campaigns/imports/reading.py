@@ -49,7 +49,9 @@ def detect(head: bytes) -> FileShape:
     if not head.strip():
         raise UnreadableFile("The file is empty.")
     if head[:4] == b"PK\x03\x04":
-        raise UnreadableFile("This is a spreadsheet or archive, not CSV. Save it as CSV (UTF-8) and upload that.")
+        raise UnreadableFile(
+            "This is a spreadsheet or archive, not CSV. Save it as CSV (UTF-8) and upload that."
+        )
     encoding = _encoding(head)
     text = head.decode(encoding, errors="replace").replace("\x00", "")
     first = next((line for line in text.splitlines() if line.strip()), "")

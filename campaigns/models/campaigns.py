@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 
+from integrations.models import SenderAccount
 from project.core.isolation import AppendOnly
 from project.core.models import OrganizationForeignKey, OrganizationModel
-from integrations.models import SenderAccount
 from project.tenancy.models import Client
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from project.core.isolation import AppendOnly
-from project.core.models import OrganizationForeignKey, OrganizationModel
 from campaigns.models.campaigns import Campaign, PlanVersion
 from campaigns.models.leads import Lead
 from integrations.models import SenderAccount
+from project.core.isolation import AppendOnly
+from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
 
 
@@ -89,11 +89,17 @@ class ScheduledAction(OrganizationModel):
     held_reason = models.CharField(max_length=300, blank=True)
 
     class Meta(OrganizationModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["enrollment", "dedupe_key"], name="scheduled_action_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["enrollment", "dedupe_key"], name="scheduled_action_once")
+        ]
         indexes = [
             # Claims go organization by organization, so that a busy one never starves the others.
-            models.Index(fields=["organization", "due_at", "id"], name="action_due", condition=models.Q(state="due")),
-            models.Index(fields=["campaign", "due_at"], name="action_by_campaign", condition=models.Q(state="due")),
+            models.Index(
+                fields=["organization", "due_at", "id"], name="action_due", condition=models.Q(state="due")
+            ),
+            models.Index(
+                fields=["campaign", "due_at"], name="action_by_campaign", condition=models.Q(state="due")
+            ),
         ]
 
 

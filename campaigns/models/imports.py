@@ -61,7 +61,9 @@ class LeadImportError(OrganizationModel):
     values = models.JSONField(default=list)
 
     class Meta(OrganizationModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["lead_import", "row_number"], name="lead_import_error_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["lead_import", "row_number"], name="lead_import_error_once")
+        ]
 
 
 class LeadImportLead(OrganizationModel):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 
-from project.core.models import OrganizationForeignKey, OrganizationModel
 from integrations.models import SenderAccount
 from integrations.models.connections import Channel
+from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
 
 
@@ -69,7 +69,9 @@ class LeadChannel(OrganizationModel):
     member_urn = models.CharField(max_length=160, blank=True)
 
     class Meta(OrganizationModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["client", "kind", "normalized"], name="lead_channel_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "kind", "normalized"], name="lead_channel_once")
+        ]
         indexes = [
             models.Index(fields=["organization", "kind", "provider_id"], name="lead_channel_provider"),
             models.Index(fields=["organization", "kind", "member_urn"], name="lead_channel_urn"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from project.core.models import OrganizationForeignKey, OrganizationModel
 from integrations.models.connections import Channel
+from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
 
 

@@ -1,0 +1,1 @@
+"""Services of campaigns: the only writers."""

@@ -18,17 +18,18 @@ from integrations.models import SenderAccount
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.realtime import emit
+from project.core.refusals import Refused
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import Client, User
 
 
-class CampaignRefused(ValueError):
+class CampaignRefused(Refused):
     """The campaign cannot be changed or started as asked; ``problems`` says why, one sentence each."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
-        super().__init__(" ".join(problems))
+        super().__init__(" ".join(problems), code="CAMPAIGN_NOT_READY", problems=problems)
 
 
 @transaction.atomic
@@ -148,5 +149,8 @@ def _enroll(campaign_id: UUID) -> None:
 def changed(campaign_id: UUID) -> None:
     """Tell open screens that a campaign's state or numbers changed."""
     emit(
-        stream=streams.campaign(campaign_id), kind="campaign.changed", subject=("campaign", campaign_id), data={}
+        stream=streams.campaign(campaign_id),
+        kind="campaign.changed",
+        subject=("campaign", campaign_id),
+        data={},
     )

@@ -35,7 +35,12 @@ class Point:
 
 def check(campaign: Campaign) -> list[Point]:
     """Return all points, met and open, in the order of the builder."""
-    return [*_plan_points(campaign), _window_point(campaign), *_sender_points(campaign), _audience_point(campaign)]
+    return [
+        *_plan_points(campaign),
+        _window_point(campaign),
+        *_sender_points(campaign),
+        _audience_point(campaign),
+    ]
 
 
 def _plan_points(campaign: Campaign) -> list[Point]:
@@ -48,12 +53,20 @@ def _plan_points(campaign: Campaign) -> list[Point]:
         place = ".".join(str(part) for part in first["loc"])
         return [Point("plan", False, f"The sequence is not complete: {place}: {first['msg']}.", "plan")]
     problems = [
-        Point("plan", False, f"{problem.node}: {problem.message}" if problem.node else problem.message, "plan")
+        Point(
+            "plan", False, f"{problem.node}: {problem.message}" if problem.node else problem.message, "plan"
+        )
         for problem in validate(plan)
     ]
     channels = {node.channel for node in plan.nodes if node.type == "send"}
     entitled = [_entitlement_point(campaign, channel) for channel in sorted(channels)]
-    return [*(problems or [Point("plan", True, f"The sequence has {len(plan.nodes)} nodes and is valid.", "plan")]), *entitled]
+    return [
+        *(
+            problems
+            or [Point("plan", True, f"The sequence has {len(plan.nodes)} nodes and is valid.", "plan")]
+        ),
+        *entitled,
+    ]
 
 
 def _entitlement_point(campaign: Campaign, channel: str) -> Point:
@@ -70,7 +83,9 @@ def _window_point(campaign: Campaign) -> Point:
     except (CalendarNeverOpens, ValueError) as error:
         return Point("window", False, str(error), "window")
     local = opens.astimezone(zone(campaign.time_zone))
-    return Point("window", True, f"Next sending time: {local:%a %d %b %H:%M} ({campaign.time_zone}).", "window")
+    return Point(
+        "window", True, f"Next sending time: {local:%a %d %b %H:%M} ({campaign.time_zone}).", "window"
+    )
 
 
 def _sender_points(campaign: Campaign) -> list[Point]:
@@ -81,13 +96,20 @@ def _sender_points(campaign: Campaign) -> list[Point]:
     if len(down) == len(senders):
         names = ", ".join(f"{sender.name} ({sender.get_status_display().lower()})" for sender in down)
         return [Point("senders", False, f"No chosen sender can send now: {names}.", "senders")]
-    return [Point("senders", True, f"{len(senders) - len(down)} of {len(senders)} senders can send.", "senders")]
+    return [
+        Point("senders", True, f"{len(senders) - len(down)} of {len(senders)} senders can send.", "senders")
+    ]
 
 
 def _audience_point(campaign: Campaign) -> Point:
     count = audience_leads(campaign).count()
     if count == 0:
-        return Point("audience", False, "No lead with a LinkedIn profile is in the list. Import leads first.", "audience")
+        return Point(
+            "audience",
+            False,
+            "No lead with a LinkedIn profile is in the list. Import leads first.",
+            "audience",
+        )
     return Point("audience", True, f"{count:,} leads with a LinkedIn profile.", "audience")
 
 

@@ -131,7 +131,14 @@ def send_key(enrollment: Enrollment, node: str, visit: int, channel: str = "link
 
 
 def _schedule(
-    enrollment: Enrollment, *, kind: str, key: str, node: str, visit: int, due_at: datetime, detail: dict[str, str]
+    enrollment: Enrollment,
+    *,
+    kind: str,
+    key: str,
+    node: str,
+    visit: int,
+    due_at: datetime,
+    detail: dict[str, str],
 ) -> None:
     ScheduledAction.objects.update_or_create(
         enrollment=enrollment,
@@ -204,9 +211,7 @@ def stop(*, enrollment_id: UUID, reason: str, actor: User) -> Enrollment:
     """End an enrollment by hand; what is queued is withdrawn."""
     enrollment = locked(enrollment_id)
     cause = Cause("person", actor.display_name)
-    advance(
-        enrollment, lambda plan, state, ctx: interpreter.stop(plan, state, now(), cause, reason, ctx)
-    )
+    advance(enrollment, lambda plan, state, ctx: interpreter.stop(plan, state, now(), cause, reason, ctx))
     audit.record(actor=actor, action="enrollment.stopped", subject=enrollment, reason=reason)
     return enrollment
 
@@ -294,7 +299,11 @@ def _choose_sender(campaign: Campaign, lead: Lead) -> UUID | None:
     sender_ids = list(campaign.sender_links.order_by("id").values_list("sender_id", flat=True))
     if not sender_ids:
         return None
-    known = Relation.objects.filter(lead=lead, sender_id__in=sender_ids).values_list("sender_id", flat=True).first()
+    known = (
+        Relation.objects.filter(lead=lead, sender_id__in=sender_ids)
+        .values_list("sender_id", flat=True)
+        .first()
+    )
     if known is not None:
         return known
     load = dict(

@@ -49,7 +49,9 @@ def _running(enrollment: Enrollment) -> Hold | None:
 
 def _stopped(switch: KillSwitch) -> Hold:
     reason = f" ({switch.reason})" if switch.reason else ""
-    return Hold("kill_switch", f"Sending is switched off for this {switch.get_level_display().lower()}{reason}.")
+    return Hold(
+        "kill_switch", f"Sending is switched off for this {switch.get_level_display().lower()}{reason}."
+    )
 
 
 def _switch(enrollment: Enrollment, node: SendNode) -> Hold | None:

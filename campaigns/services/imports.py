@@ -24,6 +24,7 @@ from campaigns.services import leads
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.realtime import emit
+from project.core.refusals import Invalid
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import Client, User
@@ -37,7 +38,7 @@ MAX_REPORTED_ERRORS = 10_000
 LEASE = timedelta(minutes=2)
 
 
-class ImportRefused(ValueError):
+class ImportRefused(Invalid):
     """The import cannot go on as asked; the message says why."""
 
 
@@ -45,7 +46,9 @@ class ImportRefused(ValueError):
 def upload(*, client: Client, actor: User, upload: UploadedFile) -> LeadImport:
     """Keep an uploaded file and find out its shape. Raises ``ImportRefused`` for files that cannot be used."""
     if upload.size is None or upload.size > MAX_BYTES:
-        raise ImportRefused(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB. Split it and import the parts.")
+        raise ImportRefused(
+            f"The file is larger than {MAX_BYTES // 1024 // 1024} MB. Split it and import the parts."
+        )
     head = upload.read(SAMPLE_BYTES)
     upload.seek(0)
     try:
@@ -64,7 +67,9 @@ def upload(*, client: Client, actor: User, upload: UploadedFile) -> LeadImport:
     made.organization_id = client.organization_id
     made.file.save("leads.csv", upload, save=False)
     made.save()
-    audit.record(actor=actor, action="import.uploaded", subject=made, client_id=client.id, file=made.file_name)
+    audit.record(
+        actor=actor, action="import.uploaded", subject=made, client_id=client.id, file=made.file_name
+    )
     return made
 
 
@@ -110,7 +115,9 @@ def confirm(*, lead_import: LeadImport, actor: User) -> None:
 @transaction.atomic
 def cancel(*, lead_import: LeadImport, actor: User) -> None:
     """Stop a preview or run after its current chunk; what was imported stays and is counted."""
-    LeadImport.objects.filter(id=lead_import.id, state__in=("previewing", "running")).update(cancel_requested=True)
+    LeadImport.objects.filter(id=lead_import.id, state__in=("previewing", "running")).update(
+        cancel_requested=True
+    )
     audit.record(actor=actor, action="import.cancelled", subject=lead_import)
 
 
@@ -141,7 +148,9 @@ def work(*, import_id: UUID) -> None:
         else:
             _run(lead_import)
     except (UnreadableFile, FileNotFoundError) as error:
-        detail = str(error) if isinstance(error, UnreadableFile) else "The uploaded file is gone; upload it again."
+        detail = (
+            str(error) if isinstance(error, UnreadableFile) else "The uploaded file is gone; upload it again."
+        )
         _finish(lead_import, LeadImport.State.FAILED, error=detail)
 
 
@@ -224,7 +233,9 @@ def _run(lead_import: LeadImport) -> None:
     done = lead_import.rows_done
     for drafts in _chunks(lead_import, skip=done):
         verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
-        good = [draft for draft, verdict in zip(drafts, verdicts, strict=True) if verdict in {"create", "update"}]
+        good = [
+            draft for draft, verdict in zip(drafts, verdicts, strict=True) if verdict in {"create", "update"}
+        ]
         with transaction.atomic():
             upserted = leads.upsert_batch(client_id=lead_import.client_id, drafts=good)
             _link(lead_import, upserted)
@@ -239,9 +250,14 @@ def _run(lead_import: LeadImport) -> None:
 
 
 def _link(lead_import: LeadImport, upserted: leads.Upserted) -> None:
-    links = [(lead_id, True) for lead_id in upserted.created] + [(lead_id, False) for lead_id in upserted.updated]
+    links = [(lead_id, True) for lead_id in upserted.created] + [
+        (lead_id, False) for lead_id in upserted.updated
+    ]
     LeadImportLead.objects.bulk_create(
-        [LeadImportLead(lead_import=lead_import, lead_id=lead_id, created_lead=made) for lead_id, made in links],
+        [
+            LeadImportLead(lead_import=lead_import, lead_id=lead_id, created_lead=made)
+            for lead_id, made in links
+        ],
         ignore_conflicts=True,
         batch_size=1000,
     )

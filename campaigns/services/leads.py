@@ -46,7 +46,9 @@ def existing_leads(*, client_id: UUID, keys: Iterable[Key]) -> dict[Key, UUID]:
                 condition |= Q(kind=kind, provider_id__in=ids)
     found: dict[Key, UUID] = {}
     rows = LeadChannel.objects.filter(condition, client_id=client_id)
-    for kind, normalized, provider_id, lead_id in rows.values_list("kind", "normalized", "provider_id", "lead_id"):
+    for kind, normalized, provider_id, lead_id in rows.values_list(
+        "kind", "normalized", "provider_id", "lead_id"
+    ):
         found[("phone" if kind == "sms" else kind, normalized)] = lead_id
         if provider_id and (kind, provider_id) in wanted:
             found[(kind, provider_id)] = lead_id
@@ -113,7 +115,13 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
             if (kind, normalized) not in known:
                 known[(kind, normalized)] = lead.id
                 channels.append(
-                    LeadChannel(client_id=client_id, lead=lead, kind=_channel(kind), value=written, normalized=normalized)
+                    LeadChannel(
+                        client_id=client_id,
+                        lead=lead,
+                        kind=_channel(kind),
+                        value=written,
+                        normalized=normalized,
+                    )
                 )
     Lead.objects.bulk_create(new.values(), batch_size=1000)
     if changed:

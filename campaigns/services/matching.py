@@ -33,7 +33,12 @@ def match_person(*, sender: SenderAccount, person: Person | None) -> Match | Non
         return None
     channels = LeadChannel.objects.filter(client_id=sender.client_id, kind="linkedin")
     for rule, condition in _rules(person):
-        found = channels.filter(condition).select_related("lead", "lead__company").order_by("created_at", "id").first()
+        found = (
+            channels.filter(condition)
+            .select_related("lead", "lead__company")
+            .order_by("created_at", "id")
+            .first()
+        )
         if found is not None:
             _learn(found, person)
             return Match(found.lead, rule)
@@ -44,9 +49,7 @@ def _rules(person: Person) -> list[tuple[str, Q]]:
     rules = []
     identifiers = set()
     if person.provider_id:
-        rules.append(
-            ("provider id", Q(provider_id=person.provider_id) | Q(normalized=person.provider_id))
-        )
+        rules.append(("provider id", Q(provider_id=person.provider_id) | Q(normalized=person.provider_id)))
     if person.member_urn:
         number = _MEMBER_NUMBER.search(person.member_urn)
         rules.append(("member URN", Q(member_urn=person.member_urn)))

@@ -31,7 +31,11 @@ class Composed:
 
 def compose(*, enrollment: Enrollment, node: SendNode, visit: int) -> Composed:
     """Render a step for a lead. Raises ``NotSendable`` for missing addresses, unfilled variables, wrong lengths."""
-    address = LeadChannel.objects.filter(lead=enrollment.lead, kind=node.channel).order_by("created_at", "id").first()
+    address = (
+        LeadChannel.objects.filter(lead=enrollment.lead, kind=node.channel)
+        .order_by("created_at", "id")
+        .first()
+    )
     if address is None:
         raise NotSendable("no_address", f"{enrollment.lead} has no {node.channel} address.")
     seed = f"{enrollment.id}:{node.id}:{visit}"
@@ -73,7 +77,9 @@ def _text(node: SendNode, content: Content, context: dict[str, Any], seed: str) 
         text = render(template, context, seed=seed).text
         check_length(text, node.action, field_of(node.action))
     except UnfilledVariable as error:
-        raise NotSendable("unfilled", f"No value for {', '.join(error.names)}; add one or a fallback.") from error
+        raise NotSendable(
+            "unfilled", f"No value for {', '.join(error.names)}; add one or a fallback."
+        ) from error
     except TooLong as error:
         raise NotSendable("length", str(error)) from error
     except TemplateError as error:

@@ -38,9 +38,7 @@ def _on_relation(fact: ProviderEventRecorded, event: RelationCreated) -> None:
         fact.outcome["campaigns"] = f"{event.person.name or 'Somebody'} connected; no lead has this profile."
         return
     fact.outcome["lead_id"] = str(match.lead.id)
-    touched = connected(
-        sender=fact.sender, lead=match.lead, occurred_at=event.occurred_at, received_at=now()
-    )
+    touched = connected(sender=fact.sender, lead=match.lead, occurred_at=event.occurred_at, received_at=now())
     told = f"{match.lead} connected (matched by {match.rule})."
     fact.outcome["campaigns"] = told if touched else f"{told} No running enrollment waits for it."
     if touched:
@@ -177,7 +175,10 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
             sentences.append(f"“{enrollment.campaign}” stopped.")
         latest = enrollment
     fact.outcome["campaigns"] = " ".join(
-        [f"Reply of {match.lead} (matched by {match.rule}; read as {reading.kind.replace('_', ' ')}).", *sentences]
+        [
+            f"Reply of {match.lead} (matched by {match.rule}; read as {reading.kind.replace('_', ' ')}).",
+            *sentences,
+        ]
     )
     return latest
 

@@ -61,7 +61,9 @@ def _context(request: OrganizationRequest, campaign: Campaign, **more: Any) -> d
         "weekdays": WEEKDAYS,
         "time_zones": time_zones(),
         "senders": _senders(campaign),
-        "imports": [made for made in selectors.import_list(request.access) if made.client_id == campaign.client_id],
+        "imports": [
+            made for made in selectors.import_list(request.access) if made.client_id == campaign.client_id
+        ],
         "points": checklist.check(campaign),
         **more,
     }
@@ -84,7 +86,9 @@ def sequence(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     operation = request.POST.get("operation", "save")
     if operation != "save":
         editor.operate(operation)
-        return render(request, "campaigns/_sequence.html", _context(request, campaign, editor=editor, unsaved=True))
+        return render(
+            request, "campaigns/_sequence.html", _context(request, campaign, editor=editor, unsaved=True)
+        )
     made = editor.sequence(campaign.time_zone)
     if made is None:
         context = _context(request, campaign, editor=editor, unsaved=True)
@@ -92,7 +96,9 @@ def sequence(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     plan = to_plan(made).model_dump(mode="json", by_alias=True, exclude_defaults=True)
     campaign = service.save_plan(campaign=campaign, plan=plan, actor=request.access.user)
     fresh = campaign_or_404(request.access, campaign.id)
-    return render(request, "campaigns/_sequence.html", _context(request, fresh, saved=True, with_checklist=True))
+    return render(
+        request, "campaigns/_sequence.html", _context(request, fresh, saved=True, with_checklist=True)
+    )
 
 
 @require_GET
@@ -125,7 +131,10 @@ def settings(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     errors += [f"{form.fields[name].label}: {text}" for name, texts in form.errors.items() for text in texts]
     typed = {
         **_settings_values(campaign),
-        **{name: request.POST.get(name, "") for name in ("name", "time_zone", "start", "end", "holiday_country", "audience")},
+        **{
+            name: request.POST.get(name, "")
+            for name in ("name", "time_zone", "start", "end", "holiday_country", "audience")
+        },
         "weekdays": [int(day) for day in request.POST.getlist("weekdays") if day.isdigit()],
         "senders": request.POST.getlist("senders"),
     }
@@ -144,6 +153,7 @@ def launch(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
         context = _context(request, campaign, problems=refusal.problems)
         return render(request, "campaigns/_checklist.html", context, status=422)
     url = reverse(
-        "campaigns:detail", kwargs={"organization_slug": request.organization.slug, "campaign_id": campaign.id}
+        "campaigns:detail",
+        kwargs={"organization_slug": request.organization.slug, "campaign_id": campaign.id},
     )
     return redirect_to(url, request)

@@ -42,7 +42,9 @@ def campaigns(request: OrganizationRequest) -> HttpResponse:
         "streams": " ".join(streams.campaign(campaign.id) for campaign in page.items),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
     }
-    return render(request, "campaigns/_list_rows.html" if is_partial(request) else "campaigns/list.html", context)
+    return render(
+        request, "campaigns/_list_rows.html" if is_partial(request) else "campaigns/list.html", context
+    )
 
 
 def _funnel(counts: dict[str, int]) -> dict[str, object]:
@@ -116,11 +118,16 @@ def _act(request: OrganizationRequest, campaign_id: UUID, act: Act) -> HttpRespo
     try:
         act(campaign=campaign, actor=actor)
     except service.CampaignRefused as refusal:
-        context = {**_overview(request, campaign_or_404(request.access, campaign_id)), "problems": refusal.problems}
+        context = {
+            **_overview(request, campaign_or_404(request.access, campaign_id)),
+            "problems": refusal.problems,
+        }
         return render(request, "campaigns/_overview.html", context, status=422)
     if not is_partial(request):
         return redirect_to(_url(request, "campaigns:detail", campaign_id=campaign_id), request)
-    return render(request, "campaigns/_overview.html", _overview(request, campaign_or_404(request.access, campaign_id)))
+    return render(
+        request, "campaigns/_overview.html", _overview(request, campaign_or_404(request.access, campaign_id))
+    )
 
 
 @require_POST

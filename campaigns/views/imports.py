@@ -41,7 +41,9 @@ def imports(request: OrganizationRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = service.upload(
-                client=form.cleaned_data["client"], actor=request.access.user, upload=form.cleaned_data["file"]
+                client=form.cleaned_data["client"],
+                actor=request.access.user,
+                upload=form.cleaned_data["file"],
             )
         except service.ImportRefused as error:
             refusal = str(error)
@@ -84,7 +86,10 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         "stream": streams.lead_import(lead_import.id),
         "is_working": lead_import.state in {"previewing", "running"},
         "steps": [
-            {"label": label, "state": "done" if number < reached else "current" if number == reached else "todo"}
+            {
+                "label": label,
+                "state": "done" if number < reached else "current" if number == reached else "todo",
+            }
             for number, label in enumerate(("Upload", "Map", "Preview", "Run"))
         ],
         **more,
@@ -159,7 +164,8 @@ def error_file(request: OrganizationRequest, import_id: UUID) -> StreamingHttpRe
     """The rows that were left out, with their reasons, as CSV that spreadsheets cannot be tricked by."""
     found = import_or_404(request.access, import_id)
     response = StreamingHttpResponse(
-        _error_rows(found), content_type="text/csv; charset=utf-8",
+        _error_rows(found),
+        content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="not-imported-{found.id}.csv"'},
     )
     return response

@@ -32,7 +32,9 @@ def leads(request: OrganizationRequest) -> HttpResponse:
     context = {
         "rows": page.items,
         "search": search,
-        "next_url": f"?{urlencode({key: value for key, value in query.items() if value})}" if page.next_cursor else "",
+        "next_url": f"?{urlencode({key: value for key, value in query.items() if value})}"
+        if page.next_cursor
+        else "",
         "can_edit": request.access.can(Permission.LEADS_EDIT),
     }
     paging = is_partial(request) and request.GET.get("cursor")
@@ -43,4 +45,6 @@ def leads(request: OrganizationRequest) -> HttpResponse:
 @organization_view(Permission.LEADS_VIEW)
 def lead(request: OrganizationRequest, lead_id: UUID) -> HttpResponse:
     """A lead with its campaigns, what it waits for and why, and its history."""
-    return render(request, "campaigns/lead.html", selectors.lead_profile(lead_or_404(request.access, lead_id)))
+    return render(
+        request, "campaigns/lead.html", selectors.lead_profile(lead_or_404(request.access, lead_id))
+    )

@@ -2,235 +2,532 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import project.core.ids
-import project.core.models
 from django.conf import settings
 from django.db import migrations, models
 
+import project.core.ids
+import project.core.models
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('campaigns', '0001_initial'),
-        ('integrations', '0001_initial'),
-        ('tenancy', '0001_initial'),
+        ("campaigns", "0001_initial"),
+        ("integrations", "0001_initial"),
+        ("tenancy", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('channel', models.CharField(choices=[('linkedin', 'LinkedIn'), ('email', 'E-mail'), ('sms', 'SMS')], max_length=16)),
-                ('chat_id', models.CharField(blank=True, max_length=200)),
-                ('provider_chat_id', models.CharField(blank=True, max_length=200)),
-                ('counterpart_name', models.CharField(blank=True, max_length=200)),
-                ('counterpart_id', models.CharField(blank=True, max_length=160)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('snoozed', 'Snoozed'), ('closed', 'Closed')], default='open', max_length=12)),
-                ('snoozed_until', models.DateTimeField(null=True)),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('unread', models.PositiveIntegerField(default=0)),
-                ('has_inbound', models.BooleanField(default=False)),
-                ('failed_sends', models.PositiveIntegerField(default=0)),
-                ('last_message_at', models.DateTimeField()),
-                ('last_inbound_at', models.DateTimeField(null=True)),
-                ('last_read_at', models.DateTimeField(null=True)),
-                ('last_snippet', models.CharField(blank=True, max_length=200)),
-                ('last_inbound', models.BooleanField(default=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('assignee', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('campaign', project.core.models.OrganizationForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='campaigns.campaign')),
-                ('client', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client')),
-                ('enrollment', project.core.models.OrganizationForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='campaigns.enrollment')),
-                ('lead', project.core.models.OrganizationForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='conversations', to='campaigns.lead')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("linkedin", "LinkedIn"), ("email", "E-mail"), ("sms", "SMS")], max_length=16
+                    ),
+                ),
+                ("chat_id", models.CharField(blank=True, max_length=200)),
+                ("provider_chat_id", models.CharField(blank=True, max_length=200)),
+                ("counterpart_name", models.CharField(blank=True, max_length=200)),
+                ("counterpart_id", models.CharField(blank=True, max_length=160)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("snoozed", "Snoozed"), ("closed", "Closed")],
+                        default="open",
+                        max_length=12,
+                    ),
+                ),
+                ("snoozed_until", models.DateTimeField(null=True)),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("unread", models.PositiveIntegerField(default=0)),
+                ("has_inbound", models.BooleanField(default=False)),
+                ("failed_sends", models.PositiveIntegerField(default=0)),
+                ("last_message_at", models.DateTimeField()),
+                ("last_inbound_at", models.DateTimeField(null=True)),
+                ("last_read_at", models.DateTimeField(null=True)),
+                ("last_snippet", models.CharField(blank=True, max_length=200)),
+                ("last_inbound", models.BooleanField(default=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "assignee",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "campaign",
+                    project.core.models.OrganizationForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "client",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.client",
+                    ),
+                ),
+                (
+                    "enrollment",
+                    project.core.models.OrganizationForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="campaigns.enrollment",
+                    ),
+                ),
+                (
+                    "lead",
+                    project.core.models.OrganizationForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="conversations",
+                        to="campaigns.lead",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('assigned_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('assignee', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('conversation', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='inbox.conversation')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "assigned_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "assignee",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "conversation",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="assignments",
+                        to="inbox.conversation",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('direction', models.CharField(choices=[('inbound', 'From them'), ('outbound', 'From us'), ('unknown', 'Nobody can tell')], max_length=10)),
-                ('state', models.CharField(choices=[('received', 'Received'), ('queued', 'Queued'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('seen', 'Seen'), ('failed', 'Not sent'), ('unknown', 'Not known yet')], max_length=12)),
-                ('provider_message_id', models.CharField(blank=True, max_length=200)),
-                ('api_message_id', models.CharField(blank=True, max_length=200)),
-                ('client_token', models.UUIDField(null=True)),
-                ('sender_name', models.CharField(blank=True, max_length=200)),
-                ('body', models.TextField(blank=True)),
-                ('attachments', models.JSONField(default=list)),
-                ('reactions', models.JSONField(default=list)),
-                ('enrollment_id', models.UUIDField(null=True)),
-                ('node_id', models.CharField(blank=True, max_length=80)),
-                ('step_label', models.CharField(blank=True, max_length=80)),
-                ('direction_raw', models.CharField(blank=True, max_length=40)),
-                ('failure', models.CharField(blank=True, max_length=300)),
-                ('occurred_at', models.DateTimeField()),
-                ('edited_at', models.DateTimeField(null=True)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('delivered_at', models.DateTimeField(null=True)),
-                ('seen_at', models.DateTimeField(null=True)),
-                ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('conversation', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='inbox.conversation')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('outbound', project.core.models.OrganizationForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='integrations.outboundmessage')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("revision", models.PositiveIntegerField()),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[
+                            ("inbound", "From them"),
+                            ("outbound", "From us"),
+                            ("unknown", "Nobody can tell"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "Received"),
+                            ("queued", "Queued"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("seen", "Seen"),
+                            ("failed", "Not sent"),
+                            ("unknown", "Not known yet"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("provider_message_id", models.CharField(blank=True, max_length=200)),
+                ("api_message_id", models.CharField(blank=True, max_length=200)),
+                ("client_token", models.UUIDField(null=True)),
+                ("sender_name", models.CharField(blank=True, max_length=200)),
+                ("body", models.TextField(blank=True)),
+                ("attachments", models.JSONField(default=list)),
+                ("reactions", models.JSONField(default=list)),
+                ("enrollment_id", models.UUIDField(null=True)),
+                ("node_id", models.CharField(blank=True, max_length=80)),
+                ("step_label", models.CharField(blank=True, max_length=80)),
+                ("direction_raw", models.CharField(blank=True, max_length=40)),
+                ("failure", models.CharField(blank=True, max_length=300)),
+                ("occurred_at", models.DateTimeField()),
+                ("edited_at", models.DateTimeField(null=True)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("seen_at", models.DateTimeField(null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "conversation",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="inbox.conversation",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "outbound",
+                    project.core.models.OrganizationForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to="integrations.outboundmessage",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('body', models.TextField()),
-                ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('conversation', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='inbox.conversation')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("revision", models.PositiveIntegerField()),
+                ("body", models.TextField()),
+                (
+                    "author",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "conversation",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notes",
+                        to="inbox.conversation",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Participant',
+            name="Participant",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('provider_id', models.CharField(max_length=160)),
-                ('profile_url', models.CharField(blank=True, max_length=300)),
-                ('is_self', models.BooleanField(default=False)),
-                ('conversation', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='participants', to='inbox.conversation')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("provider_id", models.CharField(max_length=160)),
+                ("profile_url", models.CharField(blank=True, max_length=300)),
+                ("is_self", models.BooleanField(default=False)),
+                (
+                    "conversation",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="participants",
+                        to="inbox.conversation",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='PendingChange',
+            name="PendingChange",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('message_ref', models.CharField(max_length=200)),
-                ('event', models.JSONField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("message_ref", models.CharField(max_length=200)),
+                ("event", models.JSONField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='SystemLine',
+            name="SystemLine",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=40)),
-                ('text', models.CharField(max_length=300)),
-                ('occurred_at', models.DateTimeField()),
-                ('conversation', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='system_lines', to='inbox.conversation')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("revision", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=40)),
+                ("text", models.CharField(max_length=300)),
+                ("occurred_at", models.DateTimeField()),
+                (
+                    "conversation",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="system_lines",
+                        to="inbox.conversation",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['organization', 'status', '-last_message_at', '-id'], name='conversation_list'),
+            model_name="conversation",
+            index=models.Index(
+                fields=["organization", "status", "-last_message_at", "-id"], name="conversation_list"
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['organization', 'client', 'status', '-last_message_at', '-id'], name='conversation_by_client'),
+            model_name="conversation",
+            index=models.Index(
+                fields=["organization", "client", "status", "-last_message_at", "-id"],
+                name="conversation_by_client",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['organization', 'assignee', 'status', '-last_message_at', '-id'], name='conversation_mine'),
+            model_name="conversation",
+            index=models.Index(
+                fields=["organization", "assignee", "status", "-last_message_at", "-id"],
+                name="conversation_mine",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['organization', 'lead'], name='conversation_by_lead'),
+            model_name="conversation",
+            index=models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('status', 'snoozed')), fields=['snoozed_until'], name='conversation_wakes'),
+            model_name="conversation",
+            index=models.Index(
+                condition=models.Q(("status", "snoozed")), fields=["snoozed_until"], name="conversation_wakes"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(condition=models.Q(('chat_id', ''), _negated=True), fields=('sender', 'chat_id'), name='conversation_chat_once'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("chat_id", ""), _negated=True),
+                fields=("sender", "chat_id"),
+                name="conversation_chat_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(condition=models.Q(('provider_chat_id', ''), _negated=True), fields=('sender', 'provider_chat_id'), name='conversation_network_chat_once'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("provider_chat_id", ""), _negated=True),
+                fields=("sender", "provider_chat_id"),
+                name="conversation_network_chat_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(condition=models.Q(('chat_id', ''), ('provider_chat_id', ''), models.Q(('counterpart_id', ''), _negated=True)), fields=('sender', 'counterpart_id'), name='conversation_new_chat_once'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("chat_id", ""), ("provider_chat_id", ""), models.Q(("counterpart_id", ""), _negated=True)
+                ),
+                fields=("sender", "counterpart_id"),
+                name="conversation_new_chat_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['conversation', '-occurred_at', '-id'], name='message_in_thread'),
+            model_name="message",
+            index=models.Index(fields=["conversation", "-occurred_at", "-id"], name="message_in_thread"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['conversation', 'revision'], name='message_revision'),
+            model_name="message",
+            index=models.Index(fields=["conversation", "revision"], name="message_revision"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(condition=models.Q(('provider_message_id', ''), _negated=True), fields=('conversation', 'provider_message_id'), name='message_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("provider_message_id", ""), _negated=True),
+                fields=("conversation", "provider_message_id"),
+                name="message_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'client_token'), name='message_client_token_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                fields=("conversation", "client_token"), name="message_client_token_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(fields=('conversation', 'provider_id'), name='participant_once'),
+            model_name="participant",
+            constraint=models.UniqueConstraint(
+                fields=("conversation", "provider_id"), name="participant_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='pendingchange',
-            index=models.Index(fields=['sender', 'message_ref'], name='pending_change_ref'),
+            model_name="pendingchange",
+            index=models.Index(fields=["sender", "message_ref"], name="pending_change_ref"),
         ),
     ]

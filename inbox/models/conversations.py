@@ -72,12 +72,16 @@ class Conversation(OrganizationModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["organization", "status", "-last_message_at", "-id"], name="conversation_list"),
             models.Index(
-                fields=["organization", "client", "status", "-last_message_at", "-id"], name="conversation_by_client"
+                fields=["organization", "status", "-last_message_at", "-id"], name="conversation_list"
             ),
             models.Index(
-                fields=["organization", "assignee", "status", "-last_message_at", "-id"], name="conversation_mine"
+                fields=["organization", "client", "status", "-last_message_at", "-id"],
+                name="conversation_by_client",
+            ),
+            models.Index(
+                fields=["organization", "assignee", "status", "-last_message_at", "-id"],
+                name="conversation_mine",
             ),
             models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
             models.Index(

@@ -68,7 +68,9 @@ class Message(OrganizationModel):
                 name="message_once",
                 condition=~models.Q(provider_message_id=""),
             ),
-            models.UniqueConstraint(fields=["conversation", "client_token"], name="message_client_token_once"),
+            models.UniqueConstraint(
+                fields=["conversation", "client_token"], name="message_client_token_once"
+            ),
         ]
         indexes = [
             models.Index(fields=["conversation", "-occurred_at", "-id"], name="message_in_thread"),

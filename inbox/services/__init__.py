@@ -1,0 +1,1 @@
+"""Services of inbox: the only writers."""

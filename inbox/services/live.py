@@ -12,7 +12,12 @@ from project.core.realtime import emit
 def conversation_changed(conversation: Conversation) -> None:
     """The row in the list and the head of the thread."""
     subject = ("conversation", conversation.id)
-    emit(stream=streams.client_inbox(conversation.client_id), kind="conversation.changed", subject=subject, data={})
+    emit(
+        stream=streams.client_inbox(conversation.client_id),
+        kind="conversation.changed",
+        subject=subject,
+        data={},
+    )
     emit(stream=streams.conversation(conversation.id), kind="thread.head", subject=subject, data={})
 
 

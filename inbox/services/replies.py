@@ -16,24 +16,31 @@ from integrations.services import outbox
 from integrations.values import Person
 from project.core.clock import now
 from project.core.events import publish
+from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
 
 MAX_LENGTH = 8000
 
 
-class ReplyRefused(ValueError):
+class ReplyRefused(Invalid):
     """The reply cannot be sent as it is; the message says why. Nothing was sent."""
 
 
 class StaleThread(ReplyRefused):
     """The thread has moved on since the writer looked at it; ``new`` are the entries they have not seen."""
 
+    status = 409
+
     def __init__(self, new: list[Message], revision: int) -> None:
+        count = "a new message" if len(new) == 1 else f"{len(new)} new messages"
+        super().__init__(
+            f"There is {count} in this thread. Nothing was sent; look at what is new first.",
+            code="STALE_THREAD",
+            revision=revision,
+        )
         self.new = new
         self.revision = revision
-        count = "a new message" if len(new) == 1 else f"{len(new)} new messages"
-        super().__init__(f"There is {count} in this thread. Nothing was sent; look at what is new first.")
 
 
 @transaction.atomic
@@ -66,7 +73,11 @@ def send_reply(
         action="message",
         origin=OutboundMessage.Origin.REPLY,
         dedupe_key=f"reply:{conversation.id}:{client_token}",
-        recipient={"provider_id": conversation.counterpart_id, "public_identifier": "", "chat_id": conversation.chat_id},
+        recipient={
+            "provider_id": conversation.counterpart_id,
+            "public_identifier": "",
+            "chat_id": conversation.chat_id,
+        },
         body=text,
         lead_id=conversation.lead_id,
         conversation_id=conversation.id,
@@ -132,7 +143,9 @@ def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
 @transaction.atomic
 def retry(*, message_id: UUID, actor: User) -> Message:
     """Send a reply again that surely did not leave. Raises ``ReplyRefused`` for any other."""
-    message = Message.objects.select_related("outbound", "outbound__sender", "conversation").get(id=message_id)
+    message = Message.objects.select_related("outbound", "outbound__sender", "conversation").get(
+        id=message_id
+    )
     if message.outbound is None or not outbox.retry(message.outbound, actor=actor):
         raise ReplyRefused("Only a message that surely did not leave can be sent again.")
     return message.refreshed()
@@ -142,7 +155,10 @@ def on_outbound_changed(change: OutboundChanged) -> None:
     """Let a message in a thread follow its outbox row; a campaign's first message begins the thread."""
     outbound = change.outbound
     message = (
-        Message.objects.filter(outbound=outbound).select_related("conversation").order_by("created_at", "id").first()
+        Message.objects.filter(outbound=outbound)
+        .select_related("conversation")
+        .order_by("created_at", "id")
+        .first()
     )
     if message is not None:
         _follow(message, outbound)

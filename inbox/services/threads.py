@@ -110,7 +110,11 @@ def find_or_create(
 
 
 def _missing(
-    conversation: Conversation, chat_id: str, provider_chat_id: str, counterpart: Person | None, lead: Lead | None
+    conversation: Conversation,
+    chat_id: str,
+    provider_chat_id: str,
+    counterpart: Person | None,
+    lead: Lead | None,
 ) -> dict[str, Any]:
     given: dict[str, Any] = {"chat_id": chat_id, "provider_chat_id": provider_chat_id}
     if counterpart is not None:
@@ -123,7 +127,9 @@ def _missing(
 
 
 def _remember_people(conversation: Conversation, event: MessageReceived) -> None:
-    people = {person.provider_id: person for person in (*event.participants, event.sender) if person.provider_id}
+    people = {
+        person.provider_id: person for person in (*event.participants, event.sender) if person.provider_id
+    }
     Participant.objects.bulk_create(
         [
             Participant(
@@ -182,7 +188,9 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
         state=Message.State.RECEIVED if inbound else Message.State.SENT,
         provider_message_id=event.provider_message_id,
         api_message_id=event.message_id,
-        sender_name=(event.sender.name or (conversation.counterpart_name if inbound else matched.sender.name))[:200],
+        sender_name=(
+            event.sender.name or (conversation.counterpart_name if inbound else matched.sender.name)
+        )[:200],
         body=event.text,
         attachments=[attachment.model_dump(mode="json") for attachment in event.attachments],
         direction_raw=f"{event.raw_direction} ({event.direction_rule})"[:40],

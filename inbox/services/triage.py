@@ -12,13 +12,14 @@ from campaigns.models import Lead, LeadChannel
 from inbox.models import Assignment, Conversation
 from inbox.services import live, threads
 from project.core.clock import now
+from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import Client, Membership, Role, User
 
 _ANSWERING = (Role.ADMIN, Role.MANAGER, Role.AGENT)
 
 
-class TriageRefused(ValueError):
+class TriageRefused(Invalid):
     """The act is not possible; the message says why."""
 
 
@@ -77,20 +78,26 @@ def mark_read(*, conversation_id: UUID) -> None:
 @transaction.atomic
 def mark_unread(*, conversation_id: UUID) -> None:
     """Put a conversation back among the unread."""
-    if Conversation.objects.filter(id=conversation_id, unread=0).update(unread=F("unread") + 1, updated_at=now()):
+    if Conversation.objects.filter(id=conversation_id, unread=0).update(
+        unread=F("unread") + 1, updated_at=now()
+    ):
         live.conversation_changed(Conversation.objects.get(id=conversation_id))
 
 
 @transaction.atomic
 def close(*, conversation_id: UUID, actor: User) -> Conversation:
     """Close a conversation; a new message of theirs opens it again."""
-    return _set_status(conversation_id, Conversation.Status.CLOSED, actor, "closed", "closed this conversation.")
+    return _set_status(
+        conversation_id, Conversation.Status.CLOSED, actor, "closed", "closed this conversation."
+    )
 
 
 @transaction.atomic
 def reopen(*, conversation_id: UUID, actor: User) -> Conversation:
     """Open a closed or snoozed conversation."""
-    return _set_status(conversation_id, Conversation.Status.OPEN, actor, "reopened", "opened this conversation.")
+    return _set_status(
+        conversation_id, Conversation.Status.OPEN, actor, "reopened", "opened this conversation."
+    )
 
 
 @transaction.atomic
@@ -109,7 +116,13 @@ def snooze(*, conversation_id: UUID, until: datetime, actor: User) -> Conversati
 
 
 def _set_status(
-    conversation_id: UUID, status: str, actor: User | None, kind: str, text: str, *, until: datetime | None = None
+    conversation_id: UUID,
+    status: str,
+    actor: User | None,
+    kind: str,
+    text: str,
+    *,
+    until: datetime | None = None,
 ) -> Conversation:
     conversation = threads.locked(conversation_id)
     if conversation.status == status and conversation.snoozed_until == until:

@@ -6,6 +6,7 @@ it exact for any number of workers. The day is the one of the sender's time zone
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -20,6 +21,7 @@ from integrations import streams
 from integrations.models import RateLimit, RateUsage, SenderAccount
 from project.core.clock import now
 from project.core.ids import uuid7
+from project.core.refusals import Invalid
 from project.core.scoping import current_organization_id
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -125,6 +127,15 @@ def limits_of(sender: SenderAccount) -> dict[str, int]:
     return {**settings.DAILY_LIMITS, **own}
 
 
+def limits_of_many(senders: Iterable[SenderAccount]) -> dict[UUID, dict[str, int]]:
+    """Return the daily limits of many senders by their ids; one query."""
+    limits = {sender.id: dict(settings.DAILY_LIMITS) for sender in senders}
+    rows = RateLimit.objects.filter(sender_id__in=list(limits)).values_list("sender_id", "action", "per_day")
+    for sender_id, action, per_day in rows:
+        limits[sender_id][action] = per_day
+    return limits
+
+
 def usage(sender: SenderAccount, day: date) -> dict[str, tuple[int, int]]:
     """Return ``{action: (used, limit)}`` for a day, every limited action included."""
     used = dict(RateUsage.objects.filter(sender=sender, day=day).values_list("action", "used"))
@@ -134,13 +145,13 @@ def usage(sender: SenderAccount, day: date) -> dict[str, tuple[int, int]]:
 
 @transaction.atomic
 def set_limit(*, sender: SenderAccount, action: str, per_day: int, actor: User | None) -> RateLimit:
-    """Set the daily limit of one action. Raises ``ValueError`` for an unknown action or a figure out of
+    """Set the daily limit of one action. Raises ``Invalid`` for an unknown action or a figure out of
     range.
     """
     if action not in settings.DAILY_LIMITS:
-        raise ValueError(f"There is no daily limit for {action!r}.")
+        raise Invalid(f"There is no daily limit for {action!r}.", field="action")
     if not 0 <= per_day <= 10_000:
-        raise ValueError("A daily limit is between 0 and 10,000.")
+        raise Invalid("A daily limit is between 0 and 10,000.", field="per_day")
     row: RateLimit = RateLimit.objects.update_or_create(
         sender=sender, action=action, defaults={"per_day": per_day}
     )[0]

@@ -16,7 +16,10 @@ def is_partial(request: HttpRequest) -> bool:
 
 
 def render_parts(
-    request: HttpRequest, *parts: tuple[str, dict[str, Any]], status: int = 200, events: dict[str, Any] | None = None
+    request: HttpRequest,
+    *parts: tuple[str, dict[str, Any]],
+    status: int = 200,
+    events: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """Render several templates into one response: the first is the target, the others are out-of-band parts.
 

@@ -48,7 +48,11 @@ def tenant_tables() -> list[str]:
 def on_post_migrate(sender: AppConfig, using: str, **kwargs: Any) -> None:
     """Apply isolation once, after the last app of a migration run."""
     last = [config for config in apps.get_app_configs() if config.models_module is not None][-1]
-    if sender.label != last.label or kwargs.get("plan") is None and not connection.introspection.table_names():
+    if (
+        sender.label != last.label
+        or kwargs.get("plan") is None
+        and not connection.introspection.table_names()
+    ):
         return
     apply()
 
@@ -96,7 +100,8 @@ def _ensure_policy(cursor: Any, table: str) -> None:
     if not cursor.fetchone()[0]:
         cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
     cursor.execute(
-        "SELECT 1 FROM pg_policy WHERE polrelid = %s::regclass AND polname = 'organization_isolation'", [table]
+        "SELECT 1 FROM pg_policy WHERE polrelid = %s::regclass AND polname = 'organization_isolation'",
+        [table],
     )
     if cursor.fetchone() is None:
         cursor.execute(POLICY.format(table=f'"{table}"'))

@@ -17,6 +17,7 @@ from uuid import UUID
 if TYPE_CHECKING:  # the database backend imports this module before models can load
     from django.db import models
 
+
 class ScopeMissing(RuntimeError):
     """A tenant model was queried outside of any scope."""
 

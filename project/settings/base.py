@@ -230,9 +230,7 @@ TAILWIND_APP_NAME = "project.theme"
 
 # --- Providers --------------------------------------------------------------------------------------
 SANDBOX_URL = env.optional("SANDBOX_URL") or (_embedded.sandbox_url if _embedded else None)
-UNIPILE_BASE_URL = env.optional("UNIPILE_BASE_URL")
-#: Hosts that connections may use although they are private addresses (the sandbox, on loopback).
-PRIVATE_HOSTS_ALLOWED = env.words("PRIVATE_HOSTS_ALLOWED", "")
+UNIPILE_BASE_URL = env.optional("UNIPILE_BASE_URL") or (f"{SANDBOX_URL}/unipile" if SANDBOX_URL else None)
 #: Base address that providers call back; the sandbox reaches us on loopback.
 WEBHOOK_BASE_URL = env.text("WEBHOOK_BASE_URL", PUBLIC_URL).rstrip("/")
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)

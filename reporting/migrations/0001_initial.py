@@ -2,45 +2,82 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.db import migrations, models
+
 import project.core.ids
 import project.core.partitions
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0001_initial'),
+        ("tenancy", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Fact',
+            name="Fact",
             fields=[
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('pk', models.CompositePrimaryKey('occurred_at', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False)),
-                ('occurred_at', models.DateTimeField()),
-                ('kind', models.CharField(choices=[('enrolled', 'Enrolled'), ('invited', 'Invited'), ('connected', 'Connected'), ('messaged', 'Messaged'), ('replied', 'Replied'), ('ended', 'Ended'), ('answered', 'Answered by an operator')], max_length=24)),
-                ('key', models.CharField(max_length=160)),
-                ('client_id', models.UUIDField()),
-                ('campaign_id', models.UUIDField(null=True)),
-                ('enrollment_id', models.UUIDField(null=True)),
-                ('lead_id', models.UUIDField(null=True)),
-                ('sender_id', models.UUIDField(null=True)),
-                ('conversation_id', models.UUIDField(null=True)),
-                ('node_id', models.CharField(blank=True, max_length=80)),
-                ('value', models.BigIntegerField(null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "occurred_at", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField(default=project.core.ids.uuid7, editable=False)),
+                ("occurred_at", models.DateTimeField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("enrolled", "Enrolled"),
+                            ("invited", "Invited"),
+                            ("connected", "Connected"),
+                            ("messaged", "Messaged"),
+                            ("replied", "Replied"),
+                            ("ended", "Ended"),
+                            ("answered", "Answered by an operator"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("key", models.CharField(max_length=160)),
+                ("client_id", models.UUIDField()),
+                ("campaign_id", models.UUIDField(null=True)),
+                ("enrollment_id", models.UUIDField(null=True)),
+                ("lead_id", models.UUIDField(null=True)),
+                ("sender_id", models.UUIDField(null=True)),
+                ("conversation_id", models.UUIDField(null=True)),
+                ("node_id", models.CharField(blank=True, max_length=80)),
+                ("value", models.BigIntegerField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['organization', 'client_id', 'kind', 'occurred_at'], name='fact_by_client'), models.Index(fields=['organization', 'campaign_id', 'kind', 'occurred_at'], name='fact_by_campaign')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'kind', 'key', 'occurred_at'), name='fact_once')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        fields=["organization", "client_id", "kind", "occurred_at"], name="fact_by_client"
+                    ),
+                    models.Index(
+                        fields=["organization", "campaign_id", "kind", "occurred_at"], name="fact_by_campaign"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "kind", "key", "occurred_at"), name="fact_once"
+                    )
+                ],
             },
             bases=(project.core.partitions.PartitionedByOccurrence, models.Model),
         ),

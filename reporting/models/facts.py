@@ -45,5 +45,7 @@ class Fact(PartitionedByOccurrence, OrganizationModel):
         ]
         indexes = [
             models.Index(fields=["organization", "client_id", "kind", "occurred_at"], name="fact_by_client"),
-            models.Index(fields=["organization", "campaign_id", "kind", "occurred_at"], name="fact_by_campaign"),
+            models.Index(
+                fields=["organization", "campaign_id", "kind", "occurred_at"], name="fact_by_campaign"
+            ),
         ]

@@ -1,0 +1,1 @@
+"""Services of reporting: the only writers."""

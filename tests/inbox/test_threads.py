@@ -128,7 +128,9 @@ def test_receipts_and_edits_in_any_order_give_the_same_thread(world: World, firs
             source="webhook",
         )
         record_event(
-            MessageRead(**common, occurred_at=WORKING + timedelta(minutes=2)), sender=world.sender, source="webhook"
+            MessageRead(**common, occurred_at=WORKING + timedelta(minutes=2)),
+            sender=world.sender,
+            source="webhook",
         )
 
     if first == "changes":
@@ -191,7 +193,9 @@ def test_pages_and_acts(world: World, thread: Conversation, client: Browser) -> 
     assert "Tell me more" in page
     assert thread.refreshed().unread == 0
     token = uuid.uuid4()
-    stale = client.post(f"{base}{thread.id}/replies/", {"body": "Hi", "client_token": token, "seen_revision": 0})
+    stale = client.post(
+        f"{base}{thread.id}/replies/", {"body": "Hi", "client_token": token, "seen_revision": 0}
+    )
     assert stale.status_code == 409
     assert "Tell me more" in stale.content.decode()
     revision = thread.refreshed().revision
@@ -201,9 +205,19 @@ def test_pages_and_acts(world: World, thread: Conversation, client: Browser) -> 
         headers={"HX-Request": "true"},
     )
     assert sent.status_code == 200
-    assert client.post(f"{base}{thread.id}/notes/", {"body": "Only us"}, headers={"HX-Request": "true"}).status_code == 200
-    assert client.post(f"{base}{thread.id}/assignment/", {"assignee": world.agency.agent.id}).status_code == 303
-    assert client.post(f"{base}{thread.id}/snooze/", {"hours": "4"}, headers={"HX-Request": "true"}).status_code == 200
+    assert (
+        client.post(
+            f"{base}{thread.id}/notes/", {"body": "Only us"}, headers={"HX-Request": "true"}
+        ).status_code
+        == 200
+    )
+    assert (
+        client.post(f"{base}{thread.id}/assignment/", {"assignee": world.agency.agent.id}).status_code == 303
+    )
+    assert (
+        client.post(f"{base}{thread.id}/snooze/", {"hours": "4"}, headers={"HX-Request": "true"}).status_code
+        == 200
+    )
     assert client.post(f"{base}{thread.id}/closure/", headers={"HX-Request": "true"}).status_code == 200
     assert client.delete(f"{base}{thread.id}/closure/", headers={"HX-Request": "true"}).status_code == 200
     assert client.delete(f"{base}{thread.id}/reading/").status_code == 204

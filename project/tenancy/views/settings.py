@@ -35,13 +35,15 @@ SECTIONS = (
     ("tenancy:clients", "Clients", False),
     ("tenancy:members", "Members", True),
     ("tenancy:entitlements", "Entitlements", True),
+    ("integrations:connections", "Connections", True),
     ("tenancy:tokens", "API tokens", False),
     ("tenancy:audit", "Audit log", False),
     ("tenancy:account", "Your account", False),
 )
 
 
-def _tabs(access: Access, here: str) -> list[dict[str, Any]]:
+def section_tabs(access: Access, here: str) -> list[dict[str, Any]]:
+    """The tabs of the settings, also for sections that other rooms bring."""
     return [
         {
             "label": label,
@@ -58,7 +60,7 @@ def _page(
 ) -> HttpResponse:
     name = section.partition(":")[2]
     shared = {
-        "tabs": _tabs(request.access, section),
+        "tabs": section_tabs(request.access, section),
         "may_edit": request.access.can(Permission.SETTINGS_EDIT),
     }
     return render(request, f"tenancy/settings/{name}.html", {**shared, **context}, status=status)
@@ -157,7 +159,7 @@ def edit_client(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
             messages.success(request, "Saved.")
             return _back(request, "tenancy:clients")
     status = 422 if form.is_bound else 200
-    context = {"client": client, "form": form, "tabs": _tabs(request.access, "tenancy:clients")}
+    context = {"client": client, "form": form, "tabs": section_tabs(request.access, "tenancy:clients")}
     return render(request, "tenancy/settings/client.html", context, status=status)
 
 
@@ -237,7 +239,7 @@ def edit_member(request: OrganizationRequest, member_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "Saved. It applies at once, also to open pages.")
             return _back(request, "tenancy:members")
-    context = {"member": member, "form": form, "tabs": _tabs(request.access, "tenancy:members")}
+    context = {"member": member, "form": form, "tabs": section_tabs(request.access, "tenancy:members")}
     return render(request, "tenancy/settings/member.html", context, status=422 if form.is_bound else 200)
 
 

@@ -1,0 +1,255 @@
+"""Reads of integrations: one function per screen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from integrations.models import (
+    Connection,
+    KillSwitch,
+    OutboundMessage,
+    RateUsage,
+    SendAttempt,
+    SenderAccount,
+    SyncCursor,
+    SyncRun,
+    WebhookDelivery,
+)
+from integrations.services import rates
+from project.core.clock import now
+from project.core.models import Heartbeat
+from project.core.pagination import Page, keyset_page
+from project.tenancy.access import Access
+
+ACTION_LABELS = {"invite": "Invites", "message": "Messages", "inmail": "InMails", "profile_view": "Profiles"}
+#: Older than this an account counts as stale on the page.
+STALE = timedelta(minutes=15)
+
+
+def senders(access: Access, client_id: UUID | None = None) -> list[SenderAccount]:
+    """Sender accounts within reach."""
+    rows = SenderAccount.objects.filter(access.client_filter()).select_related("client", "connection")
+    if client_id is not None:
+        rows = rows.filter(client_id=client_id)
+    return list(rows.order_by("name", "id"))
+
+
+def visible_sender(access: Access, sender_id: UUID) -> SenderAccount | None:
+    """A sender within reach, or ``None``."""
+    found: SenderAccount | None = (
+        SenderAccount.objects.filter(access.client_filter(), id=sender_id)
+        .select_related("client", "connection")
+        .first()
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One daily limit of one sender."""
+
+    action: str
+    label: str
+    used: int
+    limit: int
+    binds: bool
+
+
+def budgets(found: list[SenderAccount]) -> dict[UUID, dict[str, Any]]:
+    """Today's use of every limit of each sender with the one that binds, and a sentence about it."""
+    days = {sender.id: rates.day_of(sender, now()) for sender in found}
+    condition = Q()
+    for sender_id, day in days.items():
+        condition |= Q(sender_id=sender_id, day=day)
+    used: dict[tuple[UUID, str], int] = {}
+    if days:
+        for sender_id, action, count in RateUsage.objects.filter(condition).values_list(
+            "sender_id", "action", "used"
+        ):
+            used[(sender_id, action)] = count
+    limits = rates.limits_of_many(found)
+    return {sender.id: _budget(sender, limits[sender.id], used) for sender in found}
+
+
+def _budget(
+    sender: SenderAccount, limits: dict[str, int], used: dict[tuple[UUID, str], int]
+) -> dict[str, Any]:
+    shares = {
+        action: used.get((sender.id, action), 0) / limit if limit else 1.0 for action, limit in limits.items()
+    }
+    binding = max(shares, key=lambda action: shares[action], default="")
+    made = [
+        Budget(
+            action,
+            ACTION_LABELS.get(action, action),
+            used.get((sender.id, action), 0),
+            limit,
+            action == binding,
+        )
+        for action, limit in sorted(limits.items())
+    ]
+    return {"limits": made, "sentence": _sentence(sender, made)}
+
+
+def _sentence(sender: SenderAccount, limits: list[Budget]) -> str:
+    if sender.paused_at is not None:
+        return "Paused by a person"
+    if sender.status != SenderAccount.Status.OK:
+        return sender.status_reason or sender.get_status_display()
+    binding = next((limit for limit in limits if limit.binds), None)
+    if binding is None:
+        return "No limit is set"
+    left = max(0, binding.limit - binding.used)
+    name = binding.label.lower()
+    if left:
+        return f"{left} of {binding.limit} {name} left today"
+    local = rates.next_day_starts(sender, now()).astimezone(rates.zone_of(sender))
+    return f"All {binding.limit} {name} used, next {local:%a %H:%M}"
+
+
+def sync_rows(access: Access) -> list[dict[str, Any]]:
+    """Each account: how fresh, what is going on, the last error in plain words and the next try."""
+    found = senders(access)
+    ids = [sender.id for sender in found]
+    cursors: dict[UUID, dict[str, SyncCursor]] = {}
+    for cursor in SyncCursor.objects.filter(sender_id__in=ids):
+        cursors.setdefault(cursor.sender_id, {})[cursor.resource] = cursor
+    runs = {
+        run.sender_id: run
+        for run in SyncRun.objects.filter(
+            sender_id__in=ids, state__in=(SyncRun.State.QUEUED, SyncRun.State.RUNNING)
+        )
+    }
+    return [_sync_row(sender, cursors.get(sender.id, {}), runs.get(sender.id)) for sender in found]
+
+
+def _sync_row(sender: SenderAccount, cursors: dict[str, SyncCursor], run: SyncRun | None) -> dict[str, Any]:
+    messages = cursors.get("messages")
+    signs = [sender.last_inbound_at, sender.last_webhook_at, messages.last_success_at if messages else None]
+    fresh = max((sign for sign in signs if sign is not None), default=None)
+    error = next((cursor.last_error for cursor in cursors.values() if cursor.last_error), "")
+    next_try = min((cursor.next_try_at for cursor in cursors.values() if cursor.next_try_at), default=None)
+    is_ok = sender.status == SenderAccount.Status.OK
+    if run is not None:
+        going_on = f"Reading {run.resource}: {run.seen:,} seen, {run.created:,} new"
+    elif not is_ok:
+        going_on = sender.status_reason or sender.get_status_display()
+    elif error:
+        going_on = error
+    elif sender.last_webhook_at and now() - sender.last_webhook_at < STALE:
+        going_on = "Live by webhook"
+    else:
+        going_on = "Polling, webhooks are quiet"
+    return {
+        "sender": sender,
+        "fresh": fresh,
+        "tone": "ok" if is_ok and not error else "bad" if not is_ok else "warn",
+        "going_on": going_on,
+        "next_try": next_try if error else None,
+        "run": run,
+    }
+
+
+def deliveries(access: Access, *, state: str, cursor: str | None) -> Page[Any]:
+    """Webhook deliveries within reach, newest first; members over some clients see those clients'
+    connections.
+    """
+    rows = WebhookDelivery.objects.defer("body", "headers")
+    if access.client_ids is not None:
+        reachable = Connection.objects.filter(client_id__in=access.client_ids).values("id")
+        rows = rows.filter(connection_id__in=reachable)
+    if state in WebhookDelivery.State.values:
+        rows = rows.filter(state=state)
+    return keyset_page(rows, order=("-received_at", "-id"), cursor=cursor, limit=50)
+
+
+def visible_delivery(access: Access, delivery_id: UUID) -> WebhookDelivery | None:
+    """A delivery within reach, or ``None``."""
+    rows = WebhookDelivery.objects.filter(id=delivery_id)
+    if access.client_ids is not None:
+        rows = rows.filter(
+            connection_id__in=Connection.objects.filter(client_id__in=access.client_ids).values("id")
+        )
+    found: WebhookDelivery | None = rows.first()
+    return found
+
+
+def payload_text(delivery: WebhookDelivery) -> str:
+    """The raw body as text: JSON indented, anything else as it came, at most 20,000 characters."""
+    text = bytes(delivery.body).decode("utf-8", errors="replace")
+    try:
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        pass
+    return text[:20_000]
+
+
+def queues(access: Access) -> dict[str, Any]:
+    """The outbox by state, what waits and why, ambiguous sends, deliveries that wait, signs of life,
+    switches.
+    """
+    outbox = OutboundMessage.objects.filter(access.client_filter())
+    waiting = outbox.filter(state=OutboundMessage.State.QUEUED)
+    return {
+        "outbox": dict(outbox.values_list("state").annotate(count=Count("id"))),
+        "states": OutboundMessage.State.choices,
+        "held": list(
+            waiting.exclude(hold_code="")
+            .values("hold_code", "hold_reason")
+            .annotate(count=Count("id"))
+            .order_by("-count")[:10]
+        ),
+        "oldest": waiting.filter(not_before__lte=now()).order_by("not_before").first(),
+        "ambiguous": list(
+            outbox.filter(state=OutboundMessage.State.UNKNOWN)
+            .select_related("sender")
+            .order_by("-updated_at")[:50]
+        ),
+        "failed": list(
+            outbox.filter(state=OutboundMessage.State.FAILED)
+            .select_related("sender")
+            .order_by("-updated_at")[:20]
+        ),
+        "deliveries": dict(
+            WebhookDelivery.objects.filter(state__in=("received", "processing", "failed", "dead"))
+            .values_list("state")
+            .annotate(count=Count("id"))
+        ),
+        "attempts_today": SendAttempt.objects.filter(started_at__gte=now() - timedelta(days=1)).count(),
+        "heartbeats": list(Heartbeat.objects.order_by("name")),
+        "now": now(),
+    }
+
+
+def switches(access: Access) -> list[dict[str, Any]]:
+    """The kill switches that can be thrown: organization, clients, senders; with who is on."""
+    on = {(row.level, row.target_id): row for row in KillSwitch.objects.select_related("switched_by")}
+    level = KillSwitch.Level
+    targets: list[tuple[str, Any]] = []
+    if access.client_ids is None:
+        targets.append((level.ORGANIZATION, access.organization))
+    targets += [(level.CLIENT, client) for client in access.clients().filter(is_archived=False)]
+    targets += [(level.SENDER, sender) for sender in senders(access)]
+    return [
+        {"level": wanted, "label": level(wanted).label, "target": target, "row": on.get((wanted, target.id))}
+        for wanted, target in targets
+    ]
+
+
+def connections(access: Access) -> list[Connection]:
+    """Connections within reach; those of the whole organization for members over all clients."""
+    rows = Connection.objects.select_related("client").annotate(accounts=Count("senders"))
+    if access.client_ids is not None:
+        rows = rows.filter(client_id__in=access.client_ids)
+    return list(rows.order_by("name", "id"))
+
+
+def visible_connection(access: Access, connection_id: UUID) -> Connection | None:
+    """A connection within reach, or ``None``."""
+    return next((row for row in connections(access) if row.id == connection_id), None)

@@ -1,0 +1,1 @@
+"""Pages and acts of senders, connections and operations. Views decide rights and call services."""

@@ -1,0 +1,104 @@
+"""Provider connections: adding, testing, webhooks, secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from integrations import registry, selectors
+from integrations.errors import ProviderError
+from integrations.models import Connection
+from integrations.services import connections as service
+from project.core.refusals import Refused
+from project.tenancy.access import OrganizationRequest, Permission, organization_view
+from project.tenancy.views.settings import section_tabs
+
+
+def _page(request: OrganizationRequest, status: int = 200, **more: Any) -> HttpResponse:
+    context = {
+        "connections": selectors.connections(request.access),
+        "providers": registry.providers(),
+        "tabs": section_tabs(request.access, "integrations:connections"),
+        "can_edit": request.access.can(Permission.SETTINGS_EDIT),
+        **more,
+    }
+    return render(request, "integrations/connections.html", context, status=status)
+
+
+@require_http_methods(["GET"])
+@organization_view(Permission.SETTINGS_VIEW, whole=True)
+def connections(request: OrganizationRequest) -> HttpResponse:
+    """The connections with their state; credentials are never shown."""
+    return _page(request)
+
+
+@require_POST
+@organization_view(Permission.SETTINGS_EDIT, whole=True)
+def add(request: OrganizationRequest) -> HttpResponse:
+    """Store a connection, test it, and register its webhooks."""
+    typed = {name: request.POST.get(name, "") for name in ("provider", "name", "base_url")}
+    given = {key: value for key, value in request.POST.items() if isinstance(value, str)}
+    try:
+        made = service.create(credentials=given, actor=request.access.user, **typed)
+    except Refused as error:
+        return _page(request, error.status, problem=error.message, problem_field=error.field, typed=typed)
+    return _tested(request, made)
+
+
+def _tested(request: OrganizationRequest, connection: Connection) -> HttpResponse:
+    check = service.try_out(connection=connection, actor=request.access.user)
+    return _page(request, tested=connection, check=check)
+
+
+def _connection(request: OrganizationRequest, connection_id: UUID) -> Connection:
+    found = selectors.visible_connection(request.access, connection_id)
+    if found is None:
+        raise Http404("There is no such connection, or it is not yours to see.")
+    return found
+
+
+@require_POST
+@organization_view(Permission.SETTINGS_EDIT, whole=True)
+def try_out(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
+    """Say what works with these credentials and what is lacking."""
+    return _tested(request, _connection(request, connection_id))
+
+
+@require_POST
+@organization_view(Permission.SETTINGS_EDIT, whole=True)
+def mend_webhooks(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
+    """Register what is missing at the provider and remove what is wrong."""
+    connection = _connection(request, connection_id)
+    try:
+        mended = service.ensure_webhooks(connection=connection, actor=request.access.user)
+    except ProviderError as error:
+        return _page(request, 422, problem=error.message)
+    sentences = [finding.message for finding in mended] or ["All webhooks were registered already."]
+    return _page(request, mended=sentences)
+
+
+@require_POST
+@organization_view(Permission.SETTINGS_EDIT, whole=True)
+def rotate_secret(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
+    """Give the connection a new webhook secret; the old one stays valid until the next rotation."""
+    connection = _connection(request, connection_id)
+    try:
+        service.rotate_webhook_secret(connection=connection, actor=request.access.user)
+    except ProviderError as error:
+        return _page(request, 422, problem=error.message)
+    return _page(request, mended=["The webhook secret was replaced and registered."])
+
+
+@require_POST
+@organization_view(Permission.SETTINGS_EDIT, whole=True)
+def enable(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
+    """Disable a connection, or enable it again."""
+    connection = _connection(request, connection_id)
+    service.set_enabled(
+        connection=connection, enabled=request.POST.get("enabled") == "1", actor=request.access.user
+    )
+    return _page(request)

@@ -1,0 +1,154 @@
+"""Operations: sync health, webhooks, rate usage, queues, kill switches."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from integrations import selectors, streams
+from integrations.models import KillSwitch, SyncRun, WebhookDelivery
+from integrations.services import switches as switch_service
+from integrations.services import sync as sync_service
+from project.core.htmx import is_partial, redirect_to
+from project.core.ids import parse_uuid
+from project.core.pagination import InvalidCursor
+from project.core.refusals import Refused
+from project.tenancy.access import OrganizationRequest, Permission, organization_view
+
+PAGES = (
+    ("sync", "Sync health", "arrow-path"),
+    ("webhooks", "Webhooks", "bolt"),
+    ("rates", "Rate usage", "scale"),
+    ("queues", "Queues and workers", "queue-list"),
+    ("switches", "Kill switches", "power"),
+)
+
+
+def _render(
+    request: OrganizationRequest, page: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    fragment = is_partial(request) and not request.GET.get("cursor")
+    template = f"integrations/_{page}.html" if fragment else f"integrations/{page}.html"
+    context |= {"ops_pages": PAGES, "ops_page": page, "can_act": request.access.can(Permission.OPS_ACT)}
+    return render(request, template, context, status=status)
+
+
+@require_GET
+@organization_view(Permission.OPS_VIEW)
+def sync(request: OrganizationRequest) -> HttpResponse:
+    """Each account: fresh or not, what is going on, the last error and the next try."""
+    return _render(request, "sync", {"rows": selectors.sync_rows(request.access), "stream": streams.SYNC})
+
+
+@require_POST
+@organization_view(Permission.OPS_ACT)
+def start_sync(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
+    """Read the provider's messages or connections of one account now."""
+    sender = selectors.visible_sender(request.access, sender_id)
+    if sender is None:
+        raise Http404("There is no such account, or it is not yours to see.")
+    resource = request.POST.get("resource", "messages")
+    try:
+        sync_service.request(sender=sender, resource=resource, trigger="person", actor=request.access.user)
+    except Refused as error:
+        return HttpResponse(error.message, status=error.status, content_type="text/plain; charset=utf-8")
+    return _after(request, "sync")
+
+
+@require_POST
+@organization_view(Permission.OPS_ACT)
+def cancel_sync(request: OrganizationRequest, run_id: UUID) -> HttpResponse:
+    """Stop a run after its current page."""
+    run = SyncRun.objects.filter(id=run_id).select_related("sender").first()
+    if run is None or not request.access.sees_client(run.sender.client_id):
+        raise Http404("There is no such run, or it is not yours to see.")
+    sync_service.cancel(run=run, actor=request.access.user)
+    return _after(request, "sync")
+
+
+def _after(request: OrganizationRequest, page: str) -> HttpResponse:
+    if not is_partial(request):
+        return redirect_to(f"/o/{request.organization.slug}/ops/{page}/", request)
+    if page == "switches":
+        return _render(request, "switches", {"rows": selectors.switches(request.access)})
+    return _render(request, "sync", {"rows": selectors.sync_rows(request.access), "stream": streams.SYNC})
+
+
+@require_GET
+@organization_view(Permission.OPS_VIEW)
+def webhooks(request: OrganizationRequest) -> HttpResponse:
+    """The deliveries, newest first, with what became of them."""
+    state = request.GET.get("state", "")
+    try:
+        page = selectors.deliveries(request.access, state=state, cursor=request.GET.get("cursor"))
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    context = {
+        "rows": page.items,
+        "state": state,
+        "states": WebhookDelivery.State.choices,
+        "stream": streams.WEBHOOKS,
+        "next_url": f"?state={state}&cursor={page.next_cursor}" if page.next_cursor else "",
+    }
+    if is_partial(request) and request.GET.get("cursor"):
+        return render(request, "integrations/_webhook_rows.html", context)
+    return _render(request, "webhooks", context)
+
+
+@require_GET
+@organization_view(Permission.OPS_VIEW)
+def webhook(request: OrganizationRequest, delivery_id: UUID) -> HttpResponse:
+    """One delivery: raw payload, headers, attempts, what it changed."""
+    delivery = selectors.visible_delivery(request.access, delivery_id)
+    if delivery is None:
+        raise Http404("There is no such delivery, or it is not yours to see.")
+    context = {"delivery": delivery, "payload": selectors.payload_text(delivery)}
+    if is_partial(request):
+        return render(request, "integrations/_webhook.html", context)
+    return _render(request, "webhook", context)
+
+
+@require_GET
+@organization_view(Permission.OPS_VIEW)
+def rates(request: OrganizationRequest) -> HttpResponse:
+    """Today's use of every limit, the binding one named."""
+    found = selectors.senders(request.access)
+    budgets = selectors.budgets(found)
+    rows = [{"sender": sender, **budgets[sender.id]} for sender in found]
+    return _render(request, "rates", {"rows": rows, "stream": streams.RATES})
+
+
+@require_GET
+@organization_view(Permission.OPS_VIEW)
+def queues(request: OrganizationRequest) -> HttpResponse:
+    """The outbox, deliveries, workers, and sends whose fate is not known."""
+    return _render(request, "queues", {**selectors.queues(request.access), "stream": streams.RATES})
+
+
+@require_GET
+@organization_view(Permission.OPS_VIEW)
+def switches(request: OrganizationRequest) -> HttpResponse:
+    """What can be stopped, and what is."""
+    return _render(request, "switches", {"rows": selectors.switches(request.access)})
+
+
+@require_POST
+@organization_view(Permission.OPS_ACT)
+def throw_switch(request: OrganizationRequest) -> HttpResponse:
+    """Stop or let go the organization, a client or a sender."""
+    level, target_id = request.POST.get("level", ""), parse_uuid(request.POST.get("target", ""))
+    known = {(str(row["level"]), row["target"].id) for row in selectors.switches(request.access)}
+    if (level, target_id) not in known or target_id is None:
+        raise Http404("There is nothing to stop here, or it is not yours to see.")
+    switch_service.switch(
+        level=KillSwitch.Level(level),
+        target_id=target_id,
+        on=request.POST.get("on") == "1",
+        reason=request.POST.get("reason", "")[:200],
+        actor=request.access.user,
+    )
+    return _after(request, "switches")
