@@ -1,7 +1,299 @@
-"""Operations of the JSON API of this room."""
+"""Operations of the JSON API of this room: senders, connections, webhooks, synchronisation, outbox, kill
+switches.
+"""
 
 from __future__ import annotations
 
-from ninja import Router
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from ninja import Query, Router, Status
+
+from integrations import api_rows
+from integrations import api_schemas as schemas
+from integrations.models import OutboundMessage, SenderAccount, SyncRun
+from integrations.services import connecting, connections, outbox, rates, senders, settlement, switches, sync
+from project.core.api_pages import PageIn, PageOut, page_of
+from project.core.refusals import Refused
+from project.tenancy.access import Access, Permission, get_or_404
+from project.tenancy.api_auth import ApiRequest, api_rule
 
 router = Router()
+
+NEWEST = ("-created_at", "-id")
+
+
+def _sender(access: Access, sender_id: UUID) -> SenderAccount:
+    found: SenderAccount = get_or_404(api_rows.senders(access), sender_id)
+    return found
+
+
+# --- Senders ----------------------------------------------------------------------------------------
+
+
+@router.get("/senders", response=PageOut[schemas.SenderStateOut], tags=["Senders"])
+@api_rule(Permission.SENDERS_VIEW)
+def list_senders(request: ApiRequest, page: Query[PageIn], client_id: UUID | None = None) -> Any:
+    """Sender accounts by name, with today's budgets."""
+    found = page_of(api_rows.senders(request.access, client_id=client_id), page, order=("name", "id"))
+    return {**found, "items": api_rows.sender_states(found["items"])}
+
+
+@router.get("/senders/{sender_id}", response=schemas.SenderStateOut, tags=["Senders"])
+@api_rule(Permission.SENDERS_VIEW)
+def get_sender(request: ApiRequest, sender_id: UUID) -> Any:
+    """One sender account."""
+    return api_rows.sender_states([_sender(request.access, sender_id)])[0]
+
+
+@router.post("/senders/{sender_id}/pause", response=schemas.SenderOut, tags=["Senders"])
+@api_rule(Permission.SENDERS_EDIT)
+def pause_sender(request: ApiRequest, sender_id: UUID) -> Any:
+    """Stop all sending of an account."""
+    return senders.pause(sender=_sender(request.access, sender_id), actor=request.access.user)
+
+
+@router.post("/senders/{sender_id}/resume", response=schemas.SenderOut, tags=["Senders"])
+@api_rule(Permission.SENDERS_EDIT)
+def resume_sender(request: ApiRequest, sender_id: UUID) -> Any:
+    """Let a paused account send again."""
+    return senders.resume(sender=_sender(request.access, sender_id), actor=request.access.user)
+
+
+@router.post("/senders/{sender_id}/refresh", response=schemas.SenderOut, tags=["Senders"])
+@api_rule(Permission.SENDERS_VIEW)
+def refresh_sender(request: ApiRequest, sender_id: UUID) -> Any:
+    """Ask the provider how an account is."""
+    return senders.refresh(sender=_sender(request.access, sender_id))
+
+
+@router.post("/senders/{sender_id}/reconnect", response=schemas.LinkOut, tags=["Senders"])
+@api_rule(Permission.SENDERS_EDIT)
+def reconnect_sender(request: ApiRequest, sender_id: UUID) -> Any:
+    """Make a link at which the owner of an account signs in again."""
+    sender = _sender(request.access, sender_id)
+    return connecting.start(
+        connection=sender.connection,
+        client=sender.client,
+        sender=sender,
+        return_path="/",
+        actor=request.access.user,
+    )
+
+
+@router.put("/senders/{sender_id}/limits/{action}", response=schemas.SenderStateOut, tags=["Senders"])
+@api_rule(Permission.SENDERS_EDIT)
+def set_sender_limit(request: ApiRequest, sender_id: UUID, action: str, payload: schemas.LimitIn) -> Any:
+    """Set the daily limit of one action (invite, message, profile_view) on an account."""
+    sender = _sender(request.access, sender_id)
+    rates.set_limit(sender=sender, action=action, per_day=payload.per_day, actor=request.access.user)
+    return api_rows.sender_states([sender])[0]
+
+
+# --- Synchronisation --------------------------------------------------------------------------------
+
+
+@router.post("/senders/{sender_id}/sync", response={202: schemas.SyncRunOut}, tags=["Synchronisation"])
+@api_rule(Permission.OPS_ACT)
+def start_sync(request: ApiRequest, sender_id: UUID, payload: schemas.SyncIn) -> Any:
+    """Read an account's messages or connections from the provider now."""
+    sender = _sender(request.access, sender_id)
+    run = sync.request(sender=sender, resource=payload.resource, trigger="request", actor=request.access.user)
+    if run is None:
+        raise Refused("A synchronisation of this account is under way.", code="SYNC_RUNNING")
+    return Status(202, run)
+
+
+@router.get("/sync-runs", response=PageOut[schemas.SyncRunOut], tags=["Synchronisation"])
+@api_rule(Permission.OPS_VIEW)
+def list_sync_runs(request: ApiRequest, page: Query[PageIn]) -> Any:
+    """Synchronisations, newest first."""
+    return page_of(api_rows.sync_runs(request.access), page, order=NEWEST)
+
+
+@router.post("/sync-runs/{run_id}/cancel", response=schemas.SyncRunOut, tags=["Synchronisation"])
+@api_rule(Permission.OPS_ACT)
+def cancel_sync(request: ApiRequest, run_id: UUID) -> Any:
+    """Stop a synchronisation: a waiting one at once, a running one after its page."""
+    run: SyncRun = get_or_404(api_rows.sync_runs(request.access), run_id)
+    sync.cancel(run=run, actor=request.access.user)
+    return run.refreshed()
+
+
+@router.get("/analytics/message-sync-health", response=list[schemas.SyncHealthOut], tags=["Synchronisation"])
+@api_rule(Permission.OPS_VIEW)
+def message_sync_health(request: ApiRequest, client_id: UUID | None = None) -> Any:
+    """How fresh each account's records are."""
+    return api_rows.sync_health(list(api_rows.senders(request.access, client_id=client_id)[:1000]))
+
+
+# --- Connections ------------------------------------------------------------------------------------
+
+
+@router.get("/connections", response=PageOut[schemas.ConnectionOut], tags=["Connections"])
+@api_rule(Permission.SETTINGS_VIEW)
+def list_connections(request: ApiRequest, page: Query[PageIn]) -> Any:
+    """Connections, newest first."""
+    return page_of(api_rows.connections(request.access), page, order=NEWEST)
+
+
+@router.post("/connections", response={201: schemas.ConnectionOut}, tags=["Connections"])
+@api_rule(Permission.SETTINGS_EDIT, whole=True)
+def create_connection(request: ApiRequest, payload: schemas.ConnectionIn) -> Any:
+    """Store credentials of a provider; try them out with ``/test``."""
+    client = get_or_404(request.access.clients(), payload.client_id) if payload.client_id else None
+    made = connections.create(
+        provider=payload.provider,
+        name=payload.name,
+        credentials=payload.credentials,
+        base_url=payload.base_url,
+        client=client,
+        actor=request.access.user,
+    )
+    return Status(201, made)
+
+
+@router.get("/connections/{connection_id}", response=schemas.ConnectionOut, tags=["Connections"])
+@api_rule(Permission.SETTINGS_VIEW)
+def get_connection(request: ApiRequest, connection_id: UUID) -> Any:
+    """One connection."""
+    return get_or_404(api_rows.connections(request.access), connection_id)
+
+
+@router.put("/connections/{connection_id}/credentials", response=schemas.ConnectionOut, tags=["Connections"])
+@api_rule(Permission.SETTINGS_EDIT)
+def replace_credentials(request: ApiRequest, connection_id: UUID, payload: schemas.CredentialsIn) -> Any:
+    """Store new credentials."""
+    connection = get_or_404(api_rows.connections(request.access), connection_id)
+    return connections.replace_credentials(
+        connection=connection, credentials=payload.credentials, actor=request.access.user
+    )
+
+
+@router.post("/connections/{connection_id}/test", response=schemas.CheckOut, tags=["Connections"])
+@api_rule(Permission.SETTINGS_EDIT)
+def test_connection(request: ApiRequest, connection_id: UUID) -> Any:
+    """Try the credentials at the provider; nothing is changed there."""
+    connection = get_or_404(api_rows.connections(request.access), connection_id)
+    return connections.try_out(connection=connection, actor=request.access.user)
+
+
+@router.post("/connections/{connection_id}/accounts", response=schemas.LinkOut, tags=["Connections"])
+@api_rule(Permission.SENDERS_EDIT)
+def connect_account(request: ApiRequest, connection_id: UUID, payload: schemas.ConnectIn) -> Any:
+    """Make a link at which the owner of a new account signs in."""
+    return connecting.start(
+        connection=get_or_404(api_rows.connections(request.access), connection_id),
+        client=get_or_404(request.access.clients(), payload.client_id),
+        return_path=payload.return_path,
+        actor=request.access.user,
+    )
+
+
+@router.get("/connections/{connection_id}/webhooks", response=list[schemas.FindingOut], tags=["Connections"])
+@api_rule(Permission.OPS_VIEW)
+def check_webhooks(request: ApiRequest, connection_id: UUID) -> Any:
+    """What is wrong with what is registered at the provider; empty if nothing is."""
+    return list(connections.webhook_findings(get_or_404(api_rows.connections(request.access), connection_id)))
+
+
+@router.post("/connections/{connection_id}/webhooks", response=list[schemas.FindingOut], tags=["Connections"])
+@api_rule(Permission.OPS_ACT)
+def mend_webhooks(request: ApiRequest, connection_id: UUID) -> Any:
+    """Register what is missing and remove what is wrong; answers what was mended."""
+    connection = get_or_404(api_rows.connections(request.access), connection_id)
+    return list(connections.ensure_webhooks(connection=connection, actor=request.access.user))
+
+
+@router.post(
+    "/connections/{connection_id}/rotate-secret", response=list[schemas.FindingOut], tags=["Connections"]
+)
+@api_rule(Permission.SETTINGS_EDIT)
+def rotate_secret(request: ApiRequest, connection_id: UUID) -> Any:
+    """Give the webhooks a new secret; calls with the old one are accepted until the next rotation."""
+    connection = get_or_404(api_rows.connections(request.access), connection_id)
+    return list(connections.rotate_webhook_secret(connection=connection, actor=request.access.user))
+
+
+# --- Webhooks ---------------------------------------------------------------------------------------
+
+
+@router.get("/webhook-deliveries", response=PageOut[schemas.DeliveryOut], tags=["Webhooks"])
+@api_rule(Permission.OPS_VIEW)
+def list_deliveries(
+    request: ApiRequest, page: Query[PageIn], state: str = "", connection_id: UUID | None = None
+) -> Any:
+    """Webhook calls, newest first."""
+    rows = api_rows.deliveries(request.access, state=state, connection_id=connection_id)
+    return page_of(rows.defer("body", "headers"), page, order=("-received_at", "-id"))
+
+
+@router.get("/webhook-deliveries/{delivery_id}", response=schemas.DeliveryDetailOut, tags=["Webhooks"])
+@api_rule(Permission.OPS_VIEW)
+def get_delivery(request: ApiRequest, delivery_id: UUID) -> Any:
+    """One webhook call as it came in, and what became of it."""
+    row = get_or_404(api_rows.deliveries(request.access), delivery_id)
+    shown = schemas.DeliveryOut.from_orm(row).model_dump()
+    body = bytes(row.body).decode("utf-8", "replace")
+    return {**shown, "headers": row.headers, "body": body, "payload_hash": row.payload_hash}
+
+
+# --- Outbox -----------------------------------------------------------------------------------------
+
+
+@router.get("/outbox", response=PageOut[schemas.OutboundOut], tags=["Outbox"])
+@api_rule(Permission.OPS_VIEW)
+def list_outbox(request: ApiRequest, page: Query[PageIn], state: str = "") -> Any:
+    """Intended sends, newest first; ``state=unknown`` are those that only the provider or a person can
+    tell.
+    """
+    return page_of(api_rows.outbox(request.access, state=state), page, order=NEWEST)
+
+
+@router.post("/outbox/{outbound_id}/decision", response=schemas.OutboundOut, tags=["Outbox"])
+@api_rule(Permission.OPS_ACT)
+def decide_outbound(request: ApiRequest, outbound_id: UUID, payload: schemas.DecisionIn) -> Any:
+    """Say whether an uncertain send left, where the provider could not."""
+    row: OutboundMessage = get_or_404(api_rows.outbox(request.access), outbound_id)
+    if not settlement.decide(row, sent=payload.sent, actor=request.access.user):
+        raise Refused("This send is not uncertain.", code="NOT_UNKNOWN")
+    return row.refreshed()
+
+
+@router.post("/outbox/{outbound_id}/retry", response=schemas.OutboundOut, tags=["Outbox"])
+@api_rule(Permission.OPS_ACT)
+def retry_outbound(request: ApiRequest, outbound_id: UUID) -> Any:
+    """Queue a finally failed send again."""
+    row: OutboundMessage = get_or_404(api_rows.outbox(request.access), outbound_id)
+    if not outbox.retry(row, actor=request.access.user):
+        raise Refused("Only a failed send can be tried again.", code="NOT_FAILED")
+    return row.refreshed()
+
+
+# --- Kill switches ----------------------------------------------------------------------------------
+
+
+@router.get("/kill-switches", response=list[schemas.SwitchOut], tags=["Kill switches"])
+@api_rule(Permission.SENDERS_VIEW)
+def list_switches(request: ApiRequest) -> Any:
+    """Kill switches that are on."""
+    return api_rows.kill_switches(request.access)
+
+
+@router.post("/kill-switches", response=list[schemas.SwitchOut], tags=["Kill switches"])
+@api_rule(Permission.SENDERS_EDIT)
+def set_switch(request: ApiRequest, payload: schemas.SwitchIn) -> Any:
+    """Stop sending from the next claim on, or let go; answers the switches that are on then."""
+    access = request.access
+    if payload.level == "organization":
+        access.require_whole_organization()
+        target_id = access.organization.id
+    elif payload.target_id and api_rows.switch_target(access, payload.level, payload.target_id):
+        target_id = payload.target_id
+    else:
+        raise Http404("There is nothing here, or it is not yours to see.")
+    switches.switch(
+        level=payload.level, target_id=target_id, on=payload.on, reason=payload.reason, actor=access.user
+    )
+    return api_rows.kill_switches(access)

@@ -9,13 +9,19 @@ from django.db.models import Q
 
 from integrations import registry
 from integrations.base import Adapter
+from integrations.errors import ErrorKind, ProviderError
 from integrations.models import Connection, OutboundMessage, SenderAccount
 from project.core import crypto
 
 
 def credentials_of(connection: Connection) -> dict[str, Any]:
-    """Return the decrypted credentials. Raises ``CredentialsUnreadable``."""
-    return crypto.decrypt(connection.credentials)
+    """Return the decrypted credentials. Raises ``ProviderError`` of kind ``config`` if no key of ours
+    fits.
+    """
+    try:
+        return crypto.decrypt(connection.credentials)
+    except crypto.CredentialsUnreadable as error:
+        raise ProviderError(ErrorKind.CONFIG, str(error), provider=connection.provider) from error
 
 
 def webhook_secrets(credentials: dict[str, Any]) -> list[str]:
@@ -25,13 +31,18 @@ def webhook_secrets(credentials: dict[str, Any]) -> list[str]:
 
 
 def adapter_of(connection: Connection, credentials: dict[str, Any] | None = None) -> Adapter:
-    """Build the adapter of a connection. Raises ``UnknownProviderError``, ``CredentialsUnreadable``."""
-    return registry.adapter_for(
-        connection.provider,
-        credentials=credentials if credentials is not None else credentials_of(connection),
-        base_url=connection.base_url,
-        connection_id=str(connection.id),
-    )
+    """Build the adapter of a connection. Raises ``ProviderError`` of kind ``config`` if there is none for
+    it.
+    """
+    try:
+        return registry.adapter_for(
+            connection.provider,
+            credentials=credentials if credentials is not None else credentials_of(connection),
+            base_url=connection.base_url,
+            connection_id=str(connection.id),
+        )
+    except registry.UnknownProviderError as error:
+        raise ProviderError(ErrorKind.CONFIG, str(error), provider=connection.provider) from error
 
 
 class StoredKnowledge:

@@ -17,7 +17,6 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from integrations import registry
 from integrations.base import ConnectsAccounts, require
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import Connection, ConnectRequest, SenderAccount
@@ -28,7 +27,6 @@ from integrations.services.intake import Answer
 from integrations.values import ConnectLink, ConnectNotice
 from project.core.claims import compare_and_set
 from project.core.clock import now
-from project.core.crypto import CredentialsUnreadable
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy import audit
 from project.tenancy.models import Client, User
@@ -94,8 +92,6 @@ def receive_notice(*, provider: str, key: str, body: bytes) -> Answer:
             adapter = require(adapter_of(connection), ConnectsAccounts)
             notice = adapter.parse_connect_notice(body)
             return _finish(connection, adapter, notice)
-        except (CredentialsUnreadable, registry.UnknownProviderError):
-            return Answer(503, "not ready", retry_after=60)
         except ProviderError as error:
             if error.kind is ErrorKind.VALIDATION:
                 return Answer(400, "not a notice")

@@ -19,21 +19,13 @@ from integrations.services.adapters import adapter_of, credentials_of
 from integrations.values import CredentialCheck, WebhookFinding, WebhookRegistration
 from project.core import crypto
 from project.core.clock import now
-from project.core.crypto import CredentialsUnreadable
 from project.core.http import AddressRefusedError, check_url
+from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import Client, User
 
 #: Bytes of randomness in a webhook secret.
 SECRET_BYTES: Final = 32
-
-
-class ConnectionInvalid(ValueError):
-    """What was entered cannot be used; ``field`` names the input, the message is for the person."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 def create(
@@ -45,14 +37,14 @@ def create(
     client: Client | None = None,
     actor: User | None = None,
 ) -> Connection:
-    """Store a new connection with a webhook secret of its own. Raises ``ConnectionInvalid``.
+    """Store a new connection with a webhook secret of its own. Raises ``Invalid``.
 
     A blank ``base_url`` means the installation's own (``settings``); one that is typed must be public.
     """
     known = _provider(provider)
     for field in known.credential_fields:
         if field.required and not credentials.get(field.name, "").strip():
-            raise ConnectionInvalid(field.name, f"{field.label} is needed.")
+            raise Invalid(f"{field.label} is needed.", field=field.name)
     base_url = _usable_base_url(provider, base_url)
     names = {field.name for field in known.credential_fields}
     values: dict[str, Any] = {key: value.strip() for key, value in credentials.items() if key in names}
@@ -91,9 +83,8 @@ def try_out(*, connection: Connection, actor: User | None = None) -> CredentialC
     try:
         adapter = require(adapter_of(connection), VerifiesCredentials)
         check = adapter.verify_credentials()
-    except (ProviderError, CredentialsUnreadable, registry.UnknownProviderError) as error:
-        message = error.message if isinstance(error, ProviderError) else str(error)
-        check = CredentialCheck(ok=False, lacks=(message,))
+    except ProviderError as error:
+        check = CredentialCheck(ok=False, lacks=(error.message,))
     with transaction.atomic():
         status = Connection.Status.OK if check.ok else Connection.Status.FAILING
         if actor is not None or status != connection.status:
@@ -197,7 +188,7 @@ def _provider(kind: str) -> registry.Provider:
     try:
         return registry.get(kind)
     except registry.UnknownProviderError as error:
-        raise ConnectionInvalid("provider", str(error)) from error
+        raise Invalid(str(error), field="provider") from error
 
 
 def _usable_base_url(provider: str, typed: str) -> str:
@@ -208,12 +199,12 @@ def _usable_base_url(provider: str, typed: str) -> str:
     typed = typed.strip().rstrip("/")
     if not typed or typed == default.rstrip("/"):
         if not default:
-            raise ConnectionInvalid("base_url", "The provider's address is needed.")
+            raise Invalid("The provider's address is needed.", field="base_url")
         return ""
     if "://" not in typed:
         typed = f"https://{typed}"
     try:
         check_url(typed)
     except AddressRefusedError as error:
-        raise ConnectionInvalid("base_url", str(error)) from error
+        raise Invalid(str(error), field="base_url") from error
     return typed

@@ -28,7 +28,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, IntegerField, Value, When
 
-from integrations import metrics, registry
+from integrations import metrics
 from integrations.base import Adapter, ReadsProfiles, SendsInvitations, SendsMessages, require
 from integrations.errors import ErrorKind, ProviderError
 from integrations.locks import lock_sender
@@ -38,7 +38,6 @@ from integrations.services.adapters import adapter_of
 from integrations.services.holds import Hold
 from integrations.values import InvitationState, SendAction, SendReceipt
 from project.core.clock import now
-from project.core.crypto import CredentialsUnreadable
 
 log = structlog.get_logger(__name__)
 
@@ -104,8 +103,8 @@ def claim_next(sender_id: UUID) -> Claimed | None:
                 continue
             try:
                 adapter = adapter_of(sender.connection)
-            except (CredentialsUnreadable, registry.UnknownProviderError) as error:
-                _put_off(outbound, Hold("connection", str(error)), at)
+            except ProviderError as error:
+                _put_off(outbound, Hold("connection", error.message), at)
                 continue
             return Claimed(outbound, _start(outbound, at), adapter)
     return None

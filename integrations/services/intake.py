@@ -21,14 +21,13 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import F
 
-from integrations import metrics, registry, streams
+from integrations import metrics, streams
 from integrations.base import Adapter, ReceivesWebhooks, require
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.models import Connection, WebhookDelivery
 from integrations.services import intake_limits
 from integrations.services.adapters import adapter_of, credentials_of, webhook_secrets
 from project.core.clock import now
-from project.core.crypto import CredentialsUnreadable
 from project.core.http import Redactor
 from project.core.ids import uuid7
 from project.core.scoping import organization_scope, platform_scope
@@ -119,7 +118,7 @@ def _receive(connection: Connection, call: Call) -> Answer:
         credentials = credentials_of(connection)
         adapter = adapter_of(connection, credentials)
         receiver = require(adapter, ReceivesWebhooks)
-    except (CredentialsUnreadable, registry.UnknownProviderError, ProviderError):
+    except ProviderError:
         # Ours to mend: the provider tries again later and loses nothing.
         log.exception("webhook.connection_unusable", connection=str(connection.id))
         return Answer(503, "not ready", retry_after=60)

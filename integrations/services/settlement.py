@@ -16,7 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F, Q
 
-from integrations import metrics, registry
+from integrations import metrics
 from integrations.backoff import wait_after
 from integrations.base import SettlesSends, require
 from integrations.errors import ErrorKind, ProviderError
@@ -27,7 +27,6 @@ from integrations.services.adapters import adapter_of
 from integrations.values import SendAction, SendIntent, Settlement, SettlementOutcome
 from project.core.claims import compare_and_set
 from project.core.clock import now
-from project.core.crypto import CredentialsUnreadable
 from project.tenancy import audit
 from project.tenancy.models import User
 
@@ -93,7 +92,7 @@ def settle(attempt_id: UUID) -> SettlementOutcome | None:
     try:
         adapter = require(adapter_of(attempt.outbound.sender.connection), SettlesSends)
         answer = adapter.settle(intent_of(attempt), now=now())
-    except (ProviderError, CredentialsUnreadable, registry.UnknownProviderError) as error:
+    except ProviderError as error:
         answer = Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=str(error))
     _apply(attempt, answer)
     return answer.outcome

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from integrations.models import KillSwitch
+from project.core.refusals import Invalid
 from project.core.scoping import current_organization_id
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -51,10 +52,10 @@ def switch(*, level: str, target_id: UUID, on: bool, reason: str = "", actor: Us
     """Switch sending off (``on``) or back on; return whether that changed anything.
 
     It takes effect on the next claim; what it held back is looked at again as soon as it is let go. The
-    caller has checked that the target is the organization's own. Raises ``ValueError`` for an unknown level.
+    caller has checked that the target is the organization's own. Raises ``Invalid`` for an unknown level.
     """
     if level not in KillSwitch.Level.values:
-        raise ValueError(f"There is no kill switch for {level!r}.")
+        raise Invalid(f"There is no kill switch for {level!r}.", field="level")
     if on:
         row = KillSwitch(level=level, target_id=target_id, reason=reason[:200], switched_by=actor)
         KillSwitch.objects.bulk_create([row], ignore_conflicts=True)

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from integrations import metrics, registry, streams
+from integrations import metrics, streams
 from integrations.backoff import SYNC_CAP, SYNC_FIRST, wait_after
 from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.models import Connection, SenderAccount, SyncCursor, SyncRun
@@ -27,7 +27,7 @@ from integrations.services.sync_pages import READERS, Outrun, Progress
 from integrations.values import AccountStatus
 from project.core.claims import compare_and_set
 from project.core.clock import now
-from project.core.crypto import CredentialsUnreadable
+from project.core.refusals import Invalid
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -48,10 +48,10 @@ def request(
 ) -> SyncRun | None:
     """Ask for a run (``messages`` or ``relations``); ``None`` if one of this account is under way already.
 
-    Raises ``ValueError`` for an unknown resource.
+    Raises ``Invalid`` for an unknown resource.
     """
     if resource not in READERS:
-        raise ValueError(f"There is nothing called {resource!r} to synchronise.")
+        raise Invalid(f"There is nothing called {resource!r} to synchronise.", field="resource")
     try:
         with transaction.atomic():
             run: SyncRun = SyncRun.objects.create(sender=sender, resource=resource, trigger=trigger)
@@ -94,8 +94,6 @@ def run(run_id: UUID) -> str:
         return ""
     except ProviderError as error:
         return _failed(progress, error.message, error)
-    except (CredentialsUnreadable, registry.UnknownProviderError) as error:
-        return _failed(progress, str(error), None)
     except Exception as error:
         log.exception("sync.broke", run=str(run_id))
         return _failed(progress, f"It broke here: {type(error).__name__}.", None)

@@ -17,7 +17,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F, Q
 
-from integrations import metrics, registry, streams
+from integrations import metrics, streams
 from integrations.backoff import DELIVERY_CAP, DELIVERY_FIRST, wait_after
 from integrations.base import ReceivesWebhooks, require
 from integrations.errors import ErrorKind, ProviderError
@@ -27,7 +27,6 @@ from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import record_event
 from project.core.claims import compare_and_set
 from project.core.clock import now
-from project.core.crypto import CredentialsUnreadable
 from project.core.tasks import enqueue
 
 log = structlog.get_logger(__name__)
@@ -64,8 +63,6 @@ def process(delivery_id: UUID, received_at: datetime) -> str:
             result = _Result(State.REJECTED, f"It cannot be read: {error.message}")
         else:
             return _failed(delivery, str(error), error.retry_after)
-    except (CredentialsUnreadable, registry.UnknownProviderError) as error:
-        return _failed(delivery, str(error), None)
     except Exception as error:
         # A call is never lost: whatever broke is tried again and, if it stays broken, kept as dead with the
         # error.

@@ -1,11 +1,12 @@
-"""An agency with one connected account, a world that answers it, and hints that are run when a test says so."""
+"""An agency with one connected account, a world that answers it, and hints that are run when a test says
+so.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -176,7 +177,7 @@ def room(
     settings: Any,
     clean_redis: Any,
     alone: None,
-) -> Iterator[Room]:
+) -> Room:
     """An account that is connected and may send at once."""
     settings.UNIPILE_BASE_URL = "http://127.0.0.1:9"
     settings.SEND_SPACING_MS = (0, 0)
@@ -196,4 +197,4 @@ def room(
         )
         secret = credentials_of(connection)["webhook_secret"]
     hints.lose()
-    yield Room(kestrel, connection, sender, secret, world, hints)
+    return Room(kestrel, connection, sender, secret, world, hints)

@@ -1,7 +1,7 @@
 """A worker of its own that is killed while it sends: run by ``test_crashes`` against the test's database.
 
-``python -m tests.integrations.crash_child <organization> <sender> <ledger> <before|after>`` writes what really left
-into the ledger file, and dies by SIGKILL before or after that.
+``python -m tests.integrations.crash_child <organization> <sender> <ledger> <before|after>`` writes what
+really left into the ledger file, and dies by SIGKILL before or after that.
 """
 
 from __future__ import annotations

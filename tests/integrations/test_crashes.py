@@ -1,7 +1,7 @@
 """A worker may die between any two steps: nothing is sent twice, nothing is lost, nothing is applied twice.
 
-The first tests kill the worker before every single statement in turn (a killed transaction is rolled back, as when
-the process dies); the last ones kill a real process.
+The first tests kill the worker before every single statement in turn (a killed transaction is rolled back, as
+when the process dies); the last ones kill a real process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,8 @@ def killed_before(statement: int) -> Iterator[list[bool]]:
             raise Killed
         return execute(sql, params, many, context)
 
-    with database.execute_wrapper(count):
-        try:
-            yield was_killed
-        except Killed:
-            pass
+    with database.execute_wrapper(count), suppress(Killed):
+        yield was_killed
 
 
 @pytest.fixture
@@ -190,7 +187,9 @@ def test_a_real_worker_killed_while_it_sends(room: Room, when: str, tmp_path: Pa
         row = OutboundMessage.objects.get()
         assert row.state == "sending"
     for text in ledger.read_text().splitlines():
-        room.world.sent.append({"id": "m_9", "action": "message", "to": "x", "text": text, "at": row.updated_at})
+        room.world.sent.append(
+            {"id": "m_9", "action": "message", "to": "x", "text": text, "at": row.updated_at}
+        )
     recover(room, now())
     with room.scope():
         assert OutboundMessage.objects.get().state == "sent"

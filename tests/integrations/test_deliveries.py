@@ -79,7 +79,9 @@ def test_a_provider_that_is_down_is_waited_for(room: Room, monkeypatch: pytest.M
     assert room.deliveries()[0].attempts == 2
 
 
-def test_what_stays_broken_is_kept_as_dead_with_its_error(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stays_broken_is_kept_as_dead_with_its_error(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("boom")
 
@@ -136,7 +138,13 @@ def test_facts_in_any_order_are_the_same_facts(room: Room, order: tuple[int, ...
     same = {key: message[key] for key in ("message_id", "provider_message_id", "chat_id", "provider_chat_id")}
     calls = [
         message,
-        {"event": "message_reaction", "account_id": "acc-1", "account_type": "LINKEDIN", "reaction": "👍", **same},
+        {
+            "event": "message_reaction",
+            "account_id": "acc-1",
+            "account_type": "LINKEDIN",
+            "reaction": "👍",
+            **same,
+        },
         {"event": "message_deleted", "account_id": "acc-1", "account_type": "LINKEDIN", **same},
     ]
     for index in order:

@@ -332,7 +332,8 @@ def test_a_quota_pauses_the_action_and_frees_the_unit(room: Room, kind: ErrorKin
 
 
 @pytest.mark.parametrize(
-    "kind", [ErrorKind.RECIPIENT, ErrorKind.NOT_FOUND, ErrorKind.VALIDATION, ErrorKind.CONFLICT, ErrorKind.UNKNOWN]
+    "kind",
+    [ErrorKind.RECIPIENT, ErrorKind.NOT_FOUND, ErrorKind.VALIDATION, ErrorKind.CONFLICT, ErrorKind.UNKNOWN],
 )
 def test_a_terminal_refusal_fails_for_good_and_frees_the_unit(room: Room, kind: ErrorKind) -> None:
     room.world.failures.append(problem(kind))
@@ -349,7 +350,9 @@ def test_a_terminal_refusal_fails_for_good_and_frees_the_unit(room: Room, kind: 
 
 
 def test_a_disconnected_account_stops_and_its_recovery_sends(room: Room) -> None:
-    room.world.failures.append(problem(ErrorKind.ACCOUNT_DISCONNECTED, raw_type="errors/disconnected_account"))
+    room.world.failures.append(
+        problem(ErrorKind.ACCOUNT_DISCONNECTED, raw_type="errors/disconnected_account")
+    )
     with room.scope():
         room.queue()
         room.queue()
@@ -359,7 +362,9 @@ def test_a_disconnected_account_stops_and_its_recovery_sends(room: Room) -> None
         assert (sender.status, sender.status_raw) == ("credentials", "errors/disconnected_account")
         assert set(OutboundMessage.objects.values_list("state", flat=True)) == {"queued"}
     assert used(room) == 0
-    room.post({"AccountStatus": {"account_id": "acc-1", "account_type": "LINKEDIN", "message": "RECONNECTED"}})
+    room.post(
+        {"AccountStatus": {"account_id": "acc-1", "account_type": "LINKEDIN", "message": "RECONNECTED"}}
+    )
     room.hints.run_all()
     with room.scope():
         assert SenderAccount.objects.get().status == "ok"

@@ -1,4 +1,6 @@
-"""Uncertain sends: asked about, never sent again unasked, settled by what the network shows, or decided by a person."""
+"""Uncertain sends: asked about, never sent again unasked, settled by what the network shows, or decided by a
+person.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def test_a_refusal_that_may_have_been_a_quota_pauses_once_it_is_sure(room: Room)
 
 def test_the_network_showing_the_message_settles_it(room: Room) -> None:
     uncertain(room, left=True)
-    room.post(message_webhook("Hello Tomas", sender_id=OWN_ID, message_id="w_own", provider_message_id="2-own"))
+    room.post(
+        message_webhook("Hello Tomas", sender_id=OWN_ID, message_id="w_own", provider_message_id="2-own")
+    )
     room.hints.run_all()
     with room.scope():
         row = OutboundMessage.objects.get()
@@ -89,7 +93,9 @@ def test_the_network_showing_the_message_settles_it(room: Room) -> None:
 
 def test_the_echo_before_the_receipt_and_after_it_is_one_message(room: Room) -> None:
     def echo() -> None:
-        room.post(message_webhook("Hello Tomas", sender_id=OWN_ID, message_id="m_1", provider_message_id="2-x"))
+        room.post(
+            message_webhook("Hello Tomas", sender_id=OWN_ID, message_id="m_1", provider_message_id="2-x")
+        )
         waiting = [hint for hint in room.hints.waiting if hint[0].name == "integrations.process_delivery"]
         room.hints.lose()
         for target, payload in waiting:
@@ -178,7 +184,15 @@ def test_delivered_and_seen_are_stored_with_the_send(room: Room, kind: str) -> N
     with room.scope():
         room.queue()
     room.hints.run_all()
-    room.post({"event": kind, "account_id": "acc-1", "account_type": "LINKEDIN", "message_id": "m_1", "chat_id": "c_1"})
+    room.post(
+        {
+            "event": kind,
+            "account_id": "acc-1",
+            "account_type": "LINKEDIN",
+            "message_id": "m_1",
+            "chat_id": "c_1",
+        }
+    )
     room.hints.run_all()
     with room.scope():
         row = OutboundMessage.objects.get()

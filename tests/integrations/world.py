@@ -1,7 +1,7 @@
 """An outside world in memory: the Unipile adapter with its sends and reads answered here.
 
-Webhooks are parsed and verified by the real adapter. ``World`` remembers what really went out, so that tests can say
-that nothing was sent twice and nothing was lost.
+Webhooks are parsed and verified by the real adapter. ``World`` remembers what really went out, so that tests
+can say that nothing was sent twice and nothing was lost.
 """
 
 from __future__ import annotations
@@ -239,7 +239,9 @@ class WorldAdapter(UnipileAdapter):
         return tuple(WORLD.registered)
 
     def create_webhook(self, registration: WebhookRegistration) -> str:
-        made = registration.model_copy(update={"registration_id": f"we_{len(WORLD.registered) + 1}_{id(registration)}"})
+        made = registration.model_copy(
+            update={"registration_id": f"we_{len(WORLD.registered) + 1}_{id(registration)}"}
+        )
         WORLD.registered.append(made)
         return made.registration_id
 

@@ -1,0 +1,204 @@
+"""What the lists of the JSON API are made of: query sets narrowed to the clients within reach, and derived
+figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+
+from integrations.models import (
+    Connection,
+    KillSwitch,
+    OutboundMessage,
+    RateUsage,
+    SenderAccount,
+    SyncCursor,
+    SyncRun,
+    WebhookDelivery,
+)
+from integrations.services import rates
+from project.core.clock import now
+from project.tenancy.access import Access
+from project.tenancy.models import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One daily budget of an account: ``used`` of ``limit`` units of ``action`` on ``day``."""
+
+    action: str
+    used: int
+    limit: int
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """An account with its budgets of today, and what waits for it."""
+
+    sender: SenderAccount
+    budgets: tuple[Budget, ...]
+    queued: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyncHealth:
+    """How fresh one account's records are; ``status`` is ok, running, lagging, failing or never."""
+
+    sender_id: UUID
+    status: str
+    lag_seconds: int | None
+    last_success_at: datetime | None
+    last_error: str
+    last_error_at: datetime | None
+    next_try_at: datetime | None
+    run: SyncRun | None
+
+
+def senders(access: Access, *, client_id: UUID | None = None) -> QuerySet[SenderAccount]:
+    """Sender accounts within reach, with client and connection."""
+    rows = SenderAccount.objects.select_related("client", "connection").filter(access.client_filter())
+    found: QuerySet[SenderAccount] = rows.filter(client_id=client_id) if client_id else rows
+    return found
+
+
+def sender_states(accounts: list[SenderAccount]) -> list[SenderState]:
+    """Return accounts with today's budgets and queue, in a constant number of queries."""
+    at = now()
+    days = {account.id: rates.day_of(account, at) for account in accounts}
+    used = {
+        (row.sender_id, row.action): row.used
+        for row in RateUsage.objects.filter(sender__in=accounts, day__in=set(days.values()))
+        if row.day == days[row.sender_id]
+    }
+    limits = rates.limits_of_many(accounts)
+    counted = (
+        OutboundMessage.objects.filter(sender__in=accounts, state__in=["queued", "unknown"])
+        .order_by()
+        .values("sender_id")
+        .annotate(
+            queued=Count("id", filter=Q(state="queued")), unknown=Count("id", filter=Q(state="unknown"))
+        )
+    )
+    waiting = {row["sender_id"]: row for row in counted}
+    return [
+        SenderState(
+            sender=account,
+            budgets=tuple(
+                Budget(action, used.get((account.id, action), 0), limit, days[account.id])
+                for action, limit in sorted(limits[account.id].items())
+            ),
+            queued=waiting.get(account.id, {}).get("queued", 0),
+            unknown=waiting.get(account.id, {}).get("unknown", 0),
+        )
+        for account in accounts
+    ]
+
+
+def sync_health(accounts: list[SenderAccount]) -> list[SyncHealth]:
+    """Return how fresh accounts are, in a constant number of queries."""
+    cursors: dict[UUID, list[SyncCursor]] = {}
+    for cursor in SyncCursor.objects.filter(sender__in=accounts).order_by("resource"):
+        cursors.setdefault(cursor.sender_id, []).append(cursor)
+    latest = SyncRun.objects.filter(sender__in=accounts).order_by("sender_id", "-created_at")
+    runs = {run.sender_id: run for run in latest.distinct("sender_id")}
+    return [_health(account, cursors.get(account.id, []), runs.get(account.id)) for account in accounts]
+
+
+def _health(sender: SenderAccount, cursors: list[SyncCursor], run: SyncRun | None) -> SyncHealth:
+    messages = next((cursor for cursor in cursors if cursor.resource == "messages"), None)
+    failing = next((cursor for cursor in cursors if cursor.last_error), None)
+    success = messages.last_success_at if messages else None
+    heard = [moment for moment in (success, sender.last_webhook_at) if moment]
+    lag = max(0, int((now() - max(heard)).total_seconds())) if heard else None
+    return SyncHealth(
+        sender_id=sender.id,
+        status=_status(run, failing, lag),
+        lag_seconds=lag,
+        last_success_at=success,
+        last_error=failing.last_error if failing else "",
+        last_error_at=failing.last_error_at if failing else None,
+        next_try_at=min((cursor.next_try_at for cursor in cursors if cursor.next_try_at), default=None),
+        run=run,
+    )
+
+
+def _status(run: SyncRun | None, failing: SyncCursor | None, lag: int | None) -> str:
+    if run is not None and run.state in {SyncRun.State.QUEUED, SyncRun.State.RUNNING}:
+        return "running"
+    if failing is not None:
+        return "failing"
+    if lag is None:
+        return "never"
+    # Two silent intervals: one poll was missed.
+    return "lagging" if lag > 2 * settings.SYNC_SILENT_SECONDS else "ok"
+
+
+def connections(access: Access) -> QuerySet[Connection]:
+    """Connections within reach; those of no client belong to members over all clients."""
+    found: QuerySet[Connection] = Connection.objects.filter(access.client_filter())
+    return found
+
+
+def deliveries(
+    access: Access, *, state: str = "", connection_id: UUID | None = None
+) -> QuerySet[WebhookDelivery]:
+    """Webhook deliveries within reach."""
+    rows = WebhookDelivery.objects.all()
+    if access.client_ids is not None:
+        rows = rows.filter(connection_id__in=connections(access).values("id"))
+    if state:
+        rows = rows.filter(state=state)
+    if connection_id:
+        rows = rows.filter(connection_id=connection_id)
+    found: QuerySet[WebhookDelivery] = rows
+    return found
+
+
+def outbox(access: Access, *, state: str = "") -> QuerySet[OutboundMessage]:
+    """Outbox rows within reach, with sender and connection; ``unknown`` are the ambiguous ones."""
+    rows = OutboundMessage.objects.select_related("sender__connection").filter(access.client_filter())
+    found: QuerySet[OutboundMessage] = rows.filter(state=state) if state else rows
+    return found
+
+
+def sync_runs(access: Access) -> QuerySet[SyncRun]:
+    """Runs of accounts within reach."""
+    rows = SyncRun.objects.select_related("sender")
+    found: QuerySet[SyncRun] = rows.filter(access.client_filter("sender__client_id"))
+    return found
+
+
+def kill_switches(access: Access) -> list[dict[str, Any]]:
+    """Return the switches that are on and concern what is within reach."""
+    rows = list(KillSwitch.objects.order_by("created_at"))
+    ids = [row.target_id for row in rows]
+    names: dict[UUID, str] = {access.organization.id: access.organization.name}
+    names |= {client.id: client.name for client in access.clients().filter(id__in=ids)}
+    names |= {account.id: account.name for account in senders(access).filter(id__in=ids)}
+    return [
+        {
+            "id": row.id,
+            "level": row.level,
+            "target_id": row.target_id,
+            "target_name": names.get(row.target_id, ""),
+            "reason": row.reason,
+            "since": row.created_at,
+        }
+        for row in rows
+        if access.client_ids is None or row.target_id in names
+    ]
+
+
+def switch_target(access: Access, level: str, target_id: UUID) -> Client | SenderAccount | None:
+    """Return the client or sender that a switch would stop, ``None`` if it is not within reach."""
+    if level == "client":
+        return access.clients().filter(id=target_id).first()
+    return senders(access).filter(id=target_id).first()

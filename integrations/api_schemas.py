@@ -1,0 +1,234 @@
+"""What the JSON API of integrations takes and gives."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field
+
+
+class BudgetOut(Schema):
+    """A daily budget of an account; the day is the one of the account's time zone."""
+
+    action: str
+    used: int
+    limit: int
+    day: date
+
+
+class SenderOut(Schema):
+    """A sender account. ``status_raw`` is the provider's own word."""
+
+    id: UUID
+    client_id: UUID
+    connection_id: UUID
+    channel: str
+    name: str
+    status: str
+    status_raw: str
+    status_reason: str
+    status_changed_at: datetime | None
+    paused_at: datetime | None
+    action_pauses: dict[str, str]
+    time_zone: str
+    last_inbound_at: datetime | None
+    last_webhook_at: datetime | None
+    created_at: datetime
+
+
+class SenderStateOut(Schema):
+    """A sender account with today's budgets, and how many of its sends wait or are uncertain."""
+
+    sender: SenderOut
+    budgets: list[BudgetOut]
+    queued: int
+    unknown: int
+
+
+class ConnectIn(Schema):
+    """Who a new account is to send for, and where the person comes back to after signing in."""
+
+    client_id: UUID
+    return_path: str = Field("/", max_length=200, pattern=r"^/")
+
+
+class LinkOut(Schema):
+    """A one-time address where the account's owner signs in."""
+
+    url: str
+    expires_at: datetime
+
+
+class LimitIn(Schema):
+    """A new daily limit."""
+
+    per_day: int = Field(ge=0, le=10_000)
+
+
+class SyncIn(Schema):
+    """What to read from the provider."""
+
+    resource: Literal["messages", "relations"] = "messages"
+
+
+class SyncRunOut(Schema):
+    """A synchronisation and its progress."""
+
+    id: UUID
+    sender_id: UUID
+    resource: str
+    trigger: str
+    state: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested: bool
+    seen: int
+    created: int
+    requests: int
+    error: str
+    created_at: datetime
+
+
+class SyncHealthOut(Schema):
+    """How fresh an account's records are; ``lag_seconds`` since it was last heard of."""
+
+    sender_id: UUID
+    status: str
+    lag_seconds: int | None
+    last_success_at: datetime | None
+    last_error: str
+    last_error_at: datetime | None
+    next_try_at: datetime | None
+    run: SyncRunOut | None
+
+
+class ConnectionIn(Schema):
+    """A new connection. ``credentials`` are the provider's fields; they are never shown again."""
+
+    provider: str = Field(max_length=32)
+    name: str = Field("", max_length=120)
+    base_url: str = Field("", max_length=300)
+    credentials: dict[str, str] = Field(max_length=20)
+    client_id: UUID | None = None
+
+
+class CredentialsIn(Schema):
+    """New credentials; fields that are left out stay as they are."""
+
+    credentials: dict[str, str] = Field(max_length=20)
+
+
+class ConnectionOut(Schema):
+    """A connection, without its credentials."""
+
+    id: UUID
+    client_id: UUID | None
+    provider: str
+    name: str
+    base_url: str
+    status: str
+    last_error: str
+    checked_at: datetime | None
+    last_webhook_at: datetime | None
+    refused_webhooks: int
+    created_at: datetime
+
+
+class CheckOut(Schema):
+    """What works with the credentials and what is lacking, in plain sentences."""
+
+    ok: bool
+    works: list[str]
+    lacks: list[str]
+
+
+class FindingOut(Schema):
+    """One thing that is wrong with what is registered at the provider."""
+
+    problem: str
+    source: str
+    message: str
+
+
+class DeliveryOut(Schema):
+    """A webhook call and what became of it."""
+
+    id: UUID
+    received_at: datetime
+    connection_id: UUID | None
+    provider: str
+    event_type: str
+    state: str
+    reason: str
+    size: int
+    duplicates: int
+    attempts: int
+    processed_at: datetime | None
+    replay_count: int
+    last_error: str
+    outcome: list[dict[str, Any]]
+
+
+class DeliveryDetailOut(DeliveryOut):
+    """A webhook call as it came in: masked headers, and the body as text."""
+
+    headers: dict[str, str]
+    body: str
+    payload_hash: str
+
+
+class OutboundOut(Schema):
+    """One intended send."""
+
+    id: UUID
+    client_id: UUID
+    sender_id: UUID
+    channel: str
+    action: str
+    origin: str
+    state: str
+    attempts: int
+    not_before: datetime
+    hold_code: str
+    hold_reason: str
+    error_kind: str
+    error_detail: str
+    already: str
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    seen_at: datetime | None
+    lead_id: UUID | None
+    campaign_id: UUID | None
+    conversation_id: UUID | None
+    created_at: datetime
+
+
+class DecisionIn(Schema):
+    """Whether an uncertain send left. ``false`` sends it again."""
+
+    sent: bool
+
+
+class SwitchIn(Schema):
+    """Stop all sending of a client or sender (``target_id``) or of the organization (no target), or let
+    go.
+    """
+
+    level: Literal["organization", "client", "sender"]
+    target_id: UUID | None = None
+    on: bool
+    reason: str = Field("", max_length=200)
+
+
+class SwitchOut(Schema):
+    """A kill switch that is on."""
+
+    id: UUID
+    level: str
+    target_id: UUID
+    target_name: str
+    reason: str
+    since: datetime
