@@ -13,9 +13,9 @@ from campaigns.rendering.syntax import TemplateError, line_of, normalize_newline
 
 KNOWN_VARIABLES: frozenset[str] = frozenset(
     {
-        "lead.first_name", "lead.last_name", "lead.full_name", "lead.title", "lead.country", "lead.email",
+        "lead.first_name", "lead.last_name", "lead.full_name", "lead.title", "lead.country",
         "company.name", "company.domain", "company.country",
-        "sender.first_name", "sender.last_name", "sender.full_name", "sender.title", "sender.email",
+        "sender.first_name", "sender.last_name", "sender.full_name",
         "client.name",
         "custom.*",
     }

@@ -86,7 +86,7 @@ class TestPath:
     def test_a_send_without_transitions_completes_once_sent(self) -> None:
         world = World(make_plan(send("only", "email")))
         world.attempt()
-        assert world.state.ended is None
+        assert world.state.phase == "in_flight"
         world.give(Resulted("only", 1, "sent", T0))
         assert world.state.ended is not None
         assert world.state.ended.outcome == "completed"

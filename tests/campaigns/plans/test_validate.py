@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from campaigns.plans.canonical import canonical_json, plan_hash
 from campaigns.plans.conditions import decide
+from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import BranchNode, Plan, plan_json_schema
-from campaigns.plans.validate import Options, PlanInvalid, check, parse_plan, validate
+from campaigns.plans.validate import Options, check, parse_plan, validate
 from tests.campaigns.plans.strategies import plans
 from tests.campaigns.plans.worlds import branch, make_plan, send, stop, wait, way
 
