@@ -40,7 +40,9 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(
+            colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     tail = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format == "json":
@@ -61,7 +63,8 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
             "django.server": {"level": "WARNING"},
             "daphne": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
-            "django_structlog": {"level": "WARNING"},
+            # Failed requests are logged with their traceback by django.request already.
+            "django_structlog": {"level": "CRITICAL"},
             "celery": {"level": "WARNING"},
             "django.security.DisallowedHost": {"level": "ERROR"},
         },

@@ -26,7 +26,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
         "status": "ok" if ready else "unavailable",
         "checks": {check.name: {"ok": check.ok, "detail": check.detail} for check in checks},
     }
-    return JsonResponse(body, status=200 if ready else 503)
+    response = JsonResponse(body, status=200 if ready else 503)
+    # Whoever asks wants to know; that it is not ready yet is no error of this request.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -22,8 +22,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     access: Access | None = getattr(request, "access", None)
     htmx = getattr(request, "htmx", None)
     if access is None or (htmx and not htmx.boosted and not htmx.history_restore_request):
-        return {"shell": None, "access": access}
+        slug = access.organization.slug if access else ""
+        return {"shell": None, "access": access, "organization_slug": slug}
     return {
+        "organization_slug": access.organization.slug,
         "shell": _shell(request, access),
         "access": access,
         "can_answer": access.can(Permission.INBOX_REPLY),

@@ -1,0 +1,1 @@
+"""The demo organization: made through the same services as everything else, against the provider sandbox."""

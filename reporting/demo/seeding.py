@@ -1,0 +1,226 @@
+"""Seeding the demo organization, step by step."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from campaigns.imports.mapping import RowDraft
+from campaigns.models import Campaign, Lead
+from campaigns.plans.linear import parse_sequence, to_plan
+from campaigns.services import campaigns as campaign_service
+from campaigns.services import enrollments
+from campaigns.services import leads as lead_service
+from campaigns.services.settings import Audience, CampaignSettings
+from inbox.models import Conversation
+from inbox.services import replies, triage
+from integrations.base import ConnectsAccounts, require
+from integrations.events import MessageReceived
+from integrations.models import Connection, SenderAccount
+from integrations.services import connections, senders
+from integrations.services.adapters import adapter_of
+from integrations.services.events import record_event
+from integrations.values import Direction
+from integrations.values import Person as NetworkPerson
+from project.core.clock import now
+from project.core.scoping import organization_scope, platform_scope
+from project.tenancy.access import Access, access_for
+from project.tenancy.models import Client, Organization, User
+from project.tenancy.services import clients as client_service
+from project.tenancy.services import memberships, organizations
+from reporting.demo.people import THREADS, Person, people, sequence
+from reporting.models import Fact
+from reporting.services import facts
+
+SLUG = "demo"
+PASSWORD = "outbound-demo"  # noqa: S105 - the documented password of the demo
+MEMBERS = (
+    ("manager", "manager", "Linnea Holm"),
+    ("agent", "agent", "Ana Ferreira"),
+    ("agent2", "agent", "Tom Okafor"),
+    ("viewer", "viewer", "Vera Lund"),
+    ("client", "client", "Clara Halden"),
+    ("ops", "ops", "Raj Mehta"),
+)
+CLIENTS = (("Halden Robotics", 1), ("Tessera Pay", 2), ("Ostro Logistics", 4))
+SEATS = ("acc_erik_sand", "acc_lucia_ferrer", "acc_greta_lund")
+ZONE = "Europe/Stockholm"
+
+
+def seed() -> Organization:
+    """Make the demo organization; the sandbox must be running. Raises ``ProviderError`` when it is not."""
+    organization = _people()
+    with organization_scope(organization.id):
+        access = access_for(User.objects.get(email="admin@demo.test"), organization)
+        assert access is not None
+        clients = [
+            client_service.create(access=access, name=name, colour=colour, time_zone=ZONE) for name, colour in CLIENTS
+        ]
+        _members(clients, access.user)
+        seats = _seats(clients, access.user)
+        manager = User.objects.get(email="manager@demo.test")
+        _history(clients[0], seats[0])
+        _threads(clients[0], seats[0])
+        _campaigns(clients, seats, manager)
+        _triage(access)
+    return organization
+
+
+def _people() -> Organization:
+    with platform_scope("make the demo organization"):
+        return organizations.provision(
+            name="Kestrel & Rowe",
+            slug=SLUG,
+            admin_email="admin@demo.test",
+            admin_name="Kim Rowe",
+            admin_password=PASSWORD,
+            time_zone=ZONE,
+            capabilities={"linkedin_outreach": "unipile"},
+        ).organization
+
+
+@transaction.atomic
+def _members(clients: list[Client], admin: User) -> None:
+    for local, role, name in MEMBERS:
+        email = f"{local}@demo.test"
+        user = User.objects.filter(email=email).first() or User.objects.create_user(email, PASSWORD, name=name)
+        limited = role == "client"
+        memberships.add(
+            user=user,
+            role=role,
+            all_clients=not limited,
+            client_ids=[clients[0].id] if limited else [],
+            actor=admin,
+        )
+
+
+def _seats(clients: list[Client], admin: User) -> list[SenderAccount]:
+    connection: Connection = connections.create(
+        provider="unipile", name="Unipile (sandbox)", credentials={"api_key": "sandbox-key"}, actor=admin
+    )
+    connections.try_out(connection=connection, actor=admin)
+    connections.ensure_webhooks(connection=connection, actor=admin)
+    connection.refresh_from_db()
+    adapter = require(adapter_of(connection), ConnectsAccounts)  # type: ignore[type-abstract]
+    return [
+        senders.adopt(
+            connection=connection, client=client, account=adapter.get_account(seat), time_zone=ZONE, actor=admin
+        )
+        for client, seat in zip(clients, SEATS, strict=True)
+    ]
+
+
+def _leads(client: Client, found: list[Person]) -> list[Lead]:
+    drafts = [
+        RowDraft(
+            number,
+            [],
+            first_name=person.first_name,
+            last_name=person.last_name,
+            title=person.title,
+            company=person.company,
+            addresses={"linkedin": (f"https://www.linkedin.com/in/{person.slug}", person.slug)},
+            fields={"city": person.city},
+        )
+        for number, person in enumerate(found, start=2)
+    ]
+    made = lead_service.upsert_batch(client_id=client.id, drafts=drafts)
+    return list(Lead.objects.filter(id__in=made.created).order_by("id"))
+
+
+def _history(client: Client, sender: SenderAccount) -> None:
+    """Four weeks of a campaign that is over, as facts, so that reports have something to show."""
+    campaign = campaign_service.create(client=client, name="Autumn pilot", actor=User.objects.get(email="manager@demo.test"))
+    dice = random.Random("history")  # noqa: S311 - invented data, not a secret
+    with transaction.atomic():
+        for lead in _leads(client, people(140, "pilot")):
+            at = now() - timedelta(days=dice.uniform(4, 27), minutes=dice.uniform(0, 600))
+            common = {"client_id": client.id, "campaign_id": campaign.id, "lead_id": lead.id, "sender_id": sender.id}
+            steps = [(Fact.Kind.ENROLLED, 1.0, 0.0), (Fact.Kind.INVITED, 0.96, 2.0), (Fact.Kind.CONNECTED, 0.46, 30.0),
+                     (Fact.Kind.MESSAGED, 0.97, 1.0), (Fact.Kind.REPLIED, 0.38, 20.0)]  # fmt: skip
+            for kind, chance, hours in steps:
+                if dice.random() > chance:
+                    break
+                at += timedelta(hours=dice.uniform(0, hours))
+                if at > now():
+                    break
+                facts.record(kind=kind, key=f"demo:{lead.id}:{kind}", occurred_at=at, **common)
+
+
+def _threads(client: Client, sender: SenderAccount) -> None:
+    """Conversations of the last days, through the same door as a provider's history."""
+    dice = random.Random("threads")  # noqa: S311 - invented data, not a secret
+    found = people(len(THREADS), "threads")
+    _leads(client, found)
+    for number, (person, thread) in enumerate(zip(found, THREADS, strict=True)):
+        at = now() - timedelta(hours=1 + number * 5, minutes=dice.randrange(50))
+        for position, line in enumerate(thread):
+            _say(sender, person, number, position, line, at + timedelta(minutes=9 * position))
+
+
+def _say(sender: SenderAccount, person: Person, number: int, position: int, line: str, at: datetime) -> None:
+    theirs = NetworkPerson(
+        provider_id=f"ACoAADemo{number:04d}", name=f"{person.first_name} {person.last_name}", public_identifier=person.slug
+    )
+    ours = NetworkPerson(provider_id=sender.own_user_id, name=sender.name, is_self=True)
+    inbound = line.startswith("<")
+    event = MessageReceived(
+        provider="unipile",
+        account_id=sender.provider_account_id,
+        occurred_at=at,
+        message_id=f"demo_{number}_{position}",
+        provider_message_id=f"demo-network-{number}-{position}",
+        chat_id=f"demo_chat_{number}",
+        provider_chat_id=f"demo-thread-{number}",
+        direction=Direction.INBOUND if inbound else Direction.OUTBOUND,
+        sender=theirs if inbound else ours,
+        counterpart=theirs,
+        participants=(theirs, ours),
+        text=line[2:],
+    )
+    record_event(event, sender=sender, source="poll")
+
+
+def _campaigns(clients: list[Client], seats: list[SenderAccount], manager: User) -> None:
+    """One campaign that runs around the clock, one in office hours, one draft."""
+    always = {"weekdays": list(range(7)), "start": "00:00", "end": "00:00"}
+    office = {"weekdays": list(range(5)), "start": "09:00", "end": "17:00"}
+    plans = (
+        (clients[0], seats[0], "Nordic cold-chain DCs", always, 40, True),
+        (clients[1], seats[1], "Payments, office hours", office, 14, True),
+        (clients[2], seats[2], "Freight forwarders, draft", office, 20, False),
+    )
+    for client, seat, name, window, count, launched in plans:
+        _leads(client, people(count, name))
+        campaign: Campaign = campaign_service.create(client=client, name=name, actor=manager)
+        campaign = campaign_service.update_settings(
+            campaign=campaign,
+            settings=CampaignSettings(
+                name=name, time_zone=ZONE, audience=Audience(kind="all"), sender_ids=[seat.id], **window  # type: ignore[arg-type]
+            ),
+            actor=manager,
+        )
+        plan = to_plan(parse_sequence(sequence(ZONE))).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        campaign = campaign_service.save_plan(campaign=campaign, plan=plan, actor=manager)
+        if launched:
+            campaign_service.launch(campaign=campaign, actor=manager)
+            enrollments.enroll_audience(campaign_id=campaign.id)
+
+
+def _triage(access: Access) -> None:
+    """Some conversations are somebody's already."""
+    ana, tom = User.objects.get(email="agent@demo.test"), User.objects.get(email="agent2@demo.test")
+    found = list(Conversation.objects.filter(has_inbound=True).order_by("-last_message_at")[:6])
+    for conversation, assignee in zip(found, (ana, ana, None, tom, None, tom), strict=False):
+        if assignee is not None:
+            triage.assign(conversation_id=conversation.id, assignee_id=assignee.id, actor=access.user)
+    if found:
+        replies.add_note(
+            conversation_id=found[0].id,
+            author=ana,
+            body="Erik is in Gothenburg on Tuesday anyway, offer on site. No price before the survey.",
+        )
+        triage.close(conversation_id=found[-1].id, actor=tom)
+
