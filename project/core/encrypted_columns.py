@@ -1,10 +1,12 @@
 """The encrypted columns of the product, as the apps register them, and turning their key.
 
-Each app registers its columns in ``ready``; ``manage.py rotate_credentials`` walks them all.
+Each app registers its columns in ``ready``, or a function for secrets that are not a column of their own;
+``manage.py rotate_credentials`` walks them all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.apps import apps
@@ -13,6 +15,7 @@ from project.core import crypto
 from project.core.crypto import CredentialsUnreadable
 
 _columns: set[tuple[str, str]] = set()
+_others: dict[str, Callable[[bool], Rotation]] = {}
 
 BATCH = 500
 
@@ -31,6 +34,17 @@ class Rotation:
 def register_encrypted(model: str, field: str) -> None:
     """Register a text column that holds ``crypto.encrypt`` values: ``register_encrypted("app.Model", "column")``."""
     _columns.add((model, field))
+
+
+def register_rotation(name: str, rotate: Callable[[bool], Rotation]) -> None:
+    """Register how other secrets get the newest key: ``rotate(dry_run)``, called in the platform scope."""
+    _others[name] = rotate
+
+
+def rotate_all(*, dry_run: bool = False) -> list[Rotation]:
+    """Give every stored secret the newest key. Must run in the platform scope."""
+    done = [rotate_column(model, field, dry_run=dry_run) for model, field in encrypted_columns()]
+    return done + [_others[name](dry_run) for name in sorted(_others)]
 
 
 def encrypted_columns() -> list[tuple[str, str]]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
+
+from project.core import crypto
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -23,3 +26,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """Do nothing: people have no user name."""
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Secrets of authenticator apps and recovery codes are encrypted at rest, like provider credentials."""
+
+    def encrypt(self, text: str) -> str:
+        """Return the secret as it is stored."""
+        return crypto.encrypt({"secret": text})
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return the secret itself. Raises ``CredentialsUnreadable``."""
+        return str(crypto.decrypt(encrypted_text)["secret"])

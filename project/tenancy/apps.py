@@ -11,4 +11,9 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         """Register receivers, streams and encrypted columns."""
+        from project.core.encrypted_columns import register_encrypted, register_rotation
         from project.tenancy import receivers, streams  # noqa: F401
+        from project.tenancy.services import second_factors
+
+        register_encrypted("tenancy.IdempotencyKey", "response")
+        register_rotation("mfa.Authenticator.data", second_factors.rotate)

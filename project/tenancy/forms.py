@@ -12,7 +12,7 @@ from project.tenancy.models import Capability, Client, Organization, Role
 from project.tenancy.services.entitlements import PROVIDERS
 
 TIME_ZONES = [(name, name) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
-COLOURS = [(number, f"Colour {number}") for number in range(1, 9)]
+COLOURS = list(enumerate(("Rust", "Blue", "Violet", "Ochre", "Pink", "Green", "Teal", "Slate"), start=1))
 REACH = [("all", "All clients, also new ones"), ("some", "Only these clients")]
 EXPIRY = [("30", "30 days"), ("90", "90 days"), ("365", "One year"), ("0", "Never")]
 

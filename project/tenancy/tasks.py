@@ -7,7 +7,6 @@ from uuid import UUID
 from project.core.tasks import platform_task, task
 from project.tenancy.services import housekeeping, invitations
 
-
 #: What beat starts: task, seconds, queue.
 BEAT = {"sweep-tenancy": ("tenancy.sweep", 300.0, "bulk")}
 

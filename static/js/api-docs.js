@@ -12,6 +12,7 @@ window.SwaggerUIBundle({
   deepLinking: true,
   layout: "BaseLayout",
   validatorUrl: null,
+  defaultModelsExpandDepth: -1,
   requestInterceptor(request) {
     const token = csrfToken();
     if (token) request.headers["X-CSRFToken"] = token;

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from project.core.encrypted_columns import encrypted_columns, rotate_column
+from project.core.encrypted_columns import rotate_all
 from project.core.scoping import platform_scope
 
 
@@ -26,10 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate every column, as the application role and in the platform scope."""
-        done = []
         with platform_scope("rotate credentials"):
-            for model, field in encrypted_columns():
-                done.append(rotate_column(model, field, dry_run=options["dry_run"]))
+            done = rotate_all(dry_run=options["dry_run"])
         verb = "to rotate" if options["dry_run"] else "rotated"
         for rotation in done:
             self.stdout.write(
