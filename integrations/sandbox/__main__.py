@@ -22,7 +22,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--speed", type=float, default=os.environ.get("SPEED", "60"), help="sandbox seconds per second"
     )
-    parser.add_argument("--seed", choices=["demo"], help="what a new world starts with")
+    usual = "none" if os.environ.get("DEMO") == "0" else "demo"
+    parser.add_argument(
+        "--seed", choices=["demo", "none"], default=usual, help=f"a new world's seats ({usual})"
+    )
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.speed <= 1e6:
         parser.error("--speed must be between 0 and 1000000")
@@ -34,7 +37,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 async def _serve(arguments: argparse.Namespace) -> None:
     listener = listen(arguments.host, arguments.port)
     port = listener.getsockname()[1]
-    world = open_world(arguments.data_dir, seed=arguments.seed, speed=arguments.speed)
+    world = open_world(
+        arguments.data_dir, seed="demo" if arguments.seed == "demo" else None, speed=arguments.speed
+    )
     line = f"sandbox ready http://{arguments.host}:{port}\n"
 
     def ready() -> None:

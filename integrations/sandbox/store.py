@@ -36,7 +36,7 @@ class Store:
         Raises ``StoreUnavailable`` if another process holds the file or another version wrote it.
         """
         self._db = sqlite3.connect(
-            path or ":memory:", isolation_level=None, check_same_thread=False, timeout=2
+            path or ":memory:", isolation_level=None, check_same_thread=False, timeout=1
         )
         self._db.row_factory = sqlite3.Row
         self._depth = 0

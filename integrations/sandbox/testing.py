@@ -42,7 +42,7 @@ class SandboxHandle:
         """What ``UNIPILE_BASE_URL`` must be to talk to this sandbox."""
         return f"{self.base_url}/unipile"
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None, /, **query: Any) -> Any:
         """One control call; raises ``SandboxRefused`` unless it is answered 2xx."""
         response = self._http.request(method, path, json=body, params=query)
         if response.status_code >= 300:
@@ -193,7 +193,7 @@ def _as_thread(data_dir: Path | None, port: int, speed: float, seed: str | None)
 def _as_process(data_dir: Path | None, port: int, speed: float, seed: str | None) -> Iterator[SandboxHandle]:
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "integrations.sandbox", "--port", str(port), "--speed", str(speed)]
-        command += ["--data-dir", str(data_dir or scratch), *(["--seed", seed] if seed else [])]
+        command += ["--data-dir", str(data_dir or scratch), "--seed", seed or "none"]
         root = Path(__file__).resolve().parents[2]
         child = subprocess.Popen(command, cwd=root, env=dict(os.environ), stdout=subprocess.PIPE, text=True)
         try:
