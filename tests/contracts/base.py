@@ -107,7 +107,7 @@ class AdapterContract(ABC):
 
     @pytest.fixture
     @abstractmethod
-    def outside(self) -> Iterator[Outside]:
+    def outside(self) -> Iterator[Outside] | Outside:
         """Give a world to try in."""
 
     # --- Shape ------------------------------------------------------------------------------------
