@@ -191,6 +191,7 @@ def test_acceptance_has_one_key_however_it_comes(
     arrived = inbox.events(outside)
     (relation,) = [event for event in arrived if isinstance(event, events.RelationCreated)]
     (note,) = [event for event in arrived if isinstance(event, events.MessageReceived)]
+    assert note.counterpart is not None
     assert relation.person.provider_id == note.counterpart.provider_id == outside.stranger
     assert note.implies_connection
     assert not note.is_reply
