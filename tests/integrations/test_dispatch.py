@@ -13,7 +13,7 @@ from django.db import connection as database
 from integrations.domain_events import OutboundChanged
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import Connection, OutboundMessage, RateUsage, SendAttempt, SenderAccount
-from integrations.services import dispatch, outbox, rates, senders, switches
+from integrations.services import outbox, outcomes, rates, senders, switches
 from integrations.services.holds import Hold
 from integrations.tasks import dispatch_due, dispatch_sender
 from integrations.values import InvitationState, Profile
@@ -389,11 +389,11 @@ def test_wrong_credentials_stop_the_connection_until_they_work(room: Room) -> No
 
 
 def test_a_request_that_stays_wrong_is_given_up_without_stopping_others(room: Room) -> None:
-    room.world.failures.extend([problem(ErrorKind.CONFIG)] * dispatch.outcomes.CONFIG_TRIES)
+    room.world.failures.extend([problem(ErrorKind.CONFIG)] * outcomes.CONFIG_TRIES)
     with room.scope():
         room.queue()
     moment = now()
-    for _ in range(dispatch.outcomes.CONFIG_TRIES):
+    for _ in range(outcomes.CONFIG_TRIES):
         moment += timedelta(minutes=20)
         with time_machine.travel(moment, tick=True):
             run(room)

@@ -33,7 +33,7 @@ def state(room: Room) -> str:
 
 def uncertain(room: Room, *, left: bool, **fields: object) -> None:
     """Send one message whose answer is lost, after or before it left."""
-    lost = problem(ErrorKind.INDETERMINATE, **fields)  # type: ignore[arg-type]
+    lost = problem(ErrorKind.INDETERMINATE, **fields)
     (room.world.failures_after if left else room.world.failures).append(lost)
     with room.scope():
         room.queue(body="Hello Tomas")

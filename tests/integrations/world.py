@@ -27,6 +27,8 @@ from integrations.values import (
     Relation,
     SendReceipt,
     SentInvitation,
+    Settlement,
+    SettlementOutcome,
     WebhookRegistration,
 )
 from project.core.clock import now
@@ -225,15 +227,13 @@ class WorldAdapter(UnipileAdapter):
         ]
         if found:
             ids = {} if intent.action == "invite" else {"message_id": found[0]["id"]}
-            return settle.Settlement(
-                outcome=settle.SettlementOutcome.SENT, evidence="It is there.", receipt=SendReceipt(**ids)
+            return Settlement(
+                outcome=SettlementOutcome.SENT, evidence="It is there.", receipt=SendReceipt(**ids)
             )
         certain_at = intent.attempted_at + timedelta(seconds=120)
         if now < certain_at:
-            return settle.Settlement(
-                outcome=settle.SettlementOutcome.UNDECIDED, evidence="Not yet.", retry_at=certain_at
-            )
-        return settle.Settlement(outcome=settle.SettlementOutcome.NOT_SENT, evidence="It is not there.")
+            return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence="Not yet.", retry_at=certain_at)
+        return Settlement(outcome=SettlementOutcome.NOT_SENT, evidence="It is not there.")
 
     def list_webhooks(self) -> tuple[WebhookRegistration, ...]:
         return tuple(WORLD.registered)
