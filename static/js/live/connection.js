@@ -23,6 +23,7 @@ export class Connection {
     this.socket = null;
     this.isWelcome = false;
     this.isFed = true;
+    this.isGreeted = false;
     this.isOver = false;
     this.attempts = 0;
     this.received = 0;
@@ -130,12 +131,10 @@ export class Connection {
         this.catchUp(message.n);
         break;
       case "feed":
-        this.isFed = message.live;
-        this.refreshState();
-        if (message.live) this.catchUp();
+        this.fed(message.live);
         break;
       case "refused":
-        this.onEvent("refused", message);
+        this.onEvent("refused", { refused: message.refused.filter(({ reason }) => reason !== "not_subscribed") });
         break;
     }
     if (this.received % this.ackEvery === 0) this.send({ type: "ack", count: this.received });
@@ -146,12 +145,29 @@ export class Connection {
     this.attempts = 0;
     this.ackEvery = message.ack_every;
     this.silence = message.heartbeat * 2_500;
-    this.onEvent("connected", {});
+    this.isGreeted = false;
     const streams = this.streams();
     for (const stream of streams) this.lower(stream, this.cursor);
     if (streams.length) this.ask(streams);
-    else this.heard(message.n);
+    else {
+      this.heard(message.n);
+      this.greet();
+    }
     this.refreshState();
+  }
+
+  /** Say once per socket that it is ready: presence needs its subscription first. */
+  greet() {
+    if (this.isGreeted) return;
+    this.isGreeted = true;
+    this.onEvent("connected", {});
+  }
+
+  fed(isFed) {
+    const wasFed = this.isFed;
+    this.isFed = isFed;
+    this.refreshState();
+    if (isFed && !wasFed) this.catchUp();
   }
 
   // --- streams --------------------------------------------------------------------------------------
@@ -179,6 +195,7 @@ export class Connection {
     if (refused.length) this.onEvent("refused", { refused });
     for (const { stream } of refused) this.floors.delete(stream);
     const behind = streams.filter((stream) => (this.floors.get(stream) ?? n) < n);
+    this.greet();
     if (behind.length) this.catchUp(n, behind);
     else for (const stream of streams) this.floors.delete(stream);
     this.refreshState();
