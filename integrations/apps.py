@@ -11,6 +11,7 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         from integrations import authorizers, receivers  # noqa: F401
+        from project.core.encrypted_columns import register_encrypted
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
 
@@ -19,3 +20,4 @@ class IntegrationsConfig(AppConfig):
         pages = ("sync", "webhook", "rates", "queues", "switches")
         operations = tuple(f"integrations:{page}" for page in pages)
         register_area(NavigationArea("ops", "integrations:sync", Permission.OPS_VIEW, operations))
+        register_encrypted("integrations.Connection", "credentials")

@@ -193,12 +193,17 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+#: A reset for an unknown address says the same on the page and mails nobody.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 USERSESSIONS_TRACK_ACTIVITY = True
 MFA_ADAPTER = "project.tenancy.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Outbound Engine X"
+#: Clocks of phones are off by some seconds: one code before and after is taken too.
+MFA_TOTP_TOLERANCE = 1
 #: Addresses are verified by the invitation's link; an unverified one must not bar a second factor.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 JWT_ACCESS_SECONDS = 15 * 60

@@ -123,7 +123,10 @@ class ProvisionForm(forms.Form):
 
     name = forms.CharField(max_length=120, label="Organization")
     slug = forms.SlugField(
-        required=False, max_length=60, label="Address", help_text="Empty: made from the name. /o/<address>/"
+        required=False,
+        max_length=60,
+        label="Address",
+        help_text="Part of every link. Empty: made from the name.",
     )
     admin_email = forms.EmailField(label="E-mail of the first admin")
     time_zone = forms.ChoiceField(choices=TIME_ZONES, initial="UTC")

@@ -276,3 +276,43 @@ def test_what_staff_do_for_a_member_carries_both_names(kestrel: Agency, staff: U
         entry = AuditEntry.objects.get(action="client.created")
     assert entry.actor_id == kestrel.admin.id
     assert entry.data["impersonated_by"]["id"] == str(staff.id)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_an_empty_organization_says_what_to_do(staff: User, section: str) -> None:
+    with platform_scope("test"):
+        organization = Organization.objects.create(name="Bare", slug="bare")
+    response = signed_in(staff).get(f"/o/{organization.slug}/settings/{section}")
+    assert response.status_code == 200
+
+
+def test_a_forgotten_password_is_reset_by_mail(kestrel: Agency) -> None:
+    browser = Browser()
+    browser.post("/accounts/password/reset/", {"email": "nobody@nowhere.test"})
+    assert mail.outbox == []
+    browser.post("/accounts/password/reset/", {"email": kestrel.agent.email.upper()})
+    link = re.search(r"http://\S+(/accounts/password/reset/key/\S+)", mail.outbox[0].body)
+    assert link is not None
+    page = browser.get(link[1], follow=True)
+    chosen = {"password1": "a new long one 8", "password2": "a new long one 8"}
+    assert browser.post(page.redirect_chain[-1][0], chosen).status_code == 302
+    assert User.objects.get(id=kestrel.agent.id).check_password("a new long one 8")
+
+
+def test_signing_in_by_mail_and_password_leads_back(kestrel: Agency) -> None:
+    wanted = kestrel.url("settings/")
+    for email in (kestrel.admin.email, kestrel.admin.email.upper()):
+        response = Browser().post(
+            f"/accounts/login/?next={wanted}", {"login": email, "password": PASSWORD, "next": wanted}
+        )
+        assert (response.status_code, response["Location"]) == (302, wanted)
+    wrong = Browser().post("/accounts/login/", {"login": kestrel.admin.email, "password": "wrong"})
+    assert wrong.status_code == 200
+    assert b"E-mail or password is wrong" in wrong.content
+    assert Browser().get("/accounts/signup/").status_code == 200
+    refused = Browser().post(
+        "/accounts/signup/",
+        {"email": "x@y.test", "password1": "a new long one 8", "password2": "a new long one 8"},
+    )
+    assert not User.objects.filter(email="x@y.test").exists()
+    assert refused.status_code == 200
