@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run and print."""
-        autodiscover_modules("bench")
+        autodiscover_modules("benchmarks", "bench")
         if options["list"]:
             self.stdout.write("\n".join(bench.names()))
             return
