@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.dateparse import parse_datetime
 
 from integrations.errors import ProviderError
@@ -65,7 +65,10 @@ def dispatch_due() -> int:
         | Q(sender__next_send_at__lte=at)
         | Q(origin=OutboundMessage.Origin.REPLY)
     )
-    due = rows.order_by("sender_id", "not_before").distinct("sender_id")
+    in_flight = OutboundMessage.objects.filter(
+        sender=OuterRef("sender_id"), state=OutboundMessage.State.SENDING
+    )
+    due = rows.filter(~Exists(in_flight)).order_by("sender_id", "not_before").distinct("sender_id")
     pairs = sorted(due.values_list("not_before", "sender_id", "organization_id"))[:TICK_BATCH]
     with transaction.atomic():
         for _not_before, sender_id, organization_id in pairs:
