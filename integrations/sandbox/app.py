@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,8 +16,16 @@ from integrations.sandbox import control
 from integrations.sandbox.unipile.routes import UNIPILE
 from integrations.sandbox.world import World
 
+logger = logging.getLogger(__name__)
+
 #: Every provider the sandbox plays. A new one joins here.
 PROVIDERS = (UNIPILE,)
+
+
+def _report(world: World, task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        world.alive = False
+        logger.critical("the sandbox's loop has died; nothing happens any more", exc_info=task.exception())
 
 
 async def _home(request: Request) -> Response:
@@ -29,12 +38,12 @@ def build(world: World) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         running = asyncio.get_running_loop().create_task(world.run())
+        running.add_done_callback(lambda task: _report(world, task))
         try:
             yield
         finally:
             running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            await asyncio.gather(running, return_exceptions=True)
             world.store.close()
 
     routes: list[BaseRoute] = [route for provider in world.providers for route in provider.routes(world)]

@@ -27,9 +27,7 @@ def routes(world: World) -> list[BaseRoute]:
 
 def person_state(world: World, person: Person) -> dict[str, Any]:
     """Who somebody is, how they act, and how they stand with each provider's accounts."""
-    standing: dict[str, Any] = {}
-    for provider in world.providers:
-        standing |= provider.person_summary(world, person)
+    standing = {provider.name: provider.person_summary(world, person) for provider in world.providers}
     return describe(person) | standing
 
 
@@ -53,7 +51,7 @@ def _truth(value: Any) -> bool:
 
 def _overview(world: World) -> list[BaseRoute]:
     async def health(request: Request) -> Response:
-        return ok({"ok": True})
+        return ok({"ok": world.alive}, 200 if world.alive else 503)
 
     async def page(request: Request) -> Response:
         return HTMLResponse(pages.playground(world, person_state))

@@ -37,7 +37,8 @@ CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due, id) WHERE state = 
 CREATE INDEX IF NOT EXISTS deliveries_fault ON deliveries (fault) WHERE state = 'held';
 """
 
-_KEPT = 5000
+#: Finished deliveries beyond the newest 5,000 are forgotten, looked at every 500.
+_KEPT, _PRUNE_EVERY = 5000, 500
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,11 @@ class Deliveries:
         copies = 1 + sum(fault.copies for fault in faults if fault.kind == "duplicate")
         for _ in range(copies):
             identifier = self._insert(outgoing, state, self._clock.now() + late, held.id if held else None)
-        if identifier % 500 == 0:
-            self._store.run("DELETE FROM deliveries WHERE id <= ? AND state <> 'held'", identifier - _KEPT)
+        if identifier // _PRUNE_EVERY != (identifier - copies) // _PRUNE_EVERY:
+            self._store.run(
+                "DELETE FROM deliveries WHERE id <= ? AND state IN ('delivered', 'failed', 'lost')",
+                identifier - _KEPT,
+            )
         if held and held.kind == "reorder":
             waiting = self._store.value(
                 "SELECT COUNT(*) FROM deliveries WHERE state='held' AND fault=?", held.id

@@ -47,10 +47,9 @@ setInterval(async () => {
 
 def playground(world: World, person_state: Callable[[World, Person], dict[str, Any]]) -> str:
     """The whole page: clock, seats, and the people somebody has dealt with."""
-    people = [person_state(world, person) for person in world.people.known(limit=400)]
-    dealt = [item for item in people if any(_dealt(standing) for standing in item["unipile"])]
-    dealt.sort(key=_latest, reverse=True)
-    cards = "".join(_person(item) for item in dealt[:_SHOWN])
+    active = [member for provider in world.providers for member in provider.active_people(world, _SHOWN)]
+    people = [person_state(world, world.people.meet(member)) for member in dict.fromkeys(active)]
+    cards = "".join(_person(world, item) for item in people)
     none = "<p>Nobody has been invited or written to yet. Start a campaign, and they appear here.</p>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Provider sandbox</title>'
@@ -60,15 +59,6 @@ def playground(world: World, person_state: Callable[[World, Person], dict[str, A
         f'<main id="live">{_clock(world)}<h2>Seats</h2>{_seats(world)}'
         f"<h2>People</h2>{cards or none}</main><script>{_SCRIPT}</script></body></html>"
     )
-
-
-def _dealt(standing: dict[str, Any]) -> bool:
-    return bool(standing["invitation"] or standing["chat_id"])
-
-
-def _latest(item: dict[str, Any]) -> str:
-    times = [message["at"] for standing in item["unipile"] for message in standing["messages"]]
-    return max(times, default="")
 
 
 def _button(action: str, label: str, inner: str = "", **values: str) -> str:
@@ -98,7 +88,7 @@ def _clock(world: World) -> str:
 def _seats(world: World) -> str:
     rows = []
     for provider in world.providers:
-        for seat in provider.summary(world)["accounts"]:
+        for seat in provider.summary(world).get("accounts", []):
             path = f"accounts/{quote(seat['id'])}/status"
             healthy = seat["status"] == "OK"
             change = _button(
@@ -113,10 +103,11 @@ def _seats(world: World) -> str:
     return "".join(rows) or "<p>No seat is connected.</p>"
 
 
-def _person(item: dict[str, Any]) -> str:
+def _person(world: World, item: dict[str, Any]) -> str:
     behaviour = item["behaviour"]
     mood = "does nothing by themselves" if behaviour["ignores"] else behaviour["archetype"]
-    standings = "".join(_standing(item, standing) for standing in item["unipile"])
+    names = [provider.name for provider in world.providers]
+    standings = "".join(_standing(item, standing) for name in names for standing in item[name])
     return (
         f'<section class=card id="{escape(item["slug"])}"><div class=row><h3>{escape(item["name"])}</h3>'
         f"<small>{escape(item['headline'])} · {escape(item['slug'])}</small><span class=tag>{escape(mood)}</span></div>"

@@ -53,7 +53,9 @@ class Provider:
     actions: Mapping[str, PersonAction]
     variants: Mapping[str, ShapeVariant]
     summary: Callable[[World], dict[str, Any]]
-    person_summary: Callable[[World, Person], dict[str, Any]]
+    person_summary: Callable[[World, Person], list[dict[str, Any]]]
+    #: Ids of the people somebody dealt with, latest first: (world, how many).
+    active_people: Callable[[World, int], list[str]]
     seed: Callable[[World, str], None]
 
 
@@ -74,6 +76,8 @@ class World:
     base_url: str = ""
     #: Cuts the TCP connection of a client given by its (host, port).
     cut: Callable[[tuple[str, int]], None] = lambda _client: None
+    #: False once the loop has died of a bug: then nothing happens any more, and the health check says so.
+    alive: bool = True
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
 

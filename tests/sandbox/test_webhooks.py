@@ -258,3 +258,12 @@ def test_shape_variants(
     assert changed(bent)
     assert straight["is_sender"] is False
     assert straight["attachments"][0]["attachment_name"] == "a.txt"
+
+
+def test_a_long_backlog_loses_nothing(sandbox: SandboxHandle, api: Api, receiver: Receiver) -> None:
+    talk(sandbox, api)
+    api.subscribe(receiver.url)
+    sandbox.add_fault("duplicate", copies=5999, times=1)
+    sandbox.add_fault("late", minutes=5, times=1)
+    sandbox.reply("tomas-weil", "Hello", settle=False)
+    assert sandbox.state()["deliveries"] == {"queued": 6000}

@@ -26,9 +26,7 @@ _SYNC_STEPS = ("SYNC_STARTED", "SYNC_RUNNING", "SYNC_DONE")
 def list_accounts(world: World, call: Call) -> Answer:
     """``GET /accounts``."""
     start, size = params.offset(call), params.limit(call, 250, 100)
-    rows = world.store.all(
-        "SELECT * FROM unipile_accounts ORDER BY created_at, id LIMIT ? OFFSET ?", size + 1, start
-    )
+    rows = world.store.all("SELECT * FROM unipile_accounts ORDER BY rowid LIMIT ? OFFSET ?", size + 1, start)
     more = params.encode_cursor([start + size]) if len(rows) > size else None
     return Answer(params.listing("AccountList", [shapes.account(row) for row in rows[:size]], more))
 

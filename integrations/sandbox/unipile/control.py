@@ -17,7 +17,7 @@ from integrations.sandbox.world import ControlError, World
 
 def summary(world: World) -> dict[str, Any]:
     """Seats, subscriptions and counts, for ``GET /_sandbox/state``."""
-    rows = world.store.all("SELECT * FROM unipile_accounts ORDER BY created_at, id")
+    rows = world.store.all("SELECT * FROM unipile_accounts ORDER BY rowid")
     hooks = world.store.all("SELECT id, source, request_url, enabled FROM unipile_webhooks ORDER BY seq")
     return {
         "accounts": [seats.describe(world, row) for row in rows],

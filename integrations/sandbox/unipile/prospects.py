@@ -277,10 +277,22 @@ def decode_files(body: dict[str, Any]) -> list[dict[str, Any]]:
     return files
 
 
-def summary(world: World, person: Person) -> dict[str, Any]:
+def active_people(world: World, limit: int) -> list[str]:
+    """Whom the seats have invited or are chatting with, latest first."""
+    rows = world.store.all(
+        "SELECT who, MAX(at) AS latest FROM ("
+        " SELECT other AS who, at FROM unipile_chats WHERE other IS NOT NULL"
+        " UNION ALL SELECT provider_id, sent_at FROM unipile_invitations"
+        ") GROUP BY who ORDER BY latest DESC LIMIT ?",
+        limit,
+    )
+    return [row["who"] for row in rows]
+
+
+def summary(world: World, person: Person) -> list[dict[str, Any]]:
     """How the person stands towards each seat: connected, invited, and the chat."""
     standing = []
-    for seat in world.store.all("SELECT * FROM unipile_accounts ORDER BY created_at, id"):
+    for seat in world.store.all("SELECT * FROM unipile_accounts ORDER BY rowid"):
         invitation = state.invitation(world, seat["id"], person.provider_id)
         chat = state.chat_between(world, seat["id"], person.provider_id)
         related = state.is_related(world, seat["id"], person.provider_id)
@@ -306,4 +318,4 @@ def summary(world: World, person: Person) -> dict[str, Any]:
                 "will": world.agenda.pending(_subject(seat["id"], person.provider_id)),
             }
         )  # fmt: skip
-    return {"unipile": standing}
+    return standing

@@ -132,5 +132,6 @@ UNIPILE = Provider(
     variants=VARIANTS,
     summary=control.summary,
     person_summary=prospects.summary,
+    active_people=prospects.active_people,
     seed=seats.seed,
 )
