@@ -55,9 +55,8 @@ class Room:
         self.by_stream: dict[str, set[Socket]] = {}
         #: Highest number that has arrived; -1 until it was read from PostgreSQL.
         self.latest = -1
-        #: Set once Redis has confirmed the subscription and ``latest`` is known.
-        self.ready = asyncio.Event()
-        self.joining: asyncio.Task[None] | None = None
+        #: Done once Redis has confirmed the subscription (or is away) and ``latest`` is known.
+        self.opening: asyncio.Task[None] | None = None
         self.subscribed = asyncio.Event()
         self.pending: list[Frame] = []
         self.ephemeral: list[Frame] = []
@@ -148,14 +147,21 @@ class Hub:
     # --- joining and leaving ------------------------------------------------------------------------
 
     async def join(self, organization_id: UUID, socket: Socket) -> Room:
-        """Add a socket; return its room once the room knows the latest number."""
+        """Add a socket; return its room once the room knows the latest number.
+
+        Raises what reading that number raises (PostgreSQL away); the next join tries again.
+        """
         self._start()
         room = self.rooms.get(organization_id)
-        if room is None:
+        if room is None or room.opening is None:
             room = self.rooms[organization_id] = Room(organization_id)
-            room.joining = asyncio.create_task(self._open(room))
+            room.opening = asyncio.create_task(self._open(room))
         room.sockets.add(socket)
-        await room.ready.wait()
+        try:
+            await asyncio.shield(room.opening)
+        except BaseException:
+            await self.leave(room, socket)
+            raise
         return room
 
     async def leave(self, room: Room, socket: Socket) -> None:
@@ -167,8 +173,8 @@ class Hub:
         del self.rooms[room.organization_id]
         if room.flush_handle is not None:
             room.flush_handle.cancel()
-        if room.joining is not None:
-            room.joining.cancel()
+        if room.opening is not None:
+            room.opening.cancel()
         if self._pubsub is not None:
             with contextlib.suppress(redis.RedisError, OSError):
                 await self._pubsub.unsubscribe(broker.channel_of(room.organization_id))
@@ -182,7 +188,6 @@ class Hub:
             await asyncio.wait_for(room.subscribed.wait(), broker.TIMEOUT_SECONDS)
         numbers = await in_database(sequencer.published_numbers, [room.organization_id])
         room.latest = max(room.latest, numbers[room.organization_id])
-        room.ready.set()
 
     # --- background work ----------------------------------------------------------------------------
 
@@ -255,7 +260,7 @@ class Hub:
 
     async def beat(self) -> None:
         """One round of heartbeats."""
-        rooms = [room for room in self.rooms.values() if room.ready.is_set()]
+        rooms = [room for room in self.rooms.values() if room.latest >= 0]
         if not rooms:
             return
         seen = {room.organization_id: room.latest for room in rooms}

@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
 
 from project.asgi import application
 from project.core.realtime import broker, consumers, sequencer, sockets
@@ -395,3 +396,21 @@ def _end_membership(agency: Agency, user: User) -> None:
 def _delete_client(agency: Agency) -> None:
     with organization_scope(agency.id):
         Client.objects.filter(id=agency.client.id).delete()
+
+
+async def test_a_room_that_cannot_be_opened_is_tried_again(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, socket = current_hub(), sockets.Socket(agency.ana.id, lambda: None)
+
+    def away(organization_ids: object) -> dict[object, int]:
+        raise OperationalError("PostgreSQL is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sequencer, "published_numbers", away)
+        with pytest.raises(OperationalError):
+            await hub.join(agency.id, socket)
+    assert hub.rooms == {}
+    room = await hub.join(agency.id, socket)
+    assert room.latest == 0
+    await hub.leave(room, socket)
