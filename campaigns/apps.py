@@ -10,6 +10,7 @@ class CampaignsConfig(AppConfig):
     label = "campaigns"
 
     def ready(self) -> None:
+        """Register receivers, streams and areas."""
         from campaigns import authorizers, broadcasts, receivers  # noqa: F401
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from campaigns.models import Enrollment, Lead
-from integrations.events import Event
+from integrations.events import MessageEvent
 from integrations.models import OutboundMessage, SenderAccount
 from project.core.events import DomainEvent
 
@@ -20,7 +20,7 @@ class MessageMatched(DomainEvent):
     nobody or nothing was found.
     """
 
-    event: Event
+    event: MessageEvent
     event_id: UUID
     sender: SenderAccount
     source: str

@@ -23,7 +23,9 @@ class CampaignForm(forms.Form):
     """A new campaign: its name and client."""
 
     name = forms.CharField(max_length=160, label="Name")
-    client = forms.ModelChoiceField(queryset=None, label="Client", empty_label=None)
+    client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Client", empty_label=None
+    )
 
     def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -33,7 +35,9 @@ class CampaignForm(forms.Form):
 class UploadForm(forms.Form):
     """A lead file for a client."""
 
-    client = forms.ModelChoiceField(queryset=None, label="Client", empty_label=None)
+    client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Client", empty_label=None
+    )
     file = forms.FileField(label="CSV file", allow_empty_file=True)
 
     def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:

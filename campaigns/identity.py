@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import phonenumbers
 
-_SLUG = re.compile(r"^[\w\-%.·’'~]{2,100}$", re.UNICODE)
+_SLUG = re.compile(r"^[\w\-%.·\u2019'~]{2,100}$", re.UNICODE)
 _MEMBER_ID = re.compile(r"^A(?:Co|Do|Cw|E[A-Za-z]?)A[A-Za-z0-9_\-]{5,}$")
 _EMAIL = re.compile(r"^[^@\s\"(),:;<>\[\]\\]{1,64}@(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
 _LEGAL_FORMS = re.compile(

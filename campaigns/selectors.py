@@ -210,7 +210,7 @@ def lead_profile(lead: Lead) -> dict[str, Any]:
         Enrollment.objects.filter(lead=lead).select_related("campaign", "sender").order_by("-created_at")
     )
     for enrollment in enrollments:
-        enrollment.waiting = next_action(enrollment)  # type: ignore[attr-defined]
+        enrollment.waiting = next_action(enrollment)
     return {
         "lead": lead,
         "enrollments": enrollments,

@@ -10,6 +10,7 @@ class InboxConfig(AppConfig):
     label = "inbox"
 
     def ready(self) -> None:
+        """Register receivers, streams and areas."""
         from inbox import authorizers, broadcasts, receivers, selectors  # noqa: F401
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area

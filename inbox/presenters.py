@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from django.urls import reverse
@@ -29,6 +30,11 @@ _LINE_TITLES = {
 }
 
 
+def _instant(moment: datetime) -> str:
+    """An instant as text that sorts like the instant: always UTC, always with microseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def row(conversation: Conversation, slug: str) -> dict[str, Any]:
     """One conversation of the list. Reads ``client``, ``lead.company`` and ``assignee``; load them with it."""
     lead = conversation.lead
@@ -50,7 +56,7 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
         "active": assignee,
         "unread": conversation.unread > 0,
         "conversation_id": conversation.id,
-        "key": f"{conversation.last_message_at.isoformat()}~{conversation.id}",
+        "key": f"{_instant(conversation.last_message_at)}~{conversation.id}",
         "facts": json.dumps(
             {
                 "status": conversation.status,
@@ -90,8 +96,7 @@ def message(entry: Message) -> dict[str, Any]:
         "attachments": [
             {"name": item.get("name") or "attachment", "size": item.get("size")} for item in entry.attachments
         ],
-        "order": entry.occurred_at,
-        "key": f"{entry.occurred_at.isoformat()}~{entry.id}",
+        "key": f"{_instant(entry.occurred_at)}~0~{entry.id}",
         "can_retry": entry.state == Message.State.FAILED and entry.outbound_id is not None,
     }
 
@@ -104,8 +109,7 @@ def note(entry: Note) -> dict[str, Any]:
         "author": entry.author.display_name if entry.author else "Somebody",
         "at": entry.created_at,
         "body": entry.body,
-        "order": entry.created_at,
-        "key": f"{entry.created_at.isoformat()}~{entry.id}",
+        "key": f"{_instant(entry.created_at)}~2~{entry.id}",
     }
 
 
@@ -118,6 +122,5 @@ def line(entry: SystemLine) -> dict[str, Any]:
         "title": _LINE_TITLES.get(entry.kind, "Note"),
         "text": entry.text,
         "at": entry.occurred_at,
-        "order": entry.occurred_at,
-        "key": f"{entry.occurred_at.isoformat()}~{entry.id}",
+        "key": f"{_instant(entry.occurred_at)}~1~{entry.id}",
     }

@@ -129,7 +129,7 @@ def entries(conversation: Conversation) -> list[dict[str, Any]]:
     found = [presenters.message(entry) for entry in messages]
     found += [presenters.note(entry) for entry in notes[:THREAD_ENTRIES]]
     found += [presenters.line(entry) for entry in lines[:THREAD_ENTRIES]]
-    return sorted(found, key=lambda entry: (entry["order"], entry["id"]))
+    return sorted(found, key=lambda entry: str(entry["key"]))
 
 
 def thread(access: Access, conversation: Conversation) -> dict[str, Any]:

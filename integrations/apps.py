@@ -10,6 +10,7 @@ class IntegrationsConfig(AppConfig):
     label = "integrations"
 
     def ready(self) -> None:
+        """Register receivers, streams and areas."""
         from integrations import authorizers, receivers  # noqa: F401
         from project.core.encrypted_columns import register_encrypted
         from project.tenancy.access import Permission

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -183,10 +184,8 @@ def visible_delivery(access: Access, delivery_id: UUID) -> WebhookDelivery | Non
 def payload_text(delivery: WebhookDelivery) -> str:
     """The raw body as text: JSON indented, anything else as it came, at most 20,000 characters."""
     text = bytes(delivery.body).decode("utf-8", errors="replace")
-    try:
+    with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
-        pass
     return text[:20_000]
 
 

@@ -10,6 +10,7 @@ class ReportingConfig(AppConfig):
     label = "reporting"
 
     def ready(self) -> None:
+        """Register receivers, streams and areas."""
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
         from reporting import authorizers, broadcasts, receivers  # noqa: F401

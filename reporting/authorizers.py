@@ -11,4 +11,7 @@ from project.tenancy.access import Access, Permission
 def may_see_report(viewer: Viewer, stream: str) -> bool:
     """Whether the viewer sees reports and reaches this client."""
     access: Access = viewer.access
-    return access.can(Permission.REPORTS_VIEW) and access.clients().filter(id=uuid_of(stream)).exists()
+    client_id = uuid_of(stream)
+    if client_id is None or not access.can(Permission.REPORTS_VIEW):
+        return False
+    return access.clients().filter(id=client_id).exists()

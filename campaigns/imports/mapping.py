@@ -83,7 +83,7 @@ def suggest(headers: list[str]) -> dict[str, str]:
 
 
 def check(mapping: dict[str, str], headers: list[str]) -> None:
-    """Raise ``InvalidMapping`` unless every column has a known field, single ones once, and people can be told apart."""
+    """Check a mapping: known fields, single ones once, and one that tells people apart. Raises ``InvalidMapping``."""
     used: dict[str, int] = {}
     for index in range(len(headers)):
         chosen = mapping.get(str(index), "skip")

@@ -35,7 +35,7 @@ class CampaignRefused(Refused):
 @transaction.atomic
 def create(*, client: Client, name: str, actor: User) -> Campaign:
     """Make an empty draft in the client's time zone."""
-    campaign = Campaign.objects.create(
+    campaign: Campaign = Campaign.objects.create(
         client=client, name=name, time_zone=client.time_zone, created_by=actor, draft_plan={}
     )
     audit.record(actor=actor, action="campaign.created", subject=campaign)
@@ -99,13 +99,14 @@ def freeze(*, campaign: Campaign) -> PlanVersion:
     """Return the version of the draft plan; the same hash is the same version."""
     plan = Plan.model_validate(campaign.draft_plan)
     digest = plan_hash(plan)
-    found = PlanVersion.objects.filter(campaign=campaign, plan_hash=digest).first()
+    found: PlanVersion | None = PlanVersion.objects.filter(campaign=campaign, plan_hash=digest).first()
     if found is not None:
         return found
     last = PlanVersion.objects.filter(campaign=campaign).aggregate(last=Max("number"))["last"] or 0
-    return PlanVersion.objects.create(
+    made: PlanVersion = PlanVersion.objects.create(
         campaign=campaign, number=last + 1, plan=plan.model_dump(mode="json", by_alias=True), plan_hash=digest
     )
+    return made
 
 
 @transaction.atomic

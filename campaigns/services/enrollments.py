@@ -58,11 +58,12 @@ def locked(enrollment_id: UUID) -> Enrollment:
     sender_id = Enrollment.objects.values_list("sender_id", flat=True).get(id=enrollment_id)
     if sender_id is not None:
         lock_sender(sender_id)
-    return (
+    enrollment: Enrollment = (
         Enrollment.objects.select_for_update(of=("self",))
         .select_related("campaign", "lead", "lead__company", "sender")
         .get(id=enrollment_id)
     )
+    return enrollment
 
 
 def advance(enrollment: Enrollment, move: Move) -> Step:
@@ -285,10 +286,23 @@ def enroll(*, campaign: Campaign, lead: Lead) -> Enrollment | None:
     )
     if not created:
         return None
-    enrollment = Enrollment.objects.select_related("campaign", "lead").get(campaign=campaign, lead=lead)
-    publish(LeadEnrolled(enrollment=enrollment, occurred_at=now(), key=f"{enrollment.id}:enrolled"))
-    store(enrollment, step)
-    return enrollment
+    made: Enrollment = Enrollment.objects.select_related("campaign", "lead").get(campaign=campaign, lead=lead)
+    publish(LeadEnrolled(enrollment=made, occurred_at=now(), key=f"{made.id}:enrolled"))
+    store(made, step)
+    _tell_of_connection(made)
+    return made
+
+
+def _tell_of_connection(enrollment: Enrollment) -> None:
+    """Somebody who is connected to the sender already is not invited again."""
+    known = Relation.objects.filter(lead_id=enrollment.lead_id, sender_id=enrollment.sender_id).first()
+    if known is not None:
+        take_in(enrollment, connection_event(known.sender_id, known.lead_id, known.connected_at, now()))
+
+
+def connection_event(sender_id: UUID, lead_id: UUID, occurred_at: datetime, received_at: datetime) -> Event:
+    """The one event that two people are connected; its id names them, however often it is learnt."""
+    return Event(f"accepted:{sender_id}:{lead_id}", "accepted", occurred_at, received_at, channel="linkedin")
 
 
 _CREATED_WITH = ("id", "client_id", "plan_version_id", "sender_id", "state")
@@ -296,10 +310,10 @@ _CREATED_WITH = ("id", "client_id", "plan_version_id", "sender_id", "state")
 
 def _choose_sender(campaign: Campaign, lead: Lead) -> UUID | None:
     """The sender that is connected to the lead already, else the one with the fewest running enrollments."""
-    sender_ids = list(campaign.sender_links.order_by("id").values_list("sender_id", flat=True))
+    sender_ids: list[UUID] = list(campaign.sender_links.order_by("id").values_list("sender_id", flat=True))
     if not sender_ids:
         return None
-    known = (
+    known: UUID | None = (
         Relation.objects.filter(lead=lead, sender_id__in=sender_ids)
         .values_list("sender_id", flat=True)
         .first()

@@ -43,7 +43,7 @@ class ImportRefused(Invalid):
 
 
 @transaction.atomic
-def upload(*, client: Client, actor: User, upload: UploadedFile) -> LeadImport:
+def upload(*, client: Client, actor: User, upload: UploadedFile[bytes]) -> LeadImport:
     """Keep an uploaded file and find out its shape. Raises ``ImportRefused`` for files that cannot be used."""
     if upload.size is None or upload.size > MAX_BYTES:
         raise ImportRefused(

@@ -69,7 +69,8 @@ def suppressed_keys(*, client_id: UUID, keys: Iterable[Key]) -> set[Key]:
             | Q(is_domain=True, value__in=list(domains))
         )
     )
-    exact, blocked_domains = set(), set()
+    exact: set[tuple[str, str]] = set()
+    blocked_domains: set[tuple[str, str]] = set()
     # The channel of a phone address is the SMS channel in suppressions.
     for channel, value, is_domain in rows.values_list("channel", "value", "is_domain"):
         (blocked_domains if is_domain else exact).add((channel, value))
@@ -95,7 +96,7 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
     result = Upserted()
     known = existing_leads(client_id=client_id, keys=[key for draft in drafts for key in draft.keys])
     companies = _companies(client_id, drafts)
-    ids = {lead_id for lead_id in known.values()}
+    ids = set(known.values())
     leads = {lead.id: lead for lead in Lead.objects.filter(id__in=ids)}
     new: dict[UUID, Lead] = {}
     changed: dict[UUID, Lead] = {}

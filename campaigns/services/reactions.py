@@ -53,7 +53,7 @@ def connected(
     However often and by whatever way it is learnt, it is one event: its id names sender and lead.
     """
     Relation.objects.get_or_create(sender=sender, lead=lead, defaults={"connected_at": occurred_at})
-    event = Event(f"accepted:{sender.id}:{lead.id}", "accepted", occurred_at, received_at, channel="linkedin")
+    event = enrollments.connection_event(sender.id, lead.id, occurred_at, received_at)
     touched = []
     for enrollment in _running(sender, lead):
         before = enrollment.stage
@@ -215,6 +215,7 @@ def on_outbound_changed(change: OutboundChanged) -> None:
 
 
 def _result(outbound: OutboundMessage, outcome: interpreter.SendOutcome, reason: str) -> Enrollment:
+    assert outbound.enrollment_id is not None  # whoever calls has looked
     enrollment = enrollments.locked(outbound.enrollment_id)
     at = outbound.sent_at or now()
     enrollments.advance(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns.models import Lead, LeadChannel, Suppression
 from integrations.models import OutboundMessage
-from integrations.services.outbox import Hold
+from integrations.services.holds import Hold
 from project.tenancy import audit
 from project.tenancy.models import User
 
@@ -29,6 +29,7 @@ def suppress(
     actor: User | None = None,
 ) -> Suppression:
     """Put a normalised address or domain on the list of a client (or of the whole organization: ``None``)."""
+    row: Suppression
     row, _ = Suppression.objects.update_or_create(
         client_id=client_id,
         channel=channel,
@@ -63,12 +64,13 @@ def suppression_of(*, client_id: UUID, lead_id: UUID, channel: str) -> Suppressi
     )
     exact = [value for pair in values for value in pair if value]
     domains = [value.rpartition("@")[2] for value, _ in values if "@" in value]
-    return (
+    found: Suppression | None = (
         Suppression.objects.filter(Q(client_id=client_id) | Q(client_id=None), channel=channel)
         .filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
         .filter(Q(is_domain=False, value__in=exact) | Q(is_domain=True, value__in=domains))
         .first()
     )
+    return found
 
 
 def gate(outbound: OutboundMessage) -> Hold | None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -160,15 +161,14 @@ class _Echo:
 
 @require_GET
 @organization_view(Permission.LEADS_EDIT)
-def error_file(request: OrganizationRequest, import_id: UUID) -> StreamingHttpResponse:
+def error_file(request: OrganizationRequest, import_id: UUID) -> HttpResponseBase:
     """The rows that were left out, with their reasons, as CSV that spreadsheets cannot be tricked by."""
     found = import_or_404(request.access, import_id)
-    response = StreamingHttpResponse(
+    return StreamingHttpResponse(
         _error_rows(found),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="not-imported-{found.id}.csv"'},
     )
-    return response
 
 
 def _error_rows(found: LeadImport) -> Iterator[str]:

@@ -55,7 +55,9 @@ def send_reply(
     sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
     lock_sender(sender_id)
     conversation = threads.locked(conversation_id)
-    known = Message.objects.filter(conversation=conversation, client_token=client_token).first()
+    known: Message | None = Message.objects.filter(
+        conversation=conversation, client_token=client_token
+    ).first()
     if known is not None:
         return known
     text = _checked(body, conversation)
@@ -83,7 +85,7 @@ def send_reply(
         conversation_id=conversation.id,
         author=author,
     )
-    message = Message.objects.create(
+    message: Message = Message.objects.create(
         conversation=conversation,
         revision=threads.next_revision(conversation),
         direction=Message.Direction.OUTBOUND,
@@ -133,7 +135,7 @@ def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
     if not text or len(text) > MAX_LENGTH:
         raise ReplyRefused(f"A note has 1 to {MAX_LENGTH:,} characters.")
     conversation = threads.locked(conversation_id)
-    note = Note.objects.create(
+    note: Note = Note.objects.create(
         conversation=conversation, revision=threads.next_revision(conversation), author=author, body=text
     )
     live.entry_changed(conversation, "note", note.id)
@@ -143,7 +145,7 @@ def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
 @transaction.atomic
 def retry(*, message_id: UUID, actor: User) -> Message:
     """Send a reply again that surely did not leave. Raises ``ReplyRefused`` for any other."""
-    message = Message.objects.select_related("outbound", "outbound__sender", "conversation").get(
+    message: Message = Message.objects.select_related("outbound", "outbound__sender", "conversation").get(
         id=message_id
     )
     if message.outbound is None or not outbox.retry(message.outbound, actor=actor):

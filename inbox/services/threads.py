@@ -17,7 +17,7 @@ from inbox.events import ReplyStored
 from inbox.models import Conversation, Message, Participant, PendingChange, SystemLine
 from inbox.services import live
 from integrations.events import (
-    Event,
+    BaseEvent,
     MessageDeleted,
     MessageDelivered,
     MessageEdited,
@@ -155,7 +155,9 @@ def _known_message(
         condition |= Q(outbound=outbound)
     if not condition:
         return None
-    return Message.objects.filter(condition, conversation=conversation).order_by("created_at", "id").first()
+    rows = Message.objects.filter(condition, conversation=conversation)
+    found: Message | None = rows.order_by("created_at", "id").first()
+    return found
 
 
 def _confirm(conversation: Conversation, message: Message, event: MessageReceived) -> None:
@@ -295,7 +297,7 @@ def _attach_enrollment(conversation: Conversation, enrollment: Enrollment | None
 
 def add_line(conversation: Conversation, kind: str, text: str, at: datetime) -> SystemLine:
     """Add a line that says what happened around the thread."""
-    line = SystemLine.objects.create(
+    line: SystemLine = SystemLine.objects.create(
         conversation=conversation,
         revision=next_revision(conversation),
         kind=kind,
@@ -349,14 +351,10 @@ def _conversation_of(sender: SenderAccount, event: MessageEvent) -> Conversation
     )
     if known is None:
         return None
-    return (
-        Conversation.objects.select_for_update(of=("self",))
-        .select_related("lead", "client", "sender")
-        .get(id=known)
-    )
+    return locked(known)
 
 
-def apply_change(message: Message, event: Event) -> bool:
+def apply_change(message: Message, event: BaseEvent) -> bool:
     """Change a message by a receipt, reaction, edit or deletion; say whether it changed. Order does not matter."""
     before = _changeable(message)
     match event:
@@ -402,8 +400,9 @@ def count_failures(conversation: Conversation) -> None:
 
 def locked(conversation_id: UUID) -> Conversation:
     """Return a conversation with its row locked until the end of the transaction."""
-    return (
+    conversation: Conversation = (
         Conversation.objects.select_for_update(of=("self",))
         .select_related("lead", "client", "sender", "assignee")
         .get(id=conversation_id)
     )
+    return conversation

@@ -62,7 +62,8 @@ def _member(user_id: UUID, client_id: UUID) -> User:
     if not reaches:
         client = Client.objects.get(id=client_id)
         raise TriageRefused(f"{membership.user.display_name} does not work for {client.name}.")
-    return membership.user
+    user: User = membership.user
+    return user
 
 
 @transaction.atomic

@@ -43,7 +43,13 @@ def add(request: OrganizationRequest) -> HttpResponse:
     typed = {name: request.POST.get(name, "") for name in ("provider", "name", "base_url")}
     given = {key: value for key, value in request.POST.items() if isinstance(value, str)}
     try:
-        made = service.create(credentials=given, actor=request.access.user, **typed)
+        made = service.create(
+            credentials=given,
+            actor=request.access.user,
+            provider=typed["provider"],
+            name=typed["name"],
+            base_url=typed["base_url"],
+        )
     except Refused as error:
         return _page(request, error.status, problem=error.message, problem_field=error.field, typed=typed)
     return _tested(request, made)

@@ -71,7 +71,8 @@ def connect(request: OrganizationRequest) -> HttpResponse:
     connection = selectors.visible_connection(
         request.access, parse_uuid(request.POST.get("connection", "")) or UUID(int=0)
     )
-    client = request.access.clients().filter(id=parse_uuid(request.POST.get("client", ""))).first()
+    client_id = parse_uuid(request.POST.get("client", "")) or UUID(int=0)
+    client = request.access.clients().filter(id=client_id).first()
     if connection is None or client is None:
         raise Http404("There is no such connection or client, or it is not yours to see.")
     try:

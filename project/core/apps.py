@@ -11,6 +11,7 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
+        """Register tasks, and apply isolation after migrations."""
         from project.core import isolation, upkeep  # noqa: F401  (upkeep registers tasks)
 
         post_migrate.connect(isolation.on_post_migrate, dispatch_uid="core.isolation")

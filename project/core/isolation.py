@@ -8,7 +8,7 @@ tables are not locked while they are checked.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -48,10 +48,8 @@ def tenant_tables() -> list[str]:
 def on_post_migrate(sender: AppConfig, using: str, **kwargs: Any) -> None:
     """Apply isolation once, after the last app of a migration run."""
     last = [config for config in apps.get_app_configs() if config.models_module is not None][-1]
-    if (
-        sender.label != last.label
-        or kwargs.get("plan") is None
-        and not connection.introspection.table_names()
+    if sender.label != last.label or (
+        kwargs.get("plan") is None and not connection.introspection.table_names()
     ):
         return
     apply()
@@ -72,7 +70,7 @@ def apply() -> None:
                 _ensure_unique(cursor, model)
         for statement, name in _composite_keys(existing):
             _ensure_constraint(cursor, statement, name)
-    ensure_partitions(datetime.now(timezone.utc).date())
+    ensure_partitions(datetime.now(UTC).date())
     with connection.cursor() as cursor:
         _grant(cursor)
 

@@ -44,7 +44,7 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
             colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
         )
     )
-    tail = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    tail: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format == "json":
         tail.append(structlog.processors.format_exc_info)
     return {

@@ -1,8 +1,8 @@
 """Monthly range partitions for large ledgers.
 
-A model that inherits a ``PartitionedBy...`` class (plain mixins, so that migrations keep them among the bases) is created
-by the schema editor of ``project.core.db`` as ``PARTITION BY RANGE (partition_field)``. Its primary key must contain
-that field. A default partition takes rows of months that have none, so a late event is never refused.
+A model that inherits a ``PartitionedBy...`` class (plain mixins, so that migrations keep them among the bases) is
+created by the schema editor of ``project.core.db`` as ``PARTITION BY RANGE (partition_field)``. Its primary key must
+contain that field. A default partition takes rows of months that have none, so a late event is never refused.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def scope_row(instance: models.Model) -> None:
     if scope.organization_id is not None and row.organization_id != scope.organization_id:
         raise CrossOrganization(f"{instance._meta.label} belongs to another organization.")
     for field in instance._meta.concrete_fields:
-        if not field.many_to_one or not field.is_cached(instance):  # type: ignore[union-attr]
+        if not field.many_to_one or not field.is_cached(instance):  # type: ignore[attr-defined]
             continue
         linked = getattr(instance, field.name)
         linked_organization = getattr(linked, "organization_id", None)

@@ -5,19 +5,19 @@ import os
 os.environ.setdefault("SECRET_KEY", "test-only-secret-key-not-used-elsewhere")
 os.environ.setdefault("CREDENTIAL_KEYS", "dGVzdC1vbmx5LWNyZWRlbnRpYWwta2V5LTMyYnl0ZXM=")
 
-from project.settings.base import *  # noqa: E402, F403
+from project.settings.base import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-DATABASES["default"]["OPTIONS"].pop("pool")  # noqa: F405
-DATABASES["default"]["CONN_MAX_AGE"] = None  # noqa: F405
+DATABASES["default"]["OPTIONS"].pop("pool")
+DATABASES["default"]["CONN_MAX_AGE"] = None
 ALLOWED_HOSTS = ["*"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
-ACCOUNT_RATE_LIMITS = False
+ACCOUNT_RATE_LIMITS = False  # type: ignore[assignment]  # allauth: no limits at all
 SCHEDULER_SECRET = "test-scheduler-secret"
 METRICS_TOKEN = "test-metrics-token"
 API_REQUESTS_PER_MINUTE = 1_000_000

@@ -17,7 +17,8 @@ from uuid import UUID
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
 from project.core.ids import parse_uuid
 from project.tenancy.models import Client, Membership, MembershipClient, Organization, Role, User
@@ -150,7 +151,7 @@ def access_for(user: User, organization: Organization) -> Access | None:
     return Access(user, organization, membership.role, frozenset(links))
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def organization_view(permission: Permission, *, whole: bool = False) -> Callable[[View], View]:
@@ -162,7 +163,7 @@ def organization_view(permission: Permission, *, whole: bool = False) -> Callabl
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
-        def guarded(request: Any, *args: Any, organization_slug: str, **kwargs: Any) -> HttpResponse:
+        def guarded(request: Any, *args: Any, organization_slug: str, **kwargs: Any) -> HttpResponseBase:
             request.access.require(permission)
             if whole:
                 request.access.require_whole_organization()
@@ -194,7 +195,7 @@ def superadmin_view(view: View) -> View:
     """Guard a page for platform staff; everybody else gets 404."""
 
     @functools.wraps(view)
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not getattr(request.user, "is_superadmin", False):
             raise Http404
         return view(request, *args, **kwargs)
@@ -207,7 +208,7 @@ def signed_in_view(view: View) -> View:
     """Guard a page outside any organization for whoever is signed in; others are asked to sign in."""
 
     @functools.wraps(view)
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         return view(request, *args, **kwargs)

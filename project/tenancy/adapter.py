@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from project.core import crypto
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """Accounts come from invitations only; nobody signs up by themselves."""
 
     error_messages: ClassVar[dict[str, Any]] = {
@@ -28,7 +28,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Do nothing: people have no user name."""
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class SecondFactorAdapter(DefaultMFAAdapter):
     """Secrets of authenticator apps and recovery codes are encrypted at rest, like provider credentials."""
 
     def encrypt(self, text: str) -> str:

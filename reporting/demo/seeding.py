@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Campaign, Lead
 from campaigns.plans.linear import parse_sequence, to_plan
 from campaigns.services import campaigns as campaign_service
-from campaigns.services import enrollments
+from campaigns.services import enrollments, imports
 from campaigns.services import leads as lead_service
 from campaigns.services.settings import Audience, CampaignSettings
 from inbox.models import Conversation
@@ -56,7 +60,8 @@ def seed() -> Organization:
         access = access_for(User.objects.get(email="admin@demo.test"), organization)
         assert access is not None
         clients = [
-            client_service.create(access=access, name=name, colour=colour, time_zone=ZONE) for name, colour in CLIENTS
+            client_service.create(access=access, name=name, colour=colour, time_zone=ZONE)
+            for name, colour in CLIENTS
         ]
         _members(clients, access.user)
         seats = _seats(clients, access.user)
@@ -85,7 +90,9 @@ def _people() -> Organization:
 def _members(clients: list[Client], admin: User) -> None:
     for local, role, name in MEMBERS:
         email = f"{local}@demo.test"
-        user = User.objects.filter(email=email).first() or User.objects.create_user(email, PASSWORD, name=name)
+        user = User.objects.filter(email=email).first() or User.objects.create_user(
+            email, PASSWORD, name=name
+        )
         limited = role == "client"
         memberships.add(
             user=user,
@@ -103,10 +110,14 @@ def _seats(clients: list[Client], admin: User) -> list[SenderAccount]:
     connections.try_out(connection=connection, actor=admin)
     connections.ensure_webhooks(connection=connection, actor=admin)
     connection.refresh_from_db()
-    adapter = require(adapter_of(connection), ConnectsAccounts)  # type: ignore[type-abstract]
+    adapter = require(adapter_of(connection), ConnectsAccounts)
     return [
         senders.adopt(
-            connection=connection, client=client, account=adapter.get_account(seat), time_zone=ZONE, actor=admin
+            connection=connection,
+            client=client,
+            account=adapter.get_account(seat),
+            time_zone=ZONE,
+            actor=admin,
         )
         for client, seat in zip(clients, SEATS, strict=True)
     ]
@@ -130,14 +141,33 @@ def _leads(client: Client, found: list[Person]) -> list[Lead]:
     return list(Lead.objects.filter(id__in=made.created).order_by("id"))
 
 
+def _import(client: Client, found: list[Person], file_name: str, actor: User) -> UUID:
+    """Import people from a CSV file, the way a manager does; return the import's id."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["First name", "Last name", "Title", "Company", "LinkedIn", "City"])
+    for one in found:
+        link = f"https://www.linkedin.com/in/{one.slug}"
+        writer.writerow([one.first_name, one.last_name, one.title, one.company, link, one.city])
+    made = imports.upload(
+        client=client, actor=actor, upload=SimpleUploadedFile(file_name, text.getvalue().encode())
+    )
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=actor)
+    imports.work(import_id=made.id)
+    imports.confirm(lead_import=made, actor=actor)
+    imports.work(import_id=made.id)
+    return made.id
+
+
 def _history(client: Client, sender: SenderAccount) -> None:
     """Four weeks of a campaign that is over, as facts, so that reports have something to show."""
-    campaign = campaign_service.create(client=client, name="Autumn pilot", actor=User.objects.get(email="manager@demo.test"))
+    campaign = campaign_service.create(
+        client=client, name="Autumn pilot", actor=User.objects.get(email="manager@demo.test")
+    )
     dice = random.Random("history")  # noqa: S311 - invented data, not a secret
     with transaction.atomic():
         for lead in _leads(client, people(140, "pilot")):
             at = now() - timedelta(days=dice.uniform(4, 27), minutes=dice.uniform(0, 600))
-            common = {"client_id": client.id, "campaign_id": campaign.id, "lead_id": lead.id, "sender_id": sender.id}
             steps = [(Fact.Kind.ENROLLED, 1.0, 0.0), (Fact.Kind.INVITED, 0.96, 2.0), (Fact.Kind.CONNECTED, 0.46, 30.0),
                      (Fact.Kind.MESSAGED, 0.97, 1.0), (Fact.Kind.REPLIED, 0.38, 20.0)]  # fmt: skip
             for kind, chance, hours in steps:
@@ -146,7 +176,15 @@ def _history(client: Client, sender: SenderAccount) -> None:
                 at += timedelta(hours=dice.uniform(0, hours))
                 if at > now():
                     break
-                facts.record(kind=kind, key=f"demo:{lead.id}:{kind}", occurred_at=at, **common)
+                facts.record(
+                    kind=kind,
+                    key=f"demo:{lead.id}:{kind}",
+                    occurred_at=at,
+                    client_id=client.id,
+                    campaign_id=campaign.id,
+                    lead_id=lead.id,
+                    sender_id=sender.id,
+                )
 
 
 def _threads(client: Client, sender: SenderAccount) -> None:
@@ -162,7 +200,9 @@ def _threads(client: Client, sender: SenderAccount) -> None:
 
 def _say(sender: SenderAccount, person: Person, number: int, position: int, line: str, at: datetime) -> None:
     theirs = NetworkPerson(
-        provider_id=f"ACoAADemo{number:04d}", name=f"{person.first_name} {person.last_name}", public_identifier=person.slug
+        provider_id=f"ACoAADemo{number:04d}",
+        name=f"{person.first_name} {person.last_name}",
+        public_identifier=person.slug,
     )
     ours = NetworkPerson(provider_id=sender.own_user_id, name=sender.name, is_self=True)
     inbound = line.startswith("<")
@@ -193,16 +233,22 @@ def _campaigns(clients: list[Client], seats: list[SenderAccount], manager: User)
         (clients[2], seats[2], "Freight forwarders, draft", office, 20, False),
     )
     for client, seat, name, window, count, launched in plans:
-        _leads(client, people(count, name))
+        imported = _import(client, people(count, name), f"{name}.csv", manager)
         campaign: Campaign = campaign_service.create(client=client, name=name, actor=manager)
         campaign = campaign_service.update_settings(
             campaign=campaign,
             settings=CampaignSettings(
-                name=name, time_zone=ZONE, audience=Audience(kind="all"), sender_ids=[seat.id], **window  # type: ignore[arg-type]
+                name=name,
+                time_zone=ZONE,
+                audience=Audience(kind="import", import_id=imported),
+                sender_ids=[seat.id],
+                **window,  # type: ignore[arg-type]
             ),
             actor=manager,
         )
-        plan = to_plan(parse_sequence(sequence(ZONE))).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        plan = to_plan(parse_sequence(sequence(ZONE))).model_dump(
+            mode="json", by_alias=True, exclude_defaults=True
+        )
         campaign = campaign_service.save_plan(campaign=campaign, plan=plan, actor=manager)
         if launched:
             campaign_service.launch(campaign=campaign, actor=manager)
@@ -223,4 +269,3 @@ def _triage(access: Access) -> None:
             body="Erik is in Gothenburg on Tuesday anyway, offer on site. No price before the survey.",
         )
         triage.close(conversation_id=found[-1].id, actor=tom)
-

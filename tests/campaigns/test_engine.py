@@ -184,3 +184,13 @@ def test_an_unfilled_variable_never_leaves(world: World) -> None:
     world.tick()
     assert world.queued() == []
     assert "company.name" in world.enrollment(marta).reason
+
+
+def test_somebody_who_is_connected_already_is_not_invited(world: World) -> None:
+    marta = world.lead("Marta", "marta")
+    world.accepts("marta", WORKING - timedelta(days=30))
+    world.launch()
+    world.tick()
+    [first] = world.queued()
+    assert first.action == "message"
+    assert world.enrollment(marta).stage == "connected"

@@ -36,6 +36,8 @@ class Installation:
         self.port = runtime.free_port()
         self.environment = {"DEMO": "0", "PORT": str(self.port), **(environment or {})}
         self.process: subprocess.Popen[str] | None = None
+        #: What the last run wrote to stderr, known once it has ended.
+        self.errors = ""
 
     @property
     def url(self) -> str:
@@ -64,7 +66,7 @@ class Installation:
         wait_until(lambda: line in self.output().splitlines() or process.poll() is not None, seconds=seconds)
         if process.poll() is not None or line not in self.output().splitlines():
             self.end(signal.SIGKILL)
-            raise NotReady(self.output())
+            raise NotReady(self.output() + self.errors)
         return time.monotonic() - began
 
     def output(self) -> str:
@@ -108,7 +110,7 @@ class Installation:
         began = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(number)
-        self.process.communicate(timeout=60)
+        self.errors = self.process.communicate(timeout=60)[1] or ""
         return time.monotonic() - began
 
 

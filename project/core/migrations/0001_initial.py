@@ -2,8 +2,9 @@
 
 import django.core.serializers.json
 import django.utils.timezone
-import project.core.ids
 from django.db import migrations, models
+
+import project.core.ids
 
 
 class Migration(migrations.Migration):

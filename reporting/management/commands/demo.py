@@ -38,4 +38,6 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({"organization": seeding.SLUG, "created": not exists}))
         else:
-            self.stdout.write("The demo organization is there." if exists else "The demo organization was made.")
+            self.stdout.write(
+                "The demo organization is there." if exists else "The demo organization was made."
+            )
