@@ -26,7 +26,11 @@ urlpatterns = [
     path("settings/connections/", connections.connections, name="connections"),
     path("settings/connections/add/", connections.add, name="add_connection"),
     path("settings/connections/<uuid:connection_id>/test/", connections.try_out, name="test_connection"),
-    path("settings/connections/<uuid:connection_id>/webhooks/", connections.mend_webhooks, name="mend_webhooks"),
-    path("settings/connections/<uuid:connection_id>/secret/", connections.rotate_secret, name="rotate_secret"),
+    path(
+        "settings/connections/<uuid:connection_id>/webhooks/", connections.mend_webhooks, name="mend_webhooks"
+    ),
+    path(
+        "settings/connections/<uuid:connection_id>/secret/", connections.rotate_secret, name="rotate_secret"
+    ),
     path("settings/connections/<uuid:connection_id>/enabled/", connections.enable, name="enable_connection"),
 ]

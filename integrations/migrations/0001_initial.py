@@ -2,433 +2,909 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.conf import settings
+from django.db import migrations, models
+
 import integrations.models.connections
 import project.core.ids
 import project.core.models
 import project.core.partitions
-from django.conf import settings
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0001_initial'),
+        ("tenancy", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('provider', models.CharField(max_length=32)),
-                ('name', models.CharField(max_length=120)),
-                ('key', models.CharField(default=integrations.models.connections.new_connection_key, max_length=64, unique=True)),
-                ('base_url', models.URLField(blank=True, max_length=300)),
-                ('credentials', models.TextField(blank=True)),
-                ('status', models.CharField(choices=[('untested', 'Not tested yet'), ('ok', 'Working'), ('failing', 'Failing'), ('disabled', 'Disabled')], default='untested', max_length=16)),
-                ('last_error', models.TextField(blank=True)),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('last_webhook_at', models.DateTimeField(null=True)),
-                ('refused_webhooks', models.PositiveBigIntegerField(default=0)),
-                ('last_refused_at', models.DateTimeField(null=True)),
-                ('client', project.core.models.OrganizationForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("provider", models.CharField(max_length=32)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "key",
+                    models.CharField(
+                        default=integrations.models.connections.new_connection_key, max_length=64, unique=True
+                    ),
+                ),
+                ("base_url", models.URLField(blank=True, max_length=300)),
+                ("credentials", models.TextField(blank=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("untested", "Not tested yet"),
+                            ("ok", "Working"),
+                            ("failing", "Failing"),
+                            ("disabled", "Disabled"),
+                        ],
+                        default="untested",
+                        max_length=16,
+                    ),
+                ),
+                ("last_error", models.TextField(blank=True)),
+                ("checked_at", models.DateTimeField(null=True)),
+                ("last_webhook_at", models.DateTimeField(null=True)),
+                ("refused_webhooks", models.PositiveBigIntegerField(default=0)),
+                ("last_refused_at", models.DateTimeField(null=True)),
+                (
+                    "client",
+                    project.core.models.OrganizationForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.client",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='SenderAccount',
+            name="SenderAccount",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('channel', models.CharField(choices=[('linkedin', 'LinkedIn'), ('email', 'E-mail'), ('sms', 'SMS')], max_length=16)),
-                ('name', models.CharField(max_length=120)),
-                ('provider_account_id', models.CharField(max_length=120)),
-                ('own_user_id', models.CharField(blank=True, max_length=160)),
-                ('own_user_ids', models.JSONField(default=list)),
-                ('own_public_identifier', models.CharField(blank=True, max_length=160)),
-                ('time_zone', models.CharField(default='UTC', max_length=64)),
-                ('status', models.CharField(choices=[('ok', 'Connected'), ('connecting', 'Connecting'), ('credentials', 'Signed out'), ('permissions', 'Permissions missing'), ('restricted', 'Restricted by the network'), ('stopped', 'Stopped'), ('error', 'Error'), ('deleted', 'Removed at the provider')], default='connecting', max_length=16)),
-                ('status_raw', models.CharField(blank=True, max_length=60)),
-                ('status_reason', models.TextField(blank=True)),
-                ('status_changed_at', models.DateTimeField(null=True)),
-                ('status_reported_at', models.DateTimeField(null=True)),
-                ('paused_at', models.DateTimeField(null=True)),
-                ('action_pauses', models.JSONField(default=dict)),
-                ('next_send_at', models.DateTimeField(null=True)),
-                ('last_inbound_at', models.DateTimeField(null=True)),
-                ('last_webhook_at', models.DateTimeField(null=True)),
-                ('client', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='senders', to='tenancy.client')),
-                ('connection', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='senders', to='integrations.connection')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("linkedin", "LinkedIn"), ("email", "E-mail"), ("sms", "SMS")], max_length=16
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("provider_account_id", models.CharField(max_length=120)),
+                ("own_user_id", models.CharField(blank=True, max_length=160)),
+                ("own_user_ids", models.JSONField(default=list)),
+                ("own_public_identifier", models.CharField(blank=True, max_length=160)),
+                ("time_zone", models.CharField(default="UTC", max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("ok", "Connected"),
+                            ("connecting", "Connecting"),
+                            ("credentials", "Signed out"),
+                            ("permissions", "Permissions missing"),
+                            ("restricted", "Restricted by the network"),
+                            ("stopped", "Stopped"),
+                            ("error", "Error"),
+                            ("deleted", "Removed at the provider"),
+                        ],
+                        default="connecting",
+                        max_length=16,
+                    ),
+                ),
+                ("status_raw", models.CharField(blank=True, max_length=60)),
+                ("status_reason", models.TextField(blank=True)),
+                ("status_changed_at", models.DateTimeField(null=True)),
+                ("status_reported_at", models.DateTimeField(null=True)),
+                ("paused_at", models.DateTimeField(null=True)),
+                ("action_pauses", models.JSONField(default=dict)),
+                ("next_send_at", models.DateTimeField(null=True)),
+                ("last_inbound_at", models.DateTimeField(null=True)),
+                ("last_webhook_at", models.DateTimeField(null=True)),
+                (
+                    "client",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="senders",
+                        to="tenancy.client",
+                    ),
+                ),
+                (
+                    "connection",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="senders",
+                        to="integrations.connection",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "ordering": ["name", "id"],
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='RateUsage',
+            name="RateUsage",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('action', models.CharField(max_length=24)),
-                ('day', models.DateField()),
-                ('used', models.PositiveIntegerField(default=0)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='usage', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("action", models.CharField(max_length=24)),
+                ("day", models.DateField()),
+                ("used", models.PositiveIntegerField(default=0)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="usage",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='RateLimit',
+            name="RateLimit",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('action', models.CharField(max_length=24)),
-                ('per_day', models.PositiveIntegerField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='limits', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("action", models.CharField(max_length=24)),
+                ("per_day", models.PositiveIntegerField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="limits",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='ProviderEventKey',
+            name="ProviderEventKey",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('key', models.CharField(max_length=200)),
-                ('event_id', models.UUIDField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("key", models.CharField(max_length=200)),
+                ("event_id", models.UUIDField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='OutboundMessage',
+            name="OutboundMessage",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('channel', models.CharField(choices=[('linkedin', 'LinkedIn'), ('email', 'E-mail'), ('sms', 'SMS')], max_length=16)),
-                ('action', models.CharField(max_length=24)),
-                ('origin', models.CharField(choices=[('campaign', 'Campaign'), ('reply', 'Reply by a person')], max_length=16)),
-                ('dedupe_key', models.CharField(max_length=250)),
-                ('lead_id', models.UUIDField(null=True)),
-                ('campaign_id', models.UUIDField(null=True)),
-                ('enrollment_id', models.UUIDField(null=True)),
-                ('node_id', models.CharField(blank=True, max_length=80)),
-                ('conversation_id', models.UUIDField(null=True)),
-                ('recipient', models.JSONField(default=dict)),
-                ('body', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Failed'), ('unknown', 'Unknown, asking the provider'), ('cancelled', 'Cancelled')], default='queued', max_length=16)),
-                ('not_before', models.DateTimeField(default=django.utils.timezone.now)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('reserved_day', models.DateField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('delivered_at', models.DateTimeField(null=True)),
-                ('seen_at', models.DateTimeField(null=True)),
-                ('message_id', models.CharField(blank=True, max_length=200)),
-                ('provider_message_id', models.CharField(blank=True, max_length=200)),
-                ('chat_id', models.CharField(blank=True, max_length=200)),
-                ('provider_chat_id', models.CharField(blank=True, max_length=200)),
-                ('invitation_id', models.CharField(blank=True, max_length=200)),
-                ('already', models.CharField(blank=True, max_length=16)),
-                ('hold_code', models.CharField(blank=True, max_length=40)),
-                ('hold_reason', models.CharField(blank=True, max_length=300)),
-                ('error_kind', models.CharField(blank=True, max_length=40)),
-                ('error_detail', models.TextField(blank=True)),
-                ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('client', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='outbox', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("linkedin", "LinkedIn"), ("email", "E-mail"), ("sms", "SMS")], max_length=16
+                    ),
+                ),
+                ("action", models.CharField(max_length=24)),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[("campaign", "Campaign"), ("reply", "Reply by a person")], max_length=16
+                    ),
+                ),
+                ("dedupe_key", models.CharField(max_length=250)),
+                ("lead_id", models.UUIDField(null=True)),
+                ("campaign_id", models.UUIDField(null=True)),
+                ("enrollment_id", models.UUIDField(null=True)),
+                ("node_id", models.CharField(blank=True, max_length=80)),
+                ("conversation_id", models.UUIDField(null=True)),
+                ("recipient", models.JSONField(default=dict)),
+                ("body", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("sending", "Sending"),
+                            ("sent", "Sent"),
+                            ("failed", "Failed"),
+                            ("unknown", "Unknown, asking the provider"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("reserved_day", models.DateField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("seen_at", models.DateTimeField(null=True)),
+                ("message_id", models.CharField(blank=True, max_length=200)),
+                ("provider_message_id", models.CharField(blank=True, max_length=200)),
+                ("chat_id", models.CharField(blank=True, max_length=200)),
+                ("provider_chat_id", models.CharField(blank=True, max_length=200)),
+                ("invitation_id", models.CharField(blank=True, max_length=200)),
+                ("already", models.CharField(blank=True, max_length=16)),
+                ("hold_code", models.CharField(blank=True, max_length=40)),
+                ("hold_reason", models.CharField(blank=True, max_length=300)),
+                ("error_kind", models.CharField(blank=True, max_length=40)),
+                ("error_detail", models.TextField(blank=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "client",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.client",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outbox",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='ConnectRequest',
+            name="ConnectRequest",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('nonce_hash', models.CharField(max_length=64, unique=True)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
-                ('result', models.CharField(blank=True, max_length=60)),
-                ('client', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client')),
-                ('connection', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.connection')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("nonce_hash", models.CharField(max_length=64, unique=True)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                ("result", models.CharField(blank=True, max_length=60)),
+                (
+                    "client",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.client",
+                    ),
+                ),
+                (
+                    "connection",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="integrations.connection",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='SyncCursor',
+            name="SyncCursor",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('resource', models.CharField(max_length=24)),
-                ('read_until', models.DateTimeField(null=True)),
-                ('position', models.JSONField(default=dict)),
-                ('last_success_at', models.DateTimeField(null=True)),
-                ('last_error', models.TextField(blank=True)),
-                ('last_error_at', models.DateTimeField(null=True)),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='cursors', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("resource", models.CharField(max_length=24)),
+                ("read_until", models.DateTimeField(null=True)),
+                ("position", models.JSONField(default=dict)),
+                ("last_success_at", models.DateTimeField(null=True)),
+                ("last_error", models.TextField(blank=True)),
+                ("last_error_at", models.DateTimeField(null=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("next_try_at", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="cursors",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='SyncRun',
+            name="SyncRun",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('resource', models.CharField(max_length=24)),
-                ('trigger', models.CharField(default='schedule', max_length=24)),
-                ('state', models.CharField(choices=[('queued', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=16)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('claims', models.PositiveIntegerField(default=0)),
-                ('cancel_requested', models.BooleanField(default=False)),
-                ('seen', models.PositiveIntegerField(default=0)),
-                ('created', models.PositiveIntegerField(default=0)),
-                ('requests', models.PositiveIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('sender', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='sync_runs', to='integrations.senderaccount')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("resource", models.CharField(max_length=24)),
+                ("trigger", models.CharField(default="schedule", max_length=24)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Waiting"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("cancel_requested", models.BooleanField(default=False)),
+                ("seen", models.PositiveIntegerField(default=0)),
+                ("created", models.PositiveIntegerField(default=0)),
+                ("requests", models.PositiveIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "sender",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sync_runs",
+                        to="integrations.senderaccount",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='WebhookDelivery',
+            name="WebhookDelivery",
             fields=[
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('pk', models.CompositePrimaryKey('received_at', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False)),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('connection_id', models.UUIDField(null=True)),
-                ('provider', models.CharField(max_length=32)),
-                ('event_type', models.CharField(blank=True, max_length=80)),
-                ('state', models.CharField(choices=[('received', 'Received'), ('processing', 'Processing'), ('processed', 'Processed'), ('ignored', 'Ignored'), ('rejected', 'Rejected'), ('failed', 'Failed, will retry'), ('dead', 'Dead')], default='received', max_length=16)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('headers', models.JSONField(default=dict)),
-                ('body', models.BinaryField()),
-                ('size', models.PositiveIntegerField(default=0)),
-                ('payload_hash', models.CharField(max_length=64)),
-                ('duplicates', models.PositiveIntegerField(default=0)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('not_before', models.DateTimeField(default=django.utils.timezone.now)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('processed_at', models.DateTimeField(null=True)),
-                ('replay_count', models.PositiveIntegerField(default=0)),
-                ('last_replay_at', models.DateTimeField(null=True)),
-                ('last_error', models.TextField(blank=True)),
-                ('outcome', models.JSONField(default=list)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "received_at", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField(default=project.core.ids.uuid7, editable=False)),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("connection_id", models.UUIDField(null=True)),
+                ("provider", models.CharField(max_length=32)),
+                ("event_type", models.CharField(blank=True, max_length=80)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "Received"),
+                            ("processing", "Processing"),
+                            ("processed", "Processed"),
+                            ("ignored", "Ignored"),
+                            ("rejected", "Rejected"),
+                            ("failed", "Failed, will retry"),
+                            ("dead", "Dead"),
+                        ],
+                        default="received",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("headers", models.JSONField(default=dict)),
+                ("body", models.BinaryField()),
+                ("size", models.PositiveIntegerField(default=0)),
+                ("payload_hash", models.CharField(max_length=64)),
+                ("duplicates", models.PositiveIntegerField(default=0)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("processed_at", models.DateTimeField(null=True)),
+                ("replay_count", models.PositiveIntegerField(default=0)),
+                ("last_replay_at", models.DateTimeField(null=True)),
+                ("last_error", models.TextField(blank=True)),
+                ("outcome", models.JSONField(default=list)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
             bases=(project.core.partitions.PartitionedByReceipt, models.Model),
         ),
         migrations.CreateModel(
-            name='WebhookKey',
+            name="WebhookKey",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('key', models.CharField(max_length=200)),
-                ('delivery_id', models.UUIDField()),
-                ('delivery_received_at', models.DateTimeField()),
-                ('connection', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.connection')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("key", models.CharField(max_length=200)),
+                ("delivery_id", models.UUIDField()),
+                ("delivery_received_at", models.DateTimeField()),
+                (
+                    "connection",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="integrations.connection",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='KillSwitch',
+            name="KillSwitch",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('level', models.CharField(choices=[('organization', 'Organization'), ('client', 'Client'), ('campaign', 'Campaign'), ('sender', 'Sender')], max_length=16)),
-                ('target_id', models.UUIDField()),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('switched_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("organization", "Organization"),
+                            ("client", "Client"),
+                            ("campaign", "Campaign"),
+                            ("sender", "Sender"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("target_id", models.UUIDField()),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "switched_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'level', 'target_id'), name='kill_switch_once')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "level", "target_id"), name="kill_switch_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProviderEvent',
+            name="ProviderEvent",
             fields=[
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('pk', models.CompositePrimaryKey('recorded_at', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False)),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('occurred_at', models.DateTimeField()),
-                ('sender_id', models.UUIDField(null=True)),
-                ('kind', models.CharField(max_length=40)),
-                ('source', models.CharField(choices=[('webhook', 'Webhook'), ('poll', 'Poll'), ('history', 'History'), ('send', 'Our send')], max_length=16)),
-                ('delivery_id', models.UUIDField(null=True)),
-                ('dedupe_key', models.CharField(max_length=200)),
-                ('payload', models.JSONField()),
-                ('outcome', models.JSONField(default=dict)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "recorded_at", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField(default=project.core.ids.uuid7, editable=False)),
+                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("occurred_at", models.DateTimeField()),
+                ("sender_id", models.UUIDField(null=True)),
+                ("kind", models.CharField(max_length=40)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("webhook", "Webhook"),
+                            ("poll", "Poll"),
+                            ("history", "History"),
+                            ("send", "Our send"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("delivery_id", models.UUIDField(null=True)),
+                ("dedupe_key", models.CharField(max_length=200)),
+                ("payload", models.JSONField()),
+                ("outcome", models.JSONField(default=dict)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['organization', 'sender_id', '-occurred_at'], name='event_by_sender'), models.Index(fields=['id'], name='event_by_id')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        fields=["organization", "sender_id", "-occurred_at"], name="event_by_sender"
+                    ),
+                    models.Index(fields=["id"], name="event_by_id"),
+                ],
             },
             bases=(project.core.partitions.PartitionedByRecord, models.Model),
         ),
         migrations.CreateModel(
-            name='SendAttempt',
+            name="SendAttempt",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('started', 'Started'), ('accepted', 'Accepted'), ('refused', 'Refused'), ('ambiguous', 'Ambiguous'), ('settled_sent', 'Settled: it left'), ('settled_not_sent', 'Settled: it did not leave')], default='started', max_length=20)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('settle_after', models.DateTimeField(null=True)),
-                ('settle_tries', models.PositiveIntegerField(default=0)),
-                ('error_kind', models.CharField(blank=True, max_length=40)),
-                ('if_not_sent', models.CharField(blank=True, max_length=40)),
-                ('detail', models.TextField(blank=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization')),
-                ('outbound', project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='send_attempts', to='integrations.outboundmessage')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("started", "Started"),
+                            ("accepted", "Accepted"),
+                            ("refused", "Refused"),
+                            ("ambiguous", "Ambiguous"),
+                            ("settled_sent", "Settled: it left"),
+                            ("settled_not_sent", "Settled: it did not leave"),
+                        ],
+                        default="started",
+                        max_length=20,
+                    ),
+                ),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("settle_after", models.DateTimeField(null=True)),
+                ("settle_tries", models.PositiveIntegerField(default=0)),
+                ("error_kind", models.CharField(blank=True, max_length=40)),
+                ("if_not_sent", models.CharField(blank=True, max_length=40)),
+                ("detail", models.TextField(blank=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "outbound",
+                    project.core.models.OrganizationForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="send_attempts",
+                        to="integrations.outboundmessage",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('outbound', 'number'), name='send_attempt_once')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(fields=("outbound", "number"), name="send_attempt_once")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='senderaccount',
-            constraint=models.UniqueConstraint(fields=('connection', 'provider_account_id'), name='sender_account_once'),
+            model_name="senderaccount",
+            constraint=models.UniqueConstraint(
+                fields=("connection", "provider_account_id"), name="sender_account_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rateusage',
-            constraint=models.UniqueConstraint(fields=('sender', 'action', 'day'), name='rate_usage_once'),
+            model_name="rateusage",
+            constraint=models.UniqueConstraint(fields=("sender", "action", "day"), name="rate_usage_once"),
         ),
         migrations.AddConstraint(
-            model_name='ratelimit',
-            constraint=models.UniqueConstraint(fields=('sender', 'action'), name='rate_limit_once'),
+            model_name="ratelimit",
+            constraint=models.UniqueConstraint(fields=("sender", "action"), name="rate_limit_once"),
         ),
         migrations.AddConstraint(
-            model_name='providereventkey',
-            constraint=models.UniqueConstraint(fields=('sender', 'key'), name='provider_event_once'),
+            model_name="providereventkey",
+            constraint=models.UniqueConstraint(fields=("sender", "key"), name="provider_event_once"),
         ),
         migrations.AddIndex(
-            model_name='outboundmessage',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'sending', 'unknown'])), fields=['not_before', 'id'], name='outbound_due'),
+            model_name="outboundmessage",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "sending", "unknown"])),
+                fields=["not_before", "id"],
+                name="outbound_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboundmessage',
-            index=models.Index(fields=['organization', 'lead_id'], name='outbound_by_lead'),
+            model_name="outboundmessage",
+            index=models.Index(fields=["organization", "lead_id"], name="outbound_by_lead"),
         ),
         migrations.AddIndex(
-            model_name='outboundmessage',
-            index=models.Index(fields=['organization', 'sender', 'provider_message_id'], name='outbound_by_provider_id'),
+            model_name="outboundmessage",
+            index=models.Index(
+                fields=["organization", "sender", "provider_message_id"], name="outbound_by_provider_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboundmessage',
-            index=models.Index(fields=['organization', 'sender', 'message_id'], name='outbound_by_message_id'),
+            model_name="outboundmessage",
+            index=models.Index(
+                fields=["organization", "sender", "message_id"], name="outbound_by_message_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboundmessage',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'sending', 'unknown'])), fields=['sender', 'not_before', 'id'], name='outbound_by_sender'),
+            model_name="outboundmessage",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "sending", "unknown"])),
+                fields=["sender", "not_before", "id"],
+                name="outbound_by_sender",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outboundmessage',
-            constraint=models.UniqueConstraint(fields=('organization', 'dedupe_key'), name='outbound_once'),
+            model_name="outboundmessage",
+            constraint=models.UniqueConstraint(fields=("organization", "dedupe_key"), name="outbound_once"),
         ),
         migrations.AddConstraint(
-            model_name='outboundmessage',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'sending')), fields=('sender',), name='outbound_one_in_flight'),
+            model_name="outboundmessage",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "sending")), fields=("sender",), name="outbound_one_in_flight"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='synccursor',
-            constraint=models.UniqueConstraint(fields=('sender', 'resource'), name='sync_cursor_once'),
+            model_name="synccursor",
+            constraint=models.UniqueConstraint(fields=("sender", "resource"), name="sync_cursor_once"),
         ),
         migrations.AddIndex(
-            model_name='syncrun',
-            index=models.Index(fields=['organization', '-created_at'], name='sync_run_recent'),
+            model_name="syncrun",
+            index=models.Index(fields=["organization", "-created_at"], name="sync_run_recent"),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running'])), fields=('sender',), name='sync_run_one_per_sender'),
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "running"])),
+                fields=("sender",),
+                name="sync_run_one_per_sender",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['organization', '-received_at', '-id'], name='webhook_recent'),
+            model_name="webhookdelivery",
+            index=models.Index(fields=["organization", "-received_at", "-id"], name="webhook_recent"),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state__in', ['received', 'processing', 'failed'])), fields=['not_before'], name='webhook_due'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state__in", ["received", "processing", "failed"])),
+                fields=["not_before"],
+                name="webhook_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['id'], name='webhook_by_id'),
+            model_name="webhookdelivery",
+            index=models.Index(fields=["id"], name="webhook_by_id"),
         ),
         migrations.AddConstraint(
-            model_name='webhookkey',
-            constraint=models.UniqueConstraint(fields=('connection', 'key'), name='webhook_key_once'),
+            model_name="webhookkey",
+            constraint=models.UniqueConstraint(fields=("connection", "key"), name="webhook_key_once"),
         ),
     ]

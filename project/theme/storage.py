@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from django.contrib.staticfiles.storage import ManifestFilesMixin
-from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ignore[import-untyped]
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+class StaticStorage(CompressedManifestStaticFilesStorage):
     """Rewrites the imports of ``static/js`` to hashed names.
 
     Without it a page would load ``live.<hash>.js`` and another module ``live.js``: two copies, two sockets. Django's

@@ -8,46 +8,60 @@ import project.core.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ('beaten_at', models.DateTimeField()),
-                ('detail', models.JSONField(default=dict)),
+                ("name", models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ("beaten_at", models.DateTimeField()),
+                ("detail", models.JSONField(default=dict)),
             ],
         ),
         migrations.CreateModel(
-            name='StreamCounter',
+            name="StreamCounter",
             fields=[
-                ('organization_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('last_number', models.BigIntegerField(default=0)),
-                ('published_number', models.BigIntegerField(default=0)),
-                ('trimmed_number', models.BigIntegerField(default=0)),
+                ("organization_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("last_number", models.BigIntegerField(default=0)),
+                ("published_number", models.BigIntegerField(default=0)),
+                ("trimmed_number", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='StreamEvent',
+            name="StreamEvent",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('organization_id', models.UUIDField()),
-                ('number', models.BigIntegerField(null=True)),
-                ('stream', models.CharField(max_length=120)),
-                ('kind', models.CharField(max_length=80)),
-                ('subject_type', models.CharField(blank=True, max_length=60)),
-                ('subject_id', models.UUIDField(null=True)),
-                ('data', models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("organization_id", models.UUIDField()),
+                ("number", models.BigIntegerField(null=True)),
+                ("stream", models.CharField(max_length=120)),
+                ("kind", models.CharField(max_length=80)),
+                ("subject_type", models.CharField(blank=True, max_length=60)),
+                ("subject_id", models.UUIDField(null=True)),
+                (
+                    "data",
+                    models.JSONField(default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('number', None)), fields=['organization_id', 'id'], name='stream_event_unnumbered')],
-                'constraints': [models.UniqueConstraint(fields=('organization_id', 'number'), name='stream_number_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("number", None)),
+                        fields=["organization_id", "id"],
+                        name="stream_event_unnumbered",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization_id", "number"), name="stream_number_once")
+                ],
             },
         ),
     ]
