@@ -12,11 +12,13 @@ commit, and whoever held it looks for more work *after* releasing it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 
 from project.core.realtime import broker, rendering
 from project.core.realtime.models import StreamCounter, StreamEvent
@@ -43,6 +45,14 @@ FROM (
 WHERE event.id = pending.id
 """
 
+# Plain statements where every commit passes: the ORM would cost more than the database.
+LOCK_SQL = """
+SELECT last_number, published_number FROM core_streamcounter
+WHERE organization_id = %s FOR UPDATE SKIP LOCKED
+"""
+MOVE_LAST_SQL = "UPDATE core_streamcounter SET last_number = %s WHERE organization_id = %s"
+MOVE_PUBLISHED_SQL = "UPDATE core_streamcounter SET published_number = %s WHERE organization_id = %s"
+
 WORK_SQL = """
 SELECT
     EXISTS (SELECT FROM core_streamevent WHERE organization_id = %(organization)s AND number IS NULL),
@@ -51,6 +61,9 @@ SELECT
         WHERE organization_id = %(organization)s AND published_number < last_number
     )
 """
+
+#: Organizations whose counter exists, as far as this process has seen.
+_counters: set[UUID] = set()
 
 
 def number_and_publish(organization_id: UUID) -> None:
@@ -83,32 +96,37 @@ def _has_work(organization_id: UUID, *, to_publish: bool) -> bool:
     return bool(unnumbered or (to_publish and unpublished))
 
 
-def _locked_counter(organization_id: UUID) -> StreamCounter | None:
-    """Return the counter, locked, or ``None`` when another sequencer holds it."""
-    rows = StreamCounter.objects.filter(organization_id=organization_id)
-    counter = rows.select_for_update(skip_locked=True).first()
-    if counter is None and not rows.exists():
+@dataclass(slots=True)
+class _Position:
+    """How far an organization's stream has got, read under the lock."""
+
+    last: int
+    published: int
+
+
+def _lock(cursor: CursorWrapper, organization_id: UUID) -> _Position | None:
+    """Lock the counter and return what it says, or ``None`` when another sequencer holds it."""
+    cursor.execute(LOCK_SQL, [organization_id])
+    row = cursor.fetchone()
+    if row is None and organization_id not in _counters:
         StreamCounter.objects.bulk_create(
             [StreamCounter(organization_id=organization_id)], ignore_conflicts=True
         )
-        counter = rows.select_for_update(skip_locked=True).first()
-    return counter
+        cursor.execute(LOCK_SQL, [organization_id])
+        row = cursor.fetchone()
+    _counters.add(organization_id)
+    return _Position(*row) if row else None
 
 
 def _number(organization_id: UUID) -> bool:
     """Number waiting events; say whether the counter was free."""
-    with transaction.atomic(durable=True):
-        counter = _locked_counter(organization_id)
-        if counter is None:
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        position = _lock(cursor, organization_id)
+        if position is None:
             return False
-        with connection.cursor() as cursor:
-            cursor.execute(
-                NUMBER_SQL, {"last": counter.last_number, "organization": organization_id, "batch": BATCH}
-            )
-            numbered = cursor.rowcount
-        if numbered:
-            counter.last_number += numbered
-            counter.save(update_fields=["last_number"])
+        cursor.execute(NUMBER_SQL, {"last": position.last, "organization": organization_id, "batch": BATCH})
+        if cursor.rowcount:
+            cursor.execute(MOVE_LAST_SQL, [position.last + cursor.rowcount, organization_id])
     return True
 
 
@@ -118,26 +136,24 @@ def _publish(organization_id: UUID) -> bool:
     The counter stays locked meanwhile, so batches leave in order and an older rendering never follows a newer
     one. A crash before the commit publishes the batch again; clients drop numbers that they have.
     """
-    with transaction.atomic(durable=True):
-        counter = _locked_counter(organization_id)
-        if counter is None:
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        position = _lock(cursor, organization_id)
+        if position is None:
             return False
-        first = counter.published_number + 1
-        if counter.last_number - counter.published_number > MAX_BACKLOG:
-            broker.publish_reset(organization_id, counter.last_number)
-            counter.published_number = counter.last_number
+        if position.last - position.published > MAX_BACKLOG:
+            broker.publish_reset(organization_id, position.last)
+            published = position.last
         else:
-            events = list(
-                StreamEvent.objects.filter(organization_id=organization_id, number__gte=first).order_by(
-                    "number"
-                )[:BATCH]
+            rows = StreamEvent.objects.filter(
+                organization_id=organization_id, number__gt=position.published, number__lte=position.last
             )
+            events = list(rows.order_by("number")[:BATCH])
             if not events:
                 return True
-            last = events[-1].number or first
-            broker.publish_frames(organization_id, first, last, rendering.render(events))
-            counter.published_number = last
-        counter.save(update_fields=["published_number"])
+            published = position.published + len(events)
+            frames = rendering.render(events)
+            broker.publish_frames(organization_id, position.published + 1, published, frames)
+        cursor.execute(MOVE_PUBLISHED_SQL, [published, organization_id])
     return True
 
 
