@@ -45,7 +45,7 @@ class Rows:
         self.client = client
         self._made: dict[Any, Any] = {Client: client, Organization: agency.organization}
 
-    def row(self, model: type[models.Model]) -> Any:
+    def row(self, model: Any) -> Any:
         """The row of a model, made when it is first asked for."""
         if model not in self._made:
             # Somebody who is no member yet, so that a membership of theirs can be made.

@@ -37,7 +37,8 @@ def _shell(request: HttpRequest, access: Access) -> Shell:
     clients = list(access.clients().filter(is_archived=False))
     chosen = request.GET.get("client", "")
     current = _areas(request, access)
-    base = next((item.url for item in current if item.active), "")
+    # Outside the areas (settings) a client leads to the first area, narrowed to it.
+    base = next((item.url for item in current if item.active), current[0].url if current else "")
     return Shell(
         organization=_organization(access.organization),
         organizations=[_organization(other) for other in _others(access)],
@@ -46,7 +47,8 @@ def _shell(request: HttpRequest, access: Access) -> Shell:
             ShellClient(
                 name=client.name,
                 colour=client.colour,
-                url=f"{base}?client={client.id}",
+                # The chosen client's link takes the choice back.
+                url=base if str(client.id) == chosen else f"{base}?client={client.id}",
                 active=str(client.id) == chosen,
             )
             for client in clients

@@ -77,3 +77,23 @@ def argument(name: str) -> Argument | None:
         return None
     model = apps.get_model(label)
     return Argument(lambda rows: id_of(rows.row(model)), is_object=True, client_bound=is_client_bound(model))
+
+
+_CLIENT = "tenancy.Client"
+
+#: Forms that name the object they act upon: field to a model's label, or to a plain word.
+FORMS: dict[str, dict[str, str]] = {
+    "o/<slug:organization_slug>/senders/connect/": {"connection": "integrations.Connection", "client": _CLIENT},
+    "o/<slug:organization_slug>/ops/switches/throw/": {
+        "level": "client", "target": _CLIENT, "on": "1", "reason": "A drill",
+    },
+}  # fmt: skip
+
+
+def form(pattern: str, rows: Rows) -> dict[str, str]:
+    """Return what is sent to an address: rows of ``rows`` where its form names objects. Needs the scope."""
+    fields = FORMS.get(pattern, {})
+    return {
+        name: str(id_of(rows.row(apps.get_model(value)))) if "." in value else value
+        for name, value in fields.items()
+    }

@@ -112,7 +112,7 @@ def operations() -> list[ApiOperation]:
     """All operations of the JSON API."""
     from project.api import api
 
-    found = []
+    found: list[ApiOperation] = []
     for prefix, router in api._routers:
         for path, view in router.path_operations.items():
             full = re.sub("//+", "/", f"/{prefix}/{path}")

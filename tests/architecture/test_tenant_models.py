@@ -30,7 +30,7 @@ OUTSIDE = {
 
 
 def _label(value: Any) -> str:
-    return value._meta.label if isinstance(value, type) else value.name
+    return str(getattr(value, "name", "") or value._meta.label)
 
 
 def test_every_table_with_an_organization_is_a_tenant_table() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import yaml
+from django.db import connections
 from django.test import Client as Browser
 from django.test import override_settings
 
@@ -16,7 +19,7 @@ from project.core.clock import now
 from project.core.scoping import platform_scope
 from project.tenancy.models import ApiToken, AuditEntry, Client, IdempotencyKey, Membership, User
 from project.tenancy.services import memberships, tokens
-from tests.factories import PASSWORD, Agency
+from tests.factories import PASSWORD, Agency, make_agency
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +33,7 @@ class Api:
         self.response: Any = None
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        data = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+        data: Any = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
         every = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         self.response = self.browser.generic(method, f"/api/v1{path}", headers=every, **data)
         return self.response.status_code, json.loads(self.response.content or b"null")
@@ -204,9 +207,7 @@ def test_failed_tries_are_limited(kestrel: Agency, clean_redis: object) -> None:
         ),
     ],
 )
-def test_errors_have_one_shape(
-    admin: Api, method: str, path: str, send: dict[str, str], status: int, code: str
-) -> None:
+def test_errors_have_one_shape(admin: Api, method: str, path: str, send: Any, status: int, code: str) -> None:
     response = admin.browser.generic(method, f"/api/v1{path}", headers=admin.headers, **send)
     body = json.loads(response.content)
     assert (response.status_code, body["code"]) == (status, code)
@@ -309,6 +310,31 @@ def test_keys_of_others_are_their_own(kestrel: Agency, rival: Agency, admin: Api
     assert other("POST", "/clients", {"name": "Same"}, Idempotency_Key="k")[0] == 201
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_same_key_at_the_same_time_does_it_once() -> None:
+    agency = make_agency("kestrel")
+    token = token_of(agency, agency.admin)
+    start, answers = threading.Barrier(4), []
+
+    def send() -> None:
+        api = Api(token)
+        start.wait()
+        try:
+            answers.append(api("POST", "/clients", {"name": "Once"}, Idempotency_Key="k"))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [status for status, _ in answers] == [201] * 4
+    assert len({body["id"] for _, body in answers}) == 1
+    with agency.scope():
+        assert Client.objects.filter(name="Once").count() == 1
+
+
 def test_a_token_in_a_stored_answer_is_encrypted(kestrel: Agency, admin: Api) -> None:
     _, made = admin("POST", "/tokens", {"name": "CRM"}, Idempotency_Key="k")
     with kestrel.scope():
@@ -324,7 +350,7 @@ def test_calls_are_counted_and_refused_beyond_the_quota(
 ) -> None:
     settings.API_REQUESTS_PER_MINUTE = 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quotas.time, "time", lambda: 1_800_000_000.0)
+        patch.setattr(time, "time", lambda: 1_800_000_000.0)
         assert admin("GET", "/me")[0] == 200
         assert (admin.response["X-RateLimit-Limit"], admin.response["X-RateLimit-Remaining"]) == ("2", "1")
         assert admin("GET", "/me")[0] == 200
