@@ -19,7 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
@@ -61,7 +62,9 @@ def _check(result: int, what: str) -> None:
 
 def _change_user(uid: int, gid: int) -> None:
     """Become ``uid`` and keep nothing of root but the capability to reach files."""
-    _check(_libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities")
+    # Keeps the capabilities over the change of user; without it access(2) would not count them either, and initdb
+    # asks with access(2) whether its neighbour programs are there.
+    _check(_libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "keep capabilities")
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
@@ -82,9 +85,15 @@ def _enter_namespace(shown_uid: int, shown_gid: int) -> None:
 
 
 def _works(become: Callable[[], None], probe: str) -> bool:
-    """Try ``become`` in a child that then runs ``probe --version``."""
+    """Try ``become`` in a child that then looks for ``probe`` and runs ``probe --version``."""
+
+    def prepare() -> None:
+        become()
+        if not os.access(probe, os.X_OK):
+            raise PermissionError(probe)
+
     try:
-        done = subprocess.run([probe, "--version"], preexec_fn=become, capture_output=True, check=False)
+        done = subprocess.run([probe, "--version"], preexec_fn=prepare, capture_output=True, check=False)
     except (OSError, subprocess.SubprocessError):
         return False
     return done.returncode == 0
