@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from campaigns.imports.mapping import RowDraft
-from campaigns.models import Campaign, Lead
+from campaigns.models import Campaign, Lead, LeadImport
 from campaigns.plans.linear import parse_sequence, to_plan
 from campaigns.services import campaigns as campaign_service
 from campaigns.services import enrollments, imports
@@ -153,10 +154,20 @@ def _import(client: Client, found: list[Person], file_name: str, actor: User) ->
         client=client, actor=actor, upload=SimpleUploadedFile(file_name, text.getvalue().encode())
     )
     imports.set_mapping(lead_import=made, mapping=made.mapping, actor=actor)
-    imports.work(import_id=made.id)
+    _finish(made, LeadImport.State.PREVIEWED)
     imports.confirm(lead_import=made, actor=actor)
-    imports.work(import_id=made.id)
+    _finish(made, LeadImport.State.DONE)
     return made.id
+
+
+def _finish(made: LeadImport, state: str) -> None:
+    """Work on an import until it has come to ``state``; a worker may be faster. Raises ``TimeoutError``."""
+    for _ in range(600):
+        imports.work(import_id=made.id)
+        if made.refreshed().state == state:
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"The demo's leads were not imported: {made.get_state_display().lower()}.")
 
 
 def _history(client: Client, sender: SenderAccount) -> None:
