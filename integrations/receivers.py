@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from integrations.domain_events import SenderChanged
-from integrations.services import recovery
+from integrations.services import outbox, recovery
+from integrations.services.holds import suspension
 from project.core.events import subscribe
+
+outbox.register_gate("integrations.organization", suspension)
 
 
 @subscribe(SenderChanged, id="integrations.catch_up")

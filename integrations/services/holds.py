@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from integrations.models import OutboundMessage
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -18,3 +20,10 @@ class Hold:
     reason: str
     until: datetime | None = None
     final: bool = False
+
+
+def suspension(outbound: OutboundMessage) -> Hold | None:
+    """Hold what a suspended organization still has in its outbox. A gate of the outbox."""
+    if outbound.organization.is_active:
+        return None
+    return Hold("suspended", "This organization is suspended; nothing leaves.")

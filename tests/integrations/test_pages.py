@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from integrations.models import KillSwitch, RateLimit, WebhookDelivery
-from integrations.services import connections, rates
+from integrations.models import KillSwitch, OutboundMessage, RateLimit, WebhookDelivery
+from integrations.services import connections, outbox, rates
 from project.core.clock import now
+from project.tenancy.models import Organization
 from tests.campaigns.conftest import World, world
 
 pytestmark = pytest.mark.django_db
@@ -86,3 +87,15 @@ def test_private_addresses_are_refused(world: World, client: Browser) -> None:
         {"provider": "unipile", "name": "X", "base_url": "http://169.254.169.254/", "api_key": "k" * 20},
     )
     assert response.status_code == 422
+
+
+def test_nothing_leaves_a_suspended_organization(world: World) -> None:
+    world.lead("Marta", "marta")
+    world.launch()
+    world.tick()
+    [queued] = world.queued()
+    assert outbox.first_hold(queued) is None
+    Organization.objects.filter(id=world.agency.id).update(is_active=False)
+    held = outbox.first_hold(OutboundMessage.objects.get(id=queued.id))
+    assert held is not None
+    assert held.code == "suspended"
