@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import time
 import uuid
 from typing import Any
@@ -28,6 +29,7 @@ from project.core.realtime.blocking import in_database
 from project.core.realtime.hub import Hub, Room, current_hub
 from project.core.realtime.names import CONVERSATION, prefix_of, stream_name, uuid_of
 from project.core.realtime.protocol import (
+    ACK_CHARACTERS,
     ACK_EVERY,
     COMMAND_BURST,
     COMMANDS_PER_SECOND,
@@ -103,6 +105,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             "n": self.room.latest,
             "heartbeat": HEARTBEAT_SECONDS,
             "ack_every": ACK_EVERY,
+            "ack_characters": ACK_CHARACTERS,
         }
         self.socket.offer(dumps(welcome))
         self.socket.offer(feed_message(self.hub.live))
@@ -251,7 +254,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _recheck_for_ever(self) -> None:
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.recheck_now.wait(), RECHECK_SECONDS)
+                # Spread: sockets that were opened together must not all ask together.
+                wait = RECHECK_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311
+                await asyncio.wait_for(self.recheck_now.wait(), wait)
             self.recheck_now.clear()
             try:
                 await self.recheck()

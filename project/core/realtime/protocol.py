@@ -30,10 +30,12 @@ COMMANDS_PER_SECOND = 20.0
 #: Streams one socket may hold, and name in one command.
 MAX_STREAMS = 200
 MAX_STREAMS_PER_COMMAND = 50
-#: A client acknowledges every so many messages...
-ACK_EVERY = 16
+#: A client acknowledges every so many messages, or characters if that comes first...
+ACK_EVERY = 64
+ACK_CHARACTERS = 131_072
 #: ...and no more than this many are written to a socket that has not acknowledged.
-MAX_UNACKNOWLEDGED = 64
+MAX_UNACKNOWLEDGED = 192
+MAX_UNACKNOWLEDGED_CHARACTERS = 1_048_576
 #: A socket whose queue grows beyond either bound is dropped; it catches up by its cursor.
 MAX_QUEUED = 256
 MAX_QUEUED_CHARACTERS = 1_048_576

@@ -27,7 +27,8 @@ export class Connection {
     this.isOver = false;
     this.attempts = 0;
     this.received = 0;
-    this.ackEvery = 16;
+    this.unacknowledged = { messages: 0, characters: 0 };
+    this.ackAfter = { messages: 16, characters: 65_536 };
     this.silence = 40_000;
     this.floors = new Map();
     this.held = [];
@@ -55,8 +56,9 @@ export class Connection {
     const socket = new WebSocket(`${scheme}://${location.host}/ws/o/${this.slug}/`);
     this.socket = socket;
     this.received = 0;
+    this.unacknowledged = { messages: 0, characters: 0 };
     this.watch(10_000);
-    socket.onmessage = (event) => socket === this.socket && this.receive(JSON.parse(event.data));
+    socket.onmessage = (event) => socket === this.socket && this.arrived(event.data);
     socket.onclose = (event) => socket === this.socket && this.closed(event.code);
   }
 
@@ -108,9 +110,18 @@ export class Connection {
     return true;
   }
 
-  receive(message) {
+  arrived(text) {
     this.watch();
     this.received += 1;
+    this.unacknowledged.messages += 1;
+    this.unacknowledged.characters += text.length;
+    this.receive(JSON.parse(text));
+    const { messages, characters } = this.unacknowledged;
+    if (messages < this.ackAfter.messages && characters < this.ackAfter.characters) return;
+    if (this.send({ type: "ack", count: this.received })) this.unacknowledged = { messages: 0, characters: 0 };
+  }
+
+  receive(message) {
     switch (message.type) {
       case "welcome":
         this.welcomed(message);
@@ -137,13 +148,12 @@ export class Connection {
         this.onEvent("refused", { refused: message.refused.filter(({ reason }) => reason !== "not_subscribed") });
         break;
     }
-    if (this.received % this.ackEvery === 0) this.send({ type: "ack", count: this.received });
   }
 
   welcomed(message) {
     this.isWelcome = true;
     this.attempts = 0;
-    this.ackEvery = message.ack_every;
+    this.ackAfter = { messages: message.ack_every, characters: message.ack_characters };
     this.silence = message.heartbeat * 2_500;
     this.isGreeted = false;
     const streams = this.streams();

@@ -117,7 +117,7 @@ class Server:
             return
         self.sockets.append(socket)
         socket.on_message(self._obey)
-        self.send(type="welcome", n=self.number, heartbeat=15, ack_every=4)
+        self.send(type="welcome", n=self.number, heartbeat=15, ack_every=4, ack_characters=100_000)
         self.send(type="feed", live=True)
 
     def _obey(self, text: str | bytes) -> None:

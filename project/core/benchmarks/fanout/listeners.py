@@ -20,7 +20,8 @@ from collections import Counter
 from typing import Any
 
 FRAMES = re.compile(rb'\{"type":"frames","n":(\d+)')
-ACK_EVERY = 16
+ACK_EVERY = 64
+ACK_BYTES = 131_072
 
 
 class Listener(asyncio.Protocol):
@@ -36,6 +37,8 @@ class Listener(asyncio.Protocol):
         self.buffer = bytearray()
         self.is_open = False
         self.received = 0
+        self.acknowledged = 0
+        self.unacknowledged_bytes = 0
         self.transport: asyncio.Transport | None = None
         self.closed_with = 0
 
@@ -98,8 +101,11 @@ class Listener(asyncio.Protocol):
             self.send(self.command)
         elif payload.startswith(b'{"type":"subscribed"'):
             self.ready.set()
-        if self.command and self.received % ACK_EVERY == 0:
+        self.unacknowledged_bytes += len(payload)
+        is_due = self.received - self.acknowledged >= ACK_EVERY or self.unacknowledged_bytes >= ACK_BYTES
+        if self.command and is_due:
             self.send(b'{"type":"ack","count":%d}' % self.received)
+            self.acknowledged, self.unacknowledged_bytes = self.received, 0
 
     def send(self, text: bytes) -> None:
         """Send a short text frame (masked with zeros, which the protocol allows)."""
