@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from campaigns.models import (
@@ -174,15 +174,20 @@ def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Pa
 
 def lead_list(access: Access, *, client_id: UUID | None, search: str, cursor: str | None) -> Page[Any]:
     """Leads within reach, newest first; ``search`` looks at names and addresses."""
-    rows = (
+    rows = found_leads(access, client_id=client_id, search=search)
+    return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+
+
+def found_leads(access: Access, *, client_id: UUID | None, search: str) -> QuerySet[Lead]:
+    """Leads within reach with company and addresses; each of up to four words is in a name or an address."""
+    rows: QuerySet[Lead] = (
         Lead.objects.filter(access.client_filter())
         .select_related("client", "company")
         .prefetch_related("channels")
     )
     if client_id is not None:
         rows = rows.filter(client_id=client_id)
-    words = search.split()[:4]
-    for word in words:
+    for word in search.split()[:4]:
         address = LeadChannel.objects.filter(lead=OuterRef("pk"), normalized__icontains=word)
         rows = rows.filter(
             Q(first_name__icontains=word)
@@ -190,7 +195,7 @@ def lead_list(access: Access, *, client_id: UUID | None, search: str, cursor: st
             | Q(company__name__icontains=word)
             | Exists(address)
         )
-    return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+    return rows
 
 
 def visible_lead(access: Access, lead_id: UUID) -> Lead | None:

@@ -1,7 +1,188 @@
-"""Operations of the JSON API of this room."""
+"""Operations of the JSON API of this room: conversations, replies, notes, triage."""
 
 from __future__ import annotations
 
-from ninja import Router
+from typing import Any
+from uuid import UUID
+
+from ninja import Query, Router, Status
+
+from campaigns.services import enrollments
+from inbox import api_rows as rows
+from inbox import api_schemas as schemas
+from inbox import selectors
+from inbox.models import Conversation, Message
+from inbox.services import replies, triage
+from project.core.api_pages import OrderedPageIn, PageOut, page_of
+from project.core.refusals import Refused
+from project.tenancy.access import Permission, get_or_404
+from project.tenancy.api_auth import ApiRequest, api_rule
 
 router = Router()
+
+TAGS = ["Conversations"]
+
+
+def _conversation(request: ApiRequest, conversation_id: UUID) -> Conversation:
+    found: Conversation = get_or_404(rows.reachable(request.access), conversation_id)
+    return found
+
+
+def _fresh(request: ApiRequest, conversation_id: UUID) -> dict[str, Any]:
+    return rows.shown(_conversation(request, conversation_id))
+
+
+# --- Reading ----------------------------------------------------------------------------------------
+
+
+@router.get("/conversations", response=PageOut[schemas.ConversationOut], tags=TAGS)
+@api_rule(Permission.INBOX_VIEW)
+def list_conversations(request: ApiRequest, page: Query[schemas.ConversationsIn]) -> Any:
+    """The conversations of a view, of all clients within reach or of one."""
+    wanted = rows.listed(request.access, page.view)
+    if page.client:
+        wanted = wanted.filter(client_id=page.client)
+    if page.lead:
+        wanted = wanted.filter(lead_id=page.lead)
+    found = page_of(wanted, page, order=page.by("last_message_at", "id"))
+    return {**found, "items": [rows.shown(conversation) for conversation in found["items"]]}
+
+
+@router.get("/conversation-views", response=list[schemas.ViewCountOut], tags=TAGS)
+@api_rule(Permission.INBOX_VIEW)
+def list_views(request: ApiRequest) -> Any:
+    """The views with how much is in each."""
+    return selectors.view_counts(request.access)
+
+
+@router.get("/conversations/{conversation_id}", response=schemas.ConversationDetailOut, tags=TAGS)
+@api_rule(Permission.INBOX_VIEW)
+def get_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
+    """One thread with its last entries. Reading it here does not mark it read."""
+    return rows.detail(_conversation(request, conversation_id))
+
+
+@router.get("/conversations/{conversation_id}/messages", response=PageOut[schemas.MessageOut], tags=TAGS)
+@api_rule(Permission.INBOX_VIEW)
+def list_messages(request: ApiRequest, conversation_id: UUID, page: Query[OrderedPageIn]) -> Any:
+    """All messages of a thread."""
+    wanted = Message.objects.filter(conversation=_conversation(request, conversation_id))
+    return page_of(wanted, page, order=page.by("occurred_at", "id"))
+
+
+# --- Writing ----------------------------------------------------------------------------------------
+
+
+@router.post("/conversations/{conversation_id}/replies", response={201: schemas.MessageOut}, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def send_reply(request: ApiRequest, conversation_id: UUID, payload: schemas.ReplyIn) -> Any:
+    """Send a reply.
+
+    Refused as `STALE_THREAD` (409) when messages came or went after `seen_revision`: nothing is sent,
+    `details.new` are the messages and `details.revision` is the one to send after looking at them.
+    """
+    found = _conversation(request, conversation_id)
+    try:
+        message = replies.send_reply(conversation_id=found.id, author=request.access.user, **payload.dict())
+    except replies.StaleThread as stale:
+        stale.details["new"] = schemas.stale_details(stale.new)
+        raise
+    return Status(201, message)
+
+
+@router.post("/conversations/{conversation_id}/notes", response={201: schemas.NoteOut}, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def add_note(request: ApiRequest, conversation_id: UUID, payload: schemas.NoteIn) -> Any:
+    """Add a private note; it is never sent."""
+    found = _conversation(request, conversation_id)
+    return Status(
+        201, replies.add_note(conversation_id=found.id, author=request.access.user, body=payload.body)
+    )
+
+
+@router.post("/messages/{message_id}/retry", response=schemas.MessageOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def retry_message(request: ApiRequest, message_id: UUID) -> Any:
+    """Send a failed reply again."""
+    message: Message = get_or_404(rows.messages(request.access), message_id)
+    return replies.retry(message_id=message.id, actor=request.access.user)
+
+
+# --- Triage -----------------------------------------------------------------------------------------
+
+
+@router.post("/conversations/{conversation_id}/assign", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def assign_conversation(request: ApiRequest, conversation_id: UUID, payload: schemas.AssignIn) -> Any:
+    """Give it to a member who may answer (`assignee_id` is the user's id), or to nobody."""
+    found = _conversation(request, conversation_id)
+    triage.assign(conversation_id=found.id, assignee_id=payload.assignee_id, actor=request.access.user)
+    return _fresh(request, conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/close", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def close_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
+    """Close it; a new message of theirs opens it again."""
+    triage.close(conversation_id=_conversation(request, conversation_id).id, actor=request.access.user)
+    return _fresh(request, conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/reopen", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def reopen_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
+    """Open a closed or snoozed one."""
+    triage.reopen(conversation_id=_conversation(request, conversation_id).id, actor=request.access.user)
+    return _fresh(request, conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/snooze", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def snooze_conversation(request: ApiRequest, conversation_id: UUID, payload: schemas.SnoozeIn) -> Any:
+    """Put it away until a time."""
+    found = _conversation(request, conversation_id)
+    triage.snooze(conversation_id=found.id, until=payload.until, actor=request.access.user)
+    return _fresh(request, conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/read", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def read_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
+    """Mark it read for the team."""
+    triage.mark_read(conversation_id=_conversation(request, conversation_id).id)
+    return _fresh(request, conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/unread", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def unread_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
+    """Put it back among the unread."""
+    triage.mark_unread(conversation_id=_conversation(request, conversation_id).id)
+    return _fresh(request, conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/link-lead", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def link_lead(request: ApiRequest, conversation_id: UUID, payload: schemas.LinkIn) -> Any:
+    """Say who the counterpart of an unmatched conversation is: a lead of the same client."""
+    found = _conversation(request, conversation_id)
+    triage.link_lead(conversation_id=found.id, lead_id=payload.lead_id, actor=request.access.user)
+    return _fresh(request, conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/sequence", response=schemas.ConversationOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def act_on_sequence(request: ApiRequest, conversation_id: UUID, payload: schemas.SequenceIn) -> Any:
+    """Pause, resume or stop the sequence that the thread belongs to."""
+    found = _conversation(request, conversation_id)
+    if found.enrollment_id is None:
+        raise Refused("No sequence runs for this person.", code="NO_SEQUENCE")
+    user = request.access.user
+    if payload.act == "stop":
+        reason = f"Stopped by {user.display_name}."
+        enrollments.stop(enrollment_id=found.enrollment_id, reason=reason, actor=user)
+    elif payload.act == "pause":
+        enrollments.pause(enrollment_id=found.enrollment_id, actor=user)
+    else:
+        enrollments.resume(enrollment_id=found.enrollment_id, actor=user)
+    return _fresh(request, conversation_id)

@@ -26,6 +26,7 @@ from campaigns.api import router as campaigns_router
 from inbox.api import router as inbox_router
 from integrations.api import router as integrations_router
 from integrations.errors import ProviderError
+from project.core.api_parsing import StorableParser
 from project.core.pagination import InvalidCursor
 from project.core.refusals import Refused, TooMany
 from project.tenancy.access import public_view
@@ -40,7 +41,8 @@ DESCRIPTION = """
 Everything that the pages do. Send `Authorization: Bearer <token>` with an API token (Settings, API tokens) or with
 the access token of `POST /auth/login`. Times are ISO 8601 in UTC, ids are strings.
 
-**Lists** answer `{items, next_cursor}`; send `next_cursor` back as `cursor`.
+**Lists** answer `{items, next_cursor}`; send `next_cursor` back as `cursor`. They span all clients within reach
+unless `filter[client]` names one; `sort` and `order` (`asc`, `desc`) are offered where they make sense.
 **Errors** answer `{code, message, details}`.
 **Mutations** take an `Idempotency-Key` header: sent again within a day, they answer the same and do nothing.
 **Quotas** are told by `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset` (seconds).
@@ -55,7 +57,41 @@ class _Docs(DocsBase):
         return render(request, "tenancy/api_docs.html", {"openapi_url": reverse("api-v1:openapi-json")})
 
 
-api = NinjaAPI(
+#: What the schema of the operations does not say by itself.
+_COMPONENTS: dict[str, dict[str, Any]] = {
+    "securitySchemes": {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "API token or JWT access token"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+        "organization": {"type": "apiKey", "in": "header", "name": "X-Organization"},
+    },
+    "schemas": {
+        "Error": {
+            "title": "Error",
+            "description": "Why a request was not granted.",
+            "type": "object",
+            "required": ["code", "message", "details"],
+            "properties": {
+                "code": {"type": "string", "description": "Stable, in capitals", "examples": ["NOT_FOUND"]},
+                "message": {"type": "string", "description": "One sentence for people"},
+                "details": {"type": "object", "description": "Facts for programs, by the code"},
+            },
+        }
+    },
+}
+
+
+class _Api(NinjaAPI):
+    """Adds to the description what ninja leaves out of its components."""
+
+    def get_openapi_schema(self, **kwargs: Any) -> Any:
+        """The description of the API."""
+        schema = super().get_openapi_schema(**kwargs)
+        for kind, found in _COMPONENTS.items():
+            schema["components"].setdefault(kind, {}).update(found)
+        return schema
+
+
+api = _Api(
     title="Outbound Engine X",
     version="1.0.0",
     description=DESCRIPTION,
@@ -64,19 +100,7 @@ api = NinjaAPI(
     docs_url="docs",
     docs=_Docs(),
     docs_decorator=public_view("describes the API, holds no data"),
-    openapi_extra={
-        "components": {
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "API token or JWT access token",
-                },
-                "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
-                "organization": {"type": "apiKey", "in": "header", "name": "X-Organization"},
-            }
-        }
-    },
+    parser=StorableParser(),
 )
 api.add_router("", tenancy_router)
 api.add_router("", integrations_router)
@@ -123,7 +147,7 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         # ("body", "<argument>", "email") names the field "email"; a missing body has no more than its argument.
         where = [str(step) for step in problem["loc"]]
         name = ".".join(where[2:] if where[0] in {"body", "form"} and len(where) > 2 else where[1:])
-        fields.setdefault(name or where[0], []).append(str(problem["msg"]))
+        fields.setdefault(name or where[0], []).append(str(problem["msg"]).removeprefix("Value error, "))
     first = next(iter(fields))
     return error_response(422, "VALIDATION_ERROR", f"{first}: {fields[first][0]}", {"fields": fields})
 

@@ -12,6 +12,7 @@ from django.db.models import Avg, Count, Q
 from django.db.models.functions import TruncDate
 
 from campaigns.models import Campaign
+from campaigns.selectors import stage_counts
 from inbox.models import Conversation, Message
 from project.core.clock import now
 from project.tenancy.access import Access
@@ -73,26 +74,45 @@ def client_overview(access: Access) -> list[dict[str, Any]]:
 def client_report(client: Client, days: int) -> dict[str, Any]:
     """Everything on a client's report for the last ``days`` days."""
     period = Period.last_days(days, ZoneInfo(client.time_zone))
-    facts = Fact.objects.filter(
-        client_id=client.id, occurred_at__gte=period.start, occurred_at__lt=period.end
-    )
-    people = facts.aggregate(
-        contacted=Count("lead_id", filter=Q(kind__in=_CONTACTED), distinct=True),
-        **{kind.value: Count("lead_id", filter=Q(kind=kind), distinct=True) for kind, _ in _STEPS},
-    )
+    facts = _within(period).filter(client_id=client.id)
     answered = facts.filter(kind=Fact.Kind.ANSWERED, value__isnull=False).aggregate(
         count=Count("id"), seconds=Avg("value")
     )
     return {
         "client": client,
+        **_figures(facts, period),
+        "answered": answered,
+        "campaigns": _by_campaign(client, facts),
+        "replies": latest_replies(client.id),
+    }
+
+
+def campaign_report(campaign: Campaign, days: int) -> dict[str, Any]:
+    """A campaign's figures for the last ``days`` days in its client's zone, and its leads by stage now."""
+    period = Period.last_days(days, ZoneInfo(campaign.client.time_zone))
+    facts = _within(period).filter(client_id=campaign.client_id, campaign_id=campaign.id)
+    return {
+        "campaign": campaign,
+        **_figures(facts, period),
+        "stages": stage_counts([campaign.id])[campaign.id],
+    }
+
+
+def _within(period: Period) -> Any:
+    return Fact.objects.filter(occurred_at__gte=period.start, occurred_at__lt=period.end)
+
+
+def _figures(facts: Any, period: Period) -> dict[str, Any]:
+    people = facts.aggregate(
+        contacted=Count("lead_id", filter=Q(kind__in=_CONTACTED), distinct=True),
+        **{kind.value: Count("lead_id", filter=Q(kind=kind), distinct=True) for kind, _ in _STEPS},
+    )
+    return {
         "period": period,
         "people": people,
         "funnel": _funnel(people),
-        "answered": answered,
         "replies_by_day": bars_by_day(_by_day(facts, period, (Fact.Kind.REPLIED,)), name="Replies a day"),
         "contacted_by_day": bars_by_day(_by_day(facts, period, _CONTACTED), name="Contacted a day"),
-        "campaigns": _by_campaign(client, facts),
-        "replies": latest_replies(client.id),
         "counted_at": now(),
     }
 

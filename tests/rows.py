@@ -5,18 +5,46 @@ Rows that it needs (a conversation for a message) are made too, in the same orga
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import models
 
+from campaigns.plans import interpreter
+from campaigns.plans.schema import Plan
+from campaigns.plans.state import context_for, to_json
+from campaigns.scheduling import Calendar
 from project.core.ids import uuid7
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client, Organization, User
 from tests.factories import Agency, make_user
 
 MOMENT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+PLAN: dict[str, Any] = {
+    "version": "1.0",
+    "timezone": "UTC",
+    "startNodeId": "wait",
+    "nodes": [
+        {"id": "wait", "type": "wait", "duration": "P1D", "transitions": [{"on": "elapsed", "to": "end"}]},
+        {"id": "end", "type": "stop", "outcome": "completed"},
+    ],
+}
+
+
+def _begun() -> dict[str, Any]:
+    plan = Plan.model_validate(PLAN)
+    step = interpreter.start(plan, MOMENT, context_for(plan, Calendar(), seed="row"))
+    return to_json(step.state)
+
+
+#: Columns whose content has a shape that the code relies on.
+CONTENT: dict[str, Callable[[], Any]] = {
+    "campaigns.PlanVersion.plan": lambda: PLAN,
+    "campaigns.Enrollment.state": _begun,
+}
 
 
 def is_client_bound(model: type[models.Model], seen: frozenset[Any] = frozenset()) -> bool:
@@ -62,7 +90,12 @@ class Rows:
     def _values(self, model: type[models.Model], given: dict[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for column in model._meta.concrete_fields:
-            if column.name in given or column.attname in given or not self._is_needed(column):
+            if column.name in given or column.attname in given:
+                continue
+            content = CONTENT.get(f"{model._meta.label}.{column.name}")
+            if content is not None:
+                values[column.name] = content()
+            if content is not None or not self._is_needed(column):
                 continue
             if column.is_relation:
                 values[column.name] = self.row(column.related_model)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from campaigns.models import Campaign
 from campaigns.scheduling import Calendar, SendingWindow, zone
@@ -53,6 +53,11 @@ class CampaignSettings(BaseModel):
         if country:
             Calendar(holiday_country=country)
         return country
+
+    @model_validator(mode="after")
+    def _possible_window(self) -> Self:
+        self.window()
+        return self
 
     def window(self) -> dict[str, Any]:
         """The sending window as it is stored. Raises ``ValueError`` for impossible times."""

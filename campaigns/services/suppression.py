@@ -2,18 +2,82 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from campaigns import identity
 from campaigns.models import Lead, LeadChannel, Suppression
 from integrations.models import OutboundMessage
 from integrations.services.holds import Hold
+from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
+
+_DOMAIN = re.compile(r"^(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
+_LONGEST = timedelta(days=36525)
+
+
+class SuppressionRefused(Invalid):
+    """Nobody can be suppressed by this; the message says why."""
+
+
+@transaction.atomic
+def add(
+    *,
+    client_id: UUID | None,
+    channel: str,
+    value: str,
+    is_domain: bool,
+    reason: str,
+    expires_at: datetime | None,
+    actor: User,
+) -> Suppression:
+    """Suppress an address as a person writes it, or an e-mail domain. Raises ``SuppressionRefused``."""
+    if expires_at is not None and not timezone.now() < expires_at < timezone.now() + _LONGEST:
+        raise SuppressionRefused(
+            "Choose an end in the future, within a hundred years, or none.", field="expires_at"
+        )
+    return suppress(
+        client_id=client_id,
+        channel=channel,
+        value=_domain(channel, value) if is_domain else _address(channel, value),
+        source="person",
+        reason=reason,
+        is_domain=is_domain,
+        expires_at=expires_at,
+        actor=actor,
+    )
+
+
+def _domain(channel: str, value: str) -> str:
+    text = value.strip().lower().removeprefix("@")
+    if channel != "email" or not _DOMAIN.match(text):
+        raise SuppressionRefused("Only e-mail has domains; write one like example.com.", field="value")
+    return text
+
+
+def _address(channel: str, value: str) -> str:
+    normalise = {
+        "linkedin": identity.linkedin_identifier,
+        "email": identity.email_address,
+        "sms": identity.phone_number,
+    }[channel]
+    try:
+        return normalise(value)
+    except identity.InvalidAddress as error:
+        raise SuppressionRefused(f"This is {error}.", field="value") from error
+
+
+@transaction.atomic
+def remove(*, suppression: Suppression, actor: User) -> None:
+    """Take an entry off the list: the person may be contacted again."""
+    audit.record(actor=actor, action="suppression.removed", subject=suppression, channel=suppression.channel)
+    suppression.delete()
 
 
 @transaction.atomic

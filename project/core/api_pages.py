@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from django.db.models import QuerySet
 from ninja import Schema
@@ -25,6 +25,16 @@ class PageIn(Schema):
 
     cursor: str | None = None
     limit: int = Field(50, ge=1, le=200)
+
+
+class OrderedPageIn(PageIn):
+    """Which page, and which way round; a cursor belongs to the order it was given for."""
+
+    order: Literal["asc", "desc"] = "desc"
+
+    def by(self, *fields: str) -> tuple[str, ...]:
+        """``fields`` (the last one unique) in the wanted direction, as ``page_of`` takes them."""
+        return fields if self.order == "asc" else tuple(f"-{field}" for field in fields)
 
 
 def page_of(rows: QuerySet[Any], page: PageIn, *, order: tuple[str, ...]) -> dict[str, Any]:

@@ -38,10 +38,10 @@ def _decode(cursor: str, fields: list[Any]) -> list[Any]:
     try:
         raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         values = json.loads(raw)
-        if not isinstance(values, list) or len(values) != len(fields):
+        if not isinstance(values, list) or len(values) != len(fields) or "\\u0000" in json.dumps(values):
             raise InvalidCursor("This page link does not fit this list.")
         return [field.to_python(value) for field, value in zip(fields, values, strict=True)]
-    except (ValueError, binascii.Error, UnicodeError, ValidationError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, ValidationError) as error:
         raise InvalidCursor("This page link does not fit this list.") from error
 
 

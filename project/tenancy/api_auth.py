@@ -188,11 +188,20 @@ def _guard(rule: _Rule, operation: Operation) -> None:
     operation.openapi_extra = {**_documentation(rule), **(operation.openapi_extra or {})}
 
 
+#: What every operation may answer beside what it promises; ``project.api`` describes ``Error``.
+_ERRORS = {
+    "default": {
+        "description": "Refused, or failed",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+}
+
+
 def _documentation(rule: _Rule) -> dict[str, Any]:
     if rule.is_public:
-        return {"security": []}
+        return {"security": [], "responses": _ERRORS}
     security: list[dict[str, list[str]]] = [{"bearer": []}, {"session": [], "organization": []}]
-    return {"security": security, "x-permission": str(rule.demand)}
+    return {"security": security, "x-permission": str(rule.demand), "responses": _ERRORS}
 
 
 def _guarded(rule: _Rule, run: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,196 @@
+"""What the JSON API takes and gives about leads, imports and suppressions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import AwareDatetime, Field
+
+from campaigns.api.schemas import EnrollmentOut, StepOut
+from project.core.api_pages import OrderedPageIn
+
+ChannelName = Literal["linkedin", "email", "sms"]
+ImportState = Literal["uploaded", "previewing", "previewed", "running", "done", "failed", "cancelled"]
+
+
+# --- Leads ------------------------------------------------------------------------------------------
+
+
+class LeadsIn(OrderedPageIn):
+    """Which leads, in which order of their making."""
+
+    client: UUID | None = Field(None, alias="filter[client]", description="Only leads of this client.")
+    q: str = Field("", max_length=100, description="Up to four words, looked for in names and addresses.")
+
+
+class CompanyOut(Schema):
+    """Where a lead works."""
+
+    id: UUID
+    name: str
+    domain: str
+    country: str
+
+
+class AddressOut(Schema):
+    """An address of a lead: as written, and as it is compared."""
+
+    kind: ChannelName
+    value: str
+    normalized: str
+
+
+class LeadOut(Schema):
+    """A lead. ``fields`` are own columns of imports."""
+
+    id: UUID
+    client_id: UUID
+    first_name: str
+    last_name: str
+    full_name: str
+    title: str
+    country: str
+    time_zone: str
+    company: CompanyOut | None
+    addresses: list[AddressOut]
+    fields: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class NextOut(Schema):
+    """What goes out next to a lead, when, and why not earlier (``held_by`` empty: it only waits for its time)."""
+
+    enrollment_id: UUID
+    campaign_id: UUID
+    campaign_name: str
+    node_id: str
+    label: str
+    kind: Literal["send", "timer"]
+    due_at: datetime
+    held_by: str
+    held_reason: str
+
+
+class LeadDetailOut(LeadOut):
+    """A lead with its campaigns, what goes out next and why, and one timeline over all campaigns, newest first."""
+
+    enrollments: list[EnrollmentOut]
+    next: NextOut | None
+    timeline: list[StepOut]
+
+
+# --- Imports ----------------------------------------------------------------------------------------
+
+
+class ImportsIn(OrderedPageIn):
+    """Which imports, in which order of their upload."""
+
+    client: UUID | None = Field(None, alias="filter[client]", description="Only imports of this client.")
+    state: ImportState | None = Field(None, alias="filter[state]")
+
+
+class ImportOut(Schema):
+    """An uploaded file and what became of its rows.
+
+    After the mapping was set, ``state`` is previewing, then previewed; after confirming, running, then done.
+    ``counts`` has create, update, duplicate, suppressed and invalid rows: as previewed, then as done.
+    """
+
+    id: UUID
+    client_id: UUID
+    uploaded_by_id: UUID | None
+    file_name: str
+    state: ImportState
+    error: str
+    headers: list[str]
+    mapping: dict[str, str]
+    rows_total: int
+    rows_done: int
+    counts: dict[str, int]
+    cancel_requested: bool
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class SampleOut(Schema):
+    """One of the first rows as it would be imported: ``verdict`` says what becomes of it, ``error`` why not."""
+
+    number: int
+    values: list[str]
+    first_name: str
+    last_name: str
+    title: str
+    company: str
+    country: str
+    time_zone: str
+    addresses: dict[str, list[str]] = Field(description="As written, and as compared, by kind.")
+    fields: dict[str, str]
+    verdict: str
+    error: str
+
+
+class ImportDetailOut(ImportOut):
+    """An import with its first rows as they would be imported, and the fields that columns may be mapped to."""
+
+    encoding: str
+    delimiter: str
+    sample: list[SampleOut]
+    available_fields: dict[str, str]
+
+
+class MappingIn(Schema):
+    """What each column means, by its index (``"0"``, ``"1"``, ...); columns that are not named are left out."""
+
+    mapping: dict[str, str] = Field(max_length=200)
+
+
+class RowErrorOut(Schema):
+    """A row that is not imported, and why. The header is row 1."""
+
+    row_number: int
+    reason: str
+    values: list[str]
+
+
+# --- Suppressions -----------------------------------------------------------------------------------
+
+
+class SuppressionsIn(OrderedPageIn):
+    """Which suppressions, in which order of their making."""
+
+    client: UUID | None = Field(None, alias="filter[client]", description="Only those of this client.")
+    channel: ChannelName | None = Field(None, alias="filter[channel]")
+    q: str = Field("", max_length=100, description="A part of the address.")
+
+
+class SuppressionIn(Schema):
+    """Somebody who must not be contacted, for one client or (without ``client_id``) for all of them.
+
+    ``value`` is a LinkedIn profile, an e-mail address or a phone number with its country code; with
+    ``is_domain`` an e-mail domain.
+    """
+
+    client_id: UUID | None = None
+    channel: ChannelName
+    value: str = Field(min_length=1, max_length=300)
+    is_domain: bool = False
+    reason: str = Field("", max_length=200)
+    expires_at: AwareDatetime | None = None
+
+
+class SuppressionOut(Schema):
+    """An address or domain that must not be contacted. ``client_id`` null: for all clients."""
+
+    id: UUID
+    client_id: UUID | None
+    channel: ChannelName
+    value: str
+    is_domain: bool
+    reason: str
+    source: str
+    expires_at: datetime | None
+    created_at: datetime

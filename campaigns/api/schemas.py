@@ -1,0 +1,217 @@
+"""What the JSON API takes and gives about campaigns, their plans and their enrollments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import BaseModel, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+
+from campaigns.plans.linear import Sequence
+from campaigns.plans.schema import Plan
+from campaigns.services.settings import CampaignSettings
+from project.core.api_pages import OrderedPageIn
+
+Status = Literal["draft", "active", "paused", "completed", "archived"]
+Stage = Literal[
+    "pending", "invited", "connected", "messaged", "replied", "meeting", "completed", "stopped", "bounced",
+    "unsubscribed", "error",
+]  # fmt: skip
+
+
+class _Described:
+    """Documents a value as a model without reading it as one: the plan's own check words the errors."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self.model = model
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(self.model.__pydantic_core_schema__)
+
+
+#: Taken as any JSON object; ``campaigns.services.drafts`` says what is wrong with it.
+PlanJson = Annotated[dict[str, Any], _Described(Plan)]
+SequenceJson = Annotated[dict[str, Any], _Described(Sequence)]
+
+
+# --- Campaigns --------------------------------------------------------------------------------------
+
+
+class CampaignsIn(OrderedPageIn):
+    """Which campaigns, in which order."""
+
+    sort: Literal["created_at", "name"] = "created_at"
+    client: UUID | None = Field(None, alias="filter[client]", description="Only campaigns of this client.")
+    status: Status | None = Field(None, alias="filter[status]")
+
+
+class CampaignIn(Schema):
+    """A new campaign: an empty draft in the client's time zone."""
+
+    client_id: UUID
+    name: str = Field(min_length=1, max_length=160)
+
+
+class CampaignOut(Schema):
+    """A campaign. ``stages`` counts its leads by stage; stages without leads are left out."""
+
+    id: UUID
+    client_id: UUID
+    name: str
+    status: Status
+    current_version_id: UUID | None
+    stages: dict[str, int]
+    launched_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class HeldOut(Schema):
+    """What keeps due actions from being done, and how many."""
+
+    held_by: str
+    held_reason: str
+    count: int
+
+
+class CampaignDetailOut(CampaignOut):
+    """A campaign with its settings, and what is due. ``next_due_at`` is null when nothing waits."""
+
+    settings: CampaignSettings
+    due: int
+    next_due_at: datetime | None
+    held: list[HeldOut]
+
+
+class PointOut(Schema):
+    """A point of the launch checklist. ``where`` is what mends it: plan, settings, window, senders, audience."""
+
+    code: str
+    ok: bool
+    message: str
+    where: str
+
+
+class PreviewOut(Schema):
+    """One text as one lead would read it. With ``missing`` variables it would not be sent."""
+
+    lead: str
+    node_id: str = Field(validation_alias="step")
+    text: str
+    missing: list[str]
+
+
+# --- Plans ------------------------------------------------------------------------------------------
+
+
+class PlanErrorOut(Schema):
+    """One thing that is wrong. ``node`` is empty for the plan itself; ``field`` is like ``transitions[0].to``."""
+
+    node: str
+    field: str
+    code: str
+    message: str
+
+
+class PlanCheckOut(Schema):
+    """Whether a plan may run, and everything that is wrong with it. The hash is the same for the same plan."""
+
+    valid: bool
+    errors: list[PlanErrorOut]
+    plan_hash: str | None = None
+
+
+class PlanOut(Schema):
+    """The draft of a campaign's plan; empty before anything was written."""
+
+    campaign_id: UUID
+    plan: dict[str, Any]
+
+
+class SequenceOut(Schema):
+    """The draft as a linear sequence."""
+
+    campaign_id: UUID
+    sequence: Sequence
+
+
+class VersionOut(Schema):
+    """A version of a plan that was launched; it never changes."""
+
+    id: UUID
+    number: int
+    plan_hash: str
+    created_at: datetime
+
+
+class VersionDetailOut(VersionOut):
+    """A version with its plan."""
+
+    plan: dict[str, Any]
+
+
+# --- Enrollments ------------------------------------------------------------------------------------
+
+
+class EnrollmentsIn(OrderedPageIn):
+    """Which leads of a campaign, in which order of enrolling."""
+
+    stage: Stage | None = Field(None, alias="filter[stage]")
+    status: Literal["active", "paused", "ended"] | None = Field(None, alias="filter[status]")
+
+
+class WaitingOut(Schema):
+    """What an enrollment waits for, until when, and what holds it (empty: only the time)."""
+
+    kind: Literal["send", "timer"]
+    node_id: str
+    due_at: datetime
+    held_by: str
+    held_reason: str
+
+
+class EnrollmentOut(Schema):
+    """A lead in a campaign. ``reason`` says why it is paused or ended."""
+
+    id: UUID
+    campaign_id: UUID
+    campaign_name: str
+    lead_id: UUID
+    lead_name: str
+    sender_id: UUID | None
+    plan_version_id: UUID
+    status: Literal["active", "paused", "ended"]
+    stage: Stage
+    node_id: str
+    reason: str
+    waiting: WaitingOut | None
+    ended_at: datetime | None
+    created_at: datetime
+
+
+class StepOut(Schema):
+    """One step of an enrollment's history: from where, to where, what caused it, and why."""
+
+    id: UUID
+    enrollment_id: UUID
+    occurred_at: datetime
+    from_node: str
+    to_node: str
+    cause: str
+    cause_ref: str
+    reason: str
+
+
+class EnrollmentDetailOut(EnrollmentOut):
+    """An enrollment with the newest hundred steps of its history, newest first."""
+
+    history: list[StepOut]
+
+
+class StopIn(Schema):
+    """Why an enrollment is ended."""
+
+    reason: str = Field("", max_length=200)

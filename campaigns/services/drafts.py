@@ -1,0 +1,71 @@
+"""Draft plans as programs send them: checked in full, with every error at its node and field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from campaigns.models import Campaign
+from campaigns.plans import linear, validate
+from campaigns.plans.errors import PlanError, PlanInvalid
+from campaigns.plans.schema import Plan
+from campaigns.services import campaigns
+from project.core.refusals import Invalid, Refused
+from project.tenancy.models import User
+
+
+class PlanRefused(Invalid):
+    """The plan may not run; ``details["errors"]`` has every error with its node and field."""
+
+    default_code = "PLAN_INVALID"
+
+    def __init__(self, errors: Sequence[PlanError]) -> None:
+        super().__init__(str(PlanInvalid(errors)), errors=[error.to_json() for error in errors])
+
+
+class NotSequential(Refused):
+    """The draft is no linear sequence; read it as a graph."""
+
+    default_code = "NOT_LINEAR"
+
+
+def checked_plan(data: dict[str, Any]) -> Plan:
+    """Read a plan graph. Raises ``PlanRefused``."""
+    try:
+        return validate.check(data)
+    except PlanInvalid as invalid:
+        raise PlanRefused(invalid.errors) from invalid
+
+
+def checked_sequence(data: dict[str, Any]) -> Plan:
+    """Read a linear sequence and return its graph. Raises ``PlanRefused``."""
+    try:
+        return validate.check(_as_json(linear.to_plan(linear.parse_sequence(data))))
+    except PlanInvalid as invalid:
+        raise PlanRefused(invalid.errors) from invalid
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = str(problem["loc"][0]) if problem["loc"] else ""
+        message = str(problem["msg"]).removeprefix("Value error, ")
+        raise PlanRefused([PlanError("", place, "shape", message)]) from error
+
+
+def save(*, campaign: Campaign, plan: Plan, actor: User) -> Campaign:
+    """Keep a checked plan as the draft of a campaign."""
+    return campaigns.save_plan(campaign=campaign, plan=_as_json(plan), actor=actor)
+
+
+def sequence_of(campaign: Campaign) -> linear.Sequence:
+    """The draft as a linear sequence. Raises ``NotSequential``."""
+    try:
+        return linear.from_plan(Plan.model_validate(campaign.draft_plan))
+    except ValidationError as error:
+        raise NotSequential("Nothing was written yet, or the draft is not complete.") from error
+    except linear.NotLinear as error:
+        raise NotSequential(f"The draft is not a linear sequence. {error}") from error
+
+
+def _as_json(plan: Plan) -> dict[str, Any]:
+    return plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)

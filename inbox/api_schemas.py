@@ -1,0 +1,199 @@
+"""What the JSON API of the inbox takes and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import AwareDatetime, Field
+
+from project.core.api_pages import OrderedPageIn
+
+ViewName = Literal["mine", "unassigned", "all", "snoozed", "closed", "failed", "unmatched"]
+Direction = Literal["inbound", "outbound", "unknown"]
+
+
+class ConversationsIn(OrderedPageIn):
+    """Which conversations, in the order of their last message."""
+
+    view: ViewName = Field(
+        "all", description="The views of the page; all, mine, ... show open conversations."
+    )
+    client: UUID | None = Field(None, alias="filter[client]", description="Only those of this client.")
+    lead: UUID | None = Field(None, alias="filter[lead]", description="Only those with this lead.")
+
+
+class ConversationOut(Schema):
+    """A thread with one person through one sender account.
+
+    ``revision`` rises with every change of the thread: send the one you have seen with a reply. ``unread``
+    counts messages that nobody of the team has seen.
+    """
+
+    id: UUID
+    client_id: UUID
+    sender_id: UUID
+    channel: str
+    title: str = Field(description="Whom it is with: the lead, else the name that the network gives.")
+    lead_id: UUID | None
+    campaign_id: UUID | None
+    enrollment_id: UUID | None
+    status: Literal["open", "snoozed", "closed"]
+    snoozed_until: datetime | None
+    assignee_id: UUID | None
+    revision: int
+    unread: int
+    failed_sends: int
+    last_message_at: datetime
+    last_inbound_at: datetime | None
+    last_snippet: str
+
+
+class AttachmentOut(Schema):
+    """A file of a message; ``size`` is in bytes."""
+
+    kind: str = "file"
+    name: str = ""
+    mime_type: str = ""
+    size: int | None = None
+
+
+class ReactionOut(Schema):
+    """Somebody's reaction to a message."""
+
+    value: str
+    by: str = ""
+    ours: bool = False
+
+
+class MessageOut(Schema):
+    """A message of a thread. ``failure`` says why it was not sent, or why it waits. Deleted ones have no text."""
+
+    id: UUID
+    conversation_id: UUID
+    revision: int
+    direction: Direction
+    state: Literal["received", "queued", "sent", "delivered", "seen", "failed", "unknown"]
+    author_id: UUID | None
+    sender_name: str
+    body: str
+    attachments: list[AttachmentOut]
+    reactions: list[ReactionOut]
+    step_label: str = Field(description="The step of a sequence that sent it; empty for replies of people.")
+    failure: str
+    occurred_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    delivered_at: datetime | None
+    seen_at: datetime | None
+
+    @staticmethod
+    def resolve_body(message: Any) -> str:
+        """The text, unless its writer took it back."""
+        return "" if message.deleted_at else str(message.body)
+
+
+class NoteOut(Schema):
+    """A private note of the team."""
+
+    id: UUID
+    conversation_id: UUID
+    revision: int
+    author_id: UUID | None
+    body: str
+    created_at: datetime
+
+
+class LineOut(Schema):
+    """A line that says what happened around the thread."""
+
+    id: UUID
+    conversation_id: UUID
+    revision: int
+    kind: str
+    text: str
+    occurred_at: datetime
+
+
+class EntryOut(Schema):
+    """One entry of a thread: exactly one of the three is set."""
+
+    kind: Literal["message", "note", "line"]
+    at: datetime
+    message: MessageOut | None = None
+    note: NoteOut | None = None
+    line: LineOut | None = None
+
+
+class ComposerOut(Schema):
+    """What a reply would be sent with. ``off`` says why nothing can be sent now; empty if it can."""
+
+    sender_id: UUID
+    sender_name: str
+    used: int
+    limit: int
+    left: int
+    resets: datetime
+    off: str
+
+
+class ConversationDetailOut(ConversationOut):
+    """A thread with its last hundred entries, oldest first, and what a reply would be sent with."""
+
+    entries: list[EntryOut]
+    composer: ComposerOut
+
+
+class ReplyIn(Schema):
+    """A reply. The same ``client_token`` (make one per reply) is the same reply, however often it is sent."""
+
+    body: str = Field(min_length=1, max_length=20_000)
+    client_token: UUID
+    seen_revision: int = Field(
+        ge=0, le=2_147_483_647, description="``revision`` of what the writer has seen."
+    )
+
+
+class NoteIn(Schema):
+    """A private note."""
+
+    body: str = Field(min_length=1, max_length=20_000)
+
+
+class AssignIn(Schema):
+    """Whom a conversation is given to; null: to nobody."""
+
+    assignee_id: UUID | None
+
+
+class SnoozeIn(Schema):
+    """Until when a conversation is put away, at most 400 days."""
+
+    until: AwareDatetime
+
+
+class LinkIn(Schema):
+    """Who the counterpart is."""
+
+    lead_id: UUID
+
+
+class SequenceIn(Schema):
+    """What to do with the sequence that the thread belongs to."""
+
+    act: Literal["pause", "resume", "stop"]
+
+
+class ViewCountOut(Schema):
+    """A view and how many conversations are in it; closed ones are not counted."""
+
+    key: ViewName
+    label: str
+    count: int | None
+
+
+def stale_details(new: list[Any]) -> list[dict[str, Any]]:
+    """What a refused reply's writer has not seen, as JSON."""
+    return [MessageOut.from_orm(message).model_dump(mode="json") for message in new]
