@@ -47,6 +47,13 @@ def next_action(enrollment: Enrollment) -> ScheduledAction | None:
     )
 
 
+def next_actions(enrollment_ids: list[UUID]) -> dict[UUID, ScheduledAction]:
+    """What each of many enrollments waits for; one query."""
+    due = ScheduledAction.objects.filter(enrollment__in=enrollment_ids, state=ScheduledAction.State.DUE)
+    # Latest first: the earliest of each enrollment is what stays.
+    return {action.enrollment_id: action for action in due.order_by("-due_at", "-id")}
+
+
 def lead_journey(lead: Lead) -> dict[str, Any] | None:
     """The lead's newest enrollment: its steps, what goes out next and why, and the newest entries of its history."""
     enrollment = (
@@ -163,10 +170,7 @@ def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Pa
     if stage in Enrollment.Stage.values:
         rows = rows.filter(stage=stage)
     page = keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
-    actions = ScheduledAction.objects.filter(
-        enrollment__in=[row.id for row in page.items], state=ScheduledAction.State.DUE
-    ).order_by("-due_at")
-    waiting = {action.enrollment_id: action for action in actions}
+    waiting = next_actions([row.id for row in page.items])
     for row in page.items:
         row.waiting = waiting.get(row.id)
     return page
@@ -214,8 +218,9 @@ def lead_profile(lead: Lead) -> dict[str, Any]:
     enrollments = list(
         Enrollment.objects.filter(lead=lead).select_related("campaign", "sender").order_by("-created_at")
     )
+    waiting = next_actions([enrollment.id for enrollment in enrollments])
     for enrollment in enrollments:
-        enrollment.waiting = next_action(enrollment)
+        enrollment.waiting = waiting.get(enrollment.id)
     return {
         "lead": lead,
         "enrollments": enrollments,
