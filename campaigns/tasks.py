@@ -34,6 +34,16 @@ def enroll_audience(campaign_id: str) -> None:
     enrollments.enroll_audience(campaign_id=UUID(campaign_id))
 
 
+@platform_task(queue="bulk", name="campaigns.sweep_audiences")
+def sweep_audiences() -> None:
+    """Find running campaigns whose audience was left half enrolled and enroll the rest."""
+    from campaigns.services import enrollments
+
+    for campaign in enrollments.half_enrolled():
+        with organization_scope(campaign.organization_id):
+            enrollments.enroll_audience(campaign_id=campaign.id)
+
+
 @platform_task(queue="dispatch", name="campaigns.tick")
 def tick() -> None:
     """Work on the actions that are due."""
@@ -45,4 +55,5 @@ def tick() -> None:
 BEAT = {
     "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
     "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
+    "sweep-audiences": ("campaigns.sweep_audiences", 15.0, "bulk"),
 }

@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ("window", models.JSONField(default=campaigns.models.campaigns.default_window)),
                 ("holiday_country", models.CharField(blank=True, max_length=2)),
                 ("launched_at", models.DateTimeField(null=True)),
+                ("enrolling_since", models.DateTimeField(null=True)),
                 (
                     "client",
                     project.core.models.OrganizationForeignKey(
@@ -864,6 +865,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaign",
             index=models.Index(fields=["organization", "-created_at", "-id"], name="campaign_recent"),
+        ),
+        migrations.AddIndex(
+            model_name="campaign",
+            index=models.Index(
+                condition=models.Q(("enrolling_since__isnull", False)),
+                fields=["enrolling_since"],
+                name="campaign_enrolling",
+            ),
         ),
         migrations.AddConstraint(
             model_name="relation",

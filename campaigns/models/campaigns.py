@@ -43,9 +43,18 @@ class Campaign(OrganizationModel):
     holiday_country = models.CharField(max_length=2, blank=True)
     created_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     launched_at = models.DateTimeField(null=True)
+    #: Since when the audience waits to be enrolled; empty once everybody is in. A sweeper looks for it.
+    enrolling_since = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
-        indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="campaign_recent")]
+        indexes = [
+            models.Index(fields=["organization", "-created_at", "-id"], name="campaign_recent"),
+            models.Index(
+                fields=["enrolling_since"],
+                name="campaign_enrolling",
+                condition=models.Q(enrolling_since__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

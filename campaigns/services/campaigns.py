@@ -144,6 +144,8 @@ def _switch(campaign: Campaign, before: str, after: str, action: str, actor: Use
 def _enroll(campaign_id: UUID) -> None:
     from campaigns.tasks import enroll_audience
 
+    # The row is what counts: a message that gets lost, or a worker that dies, is made up for by the sweeper.
+    Campaign.objects.filter(id=campaign_id).update(enrolling_since=now())
     enqueue(enroll_audience, campaign_id=campaign_id)
 
 

@@ -32,6 +32,8 @@ BATCH_PER_ORGANIZATION = 20
 LEASE = timedelta(seconds=60)
 #: How soon to look again at something that is held for no stated time.
 RECHECK = timedelta(minutes=2)
+#: How long an action rests that failed for a fault of this program.
+FAULT_PAUSE = timedelta(minutes=10)
 
 _CLAIM = """
 WITH due AS (
@@ -70,9 +72,25 @@ def tick(*, seconds: float = 20.0) -> int:
             break
         for organization_id, action_id in claimed:
             with organization_scope(organization_id):
-                process(action_id)
+                _process_or_defer(action_id)
             done += 1
     return done
+
+
+def _process_or_defer(action_id: UUID) -> None:
+    """Do one action; one that cannot be done for a fault of ours waits, and the others do not wait for it."""
+    try:
+        process(action_id)
+    except Exception:
+        # Whatever it is, it belongs to this action alone; its transaction is undone.
+        log.exception("engine.action_failed", action_id=str(action_id))
+        ScheduledAction.objects.filter(id=action_id, state=ScheduledAction.State.DUE).update(
+            due_at=now() + FAULT_PAUSE,
+            claimed_until=None,
+            held_by="fault",
+            held_reason="It could not be done because of a fault in this program; it is tried again.",
+            updated_at=now(),
+        )
 
 
 def process(action_id: UUID) -> None:

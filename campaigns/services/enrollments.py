@@ -7,7 +7,7 @@ state and carry out its commands in the caller's transaction. Lock order: docs/d
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -50,6 +50,8 @@ from project.tenancy.models import User
 log = structlog.get_logger(__name__)
 
 CHUNK = 100
+#: The message to enroll an audience is given this long before the sweeper does its work.
+ENROLLING_TAKES = timedelta(seconds=20)
 Move = Callable[[Plan, State, Context], Step]
 
 
@@ -263,10 +265,21 @@ def enroll_audience(*, campaign_id: UUID) -> int:
             )
             for lead in leads:
                 enroll(campaign=campaign, lead=lead)
+            if len(leads) < CHUNK:
+                # Still under the campaign's lock: whoever asks for another enrolment comes after this.
+                Campaign.objects.filter(id=campaign_id).update(enrolling_since=None)
         total += len(leads)
         if len(leads) < CHUNK:
             log.info("campaign.enrolled", campaign_id=str(campaign_id), leads=total)
             return total
+
+
+def half_enrolled() -> list[Campaign]:
+    """Running campaigns whose audience is not all in although it should be (for the sweeper; platform scope)."""
+    waiting = Campaign.objects.filter(
+        status=Campaign.Status.ACTIVE, enrolling_since__lt=now() - ENROLLING_TAKES
+    )
+    return list(waiting.order_by("enrolling_since")[:50])
 
 
 def enroll(*, campaign: Campaign, lead: Lead) -> Enrollment | None:
