@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,6 +18,8 @@ MAX_ROWS = 200_000
 #: csv refuses longer fields by itself; a cell beyond it makes the row invalid, not the file.
 csv.field_size_limit(4 * 1024 * 1024)
 _DELIMITERS = ",;\t|"
+#: Delimiters inside quotes are text.
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 class UnreadableFile(ValueError):
@@ -54,7 +57,7 @@ def detect(head: bytes) -> FileShape:
         )
     encoding = _encoding(head)
     text = head.decode(encoding, errors="replace").replace("\x00", "")
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = _QUOTED.sub("", next((line for line in text.splitlines() if line.strip()), ""))
     delimiter = max(_DELIMITERS, key=first.count)
     if first.count(delimiter) == 0:
         delimiter = ","
@@ -88,12 +91,16 @@ def _encoding(head: bytes) -> str:
 
 def _unique(headers: list[str]) -> list[str]:
     """Number repeated and name empty headers, so that each column can be told apart."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     result = []
     for position, header in enumerate(headers, start=1):
-        name = header or f"Column {position}"
-        seen[name.lower()] = count = seen.get(name.lower(), 0) + 1
-        result.append(name if count == 1 else f"{name} ({count})")
+        name = wanted = header or f"Column {position}"
+        count = 1
+        while name.lower() in taken:
+            count += 1
+            name = f"{wanted} ({count})"
+        taken.add(name.lower())
+        result.append(name)
     return result
 
 

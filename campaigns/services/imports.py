@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 MAX_BYTES = 100 * 1024 * 1024
 CHUNK = 1000
 SAMPLE_ROWS = 12
+#: Characters of a cell that the preview keeps.
+SAMPLE_CELL = 200
 MAX_REPORTED_ERRORS = 10_000
 LEASE = timedelta(minutes=2)
 
@@ -200,7 +202,8 @@ def _preview(lead_import: LeadImport) -> None:
         reported += _report_errors(lead_import, drafts, reported)
         for made, verdict in zip(drafts, verdicts, strict=True):
             if len(sample) < SAMPLE_ROWS:
-                sample.append({**asdict(made), "verdict": verdict})
+                shown = [cell[:SAMPLE_CELL] for cell in made.values]
+                sample.append({**asdict(made), "values": shown, "fields": {}, "verdict": verdict})
         if not _progress(lead_import, rows_total=total, counts=dict(counts), sample=sample):
             _finish(lead_import, LeadImport.State.CANCELLED)
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -94,6 +94,7 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
     title and company win over empty ones only. Drafts of one person within the batch become one lead.
     """
     result = Upserted()
+    _lock_people(client_id)
     known = existing_leads(client_id=client_id, keys=[key for draft in drafts for key in draft.keys])
     companies = _companies(client_id, drafts)
     ids = set(known.values())
@@ -131,9 +132,14 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
             ["first_name", "last_name", "title", "country", "time_zone", "fields", "company"],
             batch_size=500,
         )
-    # A concurrent import may have added the same address meanwhile: the unique constraint decides, silently.
-    LeadChannel.objects.bulk_create(channels, batch_size=1000, ignore_conflicts=True)
+    LeadChannel.objects.bulk_create(channels, batch_size=1000)
     return result
+
+
+def _lock_people(client_id: UUID) -> None:
+    """Let one batch after the other add people to a client: whoever is new to both would be made twice."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"people:{client_id}"])
 
 
 def _complete(lead: Lead, draft: RowDraft, companies: dict[str, Company]) -> None:
