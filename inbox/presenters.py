@@ -10,6 +10,9 @@ from django.urls import reverse
 
 from inbox.models import Conversation, Message, Note, SystemLine
 
+#: What stands in place of a message that was taken back.
+DELETED = "This message was deleted."
+
 _LINE_ICONS = {
     "assigned": "user-plus",
     "closed": "check-circle",
@@ -88,7 +91,7 @@ def message(entry: Message) -> dict[str, Any]:
         "waits": entry.failure if waiting else "",
         "failure": entry.failure if entry.state == Message.State.FAILED else "",
         "step": entry.step_label,
-        "body": "This message was deleted." if entry.deleted_at else entry.body,
+        "body": DELETED if entry.deleted_at else entry.body,
         "edited": entry.edited_at is not None and entry.deleted_at is None,
         "deleted": entry.deleted_at is not None,
         "unclear": entry.direction == Message.Direction.UNKNOWN,

@@ -15,6 +15,7 @@ from campaigns.events import MessageMatched
 from campaigns.models import Enrollment, Lead
 from inbox.events import ReplyStored
 from inbox.models import Conversation, Message, Participant, PendingChange, SystemLine
+from inbox.presenters import DELETED
 from inbox.services import live
 from integrations.events import (
     BaseEvent,
@@ -262,7 +263,7 @@ def _settle_into(conversation: Conversation, message: Message, *, counts_as_unre
     inbound = message.direction == Message.Direction.INBOUND
     if message.occurred_at >= conversation.last_message_at or not conversation.last_snippet:
         conversation.last_message_at = message.occurred_at
-        conversation.last_snippet = snippet(message.body)
+        conversation.last_snippet = summary(message)
         conversation.last_inbound = inbound
     if not inbound:
         return
@@ -277,6 +278,11 @@ def _settle_into(conversation: Conversation, message: Message, *, counts_as_unre
             conversation.snoozed_until = None
             conversation.closed_at = None
             add_line(conversation, "reopened", f"It was {was}; a new message opened it.", message.occurred_at)
+
+
+def summary(message: Message) -> str:
+    """What the list says of a message; what was taken back is not shown there either."""
+    return DELETED if message.deleted_at else snippet(message.body)
 
 
 def snippet(text: str) -> str:
@@ -325,7 +331,18 @@ def _on_change(matched: MessageMatched, event: MessageEvent) -> None:
     if apply_change(message, event):
         message.save()
         live.entry_changed(conversation, "message", message.id)
+        _summarise_again(conversation, message)
     matched.outcome["inbox"] = f"Applied to a message of “{conversation.title}”."
+
+
+def _summarise_again(conversation: Conversation, message: Message) -> None:
+    """Let the list follow a change of the newest message's text."""
+    text = summary(message)
+    if message.occurred_at != conversation.last_message_at or conversation.last_snippet == text:
+        return
+    conversation.last_snippet = text
+    conversation.save(update_fields=["last_snippet", "updated_at"])
+    live.conversation_changed(conversation)
 
 
 def _apply_pending(sender: SenderAccount, message: Message) -> None:
@@ -359,23 +376,28 @@ def apply_change(message: Message, event: BaseEvent) -> bool:
     before = _changeable(message)
     match event:
         case MessageRead():
-            message.seen_at = message.seen_at or event.occurred_at
+            message.seen_at = _earlier(message.seen_at, event.occurred_at)
             if message.direction == Message.Direction.OUTBOUND:
                 message.state = Message.State.SEEN
         case MessageDelivered():
-            message.delivered_at = message.delivered_at or event.occurred_at
+            message.delivered_at = _earlier(message.delivered_at, event.occurred_at)
             if message.state in {Message.State.SENT, Message.State.QUEUED, Message.State.UNKNOWN}:
                 message.state = Message.State.DELIVERED
         case MessageReaction():
             entry = {"value": event.reaction, "by": event.reactor.name, "by_id": event.reactor.provider_id}
             if entry not in message.reactions:
-                message.reactions = [*message.reactions, entry]
+                # Sorted: they come in any order and carry no time.
+                message.reactions = sorted([*message.reactions, entry], key=lambda one: sorted(one.items()))
         case MessageEdited():
             if message.edited_at is None or event.occurred_at >= message.edited_at:
                 message.body, message.edited_at = event.text, event.occurred_at
         case MessageDeleted():
-            message.deleted_at = message.deleted_at or event.occurred_at
+            message.deleted_at = _earlier(message.deleted_at, event.occurred_at)
     return before != _changeable(message)
+
+
+def _earlier(known: datetime | None, told: datetime) -> datetime:
+    return min(known, told) if known is not None else told
 
 
 def _changeable(message: Message) -> tuple[object, ...]:
