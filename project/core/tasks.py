@@ -8,19 +8,30 @@ forgotten rows again.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import Task, shared_task
+from celery import Task, current_app, shared_task
 from django.db import transaction
+from kombu import Connection, Producer
+from kombu.exceptions import OperationalError
+from kombu.pools import producers
 
 from project.core.scoping import current_organization_id, organization_scope, platform_scope
 
 log = structlog.get_logger(__name__)
 
 QUEUES = ("inbound", "dispatch", "sync", "bulk", "ai", "reports")
+
+#: The longest that handing over one message may take, and how long nobody tries again after a failure.
+BROKER_SECONDS = 1.0
+PAUSE_SECONDS = 2.0
+
+_paused_until = 0.0
 
 
 def task(*, queue: str, name: str, **options: Any) -> Callable[[Callable[..., Any]], Task]:
@@ -78,9 +89,34 @@ def enqueue(target: Task, *, organization_id: UUID | None = None, **kwargs: Any)
 
 
 def _send(target: Task, payload: dict[str, Any]) -> None:
-    from kombu.exceptions import OperationalError
-
+    global _paused_until  # noqa: PLW0603 (one process, one broker)
+    if time.monotonic() < _paused_until:
+        log.warning("task.not_enqueued", task=target.name, error="The broker was away a moment ago.")
+        return
     try:
-        target.apply_async(kwargs=payload, retry=False)
-    except (OperationalError, ConnectionError) as error:
+        with _producer() as producer:
+            target.apply_async(kwargs=payload, retry=False, producer=producer)
+    except (OperationalError, OSError) as error:
+        _paused_until = time.monotonic() + PAUSE_SECONDS
         log.warning("task.not_enqueued", task=target.name, error=str(error))
+
+
+@contextmanager
+def _producer() -> Iterator[Producer]:
+    """Lend a producer whose connection gives up soon: requests must not wait for a broker that is away.
+
+    The workers' own connections keep Celery's patience; theirs come from another pool.
+    """
+    connection: Connection = current_app.connection_for_write(
+        connect_timeout=BROKER_SECONDS,
+        transport_options={
+            **current_app.conf.broker_transport_options,
+            "max_retries": 1,
+            "interval_start": 0,
+            "connect_retries_timeout": BROKER_SECONDS,
+            "socket_timeout": BROKER_SECONDS,
+            "socket_connect_timeout": BROKER_SECONDS,
+        },
+    )
+    with producers[connection].acquire(block=True, timeout=BROKER_SECONDS) as producer:
+        yield producer
