@@ -1,4 +1,4 @@
-"""Take the pictures of ``docs/images/`` from a running demo: ``make screenshots``.
+"""Take the pictures of ``docs/screenshots/`` from a running demo: ``make screenshots``.
 
 Starts an installation of its own with the demo organization, waits until its prospects have replied, and visits each
 page as whoever uses it.
@@ -20,17 +20,17 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from project.core.embedded.trial import Installation
 from tests.plugins.browser import launch_options
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "images"
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 PASSWORD = "outbound-demo"
 DESK = (1440, 900)
 PHONE = (390, 844)
 Scheme = Literal["light", "dark"]
 
-#: Name, who looks, address below the organization, window, colour scheme.
+#: What it shows, who looks, address below the organization, window, colour scheme.
 PICTURES: tuple[tuple[str, str, str, tuple[int, int], Scheme], ...] = (
-    ("inbox", "agent", "inbox/", DESK, "light"),
-    ("inbox-dark", "agent", "inbox/", DESK, "dark"),
-    ("inbox-phone", "agent", "inbox/", PHONE, "light"),
+    ("thread", "agent", "inbox/", DESK, "light"),
+    ("thread", "agent", "inbox/", DESK, "dark"),
+    ("inbox", "agent", "inbox/", PHONE, "light"),
     ("campaigns", "manager", "campaigns/", DESK, "light"),
     ("senders", "manager", "senders/", DESK, "light"),
     ("report", "client", "reports/", DESK, "light"),
@@ -71,8 +71,9 @@ def take(browser: Browser, url: str) -> None:
             if path == "inbox/" and window is DESK:
                 page.locator("[id^=conversation-row-]").first.click()
                 page.wait_for_selector("[id^=message-]")
-            page.screenshot(path=TARGET / f"{name}.png")
-            print(f"{name}.png")
+            file_name = f"{name}-{scheme}-{window[0]}.png"
+            page.screenshot(path=TARGET / file_name)
+            print(file_name)
 
 
 def main() -> int:
