@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from campaigns.models import Campaign
-from campaigns.scheduling import Calendar, SendingWindow, zone
+from campaigns.scheduling import Calendar, SendingWindow, parse_time, zone
 
 
 class Audience(BaseModel):
@@ -37,6 +37,12 @@ class CampaignSettings(BaseModel):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         zone(value)
+        return value
+
+    @field_validator("start", "end")
+    @classmethod
+    def _time(cls, value: str) -> str:
+        parse_time(value)
         return value
 
     @field_validator("weekdays")

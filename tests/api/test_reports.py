@@ -1,0 +1,74 @@
+"""Reports as programs read them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Program
+from tests.campaigns.conftest import WORKING, World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def busy(world: World, time_machine: Any) -> World:
+    """Marta was invited, accepted and answered; Nils waits."""
+    world.lead("Marta", "marta")
+    world.lead("Nils", "nils")
+    world.launch()
+    world.tick()
+    time_machine.move_to(WORKING + timedelta(hours=1), tick=False)
+    world.tick()
+    for outbound in world.queued():
+        world.deliver(outbound)
+    world.accepts("marta", WORKING + timedelta(hours=2))
+    world.says("marta", "Tell me more", WORKING + timedelta(hours=3))
+    time_machine.move_to(WORKING + timedelta(hours=4), tick=False)
+    return world
+
+
+def test_a_clients_report(busy: World, manager: Program) -> None:
+    status, report = manager("GET", f"analytics/clients/{busy.agency.first.id}/summary?days=7")
+    assert status == 200
+    assert report["period"]["last"] == "2026-11-18"
+    assert (report["people"]["enrolled"], report["people"]["replied"]) == (2, 1)
+    assert len(report["days"]) == 7
+    assert report["days"][-1]["replied"] == 1
+    assert report["funnel"][0] == {"label": "Enrolled", "value": 2, "before": None}
+    assert report["campaigns"][0]["name"] == "Cold chain"
+    assert (report["replies"][0]["who"], report["replies"][0]["body"]) == ("Marta Lindqvist", "Tell me more")
+    assert manager("GET", "analytics/clients")[1][0]["replied"] == 1
+
+
+def test_a_campaigns_report(busy: World, manager: Program) -> None:
+    status, report = manager("GET", f"analytics/campaigns/{busy.campaign.id}/summary")
+    assert (status, report["people"]["replied"]) == (200, 1)
+    assert report["stages"]["replied"] == 1
+    assert sum(report["stages"].values()) == 2
+    status, error = manager("GET", f"analytics/campaigns/{busy.campaign.id}/summary?days=0")
+    assert (status, list(error["details"]["fields"])) == (422, ["days"])
+
+
+def test_an_accounts_budgets(busy: World, manager: Program) -> None:
+    status, usage = manager("GET", f"analytics/accounts/{busy.sender.id}/rate-usage")
+    assert (status, usage["day"], usage["resets_at"]) == (200, "2026-11-18", "2026-11-18T23:00:00Z")
+    budgets = {budget["action"]: budget for budget in usage["budgets"]}
+    assert budgets["invite"]["used"] + budgets["invite"]["left"] == budgets["invite"]["limit"]
+
+
+def test_who_sees_which_report(busy: World, limited: Program, stranger: Program, reader: Program) -> None:
+    own = Program(busy.agency, busy.agency.client_user)
+    paths = (
+        f"analytics/clients/{busy.agency.first.id}/summary",
+        f"analytics/campaigns/{busy.campaign.id}/summary",
+        f"analytics/accounts/{busy.sender.id}/rate-usage",
+    )
+    for path in paths:
+        assert limited("GET", path)[0] == 404
+        assert stranger("GET", path)[0] == 404
+        assert reader("GET", path)[0] == 200
+    assert [own("GET", path)[0] for path in paths] == [200, 200, 403]
+    assert own("GET", f"analytics/clients/{busy.agency.second.id}/summary")[0] == 404
