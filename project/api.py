@@ -87,7 +87,7 @@ class _Api(NinjaAPI):
         """The description of the API."""
         schema = super().get_openapi_schema(**kwargs)
         for kind, found in _COMPONENTS.items():
-            schema["components"].setdefault(kind, {}).update(found)
+            schema["components"][kind] = {**schema["components"].get(kind, {}), **found}
         return schema
 
 
