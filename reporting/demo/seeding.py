@@ -35,6 +35,7 @@ from project.tenancy.access import Access, access_for
 from project.tenancy.models import Client, Organization, User
 from project.tenancy.services import clients as client_service
 from project.tenancy.services import memberships, organizations
+from reporting.demo import removal
 from reporting.demo.people import THREADS, Person, people, sequence
 from reporting.models import Fact
 from reporting.services import facts
@@ -55,7 +56,16 @@ ZONE = "Europe/Stockholm"
 
 
 def seed() -> Organization:
-    """Make the demo organization; the sandbox must be running. Raises ``ProviderError`` when it is not."""
+    """Make the demo organization or nothing; the sandbox must be running. Raises ``ProviderError`` when it is not."""
+    try:
+        return _seed()
+    except BaseException:
+        # Half a demo would be taken for a whole one at the next start.
+        removal.remove(SLUG)
+        raise
+
+
+def _seed() -> Organization:
     organization = _people()
     with organization_scope(organization.id):
         access = access_for(User.objects.get(email="admin@demo.test"), organization)
