@@ -1,0 +1,1 @@
+"""A whole installation, as ``manage.py up`` starts it, driven by people's browsers and the sandbox's prospects."""

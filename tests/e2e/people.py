@@ -1,0 +1,128 @@
+"""People at their browsers: signing in, opening pages, and what every one of them does in the same way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+
+PASSWORD = "outbound-demo"
+#: What a busy machine may take to answer (ms); nothing waits this long when it works.
+PATIENCE_MS = 30_000
+DESK = {"width": 1440, "height": 900}
+
+
+def address_of(name: str) -> str:
+    """The e-mail address that somebody of the demo signs in with."""
+    return f"{name}@demo.test"
+
+
+@dataclass
+class Passports:
+    """Sessions of the demo's people: each signs in once, by the form, and keeps the cookies."""
+
+    browser: Browser
+    site: str
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, name: str) -> Any:
+        """The cookies of somebody who has signed in."""
+        if name not in self.known:
+            context = self.browser.new_context(base_url=self.site)
+            page = context.new_page()
+            sign_in(page, name)
+            self.known[name] = context.storage_state()
+            context.close()
+        return self.known[name]
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Sign in by the form."""
+    page.goto("/accounts/login/")
+    page.get_by_label("E-mail").fill(address_of(name))
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url(re.compile(r"/o/demo/"))
+
+
+@dataclass
+class Browsers:
+    """The browsers of one test. ``tolerate`` names what their consoles may say; everything else is a complaint."""
+
+    passports: Passports
+    contexts: list[BrowserContext] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    tolerated: list[str] = field(default_factory=list)
+
+    def open(self, name: str, path: str = "", **options: Any) -> Page:
+        """A browser of its own for somebody, at an address below the organization."""
+        page = self.context(name, **options).new_page()
+        if path:
+            self.go(page, path)
+        return page
+
+    def context(self, name: str, **options: Any) -> BrowserContext:
+        """A browser without a page. ``name`` may be empty: nobody has signed in."""
+        context = self.passports.browser.new_context(
+            base_url=self.passports.site,
+            storage_state=self.passports.of(name) if name else None,
+            **{"viewport": DESK, "reduced_motion": "reduce", **options},
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.said.append(str(error.error)))
+        self.contexts.append(context)
+        return context
+
+    def go(self, page: Page, path: str) -> None:
+        """Open a page and wait until it is live."""
+        page.goto(f"/o/demo/{path}")
+        expect(chip(page)).to_have_attribute("data-state", "live")
+
+    def tolerate(self, *patterns: str) -> None:
+        """Expect the console to say this: refusals and lost connections that the test itself brings about."""
+        self.tolerated += patterns
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the consoles said and nobody expected."""
+        return [text for text in self.said if not any(re.search(known, text) for known in self.tolerated)]
+
+    def close(self) -> None:
+        """Close them all."""
+        for context in self.contexts:
+            context.close()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.said.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+def chip(page: Page) -> Locator:
+    """The connection chip."""
+    return page.locator("#connection-chip")
+
+
+def row_of(page: Page, who: str) -> Locator:
+    """The row of somebody's conversation in the inbox."""
+    return page.locator("#conversation-list > .row").filter(has_text=who)
+
+
+def open_thread(page: Page, who: str) -> str:
+    """Open somebody's conversation from the list; return its id."""
+    row_of(page, who).locator("a.cover").click()
+    expect(page.locator("#inbox-open[data-open]")).to_be_visible()
+    expect(page.locator("#p-thread h2")).to_have_text(who)
+    return page.locator("#inbox-open").get_attribute("data-open") or ""
+
+
+def composer(page: Page) -> Locator:
+    """The field that replies are written in."""
+    return page.locator("[data-reply-form] textarea")
+
+
+def said_in(page: Page, text: str) -> Locator:
+    """Messages of the open thread with this text."""
+    return page.locator("#thread-scroll article.msg").filter(has_text=text)
