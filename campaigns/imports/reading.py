@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -62,7 +63,7 @@ def detect(head: bytes) -> FileShape:
     if first.count(delimiter) == 0:
         delimiter = ","
     try:
-        row = next(csv.reader(io.StringIO(text), delimiter=delimiter))
+        row = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (StopIteration, csv.Error) as error:
         raise UnreadableFile("The first row could not be read as column names.") from error
     if len(row) > MAX_COLUMNS:
@@ -85,8 +86,22 @@ def _encoding(head: bytes) -> str:
         return "utf-8"
     if head.count(b"\x00") > len(head) // 10:
         raise UnreadableFile("The file is not text. Save it as CSV (UTF-8) and upload that.")
+    if _looks_western(head[:65536].decode("cp1252", errors="replace")):
+        return "cp1252"
     best = from_bytes(head[:65536]).best()
     return best.encoding if best else "cp1252"
+
+
+def _looks_western(text: str) -> bool:
+    """Whether text read as Windows' Western encoding makes sense: few accents, all of them letters or typography.
+
+    Statistics over a short list of names guess worse than this.
+    """
+    accented = [character for character in text if ord(character) > 127]
+    letters = sum(character.isalpha() for character in text)
+    return len(accented) < 0.3 * letters and all(
+        character.isalpha() or unicodedata.category(character)[0] in "PZ" for character in accented
+    )
 
 
 def _unique(headers: list[str]) -> list[str]:

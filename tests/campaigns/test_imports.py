@@ -1,0 +1,334 @@
+"""Files as people bring them: odd encodings, hostile cells, many rows, killed workers, two at once."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, connections
+from django.test import Client as Browser
+
+from campaigns.imports.mapping import draft, suggest
+from campaigns.imports.reading import MAX_CELL, RawRow, UnreadableFile, detect, rows
+from campaigns.models import Lead, LeadChannel, LeadImport, LeadImportError, LeadImportLead
+from campaigns.services import imports, suppression
+from campaigns.tasks import sweep_imports
+from project.core.scoping import no_scope, organization_scope
+from tests.factories import Agency
+from tests.killing import Killed, Killer
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path, settings: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def agency(kestrel: Agency) -> Iterator[Agency]:
+    with kestrel.scope():
+        yield kestrel
+
+
+def upload(agency: Agency, content: bytes, name: str = "leads.csv") -> LeadImport:
+    file = SimpleUploadedFile(name, content, content_type="text/csv")
+    return imports.upload(client=agency.first, actor=agency.manager, upload=file)
+
+
+def preview(agency: Agency, content: bytes) -> LeadImport:
+    made = upload(agency, content)
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=agency.manager)
+    imports.work(import_id=made.id)
+    return made.refreshed()
+
+
+def run(agency: Agency, made: LeadImport) -> LeadImport:
+    imports.confirm(lead_import=made, actor=agency.manager)
+    imports.work(import_id=made.id)
+    return made.refreshed()
+
+
+def read(content: bytes) -> tuple[list[str], list[RawRow]]:
+    shape = detect(content[: 256 * 1024])
+    return shape.headers, list(rows(io.BytesIO(content), shape))
+
+
+def people(count: int, first: int = 0) -> bytes:
+    lines = ["First name,Last name,Company,LinkedIn"]
+    lines += [
+        f"Ada{n},Row{n},Company {n % 500},https://www.linkedin.com/in/ada-row-{n}"
+        for n in range(first, first + count)
+    ]
+    return "\n".join(lines).encode()
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+TEXT = "Name;LinkedIn;Stadt\nZoë Müller;zoe-mueller;Köln\nJosé Ruiz;jose-ruiz;São Paulo\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom", "cp1252", "latin-1"])
+def test_every_usual_encoding_is_read(encoding: str) -> None:
+    content = b"\xff\xfe" + TEXT.encode("utf-16-le") if encoding == "utf-16-le-bom" else TEXT.encode(encoding)
+    headers, found = read(content)
+    assert headers == ["Name", "LinkedIn", "Stadt"]
+    assert [row.cells for row in found] == [
+        ["Zoë Müller", "zoe-mueller", "Köln"],
+        ["José Ruiz", "jose-ruiz", "São Paulo"],
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_usual_delimiter_and_line_end_is_read(delimiter: str, end: str) -> None:
+    lines = [["Name", '"Where, or; which"', "LinkedIn"], ["Ada", '"a, b; c | d"', "ada"]]
+    headers, found = read(end.join(delimiter.join(cells) for cells in lines).encode())
+    assert headers == ["Name", "Where, or; which", "LinkedIn"]
+    assert found[0].cells == ["Ada", "a, b; c | d", "ada"]
+
+
+def test_headers_that_repeat_stay_apart() -> None:
+    headers, _ = read(b"Name,name,name (2),,,Name\n1,2,3,4,5,6\n")
+    assert headers == ["Name", "name (2)", "name (2) (2)", "Column 4", "Column 5", "Name (3)"]
+    assert len({header.lower() for header in headers}) == 6
+
+
+def test_quoted_newlines_nul_bytes_and_empty_lines() -> None:
+    _, found = read(b'Name,LinkedIn\n\n"Ada\nLovelace",a\x00da\n,\n  \nBob,bob\n')
+    assert [row.cells for row in found] == [["Ada\nLovelace", "ada"], ["Bob", "bob"]]
+
+
+def test_a_cell_of_two_megabytes_costs_its_row_only() -> None:
+    content = b"Name,LinkedIn\n" + b"x" * 2_000_000 + b",ada\nBob,bob\n"
+    _, found = read(content)
+    assert "2,000,000 characters" in found[0].error
+    assert len(found[0].cells[0]) == MAX_CELL
+    assert (found[1].cells, found[1].error) == (["Bob", "bob"], "")
+
+
+def test_quotes_that_never_close_cost_what_they_swallow_and_not_the_file() -> None:
+    content = b'Name,LinkedIn\n"Ada,ada\n' + b"Bob,bob\n" * 600_000
+    _, found = read(content)
+    assert found[0].error
+    assert any(row.cells == ["Bob", "bob"] and not row.error for row in found)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b" \n \n", "empty"),
+        (b"PK\x03\x04....", "spreadsheet"),
+        (b"\x00\x01\x02\xfe\xff" * 100, "not text"),
+        (b",,,\n1,2,3,4\n", "no column names"),
+        (b",".join([b"c"] * 300), "300 columns"),
+    ],
+)
+def test_files_that_cannot_be_used_say_why(content: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableFile, match=reason):
+        detect(content)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 200, 5000])
+def test_random_bytes_never_break_the_reader(size: int) -> None:
+    for _ in range(30):
+        content = os.urandom(size)
+        try:
+            shape = detect(content)
+        except UnreadableFile:
+            continue
+        for row in rows(io.BytesIO(content), shape):
+            assert draft(row, suggest(shape.headers), shape.headers).error is not None
+
+
+@pytest.mark.django_db
+def test_good_rows_are_imported_and_bad_ones_come_back_with_reasons(agency: Agency) -> None:
+    suppression.suppress(client_id=None, channel="linkedin", value="eve", source="person")
+    made = preview(
+        agency,
+        b"Name,LinkedIn,Score\nAda L,ada,1\nBob,linkedin.com/company/x,2\nAda again,ADA,3\nEve,eve,4\n"
+        b"Carl,carl,5,too,many\n=cmd|' /C calc'!A0,dora,6\n",
+    )
+    assert made.state == "previewed"
+    assert made.counts == {"create": 2, "invalid": 2, "duplicate": 1, "suppressed": 1}
+    assert not Lead.objects.exists()
+    done = run(agency, made)
+    assert (done.state, done.counts) == ("done", made.counts)
+    assert set(LeadChannel.objects.values_list("normalized", flat=True)) == {"ada", "dora"}
+    reasons = dict(LeadImportError.objects.values_list("row_number", "reason"))
+    assert "company page" in reasons[3]
+    assert "earlier in the file" in reasons[4]
+    assert "suppression" in reasons[5]
+    assert "5 cells" in reasons[6]
+
+
+@pytest.mark.django_db
+def test_the_error_file_runs_no_formulas(agency: Agency, client: Browser) -> None:
+    made = preview(agency, b"=1+1,LinkedIn\n=HYPERLINK(1),not a profile!\n@SUM(1),another one!\n")
+    client.force_login(agency.manager)
+    answer = client.get(agency.url(f"leads/imports/{made.id}/errors.csv"))
+    text = b"".join(answer).decode()  # type: ignore[arg-type]
+    assert "'=HYPERLINK(1)" in text
+    assert "'@SUM(1)" in text
+    assert "'=1+1" in text
+    assert not any(cell.startswith(("=", "@")) for line in text.splitlines() for cell in line.split(","))
+
+
+@pytest.mark.django_db
+def test_importing_again_completes_and_doubles_nobody(agency: Agency) -> None:
+    run(agency, preview(agency, b"First name,LinkedIn\nAda,ada\n,bob\n"))
+    again = run(agency, preview(agency, b"First name,E-mail,LinkedIn\nAugusta,ada@x.test,ada\nBob,,bob\n"))
+    assert again.counts == {"update": 2, "create": 0}
+    assert sorted(Lead.objects.values_list("first_name", flat=True)) == ["Ada", "Bob"]
+    assert LeadChannel.objects.filter(kind="email").get().lead.first_name == "Ada"
+
+
+@pytest.mark.django_db
+def test_mappings_are_checked_whatever_is_posted(agency: Agency, client: Browser) -> None:
+    made = upload(agency, b"A,B,C\nx,ada,y\n")
+    client.force_login(agency.manager)
+    url = agency.url(f"leads/imports/{made.id}/mapping/")
+    for hostile in (
+        {},
+        {"column-0": "organization_id", "column-1": "id", "column-2": "client"},
+        {"column-0": "linkedin", "column-1": "linkedin"},
+        {"column-1": "linkedin\x00"},
+        {"column-99999": "linkedin", "column--1": "linkedin", "column-x": "email"},
+    ):
+        assert client.post(url, hostile).status_code == 422
+    assert made.refreshed().state == "uploaded"
+    many = {f"column-{number}": "linkedin" for number in range(3000)}
+    assert client.post(url, many).status_code == 400
+    assert client.post(url, {"column-1": "linkedin"}).status_code == 303
+    assert made.refreshed().state == "previewing"
+
+
+@pytest.mark.django_db
+def test_a_cancelled_run_keeps_what_is_in_and_counts_it(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 10)
+    made = preview(agency, people(35))
+    imports.confirm(lead_import=made, actor=agency.manager)
+    real = imports._link
+
+    def cancel_after_one(lead_import: LeadImport, upserted: Any) -> None:
+        real(lead_import, upserted)
+        imports.cancel(lead_import=lead_import, actor=agency.manager)
+
+    monkeypatch.setattr(imports, "_link", cancel_after_one)
+    imports.work(import_id=made.id)
+    made = made.refreshed()
+    assert (made.state, made.rows_done, made.counts["create"]) == ("cancelled", 10, 10)
+    assert Lead.objects.count() == LeadImportLead.objects.count() == 10
+
+
+@pytest.mark.django_db
+def test_a_run_killed_before_any_statement_goes_on_without_doubles(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch, time_machine: Any
+) -> None:
+    """Kill it again and again, a little later each time, until it is through."""
+    monkeypatch.setattr(imports, "CHUNK", 10)
+    made = preview(agency, people(30))
+    imports.confirm(lead_import=made, actor=agency.manager)
+    kills = 0
+    for statement in range(1, 400):
+        try:
+            with connection.execute_wrapper(Killer(statement)), no_scope():
+                sweep_imports.run()
+        except Killed:
+            kills += 1
+        fresh = made.refreshed()
+        assert fresh.rows_done == Lead.objects.count() == fresh.counts.get("create", 0), statement
+        # The lease of the dead worker runs out.
+        LeadImport.objects.filter(id=made.id, claimed_until__isnull=False).update(claimed_until=LONG_AGO)
+        LeadImport.objects.filter(id=made.id).update(updated_at=LONG_AGO)
+        if made.refreshed().state == "done":
+            break
+    assert kills > 10
+    made = made.refreshed()
+    assert (made.state, made.rows_done, made.counts["create"]) == ("done", 30, 30)
+    assert Lead.objects.count() == LeadChannel.objects.count() == LeadImportLead.objects.count() == 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_file_twice_at_once_makes_nobody_twice(
+    kestrel: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 20)
+    with kestrel.scope():
+        made = [preview(kestrel, people(120)) for _ in range(3)]
+        for one in made:
+            imports.confirm(lead_import=one, actor=kestrel.manager)
+    start = threading.Barrier(3)
+
+    def work(one: LeadImport) -> None:
+        try:
+            start.wait()
+            with organization_scope(kestrel.id):
+                imports.work(import_id=one.id)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, made))
+    with kestrel.scope():
+        assert Lead.objects.count() == LeadChannel.objects.count() == 120
+        counts = [one.refreshed().counts for one in made]
+        assert sum(count["create"] for count in counts) == 120
+        assert {one.refreshed().state for one in made} == {"done"}
+        assert LeadImportLead.objects.count() == 360
+
+
+@pytest.mark.django_db
+def test_a_hundred_thousand_rows_in_flat_memory_and_few_statements(
+    agency: Agency, record_property: Any
+) -> None:
+    count = 100_000
+    made = upload(agency, people(count))
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=agency.manager)
+    rates = {}
+    peaks = {}
+    for step in ("preview", "run"):
+        gc.collect()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.monotonic()
+        counted = Counted()
+        with connection.execute_wrapper(counted):
+            imports.work(import_id=made.id)
+        rates[step] = count / (time.monotonic() - began)
+        peaks[step] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        # Chunks of a thousand rows, each a fixed number of statements.
+        assert counted.statements < 40 * (count // imports.CHUNK), counted.statements
+        made = made.refreshed()
+        if step == "preview":
+            assert (made.state, made.counts) == ("previewed", {"create": count})
+            imports.confirm(lead_import=made, actor=agency.manager)
+    assert (made.state, made.rows_done) == ("done", count)
+    assert Lead.objects.count() == count
+    for step, rate in rates.items():
+        record_property(f"rows_per_second_{step}", round(rate))
+        record_property(f"peak_mib_{step}", round(peaks[step]))
+        # The identities seen so far are remembered; the rows are not.
+        assert peaks[step] < 80
+    assert min(rates.values()) > 500
+
+
+class Counted:
+    """Counts statements."""
+
+    def __init__(self) -> None:
+        self.statements = 0
+
+    def __call__(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        self.statements += 1
+        return execute(sql, params, many, context)
