@@ -7,9 +7,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from project.core.api_pages import OrderedPageIn
+from project.core.api_values import Instant
 
 ViewName = Literal["mine", "unassigned", "all", "snoozed", "closed", "failed", "unmatched"]
 Direction = Literal["inbound", "outbound", "unknown"]
@@ -171,7 +172,7 @@ class AssignIn(Schema):
 class SnoozeIn(Schema):
     """Until when a conversation is put away, at most 400 days."""
 
-    until: AwareDatetime
+    until: Instant
 
 
 class LinkIn(Schema):

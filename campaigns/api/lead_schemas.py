@@ -7,10 +7,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from campaigns.api.schemas import EnrollmentOut, StepOut
 from project.core.api_pages import OrderedPageIn
+from project.core.api_values import Instant
 
 ChannelName = Literal["linkedin", "email", "sms"]
 ImportState = Literal["uploaded", "previewing", "previewed", "running", "done", "failed", "cancelled"]
@@ -179,7 +180,7 @@ class SuppressionIn(Schema):
     value: str = Field(min_length=1, max_length=300)
     is_domain: bool = False
     reason: str = Field("", max_length=200)
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class SuppressionOut(Schema):

@@ -9,6 +9,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
+from project.core.api_values import Instant
+
 RoleName = Literal["admin", "manager", "agent", "viewer", "client", "ops"]
 CapabilityName = Literal["linkedin_outreach", "email_outreach", "sms_outreach"]
 
@@ -258,5 +260,5 @@ class AuditFilter(Schema):
     actor_id: UUID | None = Field(None, alias="filter[actor_id]")
     client_id: UUID | None = Field(None, alias="filter[client_id]")
     subject_id: UUID | None = Field(None, alias="filter[subject_id]")
-    since: datetime | None = Field(None, alias="filter[since]")
-    until: datetime | None = Field(None, alias="filter[until]")
+    since: Instant | None = Field(None, alias="filter[since]")
+    until: Instant | None = Field(None, alias="filter[until]")

@@ -141,6 +141,10 @@ def test_who_cannot_be_suppressed(
         assert (status, error["details"]["field"]) == (422, field)
     naive = {"channel": "email", "value": "a@b.example", "expires_at": "2030-01-01T00:00:00"}
     assert list(manager("POST", "suppressions", naive)[1]["details"]["fields"]) == ["expires_at"]
+    # Offsets that the database refuses, and instants that have no year in UTC.
+    far = {**naive, "expires_at": "2030-01-01T00:00:00+20:27"}
+    assert manager("POST", "suppressions", far)[1]["expires_at"] == "2029-12-31T03:33:00Z"
+    assert manager("POST", "suppressions", {**naive, "expires_at": "9999-12-31T23:59:59-14:00"})[0] == 422
     body = {"channel": "email", "value": "a@b.example"}
     assert limited("POST", "suppressions", body)[0] == 403
     assert limited("POST", "suppressions", {**body, "client_id": first})[0] == 404
