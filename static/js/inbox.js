@@ -31,9 +31,16 @@ function opened() {
   }
   if (!id) return;
   live.presence(id, "viewing");
+  const back = pane().querySelector("[data-back]");
+  if (back) back.search = location.search;
   toEnd();
   prepare();
 }
+
+// Rows are the same for every viewer: the view that is open is added when one of them is opened.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.target.matches?.("#conversation-list a.cover")) event.detail.path += location.search;
+});
 
 function toEnd() {
   const box = scroller();
