@@ -33,9 +33,9 @@ class StaleThread(ReplyRefused):
     status = 409
 
     def __init__(self, new: list[Message], revision: int) -> None:
-        count = "a new message" if len(new) == 1 else f"{len(new)} new messages"
+        count = "is a new message" if len(new) == 1 else f"are {len(new)} new messages"
         super().__init__(
-            f"There is {count} in this thread. Nothing was sent; look at what is new first.",
+            f"There {count} in this thread. Nothing was sent; look at what is new first.",
             code="STALE_THREAD",
             revision=revision,
         )
