@@ -27,7 +27,9 @@ function opened() {
   for (const row of document.querySelectorAll("#conversation-list > .row")) {
     const isOpen = row.id === `conversation-row-${id}`;
     row.classList.toggle("open", isOpen);
-    row.querySelector("a.cover")?.toggleAttribute("aria-current", isOpen);
+    const link = row.querySelector("a.cover");
+    if (isOpen) link?.setAttribute("aria-current", "true");
+    else link?.removeAttribute("aria-current");
   }
   if (!id) return;
   live.presence(id, "viewing");
