@@ -8,6 +8,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
+from integrations.sandbox.testing import SandboxHandle
+from project.core.embedded.processes import wait_until
+
 PASSWORD = "outbound-demo"
 #: What a busy machine may take to answer (ms); nothing waits this long when it works.
 PATIENCE_MS = 30_000
@@ -105,17 +108,18 @@ def chip(page: Page) -> Locator:
     return page.locator("#connection-chip")
 
 
-def row_of(page: Page, who: str) -> Locator:
-    """The row of somebody's conversation in the inbox."""
-    return page.locator("#conversation-list > .row").filter(has_text=who)
+def row_of(page: Page, text: str) -> Locator:
+    """The conversation in the inbox's list whose row says this, such as a name or the last words."""
+    return page.locator("#conversation-list > .row").filter(has_text=text)
 
 
-def open_thread(page: Page, who: str) -> str:
-    """Open somebody's conversation from the list; return its id."""
-    row_of(page, who).locator("a.cover").click()
-    expect(page.locator("#inbox-open[data-open]")).to_be_visible()
-    expect(page.locator("#p-thread h2")).to_have_text(who)
-    return page.locator("#inbox-open").get_attribute("data-open") or ""
+def open_thread(page: Page, text: str) -> str:
+    """Open the conversation whose row says this from the list; return its id."""
+    row = row_of(page, text)
+    found = (row.get_attribute("id") or "").removeprefix("conversation-row-")
+    row.locator("a.cover").click()
+    expect(page.locator(f"#inbox-open[data-open='{found}'] #p-thread")).to_be_visible()
+    return found
 
 
 def composer(page: Page) -> Locator:
@@ -126,3 +130,46 @@ def composer(page: Page) -> Locator:
 def said_in(page: Page, text: str) -> Locator:
     """Messages of the open thread with this text."""
     return page.locator("#thread-scroll article.msg").filter(has_text=text)
+
+
+# --- prospects --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """Somebody whom the demo's campaign has invited, and the seat that did."""
+
+    sandbox: SandboxHandle
+    person: str
+    account_id: str = "acc_erik_sand"
+
+    def says(self, text: str, *, settle: bool = True) -> None:
+        """Write to the seat; by default wait until the webhook was answered."""
+        self.sandbox.reply(self.person, text, account_id=self.account_id, settle=settle)
+
+    def received(self) -> list[str]:
+        """The texts that the provider has taken for this person, invitations not counted."""
+        written = [one for call in self.sandbox.calls(method="POST", writes=True) for one in call["writes"]]
+        return [
+            one["text"]
+            for one in written
+            if one["kind"] == "message" and self.person in one.get("provider_ids", [self._of(one)])
+        ]
+
+    def _of(self, write: dict[str, Any]) -> str:
+        """Whom a message in a known chat is for."""
+        chats = {standing["chat_id"] for standing in self.sandbox.person(self.person)["unipile"]}
+        return self.person if write["chat_id"] in chats else ""
+
+
+def next_prospect(sandbox: SandboxHandle) -> Prospect:
+    """Somebody who was invited and has not answered yet; accepts, and has got the first message."""
+    calls = sandbox.calls(path="*/users/invite", writes=True)
+    invited = [call["body"]["provider_id"] for call in calls if call["body"]["account_id"] == "acc_erik_sand"]
+    for person in invited:
+        if any(one["invitation"] == "PENDING" for one in sandbox.person(person)["unipile"]):
+            found = Prospect(sandbox, person)
+            sandbox.accept(person, account_id=found.account_id)
+            assert wait_until(lambda: len(found.received()) == 1, seconds=PATIENCE_MS / 1000)
+            return found
+    raise AssertionError("the demo's campaign has invited nobody who is left")

@@ -30,7 +30,9 @@ BAD_ROWS = (
     (["Una", "Uneven", "COO", "Frostline", "not a profile at all", "Oslo"], "LinkedIn profile"),
     (["Lead0", "Quist", "COO", "Frostline", "linkedin.com/in/LEAD-0", "Oslo"], "stands earlier in the file"),
 )
-INVITATION = "Hi {{ lead.first_name | default: 'there' }}, a question on {{ company.name | default: 'your' }} halls."
+INVITATION = (
+    "Hi {{ lead.first_name | default: 'there' }}, a question on {{ company.name | default: 'your' }} halls."
+)
 FIRST = "Thanks for connecting, {{ lead.first_name | default: 'and hello' }}. How is {{ custom.city | default: 'it' }}?"
 SECOND = "One number from Kiruna, {{ lead.first_name | default: 'if I may' }}: 0.4 mis-picks per 1,000 lines."
 #: Remembers when a text first stood in the list of conversations.
@@ -221,7 +223,9 @@ def see_invitations(manager: Page, sandbox: SandboxHandle, account_id: str) -> l
     sent = invitations(sandbox, account_id)
     assert len(sent) == LIMIT
     assert len({body["provider_id"] for body in sent}) == LIMIT
-    assert all(re.fullmatch(r"Hi Lead\d+, a question on (your|Hall \d+) halls\.", body["message"]) for body in sent)
+    assert all(
+        re.fullmatch(r"Hi Lead\d+, a question on (your|Hall \d+) halls\.", body["message"]) for body in sent
+    )
     return [body["provider_id"] for body in sent]
 
 
