@@ -9,6 +9,7 @@ import { Connection } from "./live/connection.js";
 import { releaseAll } from "./live/lists.js";
 import { Presence } from "./live/presence.js";
 import { refreshRegions } from "./live/regions.js";
+import "./live/requests.js";
 import { Subscriptions } from "./live/subscriptions.js";
 
 const body = document.body;
