@@ -186,7 +186,8 @@ def payload_text(delivery: WebhookDelivery) -> str:
     text = bytes(delivery.body).decode("utf-8", errors="replace")
     with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return text[:20_000]
+    # JSON may name halves of surrogate pairs, which no answer can carry.
+    return text[:20_000].encode("utf-8", errors="replace").decode()
 
 
 def queues(access: Access) -> dict[str, Any]:

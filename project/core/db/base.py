@@ -17,7 +17,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.core.exceptions import SuspiciousOperation
+from django.db import DataError, connections
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 
@@ -25,6 +26,14 @@ from project.core.db.schema import DatabaseSchemaEditor
 from project.core.scoping import active_scope
 
 _owner: ContextVar[bool] = ContextVar("database_owner", default=False)
+
+
+#: How PostgreSQL and its driver refuse NUL characters in text and in JSON.
+_UNSTORABLE = ("NUL (0x00)", "unsupported Unicode escape sequence")
+
+
+class UnstorableText(SuspiciousOperation):
+    """NUL characters or halves of surrogate pairs, which no form or page produces: Django answers 400."""
 
 
 @contextmanager
@@ -82,7 +91,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('app.scope', %s, false)", [wanted])
             self.connection._app_scope = wanted
-        return execute(sql, params, many, context)
+        try:
+            return execute(sql, params, many, context)
+        except (DataError, UnicodeEncodeError) as error:
+            if isinstance(error, UnicodeEncodeError) or any(words in str(error) for words in _UNSTORABLE):
+                raise UnstorableText("The text has characters that cannot be stored.") from error
+            raise
 
     def _forget_scope(self) -> None:
         if self.connection is not None:
