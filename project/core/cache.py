@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 #: After a failure nobody waits for Redis for so long.
 PAUSE_SECONDS = 5.0
 
+_paused_until = 0.0
+
 _OPERATIONS = frozenset(
     {
         "add", "get", "set", "touch", "delete", "get_many", "has_key", "incr", "set_many", "delete_many", "clear",
@@ -33,7 +35,6 @@ class ForgivingRedisCache(RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._local = LocMemCache("redis-away", {})
-        self._paused_until = 0.0
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -41,11 +42,12 @@ class ForgivingRedisCache(RedisCache):
 
     def _forgiving(self, name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            if time.monotonic() >= self._paused_until:
+            global _paused_until  # noqa: PLW0603 (one process, one Redis; Django makes an instance per request)
+            if time.monotonic() >= _paused_until:
                 try:
                     return operation(*args, **kwargs)
                 except (redis.RedisError, OSError) as error:
-                    self._paused_until = time.monotonic() + PAUSE_SECONDS
+                    _paused_until = time.monotonic() + PAUSE_SECONDS
                     log.warning("cache.away", error=type(error).__name__)
             return getattr(self._local, name)(*args, **kwargs)
 
