@@ -85,6 +85,15 @@ class World:
         self.campaign = campaign_service.launch(campaign=self.campaign, actor=self.agency.manager)
         enrollments.enroll_audience(campaign_id=self.campaign.id)
 
+    def launch_empty(self) -> None:
+        """Launch with one lead to begin with, who is taken away again: the audience comes later."""
+        first = self.lead("First", "first")
+        self.campaign = campaign_service.launch(campaign=self.campaign, actor=self.agency.manager)
+        first.delete()
+
+    def enroll(self) -> None:
+        enrollments.enroll_audience(campaign_id=self.campaign.id)
+
     def tick(self) -> int:
         with no_scope(), platform_scope("test"):
             return engine.tick()

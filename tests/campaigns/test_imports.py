@@ -289,6 +289,7 @@ def test_the_same_file_twice_at_once_makes_nobody_twice(
         assert LeadImportLead.objects.count() == 360
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_hundred_thousand_rows_in_flat_memory_and_few_statements(
     agency: Agency, record_property: Any
