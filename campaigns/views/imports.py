@@ -62,7 +62,6 @@ def _url(request: OrganizationRequest, made: LeadImport) -> str:
 
 def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
     counts = lead_import.counts
-    total = sum(counts.values())
     order = {"uploaded": 1, "previewing": 2, "previewed": 2, "running": 3, "done": 3}
     reached = order.get(lead_import.state, 2 if lead_import.counts else 1)
     return {
@@ -77,10 +76,7 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
             for index, header in enumerate(lead_import.headers)
         ],
         "fields": FIELDS.items(),
-        "kinds": [
-            {"key": key, "label": label, "tone": tone, "count": counts.get(key, 0), "total": total}
-            for key, label, tone in _KINDS
-        ],
+        "kinds": _kinds(counts),
         "good": counts.get("create", 0) + counts.get("update", 0),
         "bad": counts.get("duplicate", 0) + counts.get("suppressed", 0) + counts.get("invalid", 0),
         "errors": selectors.import_errors(lead_import, 20),
@@ -95,6 +91,22 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         ],
         **more,
     }
+
+
+def _kinds(counts: dict[str, int]) -> list[dict[str, Any]]:
+    """What happens to how many rows; ``start`` and ``width`` place each on one bar, in percent."""
+    total = sum(counts.values())
+    made: list[dict[str, Any]] = []
+    before = 0
+    for key, label, tone in _KINDS:
+        count = counts.get(key, 0)
+        start, width = (round(100 * share / total, 2) if total else 0 for share in (before, count))
+        made.append(
+            {"key": key, "label": label, "tone": tone, "count": count, "total": total}
+            | {"start": start, "width": width}
+        )
+        before += count
+    return made
 
 
 def _example(lead_import: LeadImport, index: int) -> str:

@@ -235,6 +235,12 @@ def limit_tone(used: float, limit: float) -> str:
 
 
 @register.filter
+def words(name: str) -> str:
+    """A name of the machine in plain words: ``message_2`` is ``Message 2``."""
+    return str(name).replace("_", " ").capitalize()
+
+
+@register.filter
 def channel_label(channel: str) -> str:
     """The name of a channel."""
     return marks.channel_of(channel).label
