@@ -1,0 +1,76 @@
+"""Writing and moving by keys: one press is one message, and the inbox works without a mouse."""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import expect
+
+from integrations.sandbox.testing import SandboxHandle
+from tests.e2e.people import Browsers, composer, next_prospect, open_thread, row_of, said_in
+
+
+def test_a_double_click_sends_one_message(browsers: Browsers, sandbox: SandboxHandle) -> None:
+    prospect = next_prospect(sandbox)
+    mark = f"{time.time():.0f}"
+    prospect.says(f"Hello {mark}")
+    ana = browsers.open("agent", "inbox/?view=all")
+    open_thread(ana, f"Hello {mark}")
+    composer(ana).fill(f"Once {mark}")
+    ana.get_by_role("button", name="Send").dblclick()
+    expect(said_in(ana, f"Once {mark}")).to_contain_text("Sent")
+    composer(ana).fill(f"By keys {mark}")
+    composer(ana).press("Control+Enter")
+    composer(ana).press("Control+Enter")
+    expect(said_in(ana, f"By keys {mark}")).to_contain_text("Sent")
+    expect(said_in(ana, f"Once {mark}")).to_have_count(1)
+    expect(said_in(ana, f"By keys {mark}")).to_have_count(1)
+    assert [text for text in prospect.received() if mark in text] == [f"Once {mark}", f"By keys {mark}"]
+
+
+def test_the_inbox_works_by_keys(browsers: Browsers, sandbox: SandboxHandle) -> None:
+    prospect = next_prospect(sandbox)
+    mark = f"{time.time():.0f}"
+    prospect.says(f"By hand {mark}")
+    ana = browsers.open("agent", "inbox/?view=all")
+    rows = ana.locator("#conversation-list > .row")
+    keys = ana.keyboard
+    keys.press("j")
+    keys.press("j")
+    expect(rows.nth(1)).to_contain_class("cursor")
+    keys.press("k")
+    expect(rows.nth(0)).to_contain_class("cursor")
+    expect(rows.nth(0)).to_contain_text(f"By hand {mark}")
+    keys.press("Enter")
+    expect(ana.locator("#inbox-open[data-open] #p-thread")).to_be_visible()
+    conversation = ana.locator("#inbox-open").get_attribute("data-open")
+
+    keys.press("r")
+    expect(composer(ana)).to_be_focused()
+    keys.type("jk")
+    expect(composer(ana)).to_have_value("jk")
+    composer(ana).fill("")
+    composer(ana).blur()
+    keys.press("n")
+    expect(ana.locator("[data-composer=note]")).to_be_visible()
+    keys.type(f"Only for us {mark}")
+    keys.press("Control+Enter")
+    expect(ana.locator("#thread-scroll article.note").filter(has_text=f"Only for us {mark}")).to_be_visible()
+    expect(composer(ana)).to_have_value("")
+    expect(composer(ana)).to_be_focused()
+    composer(ana).blur()
+
+    keys.press("a")
+    expect(ana.locator(f"#assign-{conversation}")).to_be_visible()
+    keys.press("Escape")
+    expect(ana.locator(f"#assign-{conversation}")).to_be_hidden()
+    keys.press("?")
+    overlay = ana.get_by_role("dialog", name="Keyboard shortcuts")
+    for words in ("Next conversation", "Previous conversation", "Show all shortcuts", "Assign", "Close"):
+        expect(overlay).to_contain_text(words)
+    keys.press("Escape")
+    expect(overlay).to_be_hidden()
+    keys.press("e")
+    expect(row_of(ana, f"By hand {mark}")).to_have_count(0)
+    expect(ana.locator(f"#thread-state-{conversation}")).to_contain_text("closed")
+    assert [text for text in prospect.received() if mark in text] == [], "a note goes to nobody"
