@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from campaigns import streams
-from campaigns.models import Campaign, CampaignSender, PlanVersion
+from campaigns.models import Campaign, CampaignSender, LeadImport, PlanVersion
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
 from campaigns.services import checklist
@@ -46,11 +46,15 @@ def create(*, client: Client, name: str, actor: User) -> Campaign:
 def update_settings(*, campaign: Campaign, settings: CampaignSettings, actor: User) -> Campaign:
     """Change name, window, time zone, holidays, audience and senders. Senders must belong to the same client.
 
-    Raises ``CampaignRefused`` for senders that are not the client's.
+    Raises ``CampaignRefused`` for senders and imports that are not the client's.
     """
     senders = list(SenderAccount.objects.filter(id__in=settings.sender_ids, client_id=campaign.client_id))
     if len(senders) != len(set(settings.sender_ids)):
         raise CampaignRefused(["A chosen sender does not belong to this client."])
+    audience = settings.audience
+    imports = LeadImport.objects.filter(id=audience.import_id, client_id=campaign.client_id)
+    if audience.kind == "import" and not imports.exists():
+        raise CampaignRefused(["The chosen import does not belong to this client."])
     Campaign.objects.filter(id=campaign.id).update(updated_at=now(), **settings.columns())
     CampaignSender.objects.filter(campaign=campaign).exclude(sender__in=senders).delete()
     CampaignSender.objects.bulk_create(

@@ -213,7 +213,7 @@ def test_ids_of_others_in_bodies_are_refused(
     assert (fresh.lead_id, fresh.assignee_id) == (before, None)
 
 
-def test_settings_take_no_senders_and_imports_of_others(world: World, admin: Browser, rival: Agency) -> None:
+def test_settings_take_no_senders_and_imports_of_others(rival: Agency, world: World, admin: Browser) -> None:
     agency = world.agency
     other = SenderAccount.objects.create(
         client=agency.second, connection=world.connection, channel="linkedin", name="Second's", status="ok",
