@@ -46,17 +46,28 @@ class Installation:
 
     def spawn(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command without waiting for anything; errors can be read from its ``stderr``."""
-        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, str(_MANAGE), "up", *arguments],
-                env={**inherited, **self.environment, "DATA_DIR": str(self.data_dir)},
+                env=self._variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.PIPE,
                 text=True,
             )
         return self.process
+
+    def _variables(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        return {**inherited, **self.environment, "DATA_DIR": str(self.data_dir)}
+
+    def manage(self, *arguments: str, typed: str = "") -> str:
+        """Run another command of ``manage.py`` on it; return what it printed. Raises ``CalledProcessError``."""
+        command = [sys.executable, str(_MANAGE), *arguments]
+        ended = subprocess.run(
+            command, env=self._variables(), input=typed, text=True, check=True, capture_output=True
+        )
+        return ended.stdout
 
     def start(self, *, seconds: float = 150.0) -> float:
         """Start it and wait for its ready line; return how long that took (seconds). Raises ``NotReady``."""
