@@ -63,8 +63,9 @@ def conversations(request: OrganizationRequest) -> HttpResponse:
         listed = selectors.conversation_list(request.access, filters, request.GET.get("cursor"))
     except InvalidCursor as error:
         raise Http404(str(error)) from error
-    template = "inbox/_rows.html" if request.GET.get("cursor") else "inbox/_list.html"
-    return render(request, template, listed)
+    if request.GET.get("cursor"):
+        return render(request, "inbox/_rows.html", listed)
+    return render(request, "inbox/_list.html", {**listed, "views": selectors.view_counts(request.access)})
 
 
 @require_GET
