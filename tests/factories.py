@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from project.core.scoping import organization_scope
+from project.core.scoping import no_scope, organization_scope
 from project.tenancy.access import Access, access_for
 from project.tenancy.models import (
     Capability,
@@ -120,7 +120,8 @@ def make_member(
 
 def make_agency(slug: str) -> Agency:
     organization = make_organization(slug)
-    with organization_scope(organization.id):
+    # Also from within another agency's scope: tests look at two of them.
+    with no_scope(), organization_scope(organization.id):
         agency = Agency(organization, make_client("Halden", colour=1), make_client("Tessera", colour=2))
         for role in ("admin", "manager", "agent", "agent2", "viewer", "ops"):
             person = make_user(f"{role}@{slug}.test")

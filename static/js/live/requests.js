@@ -3,7 +3,7 @@
 const asked = new WeakMap();
 
 document.addEventListener("htmx:beforeRequest", ({ detail: { elt, xhr } }) => {
-  const swap = elt.closest("[hx-swap]")?.getAttribute("hx-swap");
+  const swap = elt?.closest("[hx-swap]")?.getAttribute("hx-swap");
   if (swap) asked.set(xhr, swap);
 });
 
