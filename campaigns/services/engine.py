@@ -18,7 +18,7 @@ from campaigns.models import Enrollment, ScheduledAction
 from campaigns.plans import interpreter
 from campaigns.plans.interpreter import SendNotWanted
 from campaigns.plans.schema import SendNode
-from campaigns.services import enrollments, gates, messages
+from campaigns.services import campaigns, enrollments, gates, messages
 from campaigns.services.planning import plan_of
 from integrations.models import OutboundMessage
 from integrations.services import outbox, rates
@@ -132,13 +132,17 @@ def _hold(enrollment: Enrollment, action: ScheduledAction, hold: Hold) -> None:
             ),
         )
         return
+    reason = hold.reason[:300]
     ScheduledAction.objects.filter(id=action.id).update(
         due_at=hold.until or now() + RECHECK,
         claimed_until=None,
         held_by=hold.code,
-        held_reason=hold.reason[:300],
+        held_reason=reason,
         updated_at=now(),
     )
+    if reason != action.held_reason:
+        # What is looked at again and again is told once.
+        campaigns.changed(enrollment.campaign_id)
 
 
 def _fire(enrollment: Enrollment, action: ScheduledAction) -> None:
