@@ -29,11 +29,11 @@ _OTHERS = {"member_id": "tenancy.Membership"}
 _LEFT_OUT = ("accounts/2fa/recovery-codes/download/",)
 
 
-def pages(context: BrowserContext, installation: Installation) -> list[str]:
-    """The addresses that answer this browser with a page of their own, without a detour."""
+def pages(context: BrowserContext, installation: Installation, *beginnings: str) -> list[str]:
+    """The addresses below ``beginnings`` that answer this browser with a page of their own, without a detour."""
     found = []
     with _database(installation) as cursor:
-        for path in dict.fromkeys(_paths(cursor)):
+        for path in dict.fromkeys(one for one in _paths(cursor) if one.startswith(beginnings)):
             answer = context.request.get(path, max_redirects=0, fail_on_status_code=False)
             if answer.status == 200 and answer.text()[:20].lstrip().lower().startswith("<!doctype html"):
                 found.append(path)

@@ -219,7 +219,10 @@ def see_invitations(manager: Page, sandbox: SandboxHandle, account_id: str) -> l
     """The manager watches the campaign until the day's limit holds it; return who was invited."""
     overview = manager.locator("#campaign-overview")
     expect(overview).to_contain_text(f"The daily limit of {LIMIT} (invite) of this account is used up.")
-    expect(overview.locator(".fun")).to_contain_text(str(LIMIT))
+    expect(overview.get_by_label("People", exact=True)).to_contain_text(
+        re.compile(rf"Invited\s*{LIMIT}\s*of 196 people")
+    )
+    expect(overview).to_contain_text("171 held")
     sent = invitations(sandbox, account_id)
     assert len(sent) == LIMIT
     assert len({body["provider_id"] for body in sent}) == LIMIT
