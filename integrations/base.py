@@ -27,16 +27,21 @@ from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Normalised
 from integrations.values import (
     Account,
+    AddressVerdict,
     Chat,
     ChatMessage,
     ConnectLink,
     ConnectNotice,
     CredentialCheck,
     OutgoingAttachment,
+    OutgoingEmail,
+    OutgoingSms,
     Page,
     Person,
     Profile,
+    ProviderSuppression,
     Relation,
+    SenderIdentity,
     SendIntent,
     SendReceipt,
     SentInvitation,
@@ -61,6 +66,13 @@ class Capability(StrEnum):
     RECEIVES_WEBHOOKS = "receives_webhooks"
     MANAGES_WEBHOOKS = "manages_webhooks"
     SETTLES_SENDS = "settles_sends"
+    SENDS_INMAIL = "sends_inmail"
+    SENDS_EMAIL = "sends_email"
+    SENDS_SMS = "sends_sms"
+    POLLS_INBOUND = "polls_inbound"
+    VERIFIES_IDENTITIES = "verifies_identities"
+    SYNCS_SUPPRESSIONS = "syncs_suppressions"
+    VALIDATES_ADDRESSES = "validates_addresses"
 
 
 class MessageKnowledge(Protocol):
@@ -74,6 +86,10 @@ class MessageKnowledge(Protocol):
         """Say whether any of ``message_ids`` is a message that we sent from this account."""
         ...
 
+    def account_of_address(self, address: str) -> str:
+        """Return the account whose mailbox, reply address or number this is, ``""`` for none of ours."""
+        ...
+
 
 class NoKnowledge:
     """Knows nothing: directions rest on the payload alone."""
@@ -85,6 +101,10 @@ class NoKnowledge:
     def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:
         """Return False."""
         return False
+
+    def account_of_address(self, address: str) -> str:
+        """Return nothing."""
+        return ""
 
 
 @runtime_checkable
@@ -176,6 +196,95 @@ class SendsMessages(Protocol):
 
 
 @runtime_checkable
+class SendsInmail(Protocol):
+    """Can write to people outside of the account's network, at the cost of a credit."""
+
+    def send_inmail(
+        self, *, account_id: str, recipient_provider_id: str, subject: str, text: str
+    ) -> SendReceipt:
+        """Write an InMail. Sent once."""
+        ...
+
+
+@runtime_checkable
+class SendsEmail(Protocol):
+    """Can send e-mail."""
+
+    def send_email(self, *, account_id: str, email: OutgoingEmail) -> SendReceipt:
+        """Hand one e-mail over. Sent once. ``provider_message_id`` of the receipt is the RFC 5322 id that it
+        left with, ``message_id`` the vendor's own, ``chat_id`` the id of the thread's first e-mail.
+        """
+        ...
+
+
+@runtime_checkable
+class SendsSms(Protocol):
+    """Can send text messages."""
+
+    def send_sms(self, *, account_id: str, sms: OutgoingSms) -> SendReceipt:
+        """Hand one text message over. Sent once."""
+        ...
+
+
+@runtime_checkable
+class PollsInbound(Protocol):
+    """Has to be asked for what came in (a mailbox)."""
+
+    def poll_inbound(
+        self, *, account_id: str, cursor: str, limit: int = 100, knowledge: MessageKnowledge | None = None
+    ) -> Page[Normalised]:
+        """Return what came after ``cursor`` (``""`` at first: nothing older than the connection), oldest
+        first, each item with the events of one message, and the cursor to store once they are recorded.
+        """
+        ...
+
+
+@runtime_checkable
+class VerifiesIdentities(Protocol):
+    """Has addresses that must be proven before they may send."""
+
+    def list_identities(self, *, cursor: str | None = None) -> Page[SenderIdentity]:
+        """Return a page of the identities of these credentials."""
+        ...
+
+    def create_identity(
+        self, *, address: str, name: str, reply_to: str, postal: Mapping[str, str]
+    ) -> SenderIdentity:
+        """Ask the vendor to prove an address; its owner gets a mail. ``postal`` has ``address``, ``city``,
+        ``zip`` and ``country``.
+        """
+        ...
+
+    def resend_verification(self, identity_id: str) -> None:
+        """Send the proving mail again."""
+        ...
+
+
+@runtime_checkable
+class SyncsSuppressions(Protocol):
+    """Keeps a list of its own of whom it does not write to."""
+
+    def list_suppressions(
+        self, *, kind: str, after: datetime | None = None, cursor: str | None = None
+    ) -> Page[ProviderSuppression]:
+        """Return a page of one of its lists (``ProviderSuppression.kind``), oldest first."""
+        ...
+
+    def suppress(self, address: str) -> None:
+        """Put an address on its list of people who unsubscribed."""
+        ...
+
+
+@runtime_checkable
+class ValidatesAddresses(Protocol):
+    """Can judge an e-mail address without writing to it. Each question may cost money."""
+
+    def validate_email(self, address: str) -> AddressVerdict:
+        """Judge one address."""
+        ...
+
+
+@runtime_checkable
 class SyncsMessages(Protocol):
     """Can be asked for chats and messages."""
 
@@ -257,8 +366,13 @@ class SyncsRelations(Protocol):
 class ReceivesWebhooks(Protocol):
     """Is called by its provider."""
 
-    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
-        """Check the call against any of ``secrets`` (rotation). Raises ``WebhookRefusedError``."""
+    def verify_webhook(
+        self, *, url: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+    ) -> None:
+        """Check the call against any of ``secrets`` (rotation). Raises ``WebhookRefusedError``.
+
+        ``url`` is the address as the provider knows it, query included: some sign it.
+        """
         ...
 
     def webhook_type(self, body: bytes) -> str:
@@ -273,7 +387,9 @@ class ReceivesWebhooks(Protocol):
         """
         ...
 
-    def normalise(self, body: bytes, *, received_at: datetime, knowledge: MessageKnowledge) -> Normalised:
+    def normalise(
+        self, body: bytes, *, headers: Mapping[str, str], received_at: datetime, knowledge: MessageKnowledge
+    ) -> Normalised:
         """Turn a genuine call into events. May ask the provider about a message whose direction is open.
 
         Raises ``ProviderError`` of kind ``validation`` for a body that cannot be read, and transient kinds if
@@ -331,6 +447,13 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.RECEIVES_WEBHOOKS: ReceivesWebhooks,
     Capability.MANAGES_WEBHOOKS: ManagesWebhooks,
     Capability.SETTLES_SENDS: SettlesSends,
+    Capability.SENDS_INMAIL: SendsInmail,
+    Capability.SENDS_EMAIL: SendsEmail,
+    Capability.SENDS_SMS: SendsSms,
+    Capability.POLLS_INBOUND: PollsInbound,
+    Capability.VERIFIES_IDENTITIES: VerifiesIdentities,
+    Capability.SYNCS_SUPPRESSIONS: SyncsSuppressions,
+    Capability.VALIDATES_ADDRESSES: ValidatesAddresses,
 }
 """Capability name -> protocol."""
 

@@ -75,6 +75,8 @@ class MessageEvent(BaseEvent):
     chat_id: str = ""
     #: The network's id of the chat (thread).
     provider_chat_id: str = ""
+    #: Our outbox row's id, where the provider gives back what we sent along.
+    send_id: str = ""
 
     @property
     def message_ref(self) -> str:
@@ -118,10 +120,20 @@ class MessageReceived(MessageEvent):
     attachments: tuple[Attachment, ...] = ()
     #: ``classic``, ``sales_navigator``, ``recruiter``: the inbox it came from, ``""`` if not said.
     feature: str = ""
+    #: E-mail: the HTML part as received, hostile until sanitised. ``text`` is then the new text without quotes.
+    html: str = ""
+    #: E-mail: the whole plain text, quoted parts included; ``""`` where it equals ``text``.
+    full_text: str = ""
+    #: E-mail: the RFC 5322 ids that it answers, oldest first.
+    references: tuple[str, ...] = ()
+    #: E-mail: written by a machine (RFC 3834 headers): out of office, ticket systems. Never a reply.
+    is_automatic: bool = False
+    #: E-mail: copies, as addresses.
+    copied_to: tuple[str, ...] = ()
 
     @property
     def is_reply(self) -> bool:
-        """Whether a person on the other side wrote it."""
+        """Whether the other side wrote it. An out-of-office note is one too: its reader tells it apart."""
         return self.direction is Direction.INBOUND and self.message_kind not in NOT_HUMAN
 
     @property
@@ -211,6 +223,106 @@ class MessageDeleted(MessageEvent):
         return dedupe_key(self.kind, self.account_id, self.message_ref)
 
 
+class MessageOpened(MessageEvent):
+    """Somebody, or something, loaded an e-mail's pictures."""
+
+    kind: Literal["message_opened"] = "message_opened"
+    #: Flagged as a privacy proxy or scanner: shown, and fires nothing (plan rule 5).
+    is_machine: bool = False
+    user_agent: str = ""
+    #: The vendor's id of this one opening, for vendors that give one.
+    vendor_event_id: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """The vendor's id, else account, message and second: each opening is a fact of its own."""
+        ref = self.vendor_event_id or str(int(self.occurred_at.timestamp()))
+        return dedupe_key(self.kind, self.account_id, self.message_ref, ref)
+
+
+class LinkClicked(MessageEvent):
+    """Somebody, or a scanner, followed a link of a message."""
+
+    kind: Literal["link_clicked"] = "link_clicked"
+    url: str
+    is_machine: bool = False
+    user_agent: str = ""
+    vendor_event_id: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """The vendor's id, else account, message, link and second."""
+        ref = self.vendor_event_id or f"{text_digest(self.url)}.{int(self.occurred_at.timestamp())}"
+        return dedupe_key(self.kind, self.account_id, self.message_ref, ref)
+
+
+class MessageBounced(MessageEvent):
+    """A message came back, or is on its way back. ``is_permanent`` is false for soft bounces and deferrals."""
+
+    kind: Literal["message_bounced"] = "message_bounced"
+    is_permanent: bool
+    #: Stable word: ``invalid_address``, ``mailbox``, ``content``, ``reputation``, ``frequency``,
+    #: ``technical``, ``deferred``, ``unclassified``.
+    category: str = "unclassified"
+    #: The recipient's address as the provider says it, lower case.
+    recipient: str = ""
+    #: The enhanced status code (``5.1.1``) or the vendor's error number, ``""`` if none.
+    code: str = ""
+    reason: str = ""
+    vendor_event_id: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """A permanent bounce is one fact for each message; each deferral is one of its own."""
+        if self.is_permanent:
+            return dedupe_key(self.kind, self.account_id, self.message_ref, "permanent")
+        ref = self.vendor_event_id or str(int(self.occurred_at.timestamp()))
+        return dedupe_key(self.kind, self.account_id, self.message_ref, ref)
+
+
+class MessageFailed(MessageEvent):
+    """The provider took a message and then did not send it (dropped, undelivered, failed)."""
+
+    kind: Literal["message_failed"] = "message_failed"
+    recipient: str = ""
+    code: str = ""
+    reason: str = ""
+    #: Why, as a stable word: ``suppressed``, ``invalid_address``, ``content``, ``blocked``, ``unclassified``.
+    category: str = "unclassified"
+
+    @property
+    def dedupe_key(self) -> str:
+        """Account and message."""
+        return dedupe_key(self.kind, self.account_id, self.message_ref)
+
+
+class SpamComplained(MessageEvent):
+    """The recipient marked a message as unwanted."""
+
+    kind: Literal["spam_complained"] = "spam_complained"
+    recipient: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """Account and message."""
+        return dedupe_key(self.kind, self.account_id, self.message_ref, self.recipient)
+
+
+class Unsubscribed(MessageEvent):
+    """The recipient asked the provider not to be written to any more (list header, SMS STOP word)."""
+
+    kind: Literal["unsubscribed"] = "unsubscribed"
+    #: The address or number that is out.
+    recipient: str
+    #: How: ``link``, ``one_click``, ``keyword``, ``provider``.
+    how: str = "provider"
+
+    @property
+    def dedupe_key(self) -> str:
+        """Account, address and instant: who came back may leave again."""
+        return dedupe_key(self.kind, self.account_id, self.recipient, self.occurred_at.isoformat())
+
+
 class RelationCreated(BaseEvent):
     """The account and a person are connected now, whoever invited. Comes up to 8 hours late by webhook."""
 
@@ -250,6 +362,12 @@ Event = Annotated[
     | MessageReaction
     | MessageEdited
     | MessageDeleted
+    | MessageOpened
+    | LinkClicked
+    | MessageBounced
+    | MessageFailed
+    | SpamComplained
+    | Unsubscribed
     | RelationCreated
     | AccountStatusChanged,
     Field(discriminator="kind"),

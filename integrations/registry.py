@@ -46,6 +46,8 @@ class Provider:
     base_url_setting: str
     base_url_help: str
     capabilities: frozenset[Capability]
+    #: Kinds of events (``integrations.events``) that its calls and records come to.
+    emits: frozenset[str]
     credential_fields: tuple[CredentialField, ...]
 
 
@@ -60,7 +62,32 @@ _PROVIDERS: Final[dict[str, Provider]] = {
             adapter_path="integrations.providers.unipile.adapter:UnipileAdapter",
             base_url_setting="UNIPILE_BASE_URL",
             base_url_help="The DSN from the Unipile dashboard, for example api8.unipile.com:13443.",
-            capabilities=frozenset(Capability),
+            capabilities=frozenset(
+                {
+                    Capability.VERIFIES_CREDENTIALS,
+                    Capability.CONNECTS_ACCOUNTS,
+                    Capability.READS_PROFILES,
+                    Capability.SENDS_INVITATIONS,
+                    Capability.SENDS_MESSAGES,
+                    Capability.SYNCS_MESSAGES,
+                    Capability.SYNCS_RELATIONS,
+                    Capability.RECEIVES_WEBHOOKS,
+                    Capability.MANAGES_WEBHOOKS,
+                    Capability.SETTLES_SENDS,
+                }
+            ),
+            emits=frozenset(
+                {
+                    "message_received",
+                    "message_read",
+                    "message_delivered",
+                    "message_reaction",
+                    "message_edited",
+                    "message_deleted",
+                    "relation_created",
+                    "account_status",
+                }
+            ),
             credential_fields=(
                 CredentialField(
                     name="api_key",

@@ -128,6 +128,10 @@ class Person(Value):
     headline: str = ""
     distance: Distance = Distance.UNKNOWN
     is_self: bool | None = None
+    #: Lower-case e-mail address, where the channel is e-mail.
+    email: str = ""
+    #: E.164 telephone number, where the channel is SMS.
+    phone: str = ""
 
 
 class Profile(Value):
@@ -330,6 +334,91 @@ class SendAction(StrEnum):
 
     INVITE = "invite"
     MESSAGE = "message"
+    INMAIL = "inmail"
+    PROFILE_VIEW = "profile_view"
+    EMAIL = "email"
+    SMS = "sms"
+
+
+class OutgoingEmail(Value):
+    """One e-mail to one person, complete: an adapter adds nothing but its own envelope.
+
+    ``send_id`` is our outbox row's id: vendors echo it in their events, and it may be seen by their staff, so
+    it is opaque. ``message_id`` is the RFC 5322 id with angle brackets; ``references`` run from the root of
+    the thread to ``in_reply_to``.
+    """
+
+    send_id: str
+    message_id: str
+    from_email: str
+    from_name: str = ""
+    reply_to: str = ""
+    to_email: str
+    to_name: str = ""
+    subject: str
+    text: str
+    #: ``""`` sends plain text only.
+    html: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    #: Further headers, such as ``List-Unsubscribe``.
+    headers: dict[str, str] = Field(default_factory=dict)
+    attachments: tuple[OutgoingAttachment, ...] = ()
+    #: Opaque words for the vendor's own statistics.
+    tags: tuple[str, ...] = ()
+    track_opens: bool = False
+    track_clicks: bool = False
+    #: The vendor's pool of addresses to send from, ``""`` for its default.
+    ip_pool: str = ""
+
+
+class OutgoingSms(Value):
+    """One text message to one telephone number (E.164). ``status_callback`` is where the vendor reports."""
+
+    send_id: str
+    to: str
+    text: str
+    status_callback: str = ""
+
+
+class SenderIdentity(Value):
+    """An address that the vendor may send from, and whether its owner has proven it."""
+
+    identity_id: str
+    address: str
+    name: str = ""
+    reply_to: str = ""
+    #: ``pending``, ``verified`` or ``failed``.
+    status: str
+    raw_status: str = ""
+    raw: Raw = Field(default_factory=dict, repr=False)
+
+
+class ProviderSuppression(Value):
+    """An address that the vendor itself refuses to write to, and why.
+
+    ``kind`` is ``bounce``, ``block``, ``complaint``, ``invalid`` or ``unsubscribe``.
+    """
+
+    address: str
+    kind: str
+    reason: str = ""
+    created_at: datetime | None = None
+
+
+class AddressVerdict(Value):
+    """What is known about an e-mail address before anything is sent to it.
+
+    ``verdict`` is ``valid``, ``risky`` or ``invalid``; ``reasons`` are stable words such as ``syntax``,
+    ``no_mx``, ``disposable``, ``role``; ``score`` is between 0 and 1 where the vendor gives one.
+    """
+
+    address: str
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    score: float | None = None
+    suggestion: str = ""
+    raw: Raw = Field(default_factory=dict, repr=False)
 
 
 class SendIntent(Value):
@@ -348,6 +437,11 @@ class SendIntent(Value):
     text: str = ""
     attachment_count: int = 0
     known_message_ids: frozenset[str] = frozenset()
+    #: Our outbox row's id and, for e-mail, the RFC 5322 id that the message carries.
+    send_id: str = ""
+    rfc_message_id: str = ""
+    recipient_email: str = ""
+    recipient_phone: str = ""
 
 
 class SettlementOutcome(StrEnum):

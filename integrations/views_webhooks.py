@@ -46,4 +46,6 @@ def _call(request: HttpRequest) -> intake.Call:
     body = request.read(settings.WEBHOOK_MAX_BYTES + 1)
     declared = request.META.get("CONTENT_LENGTH") or ""
     size = max(len(body), int(declared) if declared.isdigit() else 0)
-    return intake.Call(headers=request.headers, body=body, size=size)
+    # Behind a proxy the address that was called is not the one we see: providers sign the one they know.
+    url = f"{settings.WEBHOOK_BASE_URL}{request.get_full_path()}"
+    return intake.Call(headers=request.headers, body=body, size=size, url=url)

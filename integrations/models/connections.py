@@ -77,6 +77,14 @@ class SenderAccount(OrganizationModel):
     #: All of them: Sales Navigator and Recruiter know the same account by other ids.
     own_user_ids = models.JSONField(default=list)
     own_public_identifier = models.CharField(max_length=160, blank=True)
+    #: What the other side sees: the e-mail address (lower case) or the telephone number (E.164).
+    address = models.CharField(max_length=254, blank=True)
+    #: E-mail: where answers go, if not to ``address``.
+    reply_to = models.CharField(max_length=254, blank=True)
+    #: E-mail: plain text under every message.
+    signature = models.TextField(blank=True)
+    #: What only this provider knows, such as ``ip_pool`` or ``messaging_service_sid``; no secrets.
+    options = models.JSONField(default=dict)
     time_zone = models.CharField(max_length=64, default="UTC")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.CONNECTING)
     status_raw = models.CharField(max_length=60, blank=True)
@@ -97,6 +105,11 @@ class SenderAccount(OrganizationModel):
     class Meta(OrganizationModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["connection", "provider_account_id"], name="sender_account_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "address"], name="sender_by_address", condition=~models.Q(address="")
+            )
         ]
         ordering = ["name", "id"]
 

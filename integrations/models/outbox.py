@@ -40,9 +40,16 @@ class OutboundMessage(OrganizationModel):
     node_id = models.CharField(max_length=80, blank=True)
     conversation_id = models.UUIDField(null=True)
     author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
-    #: The recipient's id on the network, public identifier, and the chat if one is known.
+    #: Which visit of the node, and which of its variants; empty where people write.
+    visit = models.PositiveIntegerField(default=1)
+    variant_id = models.CharField(max_length=80, blank=True)
+    #: The recipient's id on the network, public identifier, and the chat if one is known; ``email`` or ``phone``
+    #: on these channels.
     recipient = models.JSONField(default=dict)
     body = models.TextField(blank=True)
+    #: What else leaves besides ``body``. E-mail: ``subject``, ``html``, ``headers``, ``message_id`` (RFC 5322),
+    #: ``in_reply_to``, ``references``, ``track_opens``, ``track_clicks``, ``ip_pool``. SMS: ``segments``.
+    payload = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     not_before = models.DateTimeField(default=timezone.now)
     claimed_until = models.DateTimeField(null=True)

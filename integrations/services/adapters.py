@@ -71,6 +71,12 @@ class StoredKnowledge:
             return frozenset()
         return frozenset(filter(None, [sender.own_user_id, *sender.own_user_ids]))
 
+    def account_of_address(self, address: str) -> str:
+        """Return the account whose mailbox, reply address or number this is, ``""`` for none of ours."""
+        rows = SenderAccount.objects.filter(connection_id=self.connection_id)
+        found = rows.filter(Q(address__iexact=address) | Q(reply_to__iexact=address)).first()
+        return found.provider_account_id if found else ""
+
     def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:
         """Say whether any of ``message_ids`` is a message in the outbox of this account."""
         sender = self.sender(account_id)

@@ -29,11 +29,21 @@ from django.db import transaction
 from django.db.models import Case, IntegerField, Value, When
 
 from integrations import metrics
-from integrations.base import Adapter, ReadsProfiles, SendsInvitations, SendsMessages, require
+from integrations.base import (
+    Adapter,
+    ReadsProfiles,
+    SendsEmail,
+    SendsInmail,
+    SendsInvitations,
+    SendsMessages,
+    SendsSms,
+    require,
+)
 from integrations.errors import ErrorKind, ProviderError
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, SendAttempt, SenderAccount
-from integrations.services import outbox, outcomes, rates, senders, switches
+from integrations.models.connections import Channel
+from integrations.services import outbox, outcomes, outgoing, rates, senders, switches
 from integrations.services.adapters import adapter_of
 from integrations.services.holds import Hold
 from integrations.values import InvitationState, SendAction, SendReceipt
@@ -186,6 +196,8 @@ def _start(outbound: OutboundMessage, at: datetime) -> SendAttempt:
 
 
 def _knows_recipient(outbound: OutboundMessage) -> bool:
+    if outbound.channel != Channel.LINKEDIN:
+        return True  # an address needs no look-up
     has_chat = outbound.action == SendAction.MESSAGE and outbound.recipient.get("chat_id")
     return bool(outbound.recipient.get("provider_id") or has_chat)
 
@@ -299,9 +311,41 @@ def _message(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
     )
 
 
+def _inmail(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
+    return require(adapter, SendsInmail).send_inmail(
+        account_id=outbound.sender.provider_account_id,
+        recipient_provider_id=outbound.recipient["provider_id"],
+        subject=outbound.payload.get("subject", ""),
+        text=outbound.body,
+    )
+
+
+def _view_profile(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
+    require(adapter, ReadsProfiles).get_profile(
+        account_id=outbound.sender.provider_account_id, identifier=outbound.recipient["provider_id"]
+    )
+    return SendReceipt()
+
+
+def _email(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
+    return require(adapter, SendsEmail).send_email(
+        account_id=outbound.sender.provider_account_id, email=outgoing.email_of(outbound)
+    )
+
+
+def _sms(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
+    return require(adapter, SendsSms).send_sms(
+        account_id=outbound.sender.provider_account_id, sms=outgoing.sms_of(outbound)
+    )
+
+
 _ACTIONS: Final[dict[str, Callable[[Adapter, OutboundMessage], SendReceipt]]] = {
     SendAction.INVITE.value: _invite,
     SendAction.MESSAGE.value: _message,
+    SendAction.INMAIL.value: _inmail,
+    SendAction.PROFILE_VIEW.value: _view_profile,
+    SendAction.EMAIL.value: _email,
+    SendAction.SMS.value: _sms,
 }
 
 

@@ -23,6 +23,7 @@ from integrations.events import (
     BaseEvent,
     MessageDelivered,
     MessageEvent,
+    MessageOpened,
     MessageRead,
     MessageReceived,
     RelationCreated,
@@ -154,7 +155,7 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
     outbound.sender = sender
     if isinstance(event, MessageReceived):
         _settle_by_echo(event, outbound, outcome)
-    elif isinstance(event, MessageDelivered | MessageRead):
+    elif isinstance(event, MessageDelivered | MessageRead | MessageOpened):
         _note_receipt(event, outbound)
     return outbound
 
@@ -166,6 +167,11 @@ def outbound_of(event: MessageEvent, sender: SenderAccount) -> OutboundMessage |
     not been stored yet.
     """
     rows = OutboundMessage.objects.filter(sender=sender)
+    own = _own_id(event.send_id)
+    if own is not None:
+        echoed: OutboundMessage | None = rows.filter(id=own).first()
+        if echoed is not None:
+            return echoed
     if event.message_ids:
         found: OutboundMessage | None = rows.filter(with_message_ids(event.message_ids)).first()
         if found is not None:
@@ -173,6 +179,14 @@ def outbound_of(event: MessageEvent, sender: SenderAccount) -> OutboundMessage |
     if isinstance(event, MessageReceived) and event.direction is Direction.OUTBOUND:
         return _by_text(event, rows)
     return None
+
+
+def _own_id(text: str) -> UUID | None:
+    """The outbox id that a provider gave back; it may be anything, for anybody may claim to be one."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def _by_text(event: MessageReceived, rows: Any) -> OutboundMessage | None:
@@ -258,10 +272,11 @@ def _settle_invitation(
     return found
 
 
-def _note_receipt(event: MessageDelivered | MessageRead, outbound: OutboundMessage) -> None:
-    """Store that a message was delivered, or seen by the other side."""
-    if isinstance(event, MessageRead):
-        if event.reader.is_self or outbound.seen_at is not None:
+def _note_receipt(event: MessageDelivered | MessageRead | MessageOpened, outbound: OutboundMessage) -> None:
+    """Store that a message was delivered, or seen by the other side. A machine sees nothing."""
+    if isinstance(event, MessageRead | MessageOpened):
+        by_other = not (event.is_machine if isinstance(event, MessageOpened) else event.reader.is_self)
+        if not by_other or outbound.seen_at is not None:
             return
         outbound.seen_at = event.occurred_at
     # Whoever has seen a message has got it.

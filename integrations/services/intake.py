@@ -92,12 +92,13 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One inbound call. ``body`` may be cut if it is longer than allowed; ``size`` is its whole length, in
-    bytes.
+    bytes. ``url`` is the address that was called, query included, as the provider knows it.
     """
 
     headers: Mapping[str, str]
     body: bytes
     size: int
+    url: str = ""
 
 
 def receive(*, provider: str, key: str, call: Call) -> Answer:
@@ -130,7 +131,7 @@ def _receive(connection: Connection, call: Call) -> Answer:
         )
         return Answer(413, "too large")
     try:
-        receiver.verify_webhook(headers=call.headers, body=call.body, secrets=secrets)
+        receiver.verify_webhook(url=call.url, headers=call.headers, body=call.body, secrets=secrets)
     except WebhookRefusedError as refused:
         _refuse(connection, call, secrets, refused.reason, receiver.webhook_type(call.body))
         return Answer(401, "refused")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -62,6 +62,9 @@ class Draft:
     author: User | None = None
     not_before: datetime | None = None
     reserved_day: date | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+    visit: int = 1
+    variant_id: str = ""
 
 
 def queue(  # noqa: PLR0913 (one name for each column; ``Draft`` is the same for many)
@@ -82,10 +85,14 @@ def queue(  # noqa: PLR0913 (one name for each column; ``Draft`` is the same for
     author: User | None = None,
     not_before: datetime | None = None,
     reserved_day: date | None = None,
+    payload: dict[str, Any] | None = None,
+    visit: int = 1,
+    variant_id: str = "",
 ) -> OutboundMessage | None:
     """Put one send into the outbox; ``None`` if its dedupe key is there already.
 
-    ``recipient`` has ``provider_id``, ``public_identifier``, ``chat_id`` and ``email`` as far as known. Where
+    ``recipient`` has ``provider_id``, ``public_identifier``, ``chat_id``, ``email`` and ``phone`` as far as
+    known; ``payload`` is as on the model. Where
     no ``reserved_day`` is given, dispatch takes a unit of the account's daily budget. It is dispatched once
     the transaction has committed.
     """
@@ -106,6 +113,9 @@ def queue(  # noqa: PLR0913 (one name for each column; ``Draft`` is the same for
         author=author,
         not_before=not_before,
         reserved_day=reserved_day,
+        payload=payload or {},
+        visit=visit,
+        variant_id=variant_id,
     )
     created = queue_many([draft])
     return created[0] if created else None
@@ -135,6 +145,9 @@ def queue_many(drafts: Sequence[Draft]) -> list[OutboundMessage]:
             author=draft.author,
             not_before=draft.not_before or now(),
             reserved_day=draft.reserved_day,
+            payload=draft.payload,
+            visit=draft.visit,
+            variant_id=draft.variant_id,
         )
         for draft in drafts
     ]

@@ -111,6 +111,10 @@ def intent_of(attempt: SendAttempt) -> SendIntent:
         chat_id=recipient.get("chat_id", ""),
         text=outbound.body,
         known_message_ids=_known_ids(outbound),
+        send_id=str(outbound.id),
+        rfc_message_id=outbound.payload.get("message_id", ""),
+        recipient_email=recipient.get("email", "") if outbound.channel == "email" else "",
+        recipient_phone=recipient.get("phone", ""),
     )
 
 

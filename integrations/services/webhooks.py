@@ -100,7 +100,10 @@ def _apply(delivery: WebhookDelivery) -> _Result:
     knowledge = StoredKnowledge(connection.id)
     receiver = require(adapter_of(connection), ReceivesWebhooks)
     normalised = receiver.normalise(
-        bytes(delivery.body), received_at=delivery.received_at, knowledge=knowledge
+        bytes(delivery.body),
+        headers=delivery.headers,
+        received_at=delivery.received_at,
+        knowledge=knowledge,
     )
     return record_all(normalised, delivery, knowledge)
 

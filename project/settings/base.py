@@ -246,7 +246,7 @@ WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
 SYNC_SILENT_SECONDS = env.integer("SYNC_SILENT_SECONDS", 600)
 
 # --- Limits per sender account and day (mission C6) -------------------------------------------------
-DAILY_LIMITS = {"invite": 25, "message": 100, "profile_view": 80}
+DAILY_LIMITS = {"invite": 25, "message": 100, "profile_view": 80, "inmail": 20, "email": 50, "sms": 200}
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
 

@@ -100,8 +100,10 @@ class Inbox:
         adapter = require(outside.adapter, ReceivesWebhooks)
         found: list[Any] = []
         for headers, body in self.calls:
-            adapter.verify_webhook(headers=headers, body=body, secrets=["a-newer-secret", SECRET])
-            normalised = adapter.normalise(body, received_at=outside.now(), knowledge=NoKnowledge())
+            adapter.verify_webhook(url="", headers=headers, body=body, secrets=["a-newer-secret", SECRET])
+            normalised = adapter.normalise(
+                body, headers={}, received_at=outside.now(), knowledge=NoKnowledge()
+            )
             assert normalised.events or normalised.ignored
             found += normalised.events
         return found
@@ -248,7 +250,7 @@ def test_an_unproven_secret_is_refused(sandbox: SandboxHandle, outside: Outside,
     headers, body = inbox.calls[0]
     with pytest.raises(WebhookRefusedError):
         require(outside.adapter, ReceivesWebhooks).verify_webhook(
-            headers=headers, body=body, secrets=["another-secret"]
+            url="", headers=headers, body=body, secrets=["another-secret"]
         )
 
 

@@ -328,7 +328,9 @@ class UnipileAdapter:
 
     # --- ReceivesWebhooks -------------------------------------------------------------------------
 
-    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
+    def verify_webhook(
+        self, *, url: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+    ) -> None:
         """Check the secret header; Unipile signs nothing, so the body proves nothing."""
         del body
         webhooks.verify(headers, secrets)
@@ -347,7 +349,9 @@ class UnipileAdapter:
         except ProviderError:
             return None
 
-    def normalise(self, body: bytes, *, received_at: datetime, knowledge: MessageKnowledge) -> Normalised:
+    def normalise(
+        self, body: bytes, *, headers: Mapping[str, str], received_at: datetime, knowledge: MessageKnowledge
+    ) -> Normalised:
         """Turn a call into events; asks Unipile only if nothing else tells a message's direction."""
         return inbound.from_webhook(
             load_object(body), received_at=received_at, knowledge=knowledge, look_up=self._stored_message

@@ -29,7 +29,7 @@ Normalise = Callable[[Any], Normalised]
 
 @pytest.fixture
 def normalise(adapter: UnipileAdapter, knowledge: Knowledge) -> Normalise:
-    return lambda payload: adapter.normalise(body(payload), received_at=NOW, knowledge=knowledge)
+    return lambda payload: adapter.normalise(body(payload), headers={}, received_at=NOW, knowledge=knowledge)
 
 
 def only(normalised: Normalised) -> Any:
@@ -347,8 +347,10 @@ def test_keys_differ_by_account(normalise: Normalise) -> None:
 
 def test_equal_account_status_later_is_news(adapter: UnipileAdapter) -> None:
     call = body(payloads.status("CREDENTIALS"))
-    first = adapter.normalise(call, received_at=NOW, knowledge=NoKnowledge()).events[0]
-    later = adapter.normalise(call, received_at=NOW + timedelta(seconds=1), knowledge=NoKnowledge()).events[0]
+    first = adapter.normalise(call, headers={}, received_at=NOW, knowledge=NoKnowledge()).events[0]
+    later = adapter.normalise(
+        call, headers={}, received_at=NOW + timedelta(seconds=1), knowledge=NoKnowledge()
+    ).events[0]
     assert first.dedupe_key != later.dedupe_key
     assert adapter.webhook_key(call) is None
 
@@ -451,7 +453,7 @@ def test_no_payload_breaks_it(changes: dict[str, Any], whole: bool) -> None:
     adapter.webhook_type(raw)
     adapter.webhook_key(raw)
     try:
-        normalised = adapter.normalise(raw, received_at=NOW, knowledge=NoKnowledge())
+        normalised = adapter.normalise(raw, headers={}, received_at=NOW, knowledge=NoKnowledge())
     except ProviderError:
         return
     assert bool(normalised.events) != bool(normalised.ignored)

@@ -20,7 +20,7 @@ WANTED = webhooks.required(URL, SECRET)
 
 
 def verify(adapter: UnipileAdapter, headers: dict[str, str], *secrets: str) -> None:
-    adapter.verify_webhook(headers=headers, body=b"{}", secrets=secrets)
+    adapter.verify_webhook(url="", headers=headers, body=b"{}", secrets=secrets)
 
 
 @pytest.mark.parametrize("name", ["Unipile-Auth", "unipile-auth", "UNIPILE-AUTH"])

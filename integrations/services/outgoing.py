@@ -1,0 +1,51 @@
+"""From an outbox row to what an adapter is handed: the whole e-mail or text message."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.urls import reverse
+
+from integrations.models import OutboundMessage
+from integrations.values import OutgoingEmail, OutgoingSms
+
+
+def email_of(outbound: OutboundMessage) -> OutgoingEmail:
+    """Return the e-mail of an outbox row; ``payload`` is as on the model."""
+    sender, payload = outbound.sender, outbound.payload
+    return OutgoingEmail(
+        send_id=str(outbound.id),
+        message_id=payload.get("message_id") or message_id_of(outbound),
+        from_email=sender.address,
+        from_name=sender.name,
+        reply_to=sender.reply_to,
+        to_email=outbound.recipient["email"],
+        to_name=outbound.recipient.get("name", ""),
+        subject=payload.get("subject", ""),
+        text=outbound.body,
+        html=payload.get("html", ""),
+        in_reply_to=payload.get("in_reply_to", ""),
+        references=tuple(payload.get("references", ())),
+        headers=payload.get("headers", {}),
+        tags=(f"campaign-{outbound.campaign_id}",) if outbound.campaign_id else (),
+        track_opens=bool(payload.get("track_opens")),
+        track_clicks=bool(payload.get("track_clicks")),
+        ip_pool=str(sender.options.get("ip_pool", "")),
+    )
+
+
+def message_id_of(outbound: OutboundMessage) -> str:
+    """Return the RFC 5322 id that a row's e-mail leaves with: the same however often it is asked for."""
+    domain = outbound.sender.address.rpartition("@")[2] or "localhost"
+    return f"<{outbound.id.hex}@{domain}>"
+
+
+def sms_of(outbound: OutboundMessage) -> OutgoingSms:
+    """Return the text message of an outbox row; the vendor reports its fate to the connection's address."""
+    connection = outbound.sender.connection
+    path = reverse("webhooks:receive", args=[connection.provider, connection.key])
+    return OutgoingSms(
+        send_id=str(outbound.id),
+        to=outbound.recipient["phone"],
+        text=outbound.body,
+        status_callback=f"{settings.WEBHOOK_BASE_URL}{path}",
+    )
