@@ -52,11 +52,16 @@ from integrations.values import (
 
 P = TypeVar("P")
 
+CALLED_QUERY: Final = "X-Called-Query"
+"""Name under which ``ReceivesWebhooks.normalise`` finds the query of the called address among the headers: what
+we put into an address that a provider calls comes back there."""
+
 
 class Capability(StrEnum):
     """Names of the capabilities, for the registry, the feature matrix and the interface."""
 
     VERIFIES_CREDENTIALS = "verifies_credentials"
+    LISTS_ACCOUNTS = "lists_accounts"
     CONNECTS_ACCOUNTS = "connects_accounts"
     READS_PROFILES = "reads_profiles"
     SENDS_INVITATIONS = "sends_invitations"
@@ -90,6 +95,10 @@ class MessageKnowledge(Protocol):
         """Return the account whose mailbox, reply address or number this is, ``""`` for none of ours."""
         ...
 
+    def account_of_message(self, message_ids: frozenset[str]) -> str:
+        """Return the account that sent a message with one of these ids, ``""`` for none of ours."""
+        ...
+
 
 class NoKnowledge:
     """Knows nothing: directions rest on the payload alone."""
@@ -106,6 +115,10 @@ class NoKnowledge:
         """Return nothing."""
         return ""
 
+    def account_of_message(self, message_ids: frozenset[str]) -> str:
+        """Return nothing."""
+        return ""
+
 
 @runtime_checkable
 class VerifiesCredentials(Protocol):
@@ -117,8 +130,8 @@ class VerifiesCredentials(Protocol):
 
 
 @runtime_checkable
-class ConnectsAccounts(Protocol):
-    """Has sender accounts that their owners sign in to at the provider."""
+class ListsAccounts(Protocol):
+    """Has sender accounts (seats, numbers) that can be listed."""
 
     def list_accounts(self, *, cursor: str | None = None, limit: int = 100) -> Page[Account]:
         """Return a page of the accounts of these credentials."""
@@ -127,6 +140,11 @@ class ConnectsAccounts(Protocol):
     def get_account(self, account_id: str) -> Account:
         """Return one account. Kind ``not_found`` if it is gone."""
         ...
+
+
+@runtime_checkable
+class ConnectsAccounts(ListsAccounts, Protocol):
+    """Has sender accounts that their owners sign in to at the provider."""
 
     def connect_link(
         self,
@@ -392,6 +410,7 @@ class ReceivesWebhooks(Protocol):
     ) -> Normalised:
         """Turn a genuine call into events. May ask the provider about a message whose direction is open.
 
+        ``headers`` are as stored (secret ones are masked), with the address's query as ``CALLED_QUERY``.
         Raises ``ProviderError`` of kind ``validation`` for a body that cannot be read, and transient kinds if
         the provider had to be asked and could not be.
         """
@@ -438,6 +457,7 @@ class SettlesSends(Protocol):
 
 PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.VERIFIES_CREDENTIALS: VerifiesCredentials,
+    Capability.LISTS_ACCOUNTS: ListsAccounts,
     Capability.CONNECTS_ACCOUNTS: ConnectsAccounts,
     Capability.READS_PROFILES: ReadsProfiles,
     Capability.SENDS_INVITATIONS: SendsInvitations,

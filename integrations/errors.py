@@ -114,6 +114,7 @@ class ProviderError(Exception):
     ``already``      for ``ALREADY_DONE``: what is already so.
     ``if_not_sent``  for ``INDETERMINATE``: what the error is worth once settlement finds that nothing went
     out.
+    ``opted_out``    the address or number that, the provider says, does not want to hear from us; else blank.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class ProviderError(Exception):
         retry_after: float | None = None,
         already: Already | None = None,
         if_not_sent: ErrorKind | None = None,
+        opted_out: str = "",
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -139,6 +141,7 @@ class ProviderError(Exception):
         self.retry_after = retry_after
         self.already = already
         self.if_not_sent = if_not_sent
+        self.opted_out = opted_out
 
     @property
     def transient(self) -> bool:
@@ -160,8 +163,13 @@ class ProviderError(Exception):
 
 
 class WebhookRefusedError(Exception):
-    """An inbound call not proven to come from the provider. ``reason`` is safe to log and to store."""
+    """An inbound call not proven to come from the provider. ``reason`` is safe to log and to store.
 
-    def __init__(self, reason: str) -> None:
+    ``fault_is_ours`` says that nothing could have been proven, for we lack the secret or key: the provider is
+    told to come again.
+    """
+
+    def __init__(self, reason: str, *, fault_is_ours: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.fault_is_ours = fault_is_ours

@@ -80,7 +80,9 @@ class MessageEvent(BaseEvent):
 
     @property
     def message_ref(self) -> str:
-        """What keys are made of: the network's id, else the provider's with a prefix."""
+        """What keys are made of: the network's id, else the provider's, else our own, with a prefix."""
+        if not self.provider_message_id and not self.message_id and self.send_id:
+            return f"s.{self.send_id}"
         return self.provider_message_id or f"m.{self.message_id}"
 
     @property

@@ -24,9 +24,10 @@ def credentials_of(connection: Connection) -> dict[str, Any]:
         raise ProviderError(ErrorKind.CONFIG, str(error), provider=connection.provider) from error
 
 
-def webhook_secrets(credentials: dict[str, Any]) -> list[str]:
-    """Return the secrets that inbound calls may carry, newest first; two of them while one is rotated."""
-    names = ("webhook_secret", "previous_webhook_secret")
+def webhook_secrets(provider: str, credentials: dict[str, Any]) -> list[str]:
+    """Return the secrets that may prove inbound calls, newest first; two of them while one is rotated."""
+    fields = registry.get(provider).webhook_secret_fields
+    names = [name for field in fields for name in (field, f"previous_{field}")]
     return [str(credentials[name]) for name in names if credentials.get(name)]
 
 
@@ -76,6 +77,15 @@ class StoredKnowledge:
         rows = SenderAccount.objects.filter(connection_id=self.connection_id)
         found = rows.filter(Q(address__iexact=address) | Q(reply_to__iexact=address)).first()
         return found.provider_account_id if found else ""
+
+    def account_of_message(self, message_ids: frozenset[str]) -> str:
+        """Return the account that sent a message with one of these ids, ``""`` for none of ours."""
+        if not message_ids:
+            return ""
+        rows = OutboundMessage.objects.filter(
+            with_message_ids(message_ids), sender__connection_id=self.connection_id
+        )
+        return rows.values_list("sender__provider_account_id", flat=True).first() or ""
 
     def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:
         """Say whether any of ``message_ids`` is a message in the outbox of this account."""
