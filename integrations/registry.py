@@ -49,6 +49,10 @@ class Provider:
     #: Kinds of events (``integrations.events``) that its calls and records come to.
     emits: frozenset[str]
     credential_fields: tuple[CredentialField, ...]
+    #: Credentials that prove inbound calls. A replaced one stays valid as ``previous_<name>`` until the next.
+    webhook_secret_fields: tuple[str, ...] = ("webhook_secret",)
+    #: False where the body of our answer to a call has a meaning of its own: Twilio sends it as a message.
+    answers_with_words: bool = True
 
 
 _PROVIDERS: Final[dict[str, Provider]] = {
@@ -65,6 +69,7 @@ _PROVIDERS: Final[dict[str, Provider]] = {
             capabilities=frozenset(
                 {
                     Capability.VERIFIES_CREDENTIALS,
+                    Capability.LISTS_ACCOUNTS,
                     Capability.CONNECTS_ACCOUNTS,
                     Capability.READS_PROFILES,
                     Capability.SENDS_INVITATIONS,
@@ -111,6 +116,12 @@ def get(kind: str) -> Provider:
         return _PROVIDERS[kind]
     except KeyError:
         raise UnknownProviderError(f"There is no provider {kind!r}.") from None
+
+
+def answers_with_words(kind: str) -> bool:
+    """Say whether our answer to a call may have words in it; unknown kinds are no provider and get them."""
+    provider = _PROVIDERS.get(kind)
+    return provider.answers_with_words if provider else True
 
 
 def default_base_url(kind: str) -> str:

@@ -114,6 +114,10 @@ class Account(Value):
     premium_features: tuple[str, ...] = ()
     sources: tuple[AccountSource, ...] = ()
     created_at: datetime | None = None
+    #: What the other side sees: e-mail address or telephone number (E.164); ``""`` where neither applies.
+    address: str = ""
+    #: What only this provider knows about the account, such as ``messaging_service_sid``; no secrets.
+    options: dict[str, str] = Field(default_factory=dict)
     raw: Raw = Field(default_factory=dict, repr=False)
 
 
@@ -373,11 +377,16 @@ class OutgoingEmail(Value):
 
 
 class OutgoingSms(Value):
-    """One text message to one telephone number (E.164). ``status_callback`` is where the vendor reports."""
+    """One text message to one telephone number (E.164). ``status_callback`` is where the vendor reports.
+
+    ``from_number`` and ``messaging_service_sid``: the vendor picks the number where only the second is given.
+    """
 
     send_id: str
     to: str
     text: str
+    from_number: str = ""
+    messaging_service_sid: str = ""
     status_callback: str = ""
 
 

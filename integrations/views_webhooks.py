@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from integrations import registry
 from integrations.services import connecting, intake
 from project.tenancy.access import public_view
 
@@ -17,11 +18,12 @@ _PLAIN = "text/plain; charset=utf-8"
 def receive(request: HttpRequest, provider: str, connection_key: str) -> HttpResponse:
     """Take in one call. GET and HEAD answer 200 for providers that probe an address before they use it."""
     if request.method in {"GET", "HEAD"}:
-        return HttpResponse("ready", content_type=_PLAIN)
+        words = registry.answers_with_words(provider)
+        return HttpResponse("ready" if words else "", content_type=_PLAIN)
     if request.method != "POST":
         return HttpResponse("use POST", status=405, content_type=_PLAIN, headers={"Allow": "GET, HEAD, POST"})
     answer = intake.receive(provider=provider, key=connection_key, call=_call(request))
-    return _answered(answer)
+    return _answered(answer, words=registry.answers_with_words(provider))
 
 
 @csrf_exempt
@@ -36,9 +38,11 @@ def connected(request: HttpRequest, provider: str, connection_key: str) -> HttpR
     return _answered(connecting.receive_notice(provider=provider, key=connection_key, body=call.body))
 
 
-def _answered(answer: intake.Answer) -> HttpResponse:
+def _answered(answer: intake.Answer, *, words: bool = True) -> HttpResponse:
     headers = {"Retry-After": str(answer.retry_after)} if answer.retry_after else None
-    return HttpResponse(answer.word, status=answer.status, content_type=_PLAIN, headers=headers)
+    return HttpResponse(
+        answer.word if words else "", status=answer.status, content_type=_PLAIN, headers=headers
+    )
 
 
 def _call(request: HttpRequest) -> intake.Call:

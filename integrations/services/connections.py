@@ -62,14 +62,21 @@ def create(
 
 
 def replace_credentials(*, connection: Connection, credentials: dict[str, str], actor: User) -> Connection:
-    """Store new credentials; webhook secrets stay, and the connection is to be tested again."""
-    names = {field.name for field in _provider(connection.provider).credential_fields}
+    """Store new credentials; the connection is to be tested again.
+
+    Webhook secrets of our own stay. One that the provider gives and that is replaced here stays valid beside the
+    new one, for calls that are under way.
+    """
+    known = _provider(connection.provider)
+    names = {field.name for field in known.credential_fields}
     with transaction.atomic():
         connection = Connection.objects.select_for_update(of=("self",)).get(id=connection.id)
         values = credentials_of(connection)
-        values.update(
-            {key: value.strip() for key, value in credentials.items() if key in names and value.strip()}
-        )
+        given = {key: value.strip() for key, value in credentials.items() if key in names and value.strip()}
+        for name in known.webhook_secret_fields:
+            if name in given and values.get(name) and values[name] != given[name]:
+                values[f"previous_{name}"] = values[name]
+        values.update(given)
         connection.credentials = crypto.encrypt(values)
         connection.status = Connection.Status.UNTESTED
         connection.last_error = ""

@@ -21,12 +21,16 @@ from integrations.domain_events import OutboundChanged, ProviderEventRecorded
 from integrations.events import (
     AccountStatusChanged,
     BaseEvent,
+    LinkClicked,
+    MessageBounced,
     MessageDelivered,
     MessageEvent,
+    MessageFailed,
     MessageOpened,
     MessageRead,
     MessageReceived,
     RelationCreated,
+    SpamComplained,
     from_json,
     to_json,
 )
@@ -46,6 +50,18 @@ ECHO_WINDOW: Final = timedelta(minutes=30)
 ECHO_SLACK: Final = timedelta(minutes=2)
 #: How exact ``last_webhook_at`` of an account is kept: one write per account and interval.
 WEBHOOK_SEEN_EVERY: Final = timedelta(seconds=20)
+
+
+#: What only happens to a message that the provider took.
+_FATES: Final = (
+    MessageDelivered,
+    MessageRead,
+    MessageOpened,
+    LinkClicked,
+    MessageBounced,
+    MessageFailed,
+    SpamComplained,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +171,12 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
     outbound.sender = sender
     if isinstance(event, MessageReceived):
         _settle_by_echo(event, outbound, outcome)
-    elif isinstance(event, MessageDelivered | MessageRead | MessageOpened):
-        _note_receipt(event, outbound)
+    elif isinstance(event, _FATES):
+        _settle_by_fate(event, outbound, outcome)
+        if isinstance(event, MessageDelivered | MessageRead | MessageOpened):
+            _note_receipt(event, outbound)
+        elif isinstance(event, MessageFailed) or (isinstance(event, MessageBounced) and event.is_permanent):
+            _note_failure(event, outbound, outcome)
     return outbound
 
 
@@ -239,6 +259,37 @@ def _settle_by_echo(event: MessageReceived, outbound: OutboundMessage, outcome: 
     outcomes.mark_sent(outbound, receipt=receipt, sent_at=event.occurred_at)
 
 
+def _settle_by_fate(event: MessageEvent, outbound: OutboundMessage, outcome: dict[str, str]) -> None:
+    """What the provider reports about a message that it took ends any doubt that it took it."""
+    if outbound.state not in {OutboundMessage.State.UNKNOWN, OutboundMessage.State.SENDING}:
+        return
+    receipt = SendReceipt(
+        message_id=event.message_id,
+        provider_message_id=event.provider_message_id,
+        chat_id=event.chat_id,
+        provider_chat_id=event.provider_chat_id,
+    )
+    if outbound.state == OutboundMessage.State.UNKNOWN:
+        _close_uncertainty(outbound, "The provider reports on the message.", outcome)
+    outcomes.mark_sent(outbound, receipt=receipt, sent_at=event.occurred_at)
+
+
+def _note_failure(
+    event: MessageFailed | MessageBounced, outbound: OutboundMessage, outcome: dict[str, str]
+) -> None:
+    """Store that a message that left did not arrive. Reports come in any order: delivered stays delivered, unless
+    it bounced afterwards.
+    """
+    bounced = isinstance(event, MessageBounced)
+    if outbound.delivered_at is not None and not bounced:
+        outcome["integrations"] = "It was delivered; the older report changes nothing."
+        return
+    outbound.error_kind = "bounced" if bounced else "undelivered"
+    outbound.error_detail = (event.reason or "The provider says that it did not arrive.")[:2000]
+    outbound.save(update_fields=["error_kind", "error_detail", "updated_at"])
+    publish(OutboundChanged(outbound=outbound, previous=outbound.state))
+
+
 def _close_uncertainty(outbound: OutboundMessage, evidence: str, outcome: dict[str, str]) -> None:
     """Close the attempt whose outcome a fact has just told."""
     SendAttempt.objects.filter(outbound=outbound, state=SendAttempt.State.AMBIGUOUS).update(
@@ -281,7 +332,9 @@ def _note_receipt(event: MessageDelivered | MessageRead | MessageOpened, outboun
         outbound.seen_at = event.occurred_at
     # Whoever has seen a message has got it.
     outbound.delivered_at = outbound.delivered_at or event.occurred_at
-    outbound.save(update_fields=["seen_at", "delivered_at", "updated_at"])
+    if outbound.error_kind == "undelivered":
+        outbound.error_kind = outbound.error_detail = ""
+    outbound.save(update_fields=["seen_at", "delivered_at", "error_kind", "error_detail", "updated_at"])
     publish(OutboundChanged(outbound=outbound, previous=outbound.state))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -22,7 +23,7 @@ from django.db import transaction
 from django.db.models import F
 
 from integrations import metrics, streams
-from integrations.base import Adapter, ReceivesWebhooks, require
+from integrations.base import CALLED_QUERY, Adapter, ReceivesWebhooks, require
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.models import Connection, WebhookDelivery
 from integrations.services import intake_limits
@@ -42,6 +43,7 @@ GRACE: Final = timedelta(seconds=10)
 #: How exact ``Connection.last_webhook_at`` is kept: one write per connection and interval.
 SEEN_EVERY: Final = timedelta(seconds=20)
 _KEPT_HEADERS: Final = 40
+_KEPT_QUERY: Final = 2000
 #: A declared length may be any number; the column holds this much.
 _MAX_SIZE: Final = 2**31 - 1
 
@@ -123,7 +125,7 @@ def _receive(connection: Connection, call: Call) -> Answer:
         # Ours to mend: the provider tries again later and loses nothing.
         log.exception("webhook.connection_unusable", connection=str(connection.id))
         return Answer(503, "not ready", retry_after=60)
-    secrets = webhook_secrets(credentials)
+    secrets = webhook_secrets(connection.provider, credentials)
     if call.size > settings.WEBHOOK_MAX_BYTES:
         limit = settings.WEBHOOK_MAX_BYTES // 1024
         _refuse(
@@ -174,6 +176,10 @@ def _hint(delivery_id: UUID, received_at: datetime) -> None:
 
 def _row(connection: Connection, call: Call, secrets: list[str], at: datetime) -> dict[str, Any]:
     headers = Redactor(secrets).headers(dict(list(call.headers.items())[:_KEPT_HEADERS]))
+    # Ours, whatever the caller sent under that name: what we put into the address comes back this way.
+    headers = {name: value for name, value in headers.items() if name.lower() != CALLED_QUERY.lower()}
+    if query := urlsplit(call.url).query:
+        headers[CALLED_QUERY] = query[:_KEPT_QUERY]
     return {
         "id": uuid7(),
         "key_id": uuid7(),

@@ -15,8 +15,9 @@ from django.db import transaction
 from integrations import metrics
 from integrations.backoff import SEND_CAP, SEND_FIRST, wait_after
 from integrations.errors import Disposition, ErrorKind, ProviderError
+from integrations.events import Unsubscribed
 from integrations.locks import lock_sender
-from integrations.models import Connection, OutboundMessage, SendAttempt
+from integrations.models import Connection, OutboundMessage, ProviderEvent, SendAttempt
 from integrations.services import connections, outbox, senders
 from integrations.values import AccountStatus, SendReceipt
 from project.core.clock import now
@@ -56,9 +57,10 @@ def mark_sent(
     }
     if outbound.state == State.SENT and not ids:
         return
-    values: dict[str, Any] = {**ids, "error_kind": "", "error_detail": ""}
+    values: dict[str, Any] = dict(ids)
     if outbound.sent_at is None:
-        values |= {"sent_at": sent_at, "already": already}
+        # Later, an error is what the provider reported about the message that left.
+        values |= {"sent_at": sent_at, "already": already, "error_kind": "", "error_detail": ""}
     outbox.change_state(outbound, State.SENT, **values)
 
 
@@ -160,6 +162,28 @@ def _report(outbound: OutboundMessage, error: ProviderError) -> None:
     outbox.change_state(outbound, State.FAILED, error_kind=error.kind.value, error_detail=_detail(error))
 
 
+def _skip_lead(outbound: OutboundMessage, error: ProviderError) -> None:
+    _report(outbound, error)
+    if error.opted_out:
+        _note_opt_out(outbound, error)
+
+
+def _note_opt_out(outbound: OutboundMessage, error: ProviderError) -> None:
+    """The refusal says that this person does not want to hear from us: a fact for the rooms above."""
+    from integrations.services.events import record_event  # events apply outcomes
+
+    event = Unsubscribed(
+        provider=error.provider,
+        account_id=outbound.sender.provider_account_id,
+        occurred_at=now(),
+        raw_type=error.raw_type,
+        send_id=str(outbound.id),
+        recipient=error.opted_out,
+        how="provider",
+    )
+    record_event(event, sender=outbound.sender, source=ProviderEvent.Source.SEND)
+
+
 def _treat_as_done(outbound: OutboundMessage, error: ProviderError) -> None:
     nothing_to_send(outbound, error.already or "done")
 
@@ -170,7 +194,7 @@ _BY_DISPOSITION: Final[dict[Disposition, Callable[[OutboundMessage, ProviderErro
     Disposition.ASK_PROVIDER: _ask_provider,
     Disposition.STOP_ACCOUNT: _stop_account,
     Disposition.FIX_CONNECTION: _fix_connection,
-    Disposition.SKIP_LEAD: _report,
+    Disposition.SKIP_LEAD: _skip_lead,
     Disposition.TREAT_AS_DONE: _treat_as_done,
     Disposition.REPORT: _report,
 }

@@ -40,12 +40,16 @@ def message_id_of(outbound: OutboundMessage) -> str:
 
 
 def sms_of(outbound: OutboundMessage) -> OutgoingSms:
-    """Return the text message of an outbox row; the vendor reports its fate to the connection's address."""
-    connection = outbound.sender.connection
+    """Return the text message of an outbox row; the vendor reports its fate to the connection's address, with
+    the row's id in it.
+    """
+    sender, connection = outbound.sender, outbound.sender.connection
     path = reverse("webhooks:receive", args=[connection.provider, connection.key])
     return OutgoingSms(
         send_id=str(outbound.id),
         to=outbound.recipient["phone"],
         text=outbound.body,
-        status_callback=f"{settings.WEBHOOK_BASE_URL}{path}",
+        from_number=sender.address,
+        messaging_service_sid=str(sender.options.get("messaging_service_sid", "")),
+        status_callback=f"{settings.WEBHOOK_BASE_URL}{path}?send_id={outbound.id}",
     )

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
 from integrations import streams
-from integrations.base import ConnectsAccounts, require
+from integrations.base import ListsAccounts, require
 from integrations.domain_events import SenderChanged
 from integrations.errors import ErrorKind, ProviderError
 from integrations.locks import lock_sender
@@ -157,7 +157,7 @@ def refresh(*, sender: SenderAccount) -> SenderAccount:
     stored).
     """
     asked_at = now()
-    adapter = require(adapter_of(sender.connection), ConnectsAccounts)
+    adapter = require(adapter_of(sender.connection), ListsAccounts)
     try:
         account = adapter.get_account(sender.provider_account_id)
     except ProviderError as error:
@@ -206,6 +206,8 @@ def adopt(
         sender.own_user_id = account.own_user_ids[0]
         sender.own_user_ids = sorted({*sender.own_user_ids, *account.own_user_ids})
     sender.own_public_identifier = account.public_identifier or sender.own_public_identifier
+    sender.address = account.address or sender.address
+    sender.options = {**sender.options, **account.options}
     sender.save()
     if is_new:
         audit.record(actor=actor, action="sender.connected", subject=sender, provider=connection.provider)
