@@ -12,7 +12,7 @@ from integrations.sandbox import pages
 from integrations.sandbox.control_http import body_of, controlled, ok
 from integrations.sandbox.faults import fault_from
 from integrations.sandbox.people import Person, describe
-from integrations.sandbox.world import ControlError, World
+from integrations.sandbox.world import ControlError, PersonAction, World
 
 _JUMP_UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 _SETTLE_SECONDS = 30.0
@@ -134,9 +134,25 @@ def _clock(world: World) -> list[BaseRoute]:
     ]
 
 
-def _people(world: World) -> list[BaseRoute]:
-    actions = {name: action for provider in world.providers for name, action in provider.actions.items()}
+def _action_of(world: World, person: Person, name: str, body: dict[str, Any]) -> PersonAction:
+    """The action of the provider that the body names, else of the one that dealt with the person last on their
+    channel.
+    """
+    named = body.get("provider")
+    able = [
+        provider
+        for provider in world.providers
+        if (provider.name == named if named else provider.channel == person.channel)
+    ]
+    having = [provider for provider in able if name in provider.actions]
+    if not having:
+        names = sorted({known for provider in able for known in provider.actions})
+        raise ControlError(404, "not_found", f"unknown action; there are {', '.join(names)}")
+    latest = max(having, key=lambda item: item.last_contact(world, person) if item.last_contact else 0.0)
+    return latest.actions[name]
 
+
+def _people(world: World) -> list[BaseRoute]:
     async def listing(request: Request) -> Response:
         people = world.people.known(request.query_params.get("query", ""), _limit(request))
         return ok({"items": [person_state(world, person) for person in people]})
@@ -153,13 +169,10 @@ def _people(world: World) -> list[BaseRoute]:
         return ok(person_state(world, person))
 
     async def act(request: Request) -> Response:
-        action = actions.get(request.path_params["action"])
-        if action is None:
-            raise ControlError(404, "not_found", f"unknown action; there are {', '.join(sorted(actions))}")
         body = await body_of(request)
         with world.store.transaction():
             person = world.people.meet(request.path_params["identifier"])
-            done = action(world, person, body)
+            done = _action_of(world, person, request.path_params["action"], body)(world, person, body)
         return ok({"person": person.slug, "provider_id": person.provider_id} | done)
 
     return [

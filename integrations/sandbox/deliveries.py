@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
     attempts_allowed INTEGER NOT NULL,
     fault TEXT,
     created_at TEXT NOT NULL,
-    log TEXT NOT NULL DEFAULT '[]'
+    log TEXT NOT NULL DEFAULT '[]',
+    rules TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due, id) WHERE state = 'queued';
 CREATE INDEX IF NOT EXISTS deliveries_fault ON deliveries (fault) WHERE state = 'held';
@@ -43,21 +44,26 @@ _KEPT, _PRUNE_EVERY = 5000, 500
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One webhook to send. ``lane`` groups what is sent one after another (a subscription)."""
+    """One webhook to send. ``lane`` groups what is sent one after another (a subscription).
+
+    ``rules``, separated by blanks: ``any_2xx`` counts as delivered (else 200 only); ``final_4xx``: a refusal or
+    redirect is final, and what it carried is lost (SendGrid Inbound Parse).
+    """
 
     provider: str
     lane: str
     event: str
     url: str
     headers: dict[str, str]
-    body: str
+    body: str | bytes
     retry: bool = True
+    rules: str = ""
 
 
 class Deliveries:
     """The outgoing queue. States: ``queued``, ``held`` (by a fault), ``delivered``, ``failed``, ``lost``.
 
-    A delivery counts as done only on status 200 within ``webhook_timeout_seconds``; otherwise it is tried
+    A delivery counts as done only on status 200 (or as its rules say) within ``webhook_timeout_seconds``; otherwise it is tried
     again after each of ``webhook_retry_minutes`` of sandbox time (Unipile: five retries with growing delay,
     docs/providers/unipile.md, 6). A crash in the middle leads to a second delivery, never to none.
     """
@@ -68,6 +74,9 @@ class Deliveries:
         self._settings = settings
         self._faults = faults
         self._flying: dict[int, tuple[str, asyncio.Task[None]]] = {}
+        # Worlds of earlier versions lack the column; they stay usable.
+        if "rules" not in {row["name"] for row in store.all("PRAGMA table_info(deliveries)")}:
+            store.run("ALTER TABLE deliveries ADD COLUMN rules TEXT NOT NULL DEFAULT ''")
 
     # ---- putting in
 
@@ -106,6 +115,7 @@ class Deliveries:
             attempts_allowed=1 + (len(self._settings["webhook_retry_minutes"]) if outgoing.retry else 0),
             fault=fault,
             created_at=iso_ms(utc_now()),
+            rules=outgoing.rules,
         )
 
     def release(self, fault_ids: list[str], *, backwards: bool = False) -> int:
@@ -190,7 +200,7 @@ class Deliveries:
         error: str | None = None
         try:
             response = await asyncio.wait_for(
-                client.post(row["url"], content=row["body"].encode(), headers=json.loads(row["headers"])),
+                client.post(row["url"], content=_bytes(row["body"]), headers=json.loads(row["headers"])),
                 timeout=float(self._settings["webhook_timeout_seconds"]),
             )
             status = response.status_code
@@ -208,9 +218,11 @@ class Deliveries:
         log = json.loads(row["log"])
         log.append({"at": iso_ms(utc_now()), "status": status, "error": error, "ms": milliseconds})
         due = row["due"]
-        if status == 200:
+        rules = row["rules"].split()
+        refused = "final_4xx" in rules and status is not None and 300 <= status < 500
+        if status == 200 or (status is not None and status // 100 == 2 and "any_2xx" in rules):
             state = "delivered"
-        elif attempts >= row["attempts_allowed"]:
+        elif refused or attempts >= row["attempts_allowed"]:
             state = "failed"
         else:
             state = "queued"
@@ -241,7 +253,7 @@ class Deliveries:
             }
             | {
                 "header_names": sorted(json.loads(row["headers"])),
-                "body": row["body"],
+                "body": _bytes(row["body"]).decode("utf-8", "replace"),
                 "log": json.loads(row["log"]),
             }
             for row in rows
@@ -251,3 +263,8 @@ class Deliveries:
         """How many deliveries are in which state."""
         rows = self._store.all("SELECT state, COUNT(*) AS number FROM deliveries GROUP BY state")
         return {row["state"]: row["number"] for row in rows}
+
+
+def _bytes(body: str | bytes) -> bytes:
+    """A body as it goes over the wire; texts are stored as texts."""
+    return body if isinstance(body, bytes) else body.encode()

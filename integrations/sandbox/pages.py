@@ -100,7 +100,17 @@ def _seats(world: World) -> str:
                 f" {seat['pending_invitations']} pending · {seat['relations']} connections</small></div>"
                 f"{change}</section>"
             )
+        rows += [_card(card) for card in provider.summary(world).get("cards", [])]
     return "".join(rows) or "<p>No seat is connected.</p>"
+
+
+def _card(card: dict[str, Any]) -> str:
+    """A provider's own account: ``title``, ``tag``, ``note``, and ``buttons`` of ``{path, label, values}``."""
+    buttons = "".join(_button(item["path"], item["label"], **item["values"]) for item in card["buttons"])
+    return (
+        f"<section class=card><div class=row><h3>{escape(card['title'])}</h3>"
+        f"<span class=tag>{escape(card['tag'])}</span><small>{escape(card['note'])}</small></div>{buttons}</section>"
+    )
 
 
 def _person(world: World, item: dict[str, Any]) -> str:
@@ -117,6 +127,8 @@ def _person(world: World, item: dict[str, Any]) -> str:
 
 def _standing(item: dict[str, Any], standing: dict[str, Any]) -> str:
     base = f"people/{quote(item['slug'], safe='')}"
+    if "actions" in standing:
+        return _plain_standing(base, item, standing)
     who = {"account_id": standing["account_id"]}
     pending = standing["invitation"] == "PENDING"
     state = "connected" if standing["connected"] else "invited" if pending else "not connected"
@@ -143,3 +155,24 @@ def _standing(item: dict[str, Any], standing: dict[str, Any]) -> str:
         buttons += _button(f"{base}/read", "Read", **who) + _button(f"{base}/react", "👍 React", **who)
     buttons += _button(f"{base}/ignore", "Ignore")
     return f"<div class=chat><p class=soft>{escape(standing['account_name'])}: {state}{will}</p>{lines}{buttons}</div>"
+
+
+def _plain_standing(base: str, item: dict[str, Any], standing: dict[str, Any]) -> str:
+    """How somebody stands to an address or number: ``account_name``, ``state``, ``messages`` and ``actions``
+    of ``{name, label, text}``; with ``text`` the action takes a text.
+    """
+    lines = "".join(
+        f"<p><b>{escape(item['first_name'] if m['from'] == 'person' else standing['account_name'])}</b>"
+        f" {escape(m['text'])}{' <small>read</small>' if m['seen'] else ''}</p>"
+        for m in standing["messages"][-8:]
+    )
+    field = (
+        f'<input name="text" aria-label="{escape("Text as " + item["name"])}"'
+        ' placeholder="Empty: something in character">'
+    )
+    buttons = "".join(
+        _button(f"{base}/{action['name']}", action["label"], field if action.get("text") else "")
+        for action in standing["actions"]
+    )
+    state = escape(f"{standing['account_name']}: {standing['state']}")
+    return f"<div class=chat><p class=soft>{state}</p>{lines}{buttons}</div>"

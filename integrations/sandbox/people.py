@@ -1,4 +1,6 @@
-"""Prospects: any LinkedIn slug or provider id resolves to a person, always the same one."""
+"""Prospects: any LinkedIn slug, provider id, e-mail address or telephone number resolves to a person, always the
+same one.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +30,11 @@ CREATE TABLE IF NOT EXISTS people (
 _MEMBER_ID = re.compile(r"A(?:Co|Do|Cw|E[A-Z])[A-Za-z0-9_-]{6,}\Z")
 #: Slugs that resolve to nobody, so that a list can contain dead links.
 _NOBODY = "nobody-"
+#: What may become of an e-mail to somebody: arrives, unknown address, refused by policy, comes back later,
+#: delayed, refused by the provider itself.
+MAIL_FATES = ("deliver", "bounce", "block", "async_bounce", "defer", "drop")
+#: How a person is reached, told from the identifier.
+CHANNELS = ("linkedin", "email", "sms")
 
 
 class InvalidOverride(Exception):
@@ -48,6 +55,9 @@ class Behaviour:
     read_delay_minutes: tuple[float, float] = (2, 9)
     max_replies: int = 3
     ignores: bool = False
+    #: E-mail: how often a read message is clicked on, and what becomes of mail to them (``MAIL_FATES``).
+    click_probability: float = 0.3
+    mail: str = "deliver"
 
 
 _ARCHETYPES: tuple[tuple[int, Behaviour], ...] = (
@@ -90,6 +100,11 @@ class Person:
     def name(self) -> str:
         """Display name."""
         return f"{self.first_name} {self.last_name}" if self.last_name else self.first_name
+
+    @property
+    def channel(self) -> str:
+        """``email`` for an address, ``sms`` for a telephone number, else ``linkedin``."""
+        return "email" if "@" in self.slug else "sms" if self.slug.startswith("+") else "linkedin"
 
     @property
     def headline(self) -> str:
@@ -232,7 +247,8 @@ def _invent(*, slug: str = "", provider_id: str = "") -> Person:
 
 
 def _names_from(slug: str) -> tuple[str, str | None]:
-    words = [word for word in slug.split("-") if word and not any(letter.isdigit() for letter in word)]
+    parts = re.split(r"[-._]", slug.partition("@")[0].partition("+")[0])
+    words = [word for word in parts if word and not any(letter.isdigit() for letter in word)]
     if not words:
         return "", None
     return words[0].capitalize(), " ".join(word.capitalize() for word in words[1:]) or None
@@ -296,6 +312,7 @@ def _checked_behaviour(name: str, value: Any) -> Any:
     fits = {
         "archetype": value in _BY_NAME if isinstance(value, str) else False,
         "ignores": isinstance(value, bool),
+        "mail": value in MAIL_FATES,
         "max_replies": isinstance(value, int) and number(value),
         "intents": isinstance(value, dict) and bool(value) and set(value) <= set(INTENTS)
         and all(map(number, value.values())) and sum(value.values()) > 0,

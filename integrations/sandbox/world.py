@@ -57,6 +57,10 @@ class Provider:
     #: Ids of the people somebody dealt with, latest first: (world, how many).
     active_people: Callable[[World, int], list[str]]
     seed: Callable[[World, str], None]
+    #: How its people are named: by slug (``linkedin``), address (``email``) or number (``sms``).
+    channel: str = "linkedin"
+    #: Sandbox time at which it last dealt with a person, 0 for never: decides between providers of one channel.
+    last_contact: Callable[[World, Person], float] | None = None
 
 
 @dataclass
