@@ -12,7 +12,7 @@ from project.tenancy.models import User
 from tests.factories import Agency, make_agency, make_user
 
 #: Named here and not with -p, so that its fixture comes after pytest-playwright's and replaces it.
-pytest_plugins = ["tests.plugins.browser"]
+pytest_plugins = ["tests.plugins.browser", "tests.plugins.together"]
 
 
 @pytest.fixture

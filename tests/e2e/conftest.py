@@ -28,12 +28,11 @@ STOPS_WITHIN = 30.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here, and keep it in one worker: there is one installation."""
+    """Mark everything here. One worker gets all of it (``tests/plugins/together.py``): there is one installation."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 def _attached(data_dir: Path) -> Installation:
