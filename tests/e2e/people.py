@@ -167,13 +167,28 @@ class Prospect:
 
 
 def next_prospect(sandbox: SandboxHandle) -> Prospect:
-    """Somebody who was invited and has not answered yet; accepts, and has got the first message."""
-    calls = sandbox.calls(path="*/users/invite", writes=True)
-    invited = [call["body"]["provider_id"] for call in calls if call["body"]["account_id"] == "acc_erik_sand"]
-    for person in invited:
+    """Somebody who was invited and has not answered yet; accepts, and has got the first message.
+
+    The campaign may still be at its invitations, or have none left for today: every test uses up one or two.
+    """
+    wait_until(lambda: _unanswered(sandbox) is not None, seconds=PATIENCE_MS / 1000)
+    person = _unanswered(sandbox)
+    assert person is not None, f"{len(_invited(sandbox))} people are invited, and all of them have answered"
+    found = Prospect(sandbox, person)
+    sandbox.accept(person, account_id=found.account_id)
+    assert wait_until(found.was_written_to, seconds=PATIENCE_MS / 1000), "the first message has not come"
+    return found
+
+
+def _unanswered(sandbox: SandboxHandle) -> str | None:
+    """The first of those whose invitation is pending."""
+    for person in _invited(sandbox):
         if any(one["invitation"] == "PENDING" for one in sandbox.person(person)["unipile"]):
-            found = Prospect(sandbox, person)
-            sandbox.accept(person, account_id=found.account_id)
-            assert wait_until(found.was_written_to, seconds=PATIENCE_MS / 1000)
-            return found
-    raise AssertionError("the demo's campaign has invited nobody who is left")
+            return person
+    return None
+
+
+def _invited(sandbox: SandboxHandle) -> list[str]:
+    """Whom the demo's campaign has invited so far, by their ids at the provider."""
+    calls = sandbox.calls(path="*/users/invite", writes=True)
+    return [call["body"]["provider_id"] for call in calls if call["body"]["account_id"] == "acc_erik_sand"]
