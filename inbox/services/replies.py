@@ -191,6 +191,7 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
     if before == (message.state, message.failure, message.api_message_id, message.provider_message_id):
         return
     message.save()
+    threads.apply_pending(outbound.sender, message)
     if outbound.chat_id and not conversation.chat_id:
         conversation.chat_id = outbound.chat_id
         conversation.save(update_fields=["chat_id", "updated_at"])

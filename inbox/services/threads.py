@@ -175,7 +175,8 @@ def _confirm(conversation: Conversation, message: Message, event: MessageReceive
     for name, value in changes.items():
         setattr(message, name, value)
     message.save(update_fields=[*changes, "updated_at"])
-    if "state" in changes:
+    was_waited_for = apply_pending(conversation.sender, message)
+    if "state" in changes or was_waited_for:
         count_failures(conversation)
         live.entry_changed(conversation, "message", message.id)
         live.conversation_changed(conversation)
@@ -201,7 +202,7 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
         **_attribution(matched.outbound),
     )
     message.save()
-    _apply_pending(matched.sender, message)
+    apply_pending(matched.sender, message)
     _settle_into(conversation, message, counts_as_unread=matched.source != ProviderEvent.Source.HISTORY)
     _attach_enrollment(conversation, matched.enrollment)
     conversation.save()
@@ -230,7 +231,7 @@ def store_own(conversation: Conversation, outbound: OutboundMessage) -> Message:
         **_attribution(outbound),
     )
     message.save()
-    _apply_pending(outbound.sender, message)
+    apply_pending(outbound.sender, message)
     _settle_into(conversation, message, counts_as_unread=False)
     if outbound.enrollment_id is not None and conversation.enrollment_id is None:
         conversation.enrollment_id = outbound.enrollment_id
@@ -345,16 +346,20 @@ def _summarise_again(conversation: Conversation, message: Message) -> None:
     live.conversation_changed(conversation)
 
 
-def _apply_pending(sender: SenderAccount, message: Message) -> None:
-    """Apply what came before its message, in order of occurrence; each change is harmless twice."""
+def apply_pending(sender: SenderAccount, message: Message) -> bool:
+    """Apply what came before its message, or before its ids; say whether there was any.
+
+    In order of occurrence; each change is harmless twice. To be called whenever a stored message learns an id.
+    """
     refs = [ref for ref in (message.provider_message_id, message.api_message_id) if ref]
     waiting = list(PendingChange.objects.filter(sender=sender, message_ref__in=refs))
     if not waiting:
-        return
+        return False
     for event in sorted((from_json(row.event) for row in waiting), key=lambda event: event.occurred_at):
         apply_change(message, event)
     message.save()
     PendingChange.objects.filter(id__in=[row.id for row in waiting]).delete()
+    return True
 
 
 def _conversation_of(sender: SenderAccount, event: MessageEvent) -> Conversation | None:

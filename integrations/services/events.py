@@ -36,7 +36,7 @@ from integrations.events import (
 )
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey, SendAttempt, SenderAccount
-from integrations.services import outcomes, senders
+from integrations.services import outcomes, receipts, senders
 from integrations.services.adapters import with_message_ids
 from integrations.values import Direction, MessageKind, SendAction, SendReceipt
 from project.core.clock import now
@@ -174,7 +174,7 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
     elif isinstance(event, _FATES):
         _settle_by_fate(event, outbound, outcome)
         if isinstance(event, MessageDelivered | MessageRead | MessageOpened):
-            _note_receipt(event, outbound)
+            receipts.note(event, outbound)
         elif isinstance(event, MessageFailed) or (isinstance(event, MessageBounced) and event.is_permanent):
             _note_failure(event, outbound, outcome)
     return outbound
@@ -321,21 +321,6 @@ def _settle_invitation(
         _close_uncertainty(found, "The two are connected.", outcome)
         outcomes.mark_sent(found, receipt=None, sent_at=event.occurred_at)
     return found
-
-
-def _note_receipt(event: MessageDelivered | MessageRead | MessageOpened, outbound: OutboundMessage) -> None:
-    """Store that a message was delivered, or seen by the other side. A machine sees nothing."""
-    if isinstance(event, MessageRead | MessageOpened):
-        by_other = not (event.is_machine if isinstance(event, MessageOpened) else event.reader.is_self)
-        if not by_other or outbound.seen_at is not None:
-            return
-        outbound.seen_at = event.occurred_at
-    # Whoever has seen a message has got it.
-    outbound.delivered_at = outbound.delivered_at or event.occurred_at
-    if outbound.error_kind == "undelivered":
-        outbound.error_kind = outbound.error_detail = ""
-    outbound.save(update_fields=["seen_at", "delivered_at", "error_kind", "error_detail", "updated_at"])
-    publish(OutboundChanged(outbound=outbound, previous=outbound.state))
 
 
 def _note_life(event: BaseEvent, sender: SenderAccount, source: str) -> None:

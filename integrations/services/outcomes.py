@@ -18,7 +18,7 @@ from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.events import Unsubscribed
 from integrations.locks import lock_sender
 from integrations.models import Connection, OutboundMessage, ProviderEvent, SendAttempt
-from integrations.services import connections, outbox, senders
+from integrations.services import connections, outbox, receipts, senders
 from integrations.values import AccountStatus, SendReceipt
 from project.core.clock import now
 
@@ -62,6 +62,8 @@ def mark_sent(
         # Later, an error is what the provider reported about the message that left.
         values |= {"sent_at": sent_at, "already": already, "error_kind": "", "error_detail": ""}
     outbox.change_state(outbound, State.SENT, **values)
+    if ids:
+        receipts.note_earlier(outbound)
 
 
 def failed(outbound: OutboundMessage, attempt: SendAttempt, error: ProviderError) -> None:

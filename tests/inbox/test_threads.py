@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from inbox.models import Conversation, Message, SystemLine
+from inbox.models import Conversation, Message, PendingChange, SystemLine
 from inbox.services import replies, triage
 from integrations.events import MessageEdited, MessageRead
 from integrations.models import OutboundMessage
@@ -81,6 +81,35 @@ def _echo(world: World, message: str, text: str, own_id: str) -> None:
         sender=world.sender,
         source="webhook",
     )
+
+
+@pytest.mark.parametrize("first", ["receipt", "echo"])
+def test_a_reply_that_was_seen_before_its_receipt_came_is_seen(
+    world: World, thread: Conversation, first: str
+) -> None:
+    message = reply(world, thread)
+    seen_at = WORKING + timedelta(minutes=1)
+    event = MessageRead(
+        provider="unipile",
+        account_id=world.sender.provider_account_id,
+        occurred_at=seen_at,
+        message_id="api_r1",
+        provider_message_id="net_r1",
+        chat_id="chat_marta",
+    )
+    assert record_event(event, sender=world.sender, source="webhook")
+    assert message.refreshed().state == "queued"
+    if first == "receipt":
+        world.deliver(OutboundMessage.objects.get(), message_id="api_r1", chat_id="chat_marta")
+        assert message.refreshed().state == "seen"
+        _echo(world, "r1", "Gladly.", "ACoAA_erik")
+    else:
+        world.deliver(OutboundMessage.objects.get(), chat_id="chat_marta")
+        assert message.refreshed().state == "sent"
+        _echo(world, "r1", "Gladly.", "ACoAA_erik")
+    assert (message.refreshed().state, message.refreshed().seen_at) == ("seen", seen_at)
+    assert OutboundMessage.objects.get().seen_at == seen_at
+    assert not PendingChange.objects.exists()
 
 
 def test_a_message_from_the_phone_is_outbound_and_stops_nothing(world: World) -> None:
