@@ -36,8 +36,8 @@ _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+")
 _SIGNATURE = re.compile(r"^(?:-- ?|_{5,}|-{5,})$", re.MULTILINE)
 _OPENS_AUTOMATIC = re.compile(
     r"^\W*(?:auto(?:matic|mated)?[- ]?(?:reply|response)|automatische antwort|abwesenheit\w*|reponse automatique"
-    r"|respuesta automatica|risposta automatica|automatisch antwoord|resposta automatica|automatyczna odpowiedz|autosvar"
-    r"|automatiskt? svar|out of (?:the )?office)"
+    r"|respuesta automatica|risposta automatica|automatisch antwoord|resposta automatica|automatyczna odpowiedz"
+    r"|autosvar|automatiskt? svar|out of (?:the )?office)"
 )
 
 

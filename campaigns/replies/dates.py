@@ -1,4 +1,4 @@
-"""The day on which somebody is back, as their note says it: numbers, month names and weekdays of ten languages. Pure."""
+"""The day on which somebody is back, as their note says it: numbers, months and weekdays of ten languages. Pure."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _WEEKDAYS = (
 )
 WEEKDAY_OF = {name: number for number, names in enumerate(_WEEKDAYS) for name in names.split()}
 _WEEKDAY = re.compile(
-    r"\b(?:until|till|back(?: in the office)?(?: on)?|return(?:ing)?(?: on)?|from|bis|ab|am|jusqu'?a?u?|le|hasta el|el|fino a"
-    r"|da|tot|op|vanaf|ate|na|do|w|od|till|pa|til|fra|fram till)\s+(?:next |including |einschliesslich )?"
+    r"\b(?:until|till|back(?: in the office)?(?: on)?|return(?:ing)?(?: on)?|from|bis|ab|am|jusqu'?a?u?|le"
+    r"|hasta el|el|fino a|da|tot|op|vanaf|ate|na|do|w|od|till|pa|til|fra|fram till)\s+(?:next |including |einschliesslich )?"
     rf"({'|'.join(sorted(WEEKDAY_OF, key=len, reverse=True))})\b"
 )
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")

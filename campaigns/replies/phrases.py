@@ -4,6 +4,7 @@ Folded text (``fold``) is lower case, without accents, with plain apostrophes: "
 allow for "loeschen" too. A pattern that is not sure is left out: whoever is not understood is read by a person.
 """
 
+# ruff: noqa: E501, RUF001 (patterns are data: a broken line hides what belongs together)
 from __future__ import annotations
 
 import re
@@ -38,10 +39,14 @@ OPT_OUT: dict[str, tuple[str, ...]] = {
         r"nehmen sie (?:bitte )?(?:mich|uns)\b.{0,30}\b(?:aus|von|raus|runter|heraus)\b",
         r"nimm (?:bitte )?(?:mich|uns)\b.{0,30}\b(?:aus|von|raus|runter)\b",
         r"(?:melden|tragen) sie (?:bitte )?(?:mich|uns)\b.{0,40}\b(?:ab|aus)\b",
-        r"(?:mo(?:e)?chte|will|wu(?:e)?nschen?|mo(?:e)?chten|wollen)\b.{0,25}\bkeine\w*\b.{0,30}\b"
-        r"(?:\S*mails?|nachrichten|werbung|informationen|kontakt\w*|anrufe|sms)\b",
-        r"^\W*(?:bitte )?keine (?:weiteren? )?(?:e-?mails?|mails?|nachrichten|werbung|sms)(?: mehr)?"
-        r"(?: (?:bitte|danke|an mich|schicken|senden|mehr))*\W*$",
+        (
+            r"(?:mo(?:e)?chte|will|wu(?:e)?nschen?|mo(?:e)?chten|wollen)\b.{0,25}\bkeine\w*\b.{0,30}\b"
+            r"(?:\S*mails?|nachrichten|werbung|informationen|kontakt\w*|anrufe|sms)\b"
+        ),
+        (
+            r"^\W*(?:bitte )?keine (?:weiteren? )?(?:e-?mails?|mails?|nachrichten|werbung|sms)(?: mehr)?"
+            r"(?: (?:bitte|danke|an mich|schicken|senden|mehr))*\W*$"
+        ),
         r"schreib(?:en sie)? (?:mir|uns) (?:bitte )?(?:nicht|nie) (?:mehr|wieder)\b",
         r"kontaktieren? (?:sie )?(?:mich|uns) (?:bitte )?(?:nicht|nie) ?(?:mehr|wieder)?\b",
         r"lass(?:en sie|t)? (?:mich|uns) in ruhe\b",
@@ -61,14 +66,18 @@ OPT_OUT: dict[str, tuple[str, ...]] = {
         r"\b(?:de|den|da|dad)(?:me|nos) de baja\b",
         r"\bdar(?:me|nos) de baja\b",
         r"no (?:me|nos) (?:contacte[ns]?|escriba[ns]?|envie[ns]?|moleste[ns]?) ?(?:mas|nunca)?\b",
-        r"no (?:quiero|deseo|queremos|deseamos) (?:recibir )?(?:mas |sus |estos |tus )*"
-        r"(?:correos?|mensajes?|e-?mails?|publicidad|comunicaciones)\b",
+        (
+            r"no (?:quiero|deseo|queremos|deseamos) (?:recibir )?(?:mas |sus |estos |tus )*"
+            r"(?:correos?|mensajes?|e-?mails?|publicidad|comunicaciones)\b"
+        ),
         r"(?:dejen?|dejad?) de (?:escribir|enviar|contactar|mandar|molestar)(?:me|nos)\b",
         r"no mas (?:correos|mensajes|e-?mails)\b",
     ),
     "it": (
-        r"(?:rimuov[aei]te|rimuov[ei]r?|cancell[ai]te|cancella|cancellar|togliete|togli|eliminate|elimina|"
-        r"eliminar|disiscriv\w*)(?:mi|ci)\b",
+        (
+            r"(?:rimuov[aei]te|rimuov[ei]r?|cancell[ai]te|cancella|cancellar|togliete|togli|eliminate|elimina|"
+            r"eliminar|disiscriv\w*)(?:mi|ci)\b"
+        ),
         r"(?:mi|ci) (?:rimuova|cancelli|tolga|elimini|disiscriva)\b",
         r"non (?:mi|ci) (?:contatt|scriv|invi|mand|disturb)\w+ piu\b",
         r"non (?:contattate|scrivete|inviate|mandate)(?:mi|ci) ?(?:piu)?\b",
@@ -93,14 +102,18 @@ OPT_OUT: dict[str, tuple[str, ...]] = {
         r"\bme (?:remov[ae]m?|retir[ae]m?|exclu[ai]m?|tir[ae]m?) (?:da|desta|dessa|de|do)\b",
         r"(?:quero|favor|me) (?:me )?descadastr\w+",
         r"nao (?:me|nos) (?:contact|contat|escrev|envi|mand|perturb|incomod)\w+",
-        r"nao (?:quero|desejo|queremos) (?:mais )?receber (?:mais |seus |estes |esses |nenhum )*"
-        r"(?:e-?mails?|mensagens|mensagem|publicidade|contatos?)\b",
+        (
+            r"nao (?:quero|desejo|queremos) (?:mais )?receber (?:mais |seus |estes |esses |nenhum )*"
+            r"(?:e-?mails?|mensagens|mensagem|publicidade|contatos?)\b"
+        ),
         r"(?:parem?|deixem?) de (?:me )?(?:enviar|escrever|contact|contat|mandar)",
         r"deixe-?me em paz\b",
     ),
     "pl": (
-        r"(?:usuniecie|usunac|usuncie|usun|wypisac|wypiszcie|wypisz|wykreslic|wykreslenie|wypisanie)"
-        r" (?:mnie|nas|moj\w*)\b",
+        (
+            r"(?:usuniecie|usunac|usuncie|usun|wypisac|wypiszcie|wypisz|wykreslic|wykreslenie|wypisanie)"
+            r" (?:mnie|nas|moj\w*)\b"
+        ),
         r"prosze\b.{0,30}\bnie\b.{0,20}\b(?:pisac|kontaktowac|wysylac|przesylac)\b",
         r"nie (?:piszcie|pisz|kontaktujcie|kontaktuj|wysylajcie|wysylaj)\b.{0,15}\b(?:mnie|mi|mna|nas|nam)\b",
         r"nie (?:chce|zycze sobie)\b.{0,30}\b(?:otrzymywac|dostawac|kontaktu|wiadomosci|maili)\b",
@@ -112,8 +125,10 @@ OPT_OUT: dict[str, tuple[str, ...]] = {
         r"(?:kontakta|mejla|maila|skriv till|messa) (?:mig|oss) (?:inte|ej|aldrig)\b",
         r"(?:kontakta|mejla|maila|skriv) (?:inte|ej|aldrig) (?:till )?(?:mig|oss)\b",
         r"ing(?:a|et) (?:fler|mer) (?:mejl|mail|meddelanden|utskick|sms)\b",
-        r"(?:vill|onskar) (?:inte|ej) (?:langre )?(?:ha|fa|bli) (?:fler |mer |nagra )?"
-        r"(?:mejl|mail|meddelanden|utskick|kontaktade?)\b",
+        (
+            r"(?:vill|onskar) (?:inte|ej) (?:langre )?(?:ha|fa|bli) (?:fler |mer |nagra )?"
+            r"(?:mejl|mail|meddelanden|utskick|kontaktade?)\b"
+        ),
         r"lamna (?:mig|oss) i fred\b",
     ),
     "da": (
@@ -122,8 +137,10 @@ OPT_OUT: dict[str, tuple[str, ...]] = {
         r"(?:kontakt|skriv til|mail til|mail) (?:mig|os) (?:ikke|aldrig)\b",
         r"(?:kontakt|skriv) (?:ikke|aldrig) (?:til )?(?:mig|os)\b",
         r"(?:ikke|ingen) flere (?:mails?|beskeder|e-?mails?)\b",
-        r"(?:onsker|vil) ikke (?:at )?(?:laengere )?(?:modtage|fa|have|blive)\b.{0,25}\b"
-        r"(?:mails?|beskeder|kontaktet|reklame)\b",
+        (
+            r"(?:onsker|vil) ikke (?:at )?(?:laengere )?(?:modtage|fa|have|blive)\b.{0,25}\b"
+            r"(?:mails?|beskeder|kontaktet|reklame)\b"
+        ),
         r"lad (?:mig|os) vaere i fred\b",
     ),
     "nb": (
@@ -174,16 +191,16 @@ AWAY: dict[str, tuple[str, ...]] = {
     ),
     "de": (
         r"abwesenheitsnotiz", r"abwesenheitsmeldung", r"automatische (?:antwort|ruckmeldung|abwesenheit\w*)",
-        r"nicht im (?:bu(?:e)?ro|hause?)\b", r"(?:bin|befinde mich)\b.{0,40}\b(?:im urlaub|abwesend|in elternzeit|"
-        r"auf dienstreise|ausser haus)", r"(?:derzeit|momentan|zurzeit|aktuell) (?:nicht erreichbar|abwesend|ausser haus)",
+        r"nicht im (?:bu(?:e)?ro|hause?)\b", (r"(?:bin|befinde mich)\b.{0,40}\b(?:im urlaub|abwesend|in elternzeit|"
+        r"auf dienstreise|ausser haus)"), r"(?:derzeit|momentan|zurzeit|aktuell) (?:nicht erreichbar|abwesend|ausser haus)",
     ),
     "fr": (
         r"absente? (?:du bureau|jusqu|du \d|pour|actuellement)", r"actuellement absente?\b", r"reponse automatique",
         r"message d'absence", r"(?:suis|serai) en (?:conges?|vacances|deplacement)", r"absence du bureau",
     ),
     "es": (
-        r"fuera de (?:la |mi )?oficina", r"respuesta automatica", r"(?:estoy|estare|me encuentro) (?:de vacaciones|ausente|"
-        r"fuera|de baja)", r"ausente (?:hasta|del)", r"acceso limitado (?:a|al) (?:mi )?(?:correo|e-?mail)",
+        r"fuera de (?:la |mi )?oficina", r"respuesta automatica", (r"(?:estoy|estare|me encuentro) (?:de vacaciones|ausente|"
+        r"fuera|de baja)"), r"ausente (?:hasta|del)", r"acceso limitado (?:a|al) (?:mi )?(?:correo|e-?mail)",
     ),
     "it": (
         r"fuori (?:sede|ufficio)", r"risposta automatica", r"(?:sono|saro) (?:in ferie|assente|fuori|in vacanza)",
@@ -198,8 +215,8 @@ AWAY: dict[str, tuple[str, ...]] = {
         r"ausente (?:ate|do escritorio)",
     ),
     "pl": (
-        r"poza biurem", r"automatyczna odpowiedz", r"autoodpowiedz", r"(?:jestem|bede|przebywam) (?:na urlopie|"
-        r"nieobecn\w+|na zwolnieniu)", r"nieobecnosc w (?:biurze|pracy)",
+        r"poza biurem", r"automatyczna odpowiedz", r"autoodpowiedz", (r"(?:jestem|bede|przebywam) (?:na urlopie|"
+        r"nieobecn\w+|na zwolnieniu)"), r"nieobecnosc w (?:biurze|pracy)",
     ),
     "sv": (
         r"franvaro", r"autosvar", r"automatiskt? svar", r"inte pa kontoret", r"(?:har|pa) semester (?:till|fran|och|fram)",

@@ -1,4 +1,6 @@
-"""What replies mean: opt-outs, notes of absence and people, in ten languages, and what must not be mistaken for them."""
+"""What replies mean: opt-outs, notes of absence and people, in ten languages, and what is not to be mistaken."""
+
+# ruff: noqa: E501, RUF001 (lists of sentences as people write them)
 
 from __future__ import annotations
 
