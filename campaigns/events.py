@@ -38,6 +38,8 @@ class EnrollmentFact(DomainEvent):
     occurred_at: datetime
     key: str
     node_id: str = ""
+    #: Who wrote, or was written to; ``None`` where no single sender is meant.
+    sender_id: UUID | None = None
 
 
 class LeadEnrolled(EnrollmentFact):

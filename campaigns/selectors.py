@@ -16,9 +16,11 @@ from campaigns.models import (
     LeadImport,
     LeadImportError,
     ScheduledAction,
+    Snippet,
     Transition,
 )
 from campaigns.plans.schema import SendNode, StopNode, WaitNode
+from campaigns.querysets import with_senders
 from campaigns.services.planning import plan_of
 from integrations.models import SenderAccount
 from project.core.pagination import Page, keyset_page
@@ -166,7 +168,9 @@ def campaign_overview(campaign: Campaign) -> dict[str, Any]:
 
 def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Page[Any]:
     """Leads of a campaign with what each waits for."""
-    rows = Enrollment.objects.filter(campaign=campaign).select_related("lead", "lead__company", "sender")
+    rows = with_senders(
+        Enrollment.objects.filter(campaign=campaign).select_related("lead", "lead__company")
+    )
     if stage in Enrollment.Stage.values:
         rows = rows.filter(stage=stage)
     page = keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
@@ -215,21 +219,26 @@ def visible_lead(access: Access, lead_id: UUID) -> Lead | None:
 
 def lead_profile(lead: Lead) -> dict[str, Any]:
     """A lead with its campaigns and one history over all of them."""
-    enrollments = list(
-        Enrollment.objects.filter(lead=lead).select_related("campaign", "sender").order_by("-created_at")
-    )
-    waiting = next_actions([enrollment.id for enrollment in enrollments])
-    for enrollment in enrollments:
+    rows = with_senders(Enrollment.objects.filter(lead=lead).select_related("campaign"))
+    found = list(rows.order_by("-created_at"))
+    waiting = next_actions([enrollment.id for enrollment in found])
+    for enrollment in found:
         enrollment.waiting = waiting.get(enrollment.id)
     return {
         "lead": lead,
-        "enrollments": enrollments,
+        "enrollments": found,
         "history": list(
             Transition.objects.filter(lead_id=lead.id)
             .select_related("enrollment__campaign")
             .order_by("-occurred_at", "-id")[:100]
         ),
     }
+
+
+def snippet_list(access: Access, *, cursor: str | None) -> Page[Any]:
+    """Snippets within reach, newest first."""
+    rows = Snippet.objects.filter(access.client_filter()).select_related("client")
+    return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
 
 
 def import_list(access: Access) -> list[LeadImport]:

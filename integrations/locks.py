@@ -12,6 +12,7 @@ a provider while a lock is held.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection
@@ -25,3 +26,9 @@ def lock_sender(sender_id: UUID) -> None:
         raise RuntimeError("An account's lock lasts as long as a transaction; open one first.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"sender:{sender_id}"])
+
+
+def lock_senders(sender_ids: Iterable[UUID]) -> None:
+    """Wait for the locks of several accounts, one after the other in order of their ids."""
+    for sender_id in sorted(sender_ids):
+        lock_sender(sender_id)

@@ -26,6 +26,7 @@ def on_enrollment_fact(event: campaign_events.EnrollmentFact) -> None:
         key=event.key,
         occurred_at=event.occurred_at,
         node_id=event.node_id,
+        sender_id=event.sender_id,
     )
 
 

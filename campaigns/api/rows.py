@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from campaigns import selectors
 from campaigns.models import Campaign, Enrollment, Lead, LeadImport, ScheduledAction, Suppression, Transition
+from campaigns.querysets import with_senders
 from campaigns.services.planning import plan_of
 from project.tenancy.access import Access
 
@@ -51,7 +52,7 @@ def suppressions(access: Access) -> QuerySet[Suppression]:
 def enrollments(access: Access) -> QuerySet[Enrollment]:
     """Enrollments within reach, with campaign, lead and sender."""
     rows = Enrollment.objects.filter(access.client_filter())
-    found: QuerySet[Enrollment] = rows.select_related("campaign", "lead", "sender")
+    found: QuerySet[Enrollment] = with_senders(rows.select_related("campaign", "lead"))
     return found
 
 
@@ -106,13 +107,14 @@ def enrollments_shown(found: list[Enrollment]) -> list[dict[str, Any]]:
 def enrollment_shown(row: Enrollment, waiting: ScheduledAction | None) -> dict[str, Any]:
     """One enrollment."""
     names = (
-        "id", "campaign_id", "lead_id", "sender_id", "plan_version_id", "status", "stage", "node_id", "reason",
+        "id", "campaign_id", "lead_id", "plan_version_id", "status", "stage", "node_id", "reason",
         "ended_at", "created_at",
     )  # fmt: skip
     return {
         **{name: getattr(row, name) for name in names},
         "campaign_name": row.campaign.name,
         "lead_name": row.lead.full_name,
+        "senders": list(row.sender_links.all()),
         "waiting": waiting,
     }
 

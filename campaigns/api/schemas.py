@@ -173,6 +173,16 @@ class WaitingOut(Schema):
     held_reason: str
 
 
+class EnrollmentSenderOut(Schema):
+    """Who writes to the lead on one channel, since when and why; ``choice`` is what the step says about it."""
+
+    channel: Literal["linkedin", "email", "sms"]
+    choice: str
+    sender_id: UUID
+    reason: str
+    assigned_at: datetime
+
+
 class EnrollmentOut(Schema):
     """A lead in a campaign. ``reason`` says why it is paused or ended."""
 
@@ -181,7 +191,7 @@ class EnrollmentOut(Schema):
     campaign_name: str
     lead_id: UUID
     lead_name: str
-    sender_id: UUID | None
+    senders: list[EnrollmentSenderOut]
     plan_version_id: UUID
     status: Literal["active", "paused", "ended"]
     stage: Stage

@@ -65,6 +65,8 @@ class CampaignSender(OrganizationModel):
 
     campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="sender_links")
     sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="campaign_links")
+    #: Pools that steps may name (``sender.pool`` of a plan), for example ``["founders"]``.
+    pools = models.JSONField(default=list, blank=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["campaign", "sender"], name="campaign_sender_once")]

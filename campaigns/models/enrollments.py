@@ -8,6 +8,7 @@ from django.utils import timezone
 from campaigns.models.campaigns import Campaign, PlanVersion
 from campaigns.models.leads import Lead
 from integrations.models import SenderAccount
+from integrations.models.connections import Channel
 from project.core.isolation import AppendOnly
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
@@ -40,7 +41,6 @@ class Enrollment(OrganizationModel):
     campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="enrollments")
     plan_version = OrganizationForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
     lead = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="enrollments")
-    sender = OrganizationForeignKey(SenderAccount, on_delete=models.PROTECT, null=True, related_name="+")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
     stage = models.CharField(max_length=16, choices=Stage.choices, default=Stage.PENDING)
     reason = models.CharField(max_length=300, blank=True)
@@ -55,6 +55,25 @@ class Enrollment(OrganizationModel):
             models.Index(fields=["campaign", "status", "stage"], name="enrollment_by_stage"),
             models.Index(fields=["campaign", "-created_at", "-id"], name="enrollment_recent"),
         ]
+
+
+class EnrollmentSender(OrganizationModel):
+    """Who writes to the lead of an enrollment on one channel. Sticky: only a stated hand-over changes it."""
+
+    enrollment = OrganizationForeignKey(Enrollment, on_delete=models.CASCADE, related_name="sender_links")
+    channel = models.CharField(max_length=16, choices=Channel.choices)
+    #: Steps that name an account (``account:<it>``) or a pool (``pool:<name>``) have a sender of their own.
+    choice = models.CharField(max_length=80, blank=True)
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.PROTECT, related_name="enrollment_links")
+    #: Why this one, in plain words.
+    reason = models.CharField(max_length=200)
+    assigned_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["enrollment", "channel", "choice"], name="enrollment_sender_once")
+        ]
+        ordering = ["assigned_at", "id"]
 
 
 class ScheduledAction(OrganizationModel):

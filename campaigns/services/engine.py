@@ -19,6 +19,7 @@ from campaigns.plans import interpreter
 from campaigns.plans.interpreter import SendNotWanted
 from campaigns.plans.schema import SendNode
 from campaigns.services import campaigns, enrollments, gates, messages
+from campaigns.services.assignment import choice_of
 from campaigns.services.planning import plan_of
 from integrations.models import OutboundMessage
 from integrations.services import outbox, rates
@@ -154,16 +155,19 @@ def _fire(enrollment: Enrollment, action: ScheduledAction) -> None:
 def _send(enrollment: Enrollment, action: ScheduledAction) -> None:
     """Render, reserve, tell the interpreter that it is irrevocable, and queue: all or nothing."""
     node = plan_of(enrollment).index.get(action.node_id)
-    sender = enrollment.sender
-    if not isinstance(node, SendNode) or sender is None:
+    if not isinstance(node, SendNode):
         _hold(enrollment, action, Hold("plan", "The plan has no such step any more.", final=True))
         return
+    sender = enrollments.sender_for(enrollment, node.channel, choice_of(node))
+    assert sender is not None  # the gates have looked
     try:
-        message = messages.compose(enrollment=enrollment, node=node, visit=action.visit)
+        message = messages.compose(enrollment=enrollment, node=node, visit=action.visit, sender=sender)
     except messages.NotSendable as error:
         _hold(enrollment, action, Hold(error.code, str(error), final=True))
         return
-    budget = rates.reserve(sender=sender, action=node.action, at=now())
+    budget = rates.reserve(
+        sender=sender, action=node.action, at=now(), recipient_domain=rates.domain_of(message.recipient)
+    )
     if isinstance(budget, rates.Refused):
         _hold(enrollment, action, Hold("limit", budget.reason, until=budget.next_free))
         return
@@ -175,7 +179,7 @@ def _send(enrollment: Enrollment, action: ScheduledAction) -> None:
             ),
         )
     except SendNotWanted as refusal:
-        rates.release(sender=sender, action=node.action, day=budget.day)
+        rates.release(sender=sender, reservation=budget.reservation)
         _finish(action)
         enrollments.store(enrollment, refusal.step)
         return
@@ -193,8 +197,11 @@ def _send(enrollment: Enrollment, action: ScheduledAction) -> None:
         campaign_id=enrollment.campaign_id,
         enrollment_id=enrollment.id,
         node_id=node.id,
-        reserved_day=budget.day,
+        visit=action.visit,
+        variant_id=message.variant_id,
+        payload=message.payload,
+        reservation=budget.reservation,
     )
     if queued is None:
         # The same send is in the outbox already (a doubled action): its unit is not needed.
-        rates.release(sender=sender, action=node.action, day=budget.day)
+        rates.release(sender=sender, reservation=budget.reservation)

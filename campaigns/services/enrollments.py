@@ -12,12 +12,20 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Q, prefetch_related_objects
 
 from campaigns.events import EnrollmentEnded, LeadEnrolled
-from campaigns.models import Campaign, Enrollment, Lead, Relation, ScheduledAction, Transition
+from campaigns.models import (
+    Campaign,
+    Enrollment,
+    EnrollmentSender,
+    Lead,
+    Relation,
+    ScheduledAction,
+    Transition,
+)
 from campaigns.plans import interpreter
-from campaigns.plans.schema import Plan
+from campaigns.plans.schema import Plan, SendNode
 from campaigns.plans.state import (
     ArmTimer,
     CancelTimer,
@@ -36,11 +44,15 @@ from campaigns.plans.state import (
     from_json,
     to_json,
 )
+from campaigns.querysets import senders_prefetch, with_senders
+from campaigns.services import assignment
 from campaigns.services import campaigns as campaign_service
+from campaigns.services.assignment import Rotation
 from campaigns.services.checklist import audience_leads
 from campaigns.services.planning import context_of, plan_of
-from integrations.locks import lock_sender
-from integrations.models import OutboundMessage
+from integrations.locks import lock_senders
+from integrations.models import OutboundMessage, SenderAccount
+from integrations.models.connections import Channel
 from integrations.services import outbox
 from project.core.clock import now
 from project.core.events import publish
@@ -56,16 +68,30 @@ Move = Callable[[Plan, State, Context], Step]
 
 
 def locked(enrollment_id: UUID) -> Enrollment:
-    """Return an enrollment with its row locked until the end of the transaction, its sender's lock taken first."""
-    sender_id = Enrollment.objects.values_list("sender_id", flat=True).get(id=enrollment_id)
-    if sender_id is not None:
-        lock_sender(sender_id)
-    enrollment: Enrollment = (
-        Enrollment.objects.select_for_update(of=("self",))
-        .select_related("campaign", "lead", "lead__company", "sender")
-        .get(id=enrollment_id)
+    """Return an enrollment with its row locked until the end of the transaction.
+
+    The locks of all its senders are taken first, in order of their ids. A hand-over changes senders only under all of
+    them, so the set is looked at again once they are held.
+    """
+    links = EnrollmentSender.objects.filter(enrollment_id=enrollment_id)
+    held: set[UUID] = set()
+    while missing := set(links.values_list("sender_id", flat=True)) - held:
+        lock_senders(missing)
+        held |= missing
+    rows = Enrollment.objects.select_for_update(of=("self",)).select_related(
+        "campaign", "lead", "lead__company"
     )
-    return enrollment
+    found: Enrollment = with_senders(rows).get(id=enrollment_id)
+    return found
+
+
+def sender_for(enrollment: Enrollment, channel: str, choice: str = "") -> SenderAccount | None:
+    """The sender that writes to an enrollment's lead on a channel; ``choice`` is of ``assignment.choice_of``."""
+    for link in enrollment.sender_links.all():
+        if link.channel == channel and link.choice == choice:
+            sender: SenderAccount = link.sender
+            return sender
+    return None
 
 
 def advance(enrollment: Enrollment, move: Move) -> Step:
@@ -115,7 +141,8 @@ def _perform(enrollment: Enrollment, command: Command) -> None:
         case WithdrawSend(key, reason):
             _cancel_actions(enrollment, Q(dedupe_key=key))
             node, visit, _ = key.rsplit(":", 2)
-            _cancel_outbox(enrollment, reason, dedupe_key=send_key(enrollment, node, int(visit)))
+            channel = _channel_of(enrollment, node)
+            _cancel_outbox(enrollment, reason, dedupe_key=send_key(enrollment, node, int(visit), channel))
         case RecordTransition(step):
             _log(enrollment, step.from_node, step.to_node, step.cause, step.reason, step.at)
         case RetractTransitions():
@@ -126,7 +153,7 @@ def _perform(enrollment: Enrollment, command: Command) -> None:
             _end(enrollment, ended.outcome, ended.reason, ended.at)
 
 
-def send_key(enrollment: Enrollment, node: str, visit: int, channel: str = "linkedin") -> str:
+def send_key(enrollment: Enrollment, node: str, visit: int, channel: str) -> str:
     """The outbox's unique key of one send: ``tenant:contact:campaign:node:channel:visit``."""
     return (
         f"{enrollment.organization_id}:{enrollment.lead_id}:{enrollment.campaign_id}:{node}:{channel}:{visit}"
@@ -149,7 +176,7 @@ def _schedule(
         defaults={
             "client_id": enrollment.client_id,
             "campaign_id": enrollment.campaign_id,
-            "sender_id": enrollment.sender_id,
+            "sender_id": _sender_of_node(enrollment, node),
             "kind": kind,
             "node_id": node,
             "visit": visit,
@@ -161,6 +188,21 @@ def _schedule(
             "held_reason": "",
         },
     )
+
+
+def _channel_of(enrollment: Enrollment, node_id: str) -> str:
+    node = plan_of(enrollment).index.get(node_id)
+    return node.channel if isinstance(node, SendNode) else ""
+
+
+def _sender_of_node(enrollment: Enrollment, node_id: str) -> UUID | None:
+    """The sender of a step; of a node that sends nothing, the enrollment's first."""
+    node = plan_of(enrollment).index.get(node_id)
+    if isinstance(node, SendNode):
+        sender = sender_for(enrollment, node.channel, assignment.choice_of(node))
+        return sender.id if sender is not None else None
+    links = enrollment.sender_links.all()
+    return min((link.sender_id for link in links), default=None)
 
 
 def _cancel_actions(enrollment: Enrollment, which: Q) -> None:
@@ -263,8 +305,9 @@ def enroll_audience(*, campaign_id: UUID) -> int:
                 .select_related("company")
                 .order_by("id")[:CHUNK]
             )
+            rotation = Rotation.of(campaign, leads) if leads else None
             for lead in leads:
-                enroll(campaign=campaign, lead=lead)
+                enroll(campaign=campaign, lead=lead, rotation=rotation)
             if len(leads) < CHUNK:
                 # Still under the campaign's lock: whoever asks for another enrolment comes after this.
                 Campaign.objects.filter(id=campaign_id).update(enrolling_since=None)
@@ -282,60 +325,60 @@ def half_enrolled() -> list[Campaign]:
     return list(waiting.order_by("enrolling_since")[:50])
 
 
-def enroll(*, campaign: Campaign, lead: Lead) -> Enrollment | None:
-    """Put one lead into a running campaign and start its plan; ``None`` when it is in already."""
+def enroll(*, campaign: Campaign, lead: Lead, rotation: Rotation | None = None) -> Enrollment | None:
+    """Put one lead into a running campaign, choose its senders and start its plan; ``None`` when it is in already.
+
+    ``rotation`` is shared by those who enroll many leads at once.
+    """
     enrollment = Enrollment(
-        client_id=campaign.client_id,
-        campaign=campaign,
-        plan_version=campaign.current_version,
-        lead=lead,
-        sender_id=_choose_sender(campaign, lead),
+        client_id=campaign.client_id, campaign=campaign, plan_version=campaign.current_version, lead=lead
     )
     enrollment.organization_id = campaign.organization_id
     step = interpreter.start(plan_of(enrollment), now(), context_of(enrollment))
     enrollment.state = to_json(step.state)
-    _, created = Enrollment.objects.get_or_create(
+    made: Enrollment
+    made, created = Enrollment.objects.get_or_create(
         campaign=campaign, lead=lead, defaults={field: getattr(enrollment, field) for field in _CREATED_WITH}
     )
     if not created:
         return None
-    made: Enrollment = Enrollment.objects.select_related("campaign", "lead").get(campaign=campaign, lead=lead)
+    assign(made, rotation or Rotation.of(campaign, [lead]))
     publish(LeadEnrolled(enrollment=made, occurred_at=now(), key=f"{made.id}:enrolled"))
     store(made, step)
-    _tell_of_connection(made)
+    _tell_of_connections(made)
     return made
 
 
-def _tell_of_connection(enrollment: Enrollment) -> None:
-    """Somebody who is connected to the sender already is not invited again."""
-    known = Relation.objects.filter(lead_id=enrollment.lead_id, sender_id=enrollment.sender_id).first()
-    if known is not None:
+_CREATED_WITH = ("id", "client_id", "plan_version_id", "state")
+
+
+def assign(enrollment: Enrollment, rotation: Rotation) -> None:
+    """Give an enrollment a sender for each channel that its plan uses and that has none yet."""
+    there = {(link.channel, link.choice) for link in enrollment.sender_links.all()}
+    links = []
+    for slot in assignment.slots_of(plan_of(enrollment)):
+        chosen = rotation.choose(enrollment.lead_id, slot) if slot not in there else None
+        if chosen is not None:
+            links.append(
+                EnrollmentSender(
+                    enrollment=enrollment,
+                    channel=slot[0],
+                    choice=slot[1],
+                    sender=chosen.sender,
+                    reason=chosen.reason,
+                )
+            )
+    EnrollmentSender.objects.bulk_create(links)
+    prefetch_related_objects([enrollment], senders_prefetch())
+
+
+def _tell_of_connections(enrollment: Enrollment) -> None:
+    """Somebody who is connected to the LinkedIn sender already is not invited again."""
+    seats = [link.sender_id for link in enrollment.sender_links.all() if link.channel == Channel.LINKEDIN]
+    for known in Relation.objects.filter(lead_id=enrollment.lead_id, sender_id__in=seats):
         take_in(enrollment, connection_event(known.sender_id, known.lead_id, known.connected_at, now()))
 
 
 def connection_event(sender_id: UUID, lead_id: UUID, occurred_at: datetime, received_at: datetime) -> Event:
     """The one event that two people are connected; its id names them, however often it is learnt."""
     return Event(f"accepted:{sender_id}:{lead_id}", "accepted", occurred_at, received_at, channel="linkedin")
-
-
-_CREATED_WITH = ("id", "client_id", "plan_version_id", "sender_id", "state")
-
-
-def _choose_sender(campaign: Campaign, lead: Lead) -> UUID | None:
-    """The sender that is connected to the lead already, else the one with the fewest running enrollments."""
-    sender_ids: list[UUID] = list(campaign.sender_links.order_by("id").values_list("sender_id", flat=True))
-    if not sender_ids:
-        return None
-    known: UUID | None = (
-        Relation.objects.filter(lead=lead, sender_id__in=sender_ids)
-        .values_list("sender_id", flat=True)
-        .first()
-    )
-    if known is not None:
-        return known
-    load = dict(
-        Enrollment.objects.filter(sender_id__in=sender_ids, status=Enrollment.Status.ACTIVE)
-        .values_list("sender_id")
-        .annotate(count=Count("id"))
-    )
-    return min(sender_ids, key=lambda sender_id: (load.get(sender_id, 0), str(sender_id)))

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from campaigns.models import Campaign, Enrollment, ScheduledAction
 from campaigns.plans.schema import SendNode
 from campaigns.scheduling import CalendarNeverOpens, is_open, spread
-from campaigns.services import suppression
+from campaigns.services import enrollments, suppression
+from campaigns.services.assignment import choice_of
 from campaigns.services.checklist import CAPABILITY_OF_CHANNEL
 from campaigns.services.planning import context_of, plan_of
-from integrations.models import KillSwitch, OutboundMessage
+from integrations.models import KillSwitch, OutboundMessage, SenderAccount
 from integrations.services import switches
 from integrations.services.holds import Hold
 from integrations.services.senders import sendable
@@ -56,7 +57,9 @@ def _stopped(switch: KillSwitch) -> Hold:
 
 def _switch(enrollment: Enrollment, node: SendNode) -> Hold | None:
     found = switches.is_stopped(
-        client_id=enrollment.client_id, campaign_id=enrollment.campaign_id, sender_id=enrollment.sender_id
+        client_id=enrollment.client_id,
+        campaign_id=enrollment.campaign_id,
+        sender_id=sender.id if (sender := _sender_of(enrollment, node)) else None,
     )
     return _stopped(found) if found else None
 
@@ -88,10 +91,15 @@ def _calendar(enrollment: Enrollment, node: SendNode) -> Hold | None:
     return Hold("calendar", f"Outside the sending window; goes out {local:%a %d %b %H:%M}.", until=opens)
 
 
+def _sender_of(enrollment: Enrollment, node: SendNode) -> SenderAccount | None:
+    return enrollments.sender_for(enrollment, node.channel, choice_of(node))
+
+
 def _sender(enrollment: Enrollment, node: SendNode) -> Hold | None:
-    if enrollment.sender is None:
-        return Hold("sender", "No sender account is assigned.", final=True)
-    return sendable(enrollment.sender, node.action, now())
+    sender = _sender_of(enrollment, node)
+    if sender is None:
+        return Hold("sender", f"The campaign has no sender for this step ({node.channel}).", final=True)
+    return sendable(sender, node.action, now())
 
 
 def before_attempt(outbound: OutboundMessage) -> Hold | None:
@@ -100,7 +108,7 @@ def before_attempt(outbound: OutboundMessage) -> Hold | None:
     if suppressed is not None or outbound.enrollment_id is None:
         return suppressed
     enrollment = (
-        Enrollment.objects.select_related("campaign", "lead", "lead__company", "sender")
+        Enrollment.objects.select_related("campaign", "lead", "lead__company")
         .filter(id=outbound.enrollment_id)
         .first()
     )

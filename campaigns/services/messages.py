@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from campaigns import identity
@@ -23,13 +23,15 @@ class NotSendable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """Who gets what: the recipient's ids on the network and the rendered text."""
+    """Who gets what: the recipient's ids on the network, the rendered text, and what else leaves with it."""
 
     recipient: dict[str, Any]
     body: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    variant_id: str = ""
 
 
-def compose(*, enrollment: Enrollment, node: SendNode, visit: int) -> Composed:
+def compose(*, enrollment: Enrollment, node: SendNode, visit: int, sender: SenderAccount) -> Composed:
     """Render a step for a lead. Raises ``NotSendable`` for missing addresses, unfilled variables, wrong lengths."""
     address = (
         LeadChannel.objects.filter(lead=enrollment.lead, kind=node.channel)
@@ -39,7 +41,7 @@ def compose(*, enrollment: Enrollment, node: SendNode, visit: int) -> Composed:
     if address is None:
         raise NotSendable("no_address", f"{enrollment.lead} has no {node.channel} address.")
     seed = f"{enrollment.id}:{node.id}:{visit}"
-    body = _text(node, _content(node, seed), context_for_lead(enrollment.lead, enrollment.sender), seed)
+    body = _text(node, _content(node, seed), context_for_lead(enrollment.lead, sender), seed)
     return Composed(_recipient(address), body)
 
 

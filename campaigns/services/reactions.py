@@ -61,7 +61,10 @@ def connected(
         if before in {Enrollment.Stage.PENDING, Enrollment.Stage.INVITED}:
             publish(
                 LeadConnected(
-                    enrollment=enrollment, occurred_at=occurred_at, key=f"{enrollment.id}:connected"
+                    enrollment=enrollment,
+                    occurred_at=occurred_at,
+                    key=f"{enrollment.id}:connected",
+                    sender_id=sender.id,
                 )
             )
         touched.append(enrollment)
@@ -71,7 +74,8 @@ def connected(
 def _running(sender: SenderAccount, lead: Lead) -> Iterable[Enrollment]:
     """The enrollments of a lead through one sender that have not ended, locked in order of their ids."""
     ids = (
-        Enrollment.objects.filter(lead=lead, sender=sender)
+        Enrollment.objects.filter(lead=lead, sender_links__sender=sender)
+        .distinct()
         .exclude(status=Enrollment.Status.ENDED)
         .order_by("id")
         .values_list("id", flat=True)
@@ -169,6 +173,7 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
                     occurred_at=event.occurred_at,
                     key=f"{enrollment.id}:replied:{fact.event_id}",
                     node_id=enrollment.node_id,
+                    sender_id=fact.sender.id,
                 )
             )
         if before != enrollment.status:
@@ -243,6 +248,7 @@ def _sent(outbound: OutboundMessage) -> None:
                 occurred_at=at,
                 key=f"{enrollment.id}:{outbound.node_id}:{_visit(outbound)}",
                 node_id=outbound.node_id,
+                sender_id=outbound.sender_id,
             )
         )
     if outbound.already == "connected":

@@ -52,7 +52,7 @@ def record(
 
 
 def record_enrollment(
-    *, kind: str, enrollment: Enrollment, key: str, occurred_at: datetime, node_id: str = ""
+    *, kind: str, enrollment: Enrollment, key: str, occurred_at: datetime, node_id: str = "", sender_id: UUID | None
 ) -> None:
     """Write one fact about an enrollment."""
     record(
@@ -63,7 +63,7 @@ def record_enrollment(
         campaign_id=enrollment.campaign_id,
         enrollment_id=enrollment.id,
         lead_id=enrollment.lead_id,
-        sender_id=enrollment.sender_id,
+        sender_id=sender_id,
         node_id=node_id,
     )
 

@@ -133,8 +133,12 @@ class Abundance:
 
     def _enrollment(self, campaign: Any, lead: Any, sender: Any) -> Any:
         enrollment = self._new(
-            "campaigns.Enrollment", client=campaign.client, campaign=campaign, lead=lead, sender=sender,
+            "campaigns.Enrollment", client=campaign.client, campaign=campaign, lead=lead,
             plan_version=campaign.current_version, node_id="invite",
+        )  # fmt: skip
+        self._new(
+            "campaigns.EnrollmentSender", enrollment=enrollment, channel="linkedin", sender=sender,
+            reason="The only sender.",
         )  # fmt: skip
         self._new(
             "campaigns.ScheduledAction", client=campaign.client, enrollment=enrollment, campaign=campaign,
@@ -199,8 +203,9 @@ class Abundance:
         )  # fmt: skip
         self._new(
             "integrations.RateUsage", sender=sender, action="invite", day=now().date(), used=3,
+            key=rate_key(sender),
         )  # fmt: skip
-        self._new("integrations.RateLimit", sender=sender, action="invite", per_day=20)
+        self._new("integrations.RateLimit", sender=sender, action="invite", cap=20)
         self._new(
             "integrations.KillSwitch", level="sender", target_id=sender.id,
             reason="Drill", switched_by=self.agency.admin,
