@@ -45,6 +45,34 @@ class UploadForm(forms.Form):
         self.fields["client"].queryset = access.clients().filter(is_archived=False)  # type: ignore[attr-defined]
 
 
+class SnippetForm(forms.Form):
+    """A piece of text for one client or for all of them."""
+
+    client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Client", required=False
+    )
+    name = forms.CharField(max_length=40, label="Name", help_text="Small letters, digits and underscores.")
+    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 5}), max_length=10_000, label="Text")
+
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["client"]
+        field.queryset = access.clients().filter(is_archived=False)
+        if access.whole_organization:
+            field.empty_label = "All clients"
+        else:
+            field.required, field.empty_label = True, None
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of ``services.snippets.save``."""
+        client = self.cleaned_data["client"]
+        return {
+            "client_id": client.id if client else None,
+            "name": self.cleaned_data["name"],
+            "text": self.cleaned_data["text"],
+        }
+
+
 def mapping_of(data: QueryDict, headers: list[str]) -> dict[str, str]:
     """The chosen mapping of a posted form: ``column-<index>`` to field."""
     chosen = {str(index): data.get(f"column-{index}", "skip") for index in range(len(headers))}
@@ -217,6 +245,7 @@ __all__ = [
     "NotLinear",
     "SequenceEditor",
     "SettingsForm",
+    "SnippetForm",
     "UploadForm",
     "mapping_of",
     "time_zones",

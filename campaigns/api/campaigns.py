@@ -81,7 +81,9 @@ def put_plan(request: ApiRequest, campaign_id: UUID, payload: Body[schemas.PlanJ
     A plan that may not run is refused as `PLAN_INVALID`; `details.errors` names node and field of each error.
     """
     campaign = _campaign(request, campaign_id)
-    saved = drafts.save(campaign=campaign, plan=drafts.checked_plan(payload), actor=request.access.user)
+    saved = drafts.save(
+        campaign=campaign, plan=drafts.checked_plan(payload, campaign.client_id), actor=request.access.user
+    )
     return {"campaign_id": saved.id, "plan": saved.draft_plan}
 
 
@@ -98,7 +100,11 @@ def get_sequence(request: ApiRequest, campaign_id: UUID) -> Any:
 def put_sequence(request: ApiRequest, campaign_id: UUID, payload: Body[schemas.SequenceJson]) -> Any:
     """Replace the draft by a linear sequence; answers the graph that it stands for. Refusals are as for graphs."""
     campaign = _campaign(request, campaign_id)
-    saved = drafts.save(campaign=campaign, plan=drafts.checked_sequence(payload), actor=request.access.user)
+    saved = drafts.save(
+        campaign=campaign,
+        plan=drafts.checked_sequence(payload, campaign.client_id),
+        actor=request.access.user,
+    )
     return {"campaign_id": saved.id, "plan": saved.draft_plan}
 
 

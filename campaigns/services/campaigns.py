@@ -12,7 +12,7 @@ from campaigns import streams
 from campaigns.models import Campaign, CampaignSender, LeadImport, PlanVersion
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
-from campaigns.services import checklist
+from campaigns.services import checklist, snippets
 from campaigns.services.settings import CampaignSettings
 from integrations.models import SenderAccount
 from project.core.claims import compare_and_set
@@ -100,8 +100,8 @@ def launch(*, campaign: Campaign, actor: User) -> Campaign:
 
 
 def freeze(*, campaign: Campaign) -> PlanVersion:
-    """Return the version of the draft plan; the same hash is the same version."""
-    plan = Plan.model_validate(campaign.draft_plan)
+    """Return the version of the draft plan, snippets put in; the same hash is the same version."""
+    plan = Plan.model_validate(snippets.expanded(campaign.draft_plan, campaign.client_id))
     digest = plan_hash(plan)
     found: PlanVersion | None = PlanVersion.objects.filter(campaign=campaign, plan_hash=digest).first()
     if found is not None:

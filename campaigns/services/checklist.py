@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from campaigns.models import Campaign, Lead, LeadImportLead
+from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import Plan
 from campaigns.plans.validate import validate
 from campaigns.scheduling import CalendarNeverOpens, next_opening, zone
+from campaigns.services import snippets
 from campaigns.services.settings import Audience, calendar_of
 from integrations.models import SenderAccount
 from project.core.clock import now
@@ -47,7 +49,9 @@ def _plan_points(campaign: Campaign) -> list[Point]:
     if not campaign.draft_plan:
         return [Point("plan", False, "Write at least one step.", "plan")]
     try:
-        plan = Plan.model_validate(campaign.draft_plan)
+        plan = Plan.model_validate(snippets.expanded(campaign.draft_plan, campaign.client_id))
+    except PlanInvalid as invalid:
+        return [Point("plan", False, f"{error.node}: {error.message}", "plan") for error in invalid.errors]
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -11,7 +12,7 @@ from campaigns.models import Campaign
 from campaigns.plans import linear, validate
 from campaigns.plans.errors import PlanError, PlanInvalid
 from campaigns.plans.schema import Plan
-from campaigns.services import campaigns
+from campaigns.services import campaigns, snippets
 from project.core.refusals import Invalid, Refused
 from project.tenancy.models import User
 
@@ -31,18 +32,22 @@ class NotSequential(Refused):
     default_code = "NOT_LINEAR"
 
 
-def checked_plan(data: dict[str, Any]) -> Plan:
-    """Read a plan graph. Raises ``PlanRefused``."""
+def checked_plan(data: dict[str, Any], client_id: UUID | None = None) -> Plan:
+    """Read a plan graph; snippets are those of the client. Raises ``PlanRefused``."""
     try:
+        if client_id is not None:
+            # What is checked is what would leave; what is kept names its snippets.
+            validate.check(snippets.expanded(data, client_id))
+            return validate.parse_plan(data)
         return validate.check(data)
     except PlanInvalid as invalid:
         raise PlanRefused(invalid.errors) from invalid
 
 
-def checked_sequence(data: dict[str, Any]) -> Plan:
-    """Read a linear sequence and return its graph. Raises ``PlanRefused``."""
+def checked_sequence(data: dict[str, Any], client_id: UUID | None = None) -> Plan:
+    """Read a linear sequence and return its graph; snippets are those of the client. Raises ``PlanRefused``."""
     try:
-        return validate.check(_as_json(linear.to_plan(linear.parse_sequence(data))))
+        return checked_plan(_as_json(linear.to_plan(linear.parse_sequence(data))), client_id)
     except PlanInvalid as invalid:
         raise PlanRefused(invalid.errors) from invalid
     except ValidationError as error:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from campaigns.models import Campaign
+from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import Plan, SendNode
 from campaigns.rendering import TemplateError, render
+from campaigns.services import snippets
 from campaigns.services.checklist import audience_leads
 from campaigns.services.messages import context_for_lead, field_of
 from integrations.models import SenderAccount
@@ -30,8 +32,8 @@ class Preview:
 def worst(campaign: Campaign) -> list[Preview]:
     """Render every text for up to 200 leads of the audience; those with problems first, at most 20."""
     try:
-        plan = Plan.model_validate(campaign.draft_plan)
-    except ValidationError:
+        plan = Plan.model_validate(snippets.expanded(campaign.draft_plan, campaign.client_id))
+    except (ValidationError, PlanInvalid):
         return []
     sender = SenderAccount.objects.filter(campaign_links__campaign=campaign).first()
     leads = list(audience_leads(campaign).select_related("company", "client").order_by("id")[:LOOKED_AT])

@@ -31,6 +31,7 @@ MODELS: dict[str, str] = {
     "outbound_id": "integrations.OutboundMessage",
     "run_id": "integrations.SyncRun",
     "sender_id": "integrations.SenderAccount",
+    "snippet_id": "campaigns.Snippet",
     "suppression_id": "campaigns.Suppression",
     "switch_id": "integrations.KillSwitch",
     "token_id": "tenancy.ApiToken",
