@@ -8,7 +8,7 @@ from campaigns.plans.errors import PlanError
 from campaigns.plans.schema import CHANNEL_OF_ACTION, Content, SendNode
 from campaigns.rendering import TemplateError, limit_for, lint, shortest_length
 
-_FIELDS: dict[str, tuple[str, ...]] = {
+FIELDS: dict[str, tuple[str, ...]] = {
     "email": ("subject", "body"),
     "invite": ("note",),
     "message": ("text",),
@@ -16,7 +16,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "sms": ("text",),
     "profile_view": (),
 }
-_REQUIRED: dict[str, tuple[str, ...]] = {
+"""The content fields that an action sends."""
+REQUIRED: dict[str, tuple[str, ...]] = {
     "email": ("body",),
     "invite": (),
     "message": ("text",),
@@ -24,6 +25,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "sms": ("text",),
     "profile_view": (),
 }
+"""Those of them that may not be empty."""
 _ALL_FIELDS = ("subject", "body", "text", "note")
 
 
@@ -36,7 +38,7 @@ def content_errors(node: SendNode, known: frozenset[str], invite_note: int) -> I
         yield from _variant_errors(node, known, invite_note)
     elif node.content is not None:
         yield from _text_errors(node, "content", node.content, known, invite_note)
-    elif _REQUIRED[node.action]:
+    elif REQUIRED[node.action]:
         yield PlanError(node.id, "content", "content_missing", "Write what this step says.")
 
 
@@ -61,13 +63,13 @@ def _text_errors(
     texts = {name: str(getattr(content, name)) for name in _ALL_FIELDS}
     for name, text in texts.items():
         field = f"{place}.{name}"
-        if name not in _FIELDS[node.action]:
+        if name not in FIELDS[node.action]:
             if text:
                 message = f"{node.action} has no {name}."
                 yield PlanError(node.id, field, "content_field", message)
         elif text.strip():
             yield from _template_errors(node, field, name, text, known, invite_note)
-        elif name in _REQUIRED[node.action]:
+        elif name in REQUIRED[node.action]:
             yield PlanError(node.id, field, "content_missing", f"The {name} is empty.")
     if node.action == "email" and not texts["subject"].strip() and node.thread_with is None:
         message = "An e-mail needs a subject unless it continues a thread."

@@ -6,9 +6,11 @@ what was computed before, so late, repeated and reordered events come out right 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from operator import attrgetter
 
 from campaigns.plans.conditions import decide, fields_of
 from campaigns.plans.facts import (
@@ -39,7 +41,7 @@ from campaigns.plans.state import (
     stronger,
 )
 from campaigns.plans.wording import end_reason, ending_event_reason, event_reason, timer_reason
-from campaigns.scheduling import add_duration, spread, start_of_day
+from campaigns.scheduling import add_duration, send_seed, spread, start_of_day
 
 VISIT_LIMIT = 5
 """How often a node may be visited by one enrollment."""
@@ -51,14 +53,17 @@ _RANK_KNOWN = 7
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """Something that could happen next: a way out of the node, or an end."""
+    """Something that could happen next: a way out of the node, or an end. Few are taken: reasons are written then."""
 
     key: Key
     cause: Cause
-    reason: str
+    reason: Callable[[], str]
     to: str = ""
     on: str = ""
     outcome: EndOutcome | None = None
+
+
+_BY_KEY = attrgetter("key")
 
 
 class Walk:
@@ -96,7 +101,7 @@ class Walk:
             if isinstance(node, BranchNode):
                 self._branch(node)
             else:
-                candidates = sorted(self._candidates(node), key=lambda candidate: candidate.key)
+                candidates = sorted(self._candidates(node), key=_BY_KEY)
                 if not candidates or candidates[0].key[0] > self.now:
                     return self._rest(node, candidates)
                 self._take(candidates[0])
@@ -119,7 +124,7 @@ class Walk:
             if due is not None:
                 key = (due, _RANK_TIMER, due, "", index)
                 cause = Cause("timer", self._timer_key(way.on, index))
-                yield _Candidate(key, cause, timer_reason(node, way), way.to, way.on)
+                yield _Candidate(key, cause, partial(timer_reason, node, way), way.to, way.on)
 
     def _event_candidates(
         self, node: SendNode | WaitNode, key: Key, event: Event, sent_at: datetime | None
@@ -134,15 +139,16 @@ class Walk:
                     key[0] if way.after is None else max(key[0], self._add(event.occurred_at, way.after, way))
                 )
                 delayed = (fire, key[1], key[2], key[3], index)
-                yield _Candidate(delayed, cause, event_reason(event, way), way.to, way.on)
+                yield _Candidate(delayed, cause, partial(event_reason, event, way), way.to, way.on)
         if matched:
             return
         if event.kind in ENDING:
-            yield _Candidate(key, cause, ending_event_reason(event), outcome=ENDING[event.kind])
+            why = partial(ending_event_reason, event)
+            yield _Candidate(key, cause, why, outcome=ENDING[event.kind])
         elif own and isinstance(node, SendNode) and event.kind == "failed":
-            yield _Candidate(key, cause, ending_event_reason(event), outcome="error")
+            yield _Candidate(key, cause, partial(ending_event_reason, event), outcome="error")
         elif own and isinstance(node, SendNode) and event.kind == "sent" and not node.transitions:
-            yield _Candidate(key, cause, end_reason("completed"), outcome="completed")
+            yield _Candidate(key, cause, partial(end_reason, "completed"), outcome="completed")
 
     def _needless_invitation(self, node: SendNode | WaitNode) -> Iterator[_Candidate]:
         """Who is connected already is not invited: the way of the acceptance is taken at once."""
@@ -158,7 +164,7 @@ class Walk:
                 at = self._add(self.entered_at, way.after, way) if way.after else self.entered_at
                 cause = Cause("rule", "already_connected")
                 key = (at, _RANK_KNOWN, at, "", index)
-                yield _Candidate(key, cause, "They were connected already.", way.to, way.on)
+                yield _Candidate(key, cause, _connected_already, way.to, way.on)
 
     def _connected(self) -> bool:
         """Whether an acceptance is known from before this visit."""
@@ -210,9 +216,9 @@ class Walk:
 
     def _take(self, candidate: _Candidate) -> None:
         if candidate.outcome:
-            self._end(candidate.outcome, candidate.reason, candidate.cause, candidate.key[0])
+            self._end(candidate.outcome, candidate.reason(), candidate.cause, candidate.key[0])
         else:
-            self._go(candidate.to, candidate.cause, candidate.reason, candidate.key)
+            self._go(candidate.to, candidate.cause, candidate.reason(), candidate.key)
 
     def _go(self, to: str, cause: Cause, reason: str, key: Key) -> None:
         at = key[0]
@@ -278,7 +284,7 @@ class Walk:
         if self.checkpoint.away_until:
             back = start_of_day(self.checkpoint.away_until + timedelta(days=1), self.ctx.tz)
             ready = max(ready, back)
-        seed = f"{self.ctx.seed}:{self.node_id}:{self.visit}"
+        seed = send_seed(self.ctx.seed, self.node_id, self.visit)
         return spread(ready, self.ctx.calendar, self.ctx.tz, seed=seed)
 
     def _state(self, phase: Phase, timers: list[Timer], send: SendRequest | None = None) -> State:
@@ -319,6 +325,10 @@ class Walk:
 
     def _next_number(self) -> int:
         return self.checkpoint.path_length + len(self.path) + 1
+
+
+def _connected_already() -> str:
+    return "They were connected already."
 
 
 def _plain(value: object) -> Value:

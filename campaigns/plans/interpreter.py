@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from campaigns.plans.facts import (
     blocked_channels,
@@ -137,6 +137,9 @@ def send_attempted(plan: Plan, state: State, node: str, visit: int, at: datetime
     if current.send.due_at > current.as_of:
         raise SendNotWanted(f"The send of {node}, visit {visit}, is not due yet.", before)
     attempted = _attempt(plan, current, current.as_of)
+    if not attempted.facts:
+        # Nothing is known from after the attempt: the state is the attempt itself.
+        return Step(attempted, before.commands)
     after = Walk(plan, attempted.checkpoint, attempted.facts, attempted.as_of, ctx).run()
     return Step(after, (*before.commands, *_difference(attempted, after, None)))
 
@@ -195,7 +198,7 @@ def move(plan: Plan, state: State, to: str, at: datetime, person: str, ctx: Cont
         return Step(state)
     now = max(at, state.as_of)
     number = state.checkpoint.path_length + len(state.path) + 1
-    settled = _settle(plan, state, now)
+    settled = _settle(plan, state, now, state.facts)
     visits = dict(settled.visits)
     visit = visits[to] = visits.get(to, 0) + 1
     checkpoint = replace(
@@ -273,46 +276,49 @@ def _path_commands(old: State | None, new: State, event: Event | None) -> list[C
 def _attempt(plan: Plan, state: State, at: datetime) -> State:
     """``state`` after the wanted send was attempted at ``at``: everything before is settled for good."""
     later = tuple(event for event in state.facts if event.occurred_at > at)
-    earlier = replace(state, facts=tuple(event for event in state.facts if event.occurred_at <= at))
-    checkpoint = replace(
-        _settle(plan, earlier, at),
+    earlier = tuple(event for event in state.facts if event.occurred_at <= at)
+    checkpoint = _settle(
+        plan,
+        state,
+        at,
+        earlier,
         node=state.node,
         visit=state.visit,
         entered_at=state.since,
         attempted_at=at,
         path_length=state.checkpoint.path_length + len(state.path),
     )
-    return replace(
-        state,
+    return State(
         checkpoint=checkpoint,
         facts=later,
-        path=(),
-        send=None,
-        timers=(),
+        as_of=state.as_of,
+        node=state.node,
+        visit=state.visit,
         phase="in_flight",
-        branch_fields=(),
+        since=state.since,
+        stage=state.stage,
     )
 
 
-def _settle(plan: Plan, state: State, at: datetime) -> Checkpoint:
-    """The checkpoint with all facts and the path folded into it; the caller sets the position."""
+def _settle(plan: Plan, state: State, at: datetime, facts: tuple[Event, ...], **position: Any) -> Checkpoint:
+    """The checkpoint with ``facts`` and the path folded into it, at the ``position`` given."""
     old = state.checkpoint
     visits = dict(old.visits)
     for step in state.path:
         if step.to_node:
             visits[step.to_node] = step.visit
-    past = [(event_key(event, old.barrier), event) for event in state.facts]
-    happened = {*old.happened, *((event.kind, event.node or "") for event in state.facts)}
-    return replace(
-        old,
-        cursor=cursor_at(at),
-        barrier=at,
-        visits=tuple(sorted(visits.items())),
-        happened=tuple(sorted(happened)),
-        seen=tuple(sorted({*old.seen, *(event.id for event in state.facts)})),
-        blocked=tuple(sorted(blocked_channels(plan, old, state.path, past))),
-        stage=state.stage,
-    )
+    past = [(event_key(event, old.barrier), event) for event in facts]
+    happened = {*old.happened, *((event.kind, event.node or "") for event in facts)}
+    values: dict[str, Any] = {
+        "cursor": cursor_at(at),
+        "barrier": at,
+        "visits": tuple(sorted(visits.items())),
+        "happened": tuple(sorted(happened)),
+        "seen": tuple(sorted({*old.seen, *(event.id for event in facts)})),
+        "blocked": tuple(sorted(blocked_channels(plan, old, state.path, past))),
+        "stage": state.stage,
+    }
+    return replace(old, **{**values, **position})
 
 
 def _end_now(plan: Plan, state: State, ended: Ended, ctx: Context) -> Step:

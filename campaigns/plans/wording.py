@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from campaigns.scheduling import parse_duration
@@ -38,6 +39,7 @@ _ENDS: dict[str, str] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def describe_duration(text: str, *, working_days: bool) -> str:
     """``P3D`` as "3 days", "3 working days", ``PT12H`` as "12 hours"."""
     duration = parse_duration(text)

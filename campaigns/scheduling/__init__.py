@@ -14,7 +14,7 @@ from campaigns.scheduling.calendars import (
     parse_time,
 )
 from campaigns.scheduling.durations import Duration, InvalidDuration, add_duration, parse_duration
-from campaigns.scheduling.pacing import fraction, jitter, limit_day, next_limit_reset, spread
+from campaigns.scheduling.pacing import fraction, jitter, limit_day, next_limit_reset, send_seed, spread
 from campaigns.scheduling.zones import (
     UnknownZone,
     local_date,
@@ -46,6 +46,7 @@ __all__ = [
     "opening_at_or_after",
     "parse_duration",
     "parse_time",
+    "send_seed",
     "spread",
     "start_of_day",
     "to_instant",

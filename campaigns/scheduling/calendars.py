@@ -7,7 +7,7 @@ Weekdays are numbered as in Python: 0 is Monday. Windows and quiet hours are hal
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Self
@@ -116,12 +116,19 @@ class Calendar:
     holiday_country: str = ""
     own_holidays: frozenset[date] = frozenset()
     quiet_hours: tuple[QuietHours, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
+        # Calendars are keys of caches that are asked for every action: the hash is taken once.
+        parts = (self.windows, self.days_off, self.holiday_country, self.own_holidays, self.quiet_hours)
+        object.__setattr__(self, "_hash", hash(parts))
         if not self.windows:
             raise ValueError("A calendar needs at least one sending window.")
         if self.holiday_country:
             holidays_of(self.holiday_country, PROBE_YEAR)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def with_quiet_hours(self, quiet: QuietHours | None) -> Calendar:
         """The same calendar with one more quiet stretch, for the plan's own ``quietHours``."""

@@ -16,6 +16,11 @@ def fraction(seed: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
+def send_seed(enrollment: str, node: str, visit: int) -> str:
+    """The seed by which one send is spread over an opening, wherever that is decided."""
+    return f"{enrollment}:{node}:{visit}"
+
+
 def jitter(seed: str, upto: timedelta) -> timedelta:
     """A delay in [0, ``upto``), whole seconds, that depends on nothing but ``seed`` and ``upto``."""
     return timedelta(seconds=int(fraction(seed) * max(0.0, upto.total_seconds())))

@@ -1,0 +1,113 @@
+"""What a simulation takes: people, senders with budgets, a plan, a calendar, a stretch of time.
+
+All instants are aware UTC datetimes; days are local days of the zone that is named beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from campaigns.plans.schema import Plan, Value
+from campaigns.plans.state import State
+from campaigns.scheduling import Calendar
+
+Period = Literal["hour", "day", "week"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One limit that is charged per send: at most ``cap`` uses per ``period`` of ``tz``.
+
+    ``key`` is stable ("account_day"), ``name`` is for people. ``ramp`` are the caps of the first days of the
+    simulation (a warm-up); a cap of the ramp never raises ``cap``. ``taken`` is what others use, or what was used
+    already, by the first local day of the period.
+    """
+
+    key: str
+    name: str
+    cap: int
+    period: Period
+    tz: ZoneInfo
+    ramp: tuple[int, ...] = ()
+    taken: Mapping[date, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedSender:
+    """A sender account. ``budgets`` name entries of ``Setup.budgets`` by action.
+
+    ``variables`` is what templates see as ``sender``. ``unavailable`` says why it cannot send at all; ``premium`` is
+    whether a LinkedIn seat may write long notes.
+    """
+
+    key: str
+    name: str
+    channel: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    budgets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unavailable: str = ""
+    premium: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A person of the list.
+
+    ``seed`` is what spreading, variants and spintax draw from (the enrollment's id in the real engine). ``addresses``
+    maps the channels on which the person can be reached to the recipient's domain (e-mail) or nothing. ``blocked``
+    maps channels to why nothing may be sent there. ``prefers`` names the sender by channel where that is settled
+    (an existing connection). ``state`` and ``plan`` are set for people who are in the campaign already.
+    """
+
+    key: str
+    seed: str
+    name: str = ""
+    zone: str | None = None
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    prefers: Mapping[str, str] = field(default_factory=dict)
+    connected: bool = False
+    state: State | None = None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One campaign, ready to be run. ``domains`` are budgets of recipient domains, charged by e-mails."""
+
+    plan: Plan
+    calendar: Calendar
+    start: datetime
+    days: int
+    tz: ZoneInfo
+    prospects: tuple[Prospect, ...]
+    senders: tuple[SimulatedSender, ...]
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    domains: Mapping[str, Budget] = field(default_factory=dict)
+    use_lead_zone: bool = False
+
+    @property
+    def end(self) -> datetime:
+        """The instant at which the clock stops."""
+        return self.start + timedelta(days=self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that left in the simulation: what scripted people react to."""
+
+    prospect: str
+    seed: str
+    node: str
+    visit: int
+    action: str
+    channel: str
+    sender: str
+    variant: str
+    at: datetime
