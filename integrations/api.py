@@ -87,7 +87,7 @@ def reconnect_sender(request: ApiRequest, sender_id: UUID) -> Any:
 def set_sender_limit(request: ApiRequest, sender_id: UUID, action: str, payload: schemas.LimitIn) -> Any:
     """Set the daily limit of one action (invite, message, profile_view) on an account."""
     sender = _sender(request.access, sender_id)
-    rates.set_limit(sender=sender, action=action, per_day=payload.per_day, actor=request.access.user)
+    rates.set_limit(sender=sender, action=action, cap=payload.per_day, actor=request.access.user)
     return api_rows.sender_states([sender])[0]
 
 

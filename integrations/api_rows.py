@@ -15,6 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from integrations.models import (
     Connection,
     KillSwitch,
+    LimitWindow,
     OutboundMessage,
     RateUsage,
     SenderAccount,
@@ -75,7 +76,9 @@ def sender_states(accounts: list[SenderAccount]) -> list[SenderState]:
     days = {account.id: rates.day_of(account, at) for account in accounts}
     used = {
         (row.sender_id, row.action): row.used
-        for row in RateUsage.objects.filter(sender__in=accounts, day__in=set(days.values()))
+        for row in RateUsage.objects.filter(
+            sender__in=accounts, window=LimitWindow.DAY, day__in=set(days.values())
+        )
         if row.day == days[row.sender_id]
     }
     limits = rates.limits_of_many(accounts)

@@ -6,8 +6,9 @@ itself. Times are aware UTC datetimes, counts are integers. No Django imports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 
@@ -104,6 +105,89 @@ def next_slot(limits: Iterable[Limit], now: datetime, *, blocked_until: datetime
     if blocked_until is not None and blocked_until > at:
         at, waits_for = blocked_until, "provider"
     return Slot(at=at, waits_for=waits_for, limit_name=binding.name, used=binding.used, cap=binding.cap)
+
+
+@dataclass(slots=True)
+class Counter:
+    """The use of one budget in its current window and every cap on it; ``taken`` is what is charged now."""
+
+    used: int
+    caps: tuple[Cap, ...]
+    resets_at: datetime
+    taken: int = 0
+    #: The smallest cap decides; the others are shown.
+    binding: Cap = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.binding = effective_cap(self.caps)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether not one more fits."""
+        return self.used + self.taken >= self.binding.value
+
+    def limit(self) -> Limit:
+        """The binding cap with its use, as a limit."""
+        return Limit(
+            key=self.binding.key,
+            name=self.binding.name,
+            cap=self.binding.value,
+            used=self.used + self.taken,
+            resets_at=self.resets_at,
+        )
+
+
+def allocate(
+    demands: Sequence[Sequence[Hashable]], counters: Mapping[Hashable, Counter], now: datetime
+) -> list[Limit | None]:
+    """Give each demand one unit of each of its budgets, or none: first come, first served.
+
+    ``demands`` name their counters. Returns, in their order, ``None`` for a demand that was granted (its
+    counters' ``taken`` are raised by one) and the limit that binds for one that was refused, which
+    leaves all counters alone, so that a later demand may still fit.
+    """
+    refused: list[Limit | None] = []
+    for demand in demands:
+        touched = [counters[key] for key in demand]
+        if any(counter.is_full for counter in touched):
+            refused.append(allowance([counter.limit() for counter in touched], now).binding)
+            continue
+        for counter in touched:
+            counter.taken += 1
+        refused.append(None)
+    return refused
+
+
+def growth_cap(last_week: int, *, percent: int, floor: int) -> int:
+    """How much may be done in a week after one with ``last_week``: ``percent`` more, and ``floor`` always.
+
+    Rounded up, so that small figures can grow. Raises ``ValueError`` for negative figures.
+    """
+    if last_week < 0 or percent < 0 or floor < 0:
+        raise ValueError("Growth figures cannot be negative.")
+    return max(floor, last_week + math.ceil(last_week * percent / 100))
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something may happen: ``per_second`` on average, ``burst`` at once after a pause."""
+
+    per_second: float
+    burst: int
+
+    def __post_init__(self) -> None:
+        if self.per_second <= 0 or self.burst < 1:
+            raise ValueError("A rate and its burst are positive.")
+
+    @property
+    def gap(self) -> timedelta:
+        """The time from one slot to the next."""
+        return timedelta(seconds=1 / self.per_second)
+
+    @property
+    def credit(self) -> timedelta:
+        """How old a slot may be: what has not been used for longer lapses, so that no more than a burst is left."""
+        return (self.burst - 1) * self.gap
 
 
 def warmup_cap(day: int, *, start: int, daily_step: int, ceiling: int) -> int:

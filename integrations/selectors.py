@@ -14,6 +14,7 @@ from django.db.models import Count, Q
 from integrations.models import (
     Connection,
     KillSwitch,
+    LimitWindow,
     OutboundMessage,
     RateUsage,
     SendAttempt,
@@ -67,7 +68,7 @@ def budgets(found: list[SenderAccount]) -> dict[UUID, dict[str, Any]]:
     days = {sender.id: rates.day_of(sender, now()) for sender in found}
     condition = Q()
     for sender_id, day in days.items():
-        condition |= Q(sender_id=sender_id, day=day)
+        condition |= Q(sender_id=sender_id, window=LimitWindow.DAY, day=day)
     used: dict[tuple[UUID, str], int] = {}
     if days:
         for sender_id, action, count in RateUsage.objects.filter(condition).values_list(

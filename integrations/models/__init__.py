@@ -5,11 +5,10 @@ from integrations.models.connections import (
     Connection,
     ConnectRequest,
     KillSwitch,
-    RateLimit,
-    RateUsage,
     SenderAccount,
 )
 from integrations.models.events import ProviderEvent, ProviderEventKey
+from integrations.models.limits import LimitScope, LimitWindow, RateLimit, RateUsage, RequestSlots, WarmupPlan
 from integrations.models.outbox import OutboundMessage, SendAttempt
 from integrations.models.sync import SyncCursor, SyncRun
 from integrations.models.webhooks import WebhookDelivery, WebhookKey
@@ -19,15 +18,19 @@ __all__ = [
     "ConnectRequest",
     "Connection",
     "KillSwitch",
+    "LimitScope",
+    "LimitWindow",
     "OutboundMessage",
     "ProviderEvent",
     "ProviderEventKey",
     "RateLimit",
     "RateUsage",
+    "RequestSlots",
     "SendAttempt",
     "SenderAccount",
     "SyncCursor",
     "SyncRun",
+    "WarmupPlan",
     "WebhookDelivery",
     "WebhookKey",
 ]

@@ -1,4 +1,4 @@
-"""Connections to providers, sender accounts, their budgets, and kill switches."""
+"""Connections to providers, sender accounts, and kill switches."""
 
 from __future__ import annotations
 
@@ -132,32 +132,6 @@ class ConnectRequest(OrganizationModel):
     used_at = models.DateTimeField(null=True)
     #: The provider's word about how it ended.
     result = models.CharField(max_length=60, blank=True)
-
-
-class RateLimit(OrganizationModel):
-    """The daily limit of one action on one sender, where it differs from ``settings.DAILY_LIMITS``."""
-
-    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="limits")
-    action = models.CharField(max_length=24)
-    per_day = models.PositiveIntegerField()
-
-    class Meta(OrganizationModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["sender", "action"], name="rate_limit_once")]
-
-
-class RateUsage(OrganizationModel):
-    """What one sender has used of one action on one day (the day of the sender's time zone).
-
-    ``used`` is only ever raised by a conditional update, so it never exceeds the limit of the day.
-    """
-
-    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="usage")
-    action = models.CharField(max_length=24)
-    day = models.DateField()
-    used = models.PositiveIntegerField(default=0)
-
-    class Meta(OrganizationModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["sender", "action", "day"], name="rate_usage_once")]
 
 
 class KillSwitch(OrganizationModel):

@@ -54,8 +54,8 @@ class OutboundMessage(OrganizationModel):
     not_before = models.DateTimeField(default=timezone.now)
     claimed_until = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
-    #: Whether a unit of the sender's daily budget is held for it, and on which day.
-    reserved_day = models.DateField(null=True)
+    #: The units that are held for it, as ``rates.Reserved.reservation``; null when none are.
+    reservation = models.JSONField(null=True)
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)

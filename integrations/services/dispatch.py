@@ -3,7 +3,7 @@ them.
 
 Each step commits before the next begins, so that a worker may die between any two of them:
 
-1. *claim* (one transaction): the account's lock, the oldest due row, its gates, its unit of the daily budget,
+1. *claim* (one transaction): the account's lock, the oldest due row, its gates, its units of the budgets,
 state
    ``sending`` with a lease, and a ``SendAttempt`` in state ``started``.
 2. *call*: the provider, outside of any transaction. Nothing else of this account is in flight meanwhile
@@ -136,7 +136,7 @@ def _due(sender: SenderAccount, at: datetime) -> list[OutboundMessage]:
 
 
 def _objection(outbound: OutboundMessage, at: datetime) -> Hold | None:
-    """Ask all gates in order; the last one takes a unit of the daily budget."""
+    """Ask all gates in order; the last one takes the units of the budgets."""
     stopped = switches.is_stopped(
         client_id=outbound.client_id, campaign_id=outbound.campaign_id, sender_id=outbound.sender_id
     )
@@ -148,14 +148,19 @@ def _objection(outbound: OutboundMessage, at: datetime) -> Hold | None:
 
 
 def _take_unit(outbound: OutboundMessage, at: datetime) -> Hold | None:
-    """Make sure that a unit of today's budget is held; a unit of another day is given back first."""
-    if outbound.reserved_day == rates.day_of(outbound.sender, at):
+    """Make sure that the units of the windows we are in are held; those of earlier ones are given back first."""
+    if rates.covers(outbound.reservation, outbound.sender, at):
         return None
     outbox.free_reservation(outbound)
-    taken = rates.reserve(sender=outbound.sender, action=outbound.action, at=at)
+    taken = rates.reserve(
+        sender=outbound.sender,
+        action=outbound.action,
+        at=at,
+        recipient_domain=rates.domain_of(outbound.recipient),
+    )
     if isinstance(taken, rates.Refused):
         return Hold("limit", taken.reason, until=taken.next_free)
-    outbound.reserved_day = taken.day
+    outbound.reservation = taken.reservation
     return None
 
 
@@ -168,7 +173,7 @@ def _put_off(outbound: OutboundMessage, hold: Hold, at: datetime) -> None:
     outbox.free_reservation(outbound)
     outbound.hold_code, outbound.hold_reason = hold.code[:40], hold.reason[:300]
     outbound.not_before = hold.until if hold.until is not None and hold.until > at else at + senders.RECHECK
-    outbound.save(update_fields=["hold_code", "hold_reason", "not_before", "reserved_day", "updated_at"])
+    outbound.save(update_fields=["hold_code", "hold_reason", "not_before", "reservation", "updated_at"])
     rates.announce(outbound.sender_id)
 
 
@@ -181,7 +186,7 @@ def _start(outbound: OutboundMessage, at: datetime) -> SendAttempt:
         State.SENDING,
         attempts=number,
         claimed_until=at + LEASE,
-        reserved_day=outbound.reserved_day,
+        reservation=outbound.reservation,
         error_kind="",
         error_detail="",
     )
@@ -229,7 +234,7 @@ def prepare_recipient(sender_id: UUID) -> bool:
             _put_off(found, hold, at)
             return False
         found.claimed_until = at + LEASE
-        found.save(update_fields=["claimed_until", "reserved_day", "updated_at"])
+        found.save(update_fields=["claimed_until", "reservation", "updated_at"])
     _look_up(found)
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +61,7 @@ class Draft:
     conversation_id: UUID | None = None
     author: User | None = None
     not_before: datetime | None = None
-    reserved_day: date | None = None
+    reservation: dict[str, Any] | None = None
     payload: dict[str, Any] = field(default_factory=dict)
     visit: int = 1
     variant_id: str = ""
@@ -84,7 +84,7 @@ def queue(  # noqa: PLR0913 (one name for each column; ``Draft`` is the same for
     conversation_id: UUID | None = None,
     author: User | None = None,
     not_before: datetime | None = None,
-    reserved_day: date | None = None,
+    reservation: dict[str, Any] | None = None,
     payload: dict[str, Any] | None = None,
     visit: int = 1,
     variant_id: str = "",
@@ -93,7 +93,7 @@ def queue(  # noqa: PLR0913 (one name for each column; ``Draft`` is the same for
 
     ``recipient`` has ``provider_id``, ``public_identifier``, ``chat_id``, ``email`` and ``phone`` as far as
     known; ``payload`` is as on the model. Where
-    no ``reserved_day`` is given, dispatch takes a unit of the account's daily budget. It is dispatched once
+    no ``reservation`` is given, dispatch takes the units of the account's budgets. It is dispatched once
     the transaction has committed.
     """
     draft = Draft(
@@ -112,7 +112,7 @@ def queue(  # noqa: PLR0913 (one name for each column; ``Draft`` is the same for
         conversation_id=conversation_id,
         author=author,
         not_before=not_before,
-        reserved_day=reserved_day,
+        reservation=reservation,
         payload=payload or {},
         visit=visit,
         variant_id=variant_id,
@@ -144,7 +144,7 @@ def queue_many(drafts: Sequence[Draft]) -> list[OutboundMessage]:
             conversation_id=draft.conversation_id,
             author=draft.author,
             not_before=draft.not_before or now(),
-            reserved_day=draft.reserved_day,
+            reservation=draft.reservation,
             payload=draft.payload,
             visit=draft.visit,
             variant_id=draft.variant_id,
@@ -204,7 +204,7 @@ def change_state(outbound: OutboundMessage, state: str, **values: Any) -> None:
     previous = outbound.state
     if state in {State.FAILED, State.CANCELLED}:
         free_reservation(outbound)
-        values["reserved_day"] = None
+        values["reservation"] = None
     if state != State.SENDING:
         values.setdefault("claimed_until", None)
     if state != State.QUEUED:
@@ -219,10 +219,9 @@ def change_state(outbound: OutboundMessage, state: str, **values: Any) -> None:
 
 
 def free_reservation(outbound: OutboundMessage) -> None:
-    """Give the unit back that is held for a row; the caller saves ``reserved_day``."""
-    if outbound.reserved_day is not None:
-        rates.release(sender=outbound.sender, action=outbound.action, day=outbound.reserved_day)
-        outbound.reserved_day = None
+    """Give the units back that are held for a row; the caller saves ``reservation``."""
+    rates.release(sender=outbound.sender, reservation=outbound.reservation)
+    outbound.reservation = None
 
 
 @transaction.atomic

@@ -103,7 +103,7 @@ def refused_before_send(outbound: OutboundMessage, error: ProviderError) -> None
 def nothing_to_send(outbound: OutboundMessage, already: str) -> None:
     """Treat a row as sent because what it asks for is so already. The caller holds the account's lock."""
     outbox.free_reservation(outbound)
-    outbound.save(update_fields=["reserved_day", "updated_at"])
+    outbound.save(update_fields=["reservation", "updated_at"])
     mark_sent(outbound, receipt=None, sent_at=now(), already=already)
 
 
@@ -207,7 +207,7 @@ def _requeue(outbound: OutboundMessage, error: ProviderError, not_before: dateti
         outbound,
         State.QUEUED,
         not_before=not_before,
-        reserved_day=outbound.reserved_day,
+        reservation=outbound.reservation,
         error_kind=error.kind.value,
         error_detail=_detail(error),
         hold_code=code,

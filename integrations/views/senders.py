@@ -130,7 +130,7 @@ def limit(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
         rates.set_limit(
             sender=sender,
             action=request.POST.get("action", ""),
-            per_day=int(typed),
+            cap=int(typed),
             actor=request.access.user,
         )
     except Refused as error:

@@ -238,6 +238,12 @@ TAILWIND_APP_NAME = "project.theme"
 # --- Providers --------------------------------------------------------------------------------------
 SANDBOX_URL = env.optional("SANDBOX_URL") or (_embedded.sandbox_url if _embedded else None)
 UNIPILE_BASE_URL = env.optional("UNIPILE_BASE_URL") or (f"{SANDBOX_URL}/unipile" if SANDBOX_URL else None)
+TWILIO_BASE_URL = env.optional("TWILIO_BASE_URL") or (
+    f"{SANDBOX_URL}/twilio" if SANDBOX_URL else "https://api.twilio.com"
+)
+RESEND_BASE_URL = env.optional("RESEND_BASE_URL") or (
+    f"{SANDBOX_URL}/resend" if SANDBOX_URL else "https://api.resend.com"
+)
 #: Base address that providers call back; the sandbox reaches us on loopback.
 WEBHOOK_BASE_URL = env.text("WEBHOOK_BASE_URL", PUBLIC_URL).rstrip("/")
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
@@ -247,6 +253,18 @@ SYNC_SILENT_SECONDS = env.integer("SYNC_SILENT_SECONDS", 600)
 
 # --- Limits per sender account and day (mission C6) -------------------------------------------------
 DAILY_LIMITS = {"invite": 25, "message": 100, "profile_view": 80, "inmail": 20, "email": 50, "sms": 200}
+WEEKLY_LIMITS = {"invite": 200}
+#: Per mailbox (account that sends e-mail) and hour.
+HOURLY_LIMITS = {"email": env.integer("MAILBOX_HOURLY_LIMIT", 30)}
+#: Actions that reach people: they count for the budgets of clients and organizations.
+COUNTED_ACTIONS = frozenset({"invite", "message", "inmail", "email", "sms"})
+ORGANIZATION_DAILY_LIMIT = env.integer("ORGANIZATION_DAILY_LIMIT", 100_000)
+#: Per organization, recipient domain (with its aliases) and hour; no limit for domains that are not named.
+RECIPIENT_DOMAIN_HOURLY_LIMITS = {"gmail.com": env.integer("GMAIL_HOURLY_LIMIT", 200)}
+RECIPIENT_DOMAIN_HOURLY_DEFAULT: int | None = None
+#: Velocity guard: growth over last week's use, and how many days at the default limit are always allowed.
+VELOCITY_GROWTH_PERCENT: int | None = env.integer("VELOCITY_GROWTH_PERCENT", 25)
+VELOCITY_FLOOR_DAYS = 5
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
 

@@ -203,7 +203,7 @@ class Abundance:
         )  # fmt: skip
         self._new(
             "integrations.RateUsage", sender=sender, action="invite", day=now().date(), used=3,
-            key=rate_key(sender),
+            key=f"sender:{sender.id}:invite:day:{now().date()}",
         )  # fmt: skip
         self._new("integrations.RateLimit", sender=sender, action="invite", cap=20)
         self._new(

@@ -60,7 +60,7 @@ def test_the_daily_limit_defers_with_a_stated_time_and_recovers(world: World, ti
     world.launch()
     world.tick()
     assert len(world.queued()) == 25
-    assert RateUsage.objects.get(action="invite").used == 25
+    assert RateUsage.objects.get(action="invite", window="day").used == 25
     held = ScheduledAction.objects.filter(state="due", held_by="limit")
     assert held.count() == 2
     assert "daily limit of 25" in held[0].held_reason

@@ -56,7 +56,7 @@ def test_enrolment_killed_before_any_statement_is_finished_by_the_sweeper(
 
 
 def test_the_engine_killed_before_any_statement(world: World, time_machine: Any) -> None:
-    RateLimit.objects.create(sender=world.sender, action="invite", per_day=1000)
+    RateLimit.objects.create(sender=world.sender, action="invite", cap=1000)
     world.launch_empty()
     moment = WORKING
     for statement in range(1, MANY):
@@ -70,7 +70,7 @@ def test_the_engine_killed_before_any_statement(world: World, time_machine: Any)
         time_machine.move_to(moment, tick=False)
         world.tick()
         assert OutboundMessage.objects.count() == statement
-        assert RateUsage.objects.get(action="invite").used == statement
+        assert RateUsage.objects.get(action="invite", window="day").used == statement
         if not killer.killed:
             break
     assert 15 < statement < MANY - 1
@@ -78,7 +78,7 @@ def test_the_engine_killed_before_any_statement(world: World, time_machine: Any)
 
 
 def test_a_reply_killed_before_any_statement_is_told_again(world: World) -> None:
-    RateLimit.objects.create(sender=world.sender, action="invite", per_day=1000)
+    RateLimit.objects.create(sender=world.sender, action="invite", cap=1000)
     world.launch_empty()
     for statement in range(1, MANY):
         slug = f"person{statement}"

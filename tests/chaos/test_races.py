@@ -41,7 +41,7 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
 
 
 def test_eight_engines_over_two_hundred_actions(world: World) -> None:
-    RateLimit.objects.create(sender=world.sender, action="invite", per_day=120)
+    RateLimit.objects.create(sender=world.sender, action="invite", cap=120)
     for number in range(200):
         world.lead(f"P{number}", f"person{number}")
     world.launch()
@@ -54,7 +54,7 @@ def test_eight_engines_over_two_hundred_actions(world: World) -> None:
     assert sum(done) >= 200
     keys = list(OutboundMessage.objects.values_list("dedupe_key", flat=True))
     assert len(keys) == len(set(keys)) == 120
-    assert RateUsage.objects.get(action="invite").used == 120
+    assert RateUsage.objects.get(action="invite", window="day").used == 120
     assert ScheduledAction.objects.filter(kind="send", state="done").count() == 120
     held = ScheduledAction.objects.filter(kind="send", state="due")
     assert set(held.values_list("held_by", flat=True)) == {"limit"}

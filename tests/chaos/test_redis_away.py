@@ -180,7 +180,7 @@ def test_limits_hold_while_redis_is_emptied(world: World) -> None:
         client.flushdb()
         world.tick()
     client.close()
-    assert OutboundMessage.objects.count() == RateUsage.objects.get(action="invite").used == 25
+    assert OutboundMessage.objects.count() == RateUsage.objects.get(action="invite", window="day").used == 25
 
 
 def test_the_cache_goes_on_in_the_process(away: None) -> None:

@@ -199,7 +199,7 @@ def test_registered_gates_hold_or_cancel(room: Room) -> None:
 
 def test_the_daily_limit_defers_to_the_next_day_and_recovers(room: Room) -> None:
     with room.scope():
-        rates.set_limit(sender=room.sender, action="message", per_day=2, actor=None)
+        rates.set_limit(sender=room.sender, action="message", cap=2, actor=None)
         for _ in range(3):
             room.queue()
     room.hints.run_all()
@@ -217,20 +217,23 @@ def test_a_reserved_unit_is_used_and_one_of_yesterday_is_exchanged(room: Room) -
     with room.scope():
         taken = rates.reserve(sender=room.sender, action="message", at=now())
         assert isinstance(taken, rates.Reserved)
-        room.queue(reserved_day=taken.day)
+        room.queue(reservation=taken.reservation)
         yesterday = rates.reserve(sender=room.sender, action="message", at=now() - timedelta(days=1))
         assert isinstance(yesterday, rates.Reserved)
-        room.queue(reserved_day=yesterday.day)
+        room.queue(reservation=yesterday.reservation)
     room.hints.run_all()
     with room.scope():
-        assert dict(RateUsage.objects.values_list("day", "used")) == {taken.day: 2, yesterday.day: 0}
+        assert dict(RateUsage.objects.filter(action="message", window="day").values_list("day", "used")) == {
+            taken.day: 2,
+            yesterday.day: 0,
+        }
 
 
 def test_a_cancelled_row_gives_its_unit_back(room: Room) -> None:
     with room.scope():
         taken = rates.reserve(sender=room.sender, action="message", at=now())
         assert isinstance(taken, rates.Reserved)
-        row = room.queue(reserved_day=taken.day)
+        row = room.queue(reservation=taken.reservation)
         assert row is not None
         assert outbox.cancel(row, reason="The lead replied.")
         assert not outbox.cancel(row, reason="The lead replied.")

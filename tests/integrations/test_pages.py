@@ -64,7 +64,7 @@ def test_a_manager_pauses_a_sender_and_sets_its_limit(world: World, client: Brow
     assert "Paused" in client.get(world.agency.url("senders/")).content.decode()
     client.post(f"{base}resume/")
     assert client.post(f"{base}limit/", {"action": "invite", "per_day": "12"}).status_code == 303
-    assert RateLimit.objects.get().per_day == 12
+    assert RateLimit.objects.get().cap == 12
     refused = client.post(f"{base}limit/", {"action": "invite", "per_day": "-3"})
     assert refused.status_code == 422
     assert "whole number" in refused.content.decode()

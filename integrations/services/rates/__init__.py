@@ -1,0 +1,41 @@
+"""Budgets of sending: exact reservations, what they stand at, and setting them (docs/decisions/0011-limits.md)."""
+
+from integrations.services.rates.budgets import UNLIMITED, Demand, domain_group, domain_of
+from integrations.services.rates.editing import announce, set_limit
+from integrations.services.rates.figures import (
+    CapState,
+    caps_of,
+    caps_of_many,
+    limits_of,
+    limits_of_many,
+    remaining_of,
+    usage,
+)
+from integrations.services.rates.periods import covers, day_of, next_day_starts, zone_of
+from integrations.services.rates.reserving import Overrun, Refused, Reserved, release, reserve, reserve_many
+
+__all__ = [
+    "UNLIMITED",
+    "CapState",
+    "Demand",
+    "Overrun",
+    "Refused",
+    "Reserved",
+    "announce",
+    "caps_of",
+    "caps_of_many",
+    "covers",
+    "day_of",
+    "domain_group",
+    "domain_of",
+    "limits_of",
+    "limits_of_many",
+    "next_day_starts",
+    "release",
+    "remaining_of",
+    "reserve",
+    "reserve_many",
+    "set_limit",
+    "usage",
+    "zone_of",
+]

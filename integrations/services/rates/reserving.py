@@ -1,0 +1,249 @@
+"""Takes and gives back units: exact under any number of workers, all budgets of a send or none.
+
+One statement locks the counters of a whole batch, always in the same order, and reads what caps them; the pure
+arithmetic of ``integrations.rates`` says who is served; one conditional statement charges. The locks last until the
+transaction ends, so reserve late, once, and commit soon. Only the first use in a window costs two more
+statements, which make its counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from integrations.models import SenderAccount
+from integrations.rates import Cap, Counter, allocate
+from integrations.services.rates.budgets import Budget, Demand, budgets_of, caps_of_budget, domain_group
+from integrations.services.rates.periods import day_of
+from integrations.services.rates.reading import Reading, read
+from project.core.clock import now
+from project.core.ids import uuid7
+
+_CHARGE: Final = """
+UPDATE integrations_rateusage AS usage SET used = usage.used + charged.units, updated_at = %(now)s
+FROM unnest(%(organizations)s::uuid[], %(keys)s::text[], %(units)s::int[], %(caps)s::bigint[])
+    AS charged (organization_id, key, units, cap)
+WHERE usage.organization_id = charged.organization_id AND usage.key = charged.key
+    AND usage.used + charged.units <= charged.cap
+"""
+_MAKE: Final = """
+INSERT INTO integrations_rateusage
+    (id, organization_id, key, scope, subject, sender_id, action, "window", day, used, created_at, updated_at)
+SELECT id, organization_id, key, scope, subject, sender_id, action, "window", day, 0, %(now)s, %(now)s
+FROM unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(keys)s::text[], %(scopes)s::text[], %(subjects)s::text[],
+        %(senders)s::uuid[], %(actions)s::text[], %(windows)s::text[], %(days)s::date[])
+    AS made (id, organization_id, key, scope, subject, sender_id, action, "window", day)
+ON CONFLICT (organization_id, key) DO NOTHING
+"""
+_GIVE_BACK: Final = """
+WITH held AS (
+    SELECT usage.id FROM integrations_rateusage AS usage
+    WHERE usage.organization_id = %(organization)s AND usage.key = ANY(%(keys)s)
+    ORDER BY usage.scope <> 'sender', usage.key
+    FOR UPDATE OF usage
+)
+UPDATE integrations_rateusage AS usage SET used = usage.used - 1, updated_at = %(now)s
+FROM held WHERE usage.id = held.id AND usage.used > 0
+"""
+#: Counters that this process has seen; the first use of one is prepared without holding a lock.
+_seen: set[tuple[UUID, str]] = set()
+_SEEN_AT_MOST: Final = 50_000
+
+
+class Overrun(RuntimeError):
+    """A counter would have exceeded its cap although it was locked and had room: nothing is charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A unit of every budget was taken. ``day``, ``used`` and ``limit`` are those of the account's day.
+
+    ``reservation`` is JSON for the outbox row: what ``release`` needs to give back exactly these units.
+    """
+
+    day: date
+    used: int
+    limit: int
+    reservation: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was taken: the budget ``limit_key`` binds (of several, the one that is free last).
+
+    ``limit_key`` is ``account_day``, ``account_week``, ``mailbox_hour``, ``client_day``, ``organization_day``,
+    ``recipient_domain_hour``, ``provider_rate``, ``warmup`` or ``velocity``; ``reason`` a sentence with the
+    figures; ``next_free`` when its next window begins (UTC).
+    """
+
+    reason: str
+    limit: int
+    next_free: datetime
+    limit_key: str = "account_day"
+
+
+def reserve(
+    *, sender: SenderAccount, action: str, at: datetime, recipient_domain: str = ""
+) -> Reserved | Refused:
+    """Take one unit of every budget of ``action`` in the windows that ``at`` is in, or none of any."""
+    return reserve_many([Demand(sender, action, recipient_domain)], at)[0]
+
+
+@transaction.atomic(savepoint=False)
+def reserve_many(demands: Sequence[Demand], at: datetime) -> list[Reserved | Refused]:
+    """Serve demands in their order, each wholly or not at all; return one answer for each.
+
+    Two statements for the whole batch. The accounts may belong to several organizations (platform scope).
+    """
+    if not demands:
+        return []
+    batch = _Batch(demands, at)
+    if not batch.is_familiar():
+        batch.make(batch.missing(batch.read(lock=False)))
+    reading = batch.read(lock=True)
+    missing = batch.missing(reading)
+    if missing:
+        batch.make(missing)
+        reading = batch.read(lock=True)
+    return batch.serve(reading)
+
+
+@transaction.atomic(savepoint=False)
+def release(*, sender: SenderAccount, reservation: Mapping[str, Any] | None) -> None:
+    """Give back the units that a reservation took: what they were taken for did not happen."""
+    if not reservation:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _GIVE_BACK,
+            {"organization": sender.organization_id, "keys": list(reservation["keys"]), "now": now()},
+        )
+
+
+class _Batch:
+    """Demands that are served together, and the counters that they touch."""
+
+    def __init__(self, demands: Sequence[Demand], at: datetime) -> None:
+        self.demands = demands
+        self.at = at
+        self.senders = {demand.sender.id: demand.sender for demand in demands}
+        self.domains = {domain_group(demand.recipient_domain) for demand in demands} - {""}
+        made: dict[tuple[UUID, str, str], tuple[Budget, ...]] = {}
+        self.wanted: list[tuple[Budget, ...]] = []
+        self.budgets: dict[tuple[UUID, str], tuple[Budget, SenderAccount]] = {}
+        for demand in demands:
+            kind = (demand.sender.id, demand.action, demand.recipient_domain)
+            if kind not in made:
+                made[kind] = budgets_of(demand, at)
+                for budget in made[kind]:
+                    self.budgets.setdefault((budget.organization_id, budget.key), (budget, demand.sender))
+            self.wanted.append(made[kind])
+        self._caps: dict[tuple[UUID, str], tuple[Cap, ...]] = {}
+
+    def is_familiar(self) -> bool:
+        """Whether this process has seen all counters before."""
+        return _seen.issuperset(self.budgets)
+
+    def read(self, *, lock: bool) -> Reading:
+        """Read counters and rules, and work out the caps."""
+        keys = [key for _organization, key in self.budgets]
+        reading = read(senders=self.senders.values(), keys=keys, domains=self.domains, at=self.at, lock=lock)
+        self._caps = {
+            name: caps_of_budget(budget, sender, reading.rules, self.at)
+            for name, (budget, sender) in self.budgets.items()
+        }
+        return reading
+
+    def missing(self, reading: Reading) -> list[Budget]:
+        """The counters with a cap that do not exist yet, in the order in which they are locked."""
+        found = [
+            budget
+            for name, (budget, _sender) in self.budgets.items()
+            if self._caps[name] and name not in reading.used
+        ]
+        return sorted(found, key=lambda budget: (budget.scope != "sender", budget.key))
+
+    def make(self, budgets: Sequence[Budget]) -> None:
+        """Make counters that others may be making too."""
+        if len(_seen) > _SEEN_AT_MOST:
+            _seen.clear()
+        _seen.update(self.budgets)
+        if not budgets:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _MAKE,
+                {
+                    "ids": [uuid7() for _budget in budgets],
+                    "organizations": [budget.organization_id for budget in budgets],
+                    "keys": [budget.key for budget in budgets],
+                    "scopes": [str(budget.scope) for budget in budgets],
+                    "subjects": [budget.subject for budget in budgets],
+                    "senders": [budget.sender_id for budget in budgets],
+                    "actions": [budget.action for budget in budgets],
+                    "windows": [str(budget.window) for budget in budgets],
+                    "days": [budget.day for budget in budgets],
+                    "now": now(),
+                },
+            )
+
+    def serve(self, reading: Reading) -> list[Reserved | Refused]:
+        """Charge what fits. Every counter that is charged is locked."""
+        counters: dict[Hashable, Counter] = {
+            name: Counter(used=reading.used[name], caps=caps, resets_at=self.budgets[name][0].resets_at)
+            for name, caps in self._caps.items()
+            if caps
+        }
+        wanted = [
+            [name for budget in budgets if (name := (budget.organization_id, budget.key)) in counters]
+            for budgets in self.wanted
+        ]
+        answers: list[Reserved | Refused] = []
+        for demand, names in zip(self.demands, wanted, strict=True):
+            [limit] = allocate([names], counters, self.at)
+            if limit is not None:
+                answers.append(
+                    Refused(
+                        reason=f"The {limit.name} is used up.",
+                        limit=limit.cap,
+                        next_free=limit.resets_at,
+                        limit_key=limit.key,
+                    )
+                )
+                continue
+            # The first budget is the account's day.
+            today = counters[names[0]]
+            answers.append(
+                Reserved(
+                    day=day_of(demand.sender, self.at),
+                    used=today.used + today.taken,
+                    limit=today.binding.value,
+                    reservation={"keys": [key for _organization, key in names]},
+                )
+            )
+        _charge(counters)
+        return answers
+
+
+def _charge(counters: Mapping[Any, Counter]) -> None:
+    taken = {name: counter for name, counter in counters.items() if counter.taken}
+    if not taken:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CHARGE,
+            {
+                "organizations": [organization_id for organization_id, _key in taken],
+                "keys": [key for _organization, key in taken],
+                "units": [counter.taken for counter in taken.values()],
+                "caps": [counter.binding.value for counter in taken.values()],
+                "now": now(),
+            },
+        )
+        if cursor.rowcount != len(taken):
+            raise Overrun(f"{len(taken) - cursor.rowcount} counters did not have room after all.")
