@@ -95,6 +95,14 @@ class MessageKnowledge(Protocol):
         """Return the account whose mailbox, reply address or number this is, ``""`` for none of ours."""
         ...
 
+    def thread_of(
+        self, account_id: str, message_ids: Sequence[str], *, counterpart: str, subject: str
+    ) -> str:
+        """Return the ``chat_id`` of the e-mail thread that answers to ``message_ids`` belong to, ``""`` if none
+        of them is known. Where there are no ids at all, an answer's subject and who wrote it may still tell.
+        """
+        ...
+
     def account_of_message(self, message_ids: frozenset[str]) -> str:
         """Return the account that sent a message with one of these ids, ``""`` for none of ours."""
         ...
@@ -112,6 +120,12 @@ class NoKnowledge:
         return False
 
     def account_of_address(self, address: str) -> str:
+        """Return nothing."""
+        return ""
+
+    def thread_of(
+        self, account_id: str, message_ids: Sequence[str], *, counterpart: str, subject: str
+    ) -> str:
         """Return nothing."""
         return ""
 

@@ -103,7 +103,7 @@ class MessageReceived(MessageEvent):
     #: The vendor's direction flag as text, ``""`` if there was none.
     raw_direction: str = ""
     #: Which rule settled the direction: ``is_sender``, ``user_id``, ``self_distance``, ``known_own``,
-    #: ``lookup``, ``none``.
+    #: ``lookup``, ``none``; of e-mail ``address``, ``own_address``, ``sent_folder``.
     direction_rule: str = ""
     #: Who wrote it.
     sender: Person = Person()
@@ -316,7 +316,8 @@ class Unsubscribed(MessageEvent):
     kind: Literal["unsubscribed"] = "unsubscribed"
     #: The address or number that is out.
     recipient: str
-    #: How: ``link``, ``one_click``, ``keyword``, ``provider``.
+    #: How: ``link``, ``one_click``, ``keyword``, ``provider``, ``mail``. The last one is a mail to the list's
+    #: address: ``raw["token"]`` is what it carried, for whoever minted it to check.
     how: str = "provider"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from integrations import registry
 from integrations.base import Adapter
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import Connection, OutboundMessage, SenderAccount
+from integrations.services import threads
 from project.core import crypto
 
 
@@ -86,6 +88,15 @@ class StoredKnowledge:
             with_message_ids(message_ids), sender__connection_id=self.connection_id
         )
         return rows.values_list("sender__provider_account_id", flat=True).first() or ""
+
+    def thread_of(
+        self, account_id: str, message_ids: Sequence[str], *, counterpart: str, subject: str
+    ) -> str:
+        """Return the ``chat_id`` of the e-mail thread that answers to ``message_ids`` belong to, ``""`` if none
+        of them is known. Where there are no ids at all, an answer's subject and who wrote it may still tell.
+        """
+        sender = self.sender(account_id)
+        return threads.thread_of(sender, message_ids, counterpart, subject) if sender else ""
 
     def sent_by_us(self, account_id: str, message_ids: frozenset[str]) -> bool:
         """Say whether any of ``message_ids`` is a message in the outbox of this account."""
