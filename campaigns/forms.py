@@ -9,13 +9,9 @@ from django import forms
 from django.http import QueryDict
 
 from campaigns.imports.mapping import FIELDS
-from campaigns.plans.errors import PlanInvalid
-from campaigns.plans.linear import NotLinear, Sequence, from_plan, parse_sequence, to_plan
-from campaigns.plans.schema import Plan
 from project.tenancy.access import Access
 
 WEEKDAYS = [(0, "Mon"), (1, "Tue"), (2, "Wed"), (3, "Thu"), (4, "Fri"), (5, "Sat"), (6, "Sun")]
-STEP_KINDS = {"invite": "Invitation", "message": "Message", "profile_view": "Profile visit"}
 _COMMON_ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
 
 
@@ -119,131 +115,9 @@ def time_zones() -> list[str]:
     return ["UTC", *_COMMON_ZONES]
 
 
-class SequenceEditor:
-    """The sequence form: steps as people type them, also while they are not valid yet.
-
-    ``steps`` are dictionaries with the form's values; ``errors`` maps ``steps[1].text`` to a sentence.
-    """
-
-    def __init__(self, steps: list[dict[str, Any]], close_days: str = "14") -> None:
-        self.steps = steps
-        self.close_days = close_days
-        self.errors: dict[str, str] = {}
-        self.general: list[str] = []
-
-    @classmethod
-    def of_plan(cls, plan: dict[str, Any]) -> SequenceEditor:
-        """The editor of a stored plan; an empty one begins with an invitation. Raises ``NotLinear``."""
-        if not plan:
-            return cls(
-                [{"kind": "invite", "id": "", "text": "", "delay": "0", "working": "1", "give_up": "14"}]
-            )
-        sequence = from_plan(Plan.model_validate(plan))
-        return cls([_typed(step) for step in sequence.steps], str(sequence.close_days))
-
-    @classmethod
-    def of_post(cls, data: QueryDict) -> SequenceEditor:
-        """The editor as posted: parallel lists ``step_kind``, ``step_text``, ..."""
-        names = ("kind", "id", "text", "delay", "working", "give_up")
-        columns = {name: data.getlist(f"step_{name}") for name in names}
-        count = min(len(columns["kind"]), 40)
-        steps = [
-            {name: (columns[name][index] if index < len(columns[name]) else "") for name in names}
-            for index in range(count)
-        ]
-        return cls(steps, data.get("close_days", "14"))
-
-    def operate(self, operation: str) -> None:
-        """Add (``add:message``), remove (``remove:2``) or move (``up:2``, ``down:2``) a step; else do nothing."""
-        act, _, argument = operation.partition(":")
-        index = int(argument) if argument.isdigit() else -1
-        if act == "add" and argument in STEP_KINDS and len(self.steps) < 30:
-            delay = "0" if not self.steps else "3"
-            self.steps.append(
-                {"kind": argument, "id": "", "text": "", "delay": delay, "working": "1", "give_up": "14"}
-            )
-        elif act == "remove" and 0 <= index < len(self.steps):
-            del self.steps[index]
-        elif act in {"up", "down"} and 0 <= index < len(self.steps):
-            other = index + (-1 if act == "up" else 1)
-            if 0 <= other < len(self.steps):
-                self.steps[index], self.steps[other] = self.steps[other], self.steps[index]
-
-    def sequence(self, time_zone: str) -> Sequence | None:
-        """The valid sequence, or ``None`` with ``errors`` filled."""
-        steps = []
-        for number, step in enumerate(self.steps):
-            first = number == 0
-            made = {
-                "kind": step["kind"],
-                "id": step["id"],
-                "delayDays": _number(step["delay"], 0) if not first else 0,
-                "workingDays": step["working"] != "0",
-            }
-            if step["kind"] == "invite":
-                made |= {"note": step["text"], "giveUpDays": _number(step["give_up"], 14)}
-            elif step["kind"] == "message":
-                made["text"] = step["text"]
-            steps.append(made)
-        data = {"timezone": time_zone, "steps": steps, "closeDays": _number(self.close_days, 14)}
-        try:
-            sequence = parse_sequence(data)
-            to_plan(sequence)
-        except PlanInvalid as invalid:
-            for error in invalid.errors:
-                if error.field.startswith("steps["):
-                    self.errors.setdefault(error.field, error.message)
-                else:
-                    self.general.append(error.message)
-            return None
-        return sequence
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The steps with number, label, errors and what the template needs."""
-        made = []
-        for index, step in enumerate(self.steps):
-            prefix = f"steps[{index}]"
-            found = [message for field, message in self.errors.items() if field.startswith(prefix)]
-            made.append(
-                {
-                    **step,
-                    "index": index,
-                    "number": index + 1,
-                    "label": STEP_KINDS.get(step["kind"], step["kind"]),
-                    "errors": found,
-                    "is_first": index == 0,
-                    "is_last": index == len(self.steps) - 1,
-                    "after_invite": index > 0 and self.steps[index - 1]["kind"] == "invite",
-                }
-            )
-        return made
-
-
-def _typed(step: Any) -> dict[str, Any]:
-    return {
-        "kind": step.kind,
-        "id": step.id,
-        "text": getattr(step, "note", "") or getattr(step, "text", ""),
-        "delay": str(step.delay_days),
-        "working": "1" if step.working_days else "0",
-        "give_up": str(getattr(step, "give_up_days", 14)),
-    }
-
-
-def _number(text: str, default: int) -> int | str:
-    """A whole number, or the text as it is, for the plan's own check to refuse."""
-    text = text.strip()
-    if not text:
-        return default
-    return int(text) if text.isdigit() else text
-
-
 __all__ = [
-    "STEP_KINDS",
     "WEEKDAYS",
     "CampaignForm",
-    "NotLinear",
-    "SequenceEditor",
     "SettingsForm",
     "SnippetForm",
     "UploadForm",

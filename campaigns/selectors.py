@@ -168,9 +168,7 @@ def campaign_overview(campaign: Campaign) -> dict[str, Any]:
 
 def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Page[Any]:
     """Leads of a campaign with what each waits for."""
-    rows = with_senders(
-        Enrollment.objects.filter(campaign=campaign).select_related("lead", "lead__company")
-    )
+    rows = with_senders(Enrollment.objects.filter(campaign=campaign).select_related("lead", "lead__company"))
     if stage in Enrollment.Stage.values:
         rows = rows.filter(stage=stage)
     page = keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)

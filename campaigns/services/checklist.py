@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
 from pydantic import ValidationError
 
-from campaigns.models import Campaign, Lead, LeadImportLead
+from campaigns.models import Campaign, Lead, LeadChannel, LeadImportLead
 from campaigns.plans.errors import PlanInvalid
-from campaigns.plans.schema import Plan
+from campaigns.plans.schema import Plan, SendNode, exits
+from campaigns.plans.texts import FIELDS
 from campaigns.plans.validate import validate
+from campaigns.rendering.proofreading import Remark, Weight, proofread
 from campaigns.scheduling import CalendarNeverOpens, next_opening, zone
 from campaigns.services import snippets
 from campaigns.services.settings import Audience, calendar_of
@@ -39,6 +42,7 @@ def check(campaign: Campaign) -> list[Point]:
     """Return all points, met and open, in the order of the builder."""
     return [
         *_plan_points(campaign),
+        *_text_points(campaign),
         _window_point(campaign),
         *_sender_points(campaign),
         _audience_point(campaign),
@@ -70,6 +74,40 @@ def _plan_points(campaign: Campaign) -> list[Point]:
             or [Point("plan", True, f"The sequence has {len(plan.nodes)} nodes and is valid.", "plan")]
         ),
         *entitled,
+    ]
+
+
+def _text_points(campaign: Campaign) -> list[Point]:
+    """Faults that a careful reader finds in the texts; advice is shown beside the steps and holds nothing up."""
+    plan = expanded_plan(campaign)
+    if plan is None:
+        return []
+    return [
+        Point("text", False, f"{node.id}: {remark.message}", "plan")
+        for node in plan.nodes
+        if isinstance(node, SendNode)
+        for remark in remarks_of(node)
+        if remark.weight is Weight.FAULT
+    ]
+
+
+def expanded_plan(campaign: Campaign) -> Plan | None:
+    """Return the draft with its snippets put in, ``None`` while it is not complete."""
+    try:
+        return Plan.model_validate(snippets.expanded(campaign.draft_plan, campaign.client_id))
+    except (ValidationError, PlanInvalid):
+        return None
+
+
+def remarks_of(node: SendNode) -> list[Remark]:
+    """What a careful reader says about all texts of a step."""
+    contents = [variant.content for variant in node.variants] or ([node.content] if node.content else [])
+    return [
+        remark
+        for content in contents
+        for field in FIELDS
+        if (text := str(getattr(content, field)))
+        for remark in proofread(text, action=node.action, field=field, threaded=node.thread_with is not None)
     ]
 
 
@@ -107,20 +145,40 @@ def _sender_points(campaign: Campaign) -> list[Point]:
 
 def _audience_point(campaign: Campaign) -> Point:
     count = audience_leads(campaign).count()
+    reach = " or ".join(_ADDRESS[channel] for channel in first_channels(campaign))
     if count == 0:
         return Point(
-            "audience",
-            False,
-            "No lead with a LinkedIn profile is in the list. Import leads first.",
-            "audience",
+            "audience", False, f"No lead with {reach} is in the list. Import leads first.", "audience"
         )
-    return Point("audience", True, f"{count:,} leads with a LinkedIn profile.", "audience")
+    return Point("audience", True, f"{count:,} leads with {reach}.", "audience")
+
+
+_ADDRESS = {"linkedin": "a LinkedIn profile", "email": "an e-mail address", "sms": "a phone number"}
+
+
+def first_channels(campaign: Campaign) -> list[str]:
+    """The channels that a lead may be written to first: without an address there, the sequence cannot begin."""
+    plan = expanded_plan(campaign)
+    if plan is None:
+        return ["linkedin"]
+    waiting, seen, found = [plan.start_node_id], set[str](), set[str]()
+    while waiting:
+        node = plan.index.get(waiting.pop())
+        if node is None or node.id in seen:
+            continue
+        seen.add(node.id)
+        if isinstance(node, SendNode):
+            found.add(node.channel)
+        else:
+            waiting += [target for _, target in exits(node)]
+    return sorted(found) or ["linkedin"]
 
 
 def audience_leads(campaign: Campaign):  # type: ignore[no-untyped-def]  # QuerySet of a scoped manager
-    """The leads a campaign approaches: of its audience, with a LinkedIn address."""
+    """The leads a campaign approaches: of its audience, with an address that the sequence can begin at."""
     audience = Audience.model_validate(campaign.audience or {})
-    leads = Lead.objects.filter(client_id=campaign.client_id, channels__kind="linkedin").distinct()
+    address = LeadChannel.objects.filter(lead=OuterRef("pk"), kind__in=first_channels(campaign))
+    leads = Lead.objects.filter(Exists(address), client_id=campaign.client_id)
     if audience.kind == "import":
         ids = LeadImportLead.objects.filter(lead_import_id=audience.import_id).values("lead_id")
         leads = leads.filter(id__in=ids)

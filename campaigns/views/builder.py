@@ -12,9 +12,10 @@ from django.views.decorators.http import require_GET, require_POST
 from pydantic import ValidationError
 
 from campaigns import selectors
-from campaigns.forms import STEP_KINDS, WEEKDAYS, NotLinear, SequenceEditor, SettingsForm, time_zones
+from campaigns.forms import WEEKDAYS, SettingsForm, time_zones
 from campaigns.models import Campaign
 from campaigns.plans.linear import to_plan
+from campaigns.sequence_editor import STEP_KINDS, NotLinear, SequenceEditor
 from campaigns.services import campaigns as service
 from campaigns.services import checklist, previews
 from campaigns.services.settings import CampaignSettings

@@ -172,3 +172,33 @@ def test_every_page_renders(world: World, manager: Browser) -> None:
             or "imports" in path
             or "new" in path
         )
+
+
+def test_a_sequence_over_three_channels_is_written_in_the_form(world: World, manager: Browser) -> None:
+    campaign = Campaign.objects.create(client=world.agency.first, name="Three", draft_plan={})
+    url = world.agency.url(f"campaigns/{campaign.id}/edit/sequence/")
+    steps = {
+        "step_kind": ["email", "email", "sms"],
+        "step_id": ["", "", ""],
+        "step_subject": ["Month-end at {{ company.name }}", "", ""],
+        "step_text": ["Hi, see http:/ledgerline.com", "One more thought.", "Short question by text?"],
+        "step_threaded": ["0", "1", "0"],
+        "step_delay": ["0", "3", "2"],
+        "step_working": ["1", "1", "1"],
+        "step_give_up": ["14", "14", "14"],
+        "close_days": "7",
+    }
+    asked = manager.post(url, {**steps, "operation": "add:inmail"}).content.decode()
+    assert "http:/ledgerline.com is not a whole address." in asked
+    assert "1 segment as it stands (GSM-7)" in asked
+    saved = manager.post(url, {**steps, "operation": "save"})
+    assert saved.status_code == 200
+    nodes = {node["id"]: node for node in campaign.refreshed().draft_plan["nodes"]}
+    assert nodes["email_2"]["threadWith"] == "email_1"
+    assert nodes["sms_3"]["content"] == {"text": "Short question by text?"}
+    checklist = manager.get(world.agency.url(f"campaigns/{campaign.id}/edit/")).content.decode()
+    assert "email_1: http:/ledgerline.com is not a whole address." in checklist
+    assert "No lead with an e-mail address is in the list." in checklist
+    # Opened again, the form shows what was saved.
+    assert "Answers the e-mail before it" in checklist
+    assert "Month-end at {{ company.name }}" in checklist
