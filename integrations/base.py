@@ -63,6 +63,7 @@ class Capability(StrEnum):
     VERIFIES_CREDENTIALS = "verifies_credentials"
     LISTS_ACCOUNTS = "lists_accounts"
     CONNECTS_ACCOUNTS = "connects_accounts"
+    ROUTES_INBOUND = "routes_inbound"
     READS_PROFILES = "reads_profiles"
     SENDS_INVITATIONS = "sends_invitations"
     SENDS_MESSAGES = "sends_messages"
@@ -78,6 +79,7 @@ class Capability(StrEnum):
     VERIFIES_IDENTITIES = "verifies_identities"
     SYNCS_SUPPRESSIONS = "syncs_suppressions"
     VALIDATES_ADDRESSES = "validates_addresses"
+    LISTS_IP_POOLS = "lists_ip_pools"
 
 
 class MessageKnowledge(Protocol):
@@ -181,6 +183,15 @@ class ConnectsAccounts(ListsAccounts, Protocol):
 
     def delete_account(self, account_id: str) -> None:
         """Remove the account at the provider (accounts are billed while they exist)."""
+        ...
+
+
+@runtime_checkable
+class RoutesInbound(Protocol):
+    """Can be told, for each account, where to bring what is written to it."""
+
+    def route_inbound(self, *, account_id: str, url: str) -> None:
+        """Have what is written to the account brought to ``url`` from now on."""
         ...
 
 
@@ -313,6 +324,15 @@ class ValidatesAddresses(Protocol):
 
     def validate_email(self, address: str) -> AddressVerdict:
         """Judge one address."""
+        ...
+
+
+@runtime_checkable
+class ListsIpPools(Protocol):
+    """Has pools of addresses of its own to send from."""
+
+    def list_ip_pools(self) -> tuple[str, ...]:
+        """Return the names that ``OutgoingEmail.ip_pool`` may have."""
         ...
 
 
@@ -473,6 +493,7 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.VERIFIES_CREDENTIALS: VerifiesCredentials,
     Capability.LISTS_ACCOUNTS: ListsAccounts,
     Capability.CONNECTS_ACCOUNTS: ConnectsAccounts,
+    Capability.ROUTES_INBOUND: RoutesInbound,
     Capability.READS_PROFILES: ReadsProfiles,
     Capability.SENDS_INVITATIONS: SendsInvitations,
     Capability.SENDS_MESSAGES: SendsMessages,
@@ -488,6 +509,7 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.VERIFIES_IDENTITIES: VerifiesIdentities,
     Capability.SYNCS_SUPPRESSIONS: SyncsSuppressions,
     Capability.VALIDATES_ADDRESSES: ValidatesAddresses,
+    Capability.LISTS_IP_POOLS: ListsIpPools,
 }
 """Capability name -> protocol."""
 

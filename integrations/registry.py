@@ -30,6 +30,19 @@ class CredentialField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRule:
+    """How a provider is answered whose calls are not taken in. A vendor that gives up on 4xx is told to come
+    again (5xx) where it is for us to mend, and is thanked (200) for what is refused for good.
+
+    ``max_bytes`` is the largest call, 0 for ``settings.WEBHOOK_MAX_BYTES``.
+    """
+
+    max_bytes: int = 0
+    too_large: int = 413
+    too_many: int = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One provider: what to show, what it can do, and where its adapter is.
 
@@ -53,6 +66,7 @@ class Provider:
     webhook_secret_fields: tuple[str, ...] = ("webhook_secret",)
     #: False where the body of our answer to a call has a meaning of its own: Twilio sends it as a message.
     answers_with_words: bool = True
+    webhook_rule: WebhookRule = WebhookRule()
 
 
 _PROVIDERS: Final[dict[str, Provider]] = {
@@ -101,6 +115,175 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                 ),
             ),
         ),
+        Provider(
+            kind="twilio",
+            label="Twilio",
+            icon="device-phone-mobile",
+            channels=("sms",),
+            adapter_path="integrations.providers.twilio.adapter:TwilioAdapter",
+            base_url_setting="TWILIO_BASE_URL",
+            base_url_help="Leave it blank for Twilio's own address.",
+            capabilities=frozenset(
+                {
+                    Capability.VERIFIES_CREDENTIALS,
+                    Capability.LISTS_ACCOUNTS,
+                    Capability.ROUTES_INBOUND,
+                    Capability.SENDS_SMS,
+                    Capability.POLLS_INBOUND,
+                    Capability.RECEIVES_WEBHOOKS,
+                    Capability.SETTLES_SENDS,
+                }
+            ),
+            emits=frozenset(
+                {"message_received", "message_read", "message_delivered", "message_failed", "unsubscribed"}
+            ),
+            credential_fields=(
+                CredentialField(
+                    name="account_sid",
+                    label="Account SID",
+                    help="Begins with AC. On the dashboard of the Twilio console.",
+                    secret=False,
+                ),
+                CredentialField(
+                    name="auth_token",
+                    label="Auth token",
+                    help="Proves Twilio's calls to us. When you replace it, the old one is accepted for a while.",
+                ),
+                CredentialField(
+                    name="api_key_sid",
+                    label="API key SID",
+                    help="Begins with SK. With a key, the auth token is used for calls to us only.",
+                    secret=False,
+                    required=False,
+                ),
+                CredentialField(
+                    name="api_key_secret",
+                    label="API key secret",
+                    help="Shown once when the key is made.",
+                    required=False,
+                ),
+            ),
+            webhook_secret_fields=("auth_token",),
+            answers_with_words=False,
+        ),
+        Provider(
+            kind="resend",
+            label="Resend",
+            icon="envelope",
+            channels=("email",),
+            adapter_path="integrations.providers.resend.adapter:ResendAdapter",
+            base_url_setting="RESEND_BASE_URL",
+            base_url_help="Leave it blank for Resend's own address.",
+            capabilities=frozenset(
+                {
+                    Capability.VERIFIES_CREDENTIALS,
+                    Capability.SENDS_EMAIL,
+                    Capability.RECEIVES_WEBHOOKS,
+                    Capability.SETTLES_SENDS,
+                }
+            ),
+            emits=frozenset(
+                {
+                    "message_delivered",
+                    "message_opened",
+                    "link_clicked",
+                    "message_bounced",
+                    "message_failed",
+                    "spam_complained",
+                }
+            ),
+            credential_fields=(
+                CredentialField(
+                    name="api_key",
+                    label="API key",
+                    help="Begins with re_. Made in the Resend dashboard under API keys, with full access.",
+                ),
+                CredentialField(
+                    name="signing_secret",
+                    label="Signing secret of the webhook",
+                    help="Begins with whsec_. Resend shows it where the webhook was added.",
+                    required=False,
+                ),
+            ),
+            webhook_secret_fields=("signing_secret",),
+        ),
+        Provider(
+            kind="sendgrid",
+            label="SendGrid",
+            icon="mail",
+            channels=("email",),
+            adapter_path="integrations.providers.sendgrid.adapter:SendGridAdapter",
+            base_url_setting="SENDGRID_BASE_URL",
+            base_url_help="Leave blank. EU subusers: https://api.eu.sendgrid.com.",
+            capabilities=frozenset(
+                {
+                    Capability.VERIFIES_CREDENTIALS,
+                    Capability.LISTS_ACCOUNTS,
+                    Capability.SENDS_EMAIL,
+                    Capability.RECEIVES_WEBHOOKS,
+                    Capability.MANAGES_WEBHOOKS,
+                    Capability.SETTLES_SENDS,
+                    Capability.VERIFIES_IDENTITIES,
+                    Capability.SYNCS_SUPPRESSIONS,
+                    Capability.VALIDATES_ADDRESSES,
+                    Capability.LISTS_IP_POOLS,
+                }
+            ),
+            emits=frozenset(
+                {
+                    "message_received",
+                    "message_delivered",
+                    "message_opened",
+                    "link_clicked",
+                    "message_bounced",
+                    "message_failed",
+                    "spam_complained",
+                    "unsubscribed",
+                }
+            ),
+            credential_fields=(
+                CredentialField(
+                    name="api_key",
+                    label="API key",
+                    help="Starts with SG. It needs at least the right to send; the test says what else it lacks.",
+                ),
+                CredentialField(
+                    name="parse_hosts",
+                    label="Hosts for inbound mail",
+                    help="Domains whose MX is mx.sendgrid.net, such as in.example.com. Separate several by commas.",
+                    secret=False,
+                    required=False,
+                ),
+                CredentialField(
+                    name="event_public_key",
+                    label="Verification key of the event webhook",
+                    help="Filled in when webhooks are mended here. Paste it if you registered the webhook yourself.",
+                    required=False,
+                ),
+                CredentialField(
+                    name="parse_public_key",
+                    label="Verification key of inbound mail",
+                    help="Filled in when webhooks are mended here. It belongs to the security policy of the host.",
+                    required=False,
+                ),
+                CredentialField(
+                    name="validation_key",
+                    label="API key for e-mail validation",
+                    help="A key of its own, with the right to validate addresses. Each check is billed.",
+                    required=False,
+                ),
+                CredentialField(
+                    name="sandbox_mode",
+                    label="Sandbox mode",
+                    help="“yes”: SendGrid checks e-mails and sends none. Leave blank to send.",
+                    secret=False,
+                    required=False,
+                ),
+            ),
+            webhook_secret_fields=("event_public_key", "parse_public_key"),
+            # Inbound Parse takes mail of 30 MB and loses it on any 4xx.
+            webhook_rule=WebhookRule(max_bytes=32 * 1024 * 1024, too_large=200, too_many=503),
+        ),
     )
 }
 
@@ -122,6 +305,12 @@ def answers_with_words(kind: str) -> bool:
     """Say whether our answer to a call may have words in it; unknown kinds are no provider and get them."""
     provider = _PROVIDERS.get(kind)
     return provider.answers_with_words if provider else True
+
+
+def webhook_rule(kind: str) -> WebhookRule:
+    """Return how calls are answered that are not taken in; unknown kinds are no provider and get the usual."""
+    provider = _PROVIDERS.get(kind)
+    return provider.webhook_rule if provider else WebhookRule()
 
 
 def default_base_url(kind: str) -> str:

@@ -244,12 +244,17 @@ TWILIO_BASE_URL = env.optional("TWILIO_BASE_URL") or (
 RESEND_BASE_URL = env.optional("RESEND_BASE_URL") or (
     f"{SANDBOX_URL}/resend" if SANDBOX_URL else "https://api.resend.com"
 )
+SENDGRID_BASE_URL = env.text(
+    "SENDGRID_BASE_URL", f"{SANDBOX_URL}/sendgrid" if SANDBOX_URL else "https://api.sendgrid.com"
+)
 #: Base address that providers call back; the sandbox reaches us on loopback.
 WEBHOOK_BASE_URL = env.text("WEBHOOK_BASE_URL", PUBLIC_URL).rstrip("/")
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
 WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
 #: An account that no webhook told about for this long is polled, and again after as long.
 SYNC_SILENT_SECONDS = env.integer("SYNC_SILENT_SECONDS", 600)
+#: No follow-up leaves an account whose inbox was last read longer ago; 0 switches this off. Organizations may differ.
+FRESH_INBOX_MINUTES = env.integer("FRESH_INBOX_MINUTES", 15)
 
 # --- Limits per sender account and day (mission C6) -------------------------------------------------
 DAILY_LIMITS = {"invite": 25, "message": 100, "profile_view": 80, "inmail": 20, "email": 50, "sms": 200}

@@ -1,0 +1,1 @@
+"""Resend: e-mail, foremost the installation's own (docs/providers/resend.md)."""

@@ -1,0 +1,1 @@
+"""Twilio: text messages (docs/providers/twilio.md)."""
