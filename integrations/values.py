@@ -488,6 +488,9 @@ class WebhookRegistration(Value):
     account_ids: frozenset[str] = frozenset()
     #: Whether payload fields are renamed (Unipile ``data``), which would break parsing.
     renames_fields: bool = False
+    #: The public key of its signatures, for vendors that make the key; ``""`` if it does not sign. Stored as the
+    #: credential ``<source>_public_key``.
+    public_key: str = ""
 
 
 class WebhookProblem(StrEnum):

@@ -22,7 +22,9 @@ def receive(request: HttpRequest, provider: str, connection_key: str) -> HttpRes
         return HttpResponse("ready" if words else "", content_type=_PLAIN)
     if request.method != "POST":
         return HttpResponse("use POST", status=405, content_type=_PLAIN, headers={"Allow": "GET, HEAD, POST"})
-    answer = intake.receive(provider=provider, key=connection_key, call=_call(request))
+    answer = intake.receive(
+        provider=provider, key=connection_key, read=lambda limit: _call(request, limit)
+    )
     return _answered(answer, words=registry.answers_with_words(provider))
 
 
@@ -32,7 +34,7 @@ def connected(request: HttpRequest, provider: str, connection_key: str) -> HttpR
     """Take the provider's report that somebody used a sign-in link."""
     if request.method != "POST":
         return HttpResponse("use POST", status=405, content_type=_PLAIN, headers={"Allow": "POST"})
-    call = _call(request)
+    call = _call(request, settings.WEBHOOK_MAX_BYTES)
     if call.size > settings.WEBHOOK_MAX_BYTES:
         return HttpResponse("too large", status=413, content_type=_PLAIN)
     return _answered(connecting.receive_notice(provider=provider, key=connection_key, body=call.body))
@@ -45,9 +47,9 @@ def _answered(answer: intake.Answer, *, words: bool = True) -> HttpResponse:
     )
 
 
-def _call(request: HttpRequest) -> intake.Call:
-    """Read the body from the wire, never more than what is allowed and one byte."""
-    body = request.read(settings.WEBHOOK_MAX_BYTES + 1)
+def _call(request: HttpRequest, limit: int) -> intake.Call:
+    """Read the body from the wire, never more than ``limit`` and one byte."""
+    body = request.read(limit + 1)
     declared = request.META.get("CONTENT_LENGTH") or ""
     size = max(len(body), int(declared) if declared.isdigit() else 0)
     # Behind a proxy the address that was called is not the one we see: providers sign the one they know.

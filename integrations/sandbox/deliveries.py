@@ -63,8 +63,8 @@ class Outgoing:
 class Deliveries:
     """The outgoing queue. States: ``queued``, ``held`` (by a fault), ``delivered``, ``failed``, ``lost``.
 
-    A delivery counts as done only on status 200 (or as its rules say) within ``webhook_timeout_seconds``; otherwise it is tried
-    again after each of ``webhook_retry_minutes`` of sandbox time (Unipile: five retries with growing delay,
+    A delivery counts as done only on status 200 (or as its rules say) within ``webhook_timeout_seconds``;
+    otherwise it is tried again after each of ``webhook_retry_minutes`` of sandbox time (Unipile: five retries with growing delay,
     docs/providers/unipile.md, 6). A crash in the middle leads to a second delivery, never to none.
     """
 

@@ -5,6 +5,7 @@ them.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -144,15 +145,18 @@ def ensure_webhooks(*, connection: Connection, actor: User | None = None) -> tup
     """Mend what is registered at the provider until nothing is wrong; return what was mended.
 
     Registers before it removes, so that no call is missed in between (a call that comes twice is one
-    delivery). Running it again changes nothing. Raises ``ProviderError``.
+    delivery). Running it again changes nothing. Keys that the provider signs with are stored; replaced ones stay
+    valid. Raises ``ProviderError``.
     """
     adapter, required = _required(connection)
-    findings = adapter.check_webhooks(registered=adapter.list_webhooks(), required=required)
+    registered = adapter.list_webhooks()
+    findings = adapter.check_webhooks(registered=registered, required=required)
     for finding in findings:
         if finding.create is not None:
             adapter.create_webhook(finding.create)
         for registration_id in finding.remove:
             adapter.delete_webhook(registration_id)
+    _learn_keys(connection, adapter.list_webhooks() if findings else registered, required)
     if findings:
         with transaction.atomic():
             audit.record(
@@ -162,6 +166,36 @@ def ensure_webhooks(*, connection: Connection, actor: User | None = None) -> tup
                 problems=[f"{finding.source}: {finding.problem.value}" for finding in findings],
             )
     return findings
+
+
+def _learn_keys(
+    connection: Connection,
+    registered: Sequence[WebhookRegistration],
+    required: Sequence[WebhookRegistration],
+) -> None:
+    """Store the public keys of our registrations as credentials; a replaced key stays valid beside the new one."""
+    ours = {(want.source, want.url) for want in required}
+    keys = {
+        f"{found.source}_public_key": found.public_key
+        for found in registered
+        if found.public_key and (found.source, found.url) in ours
+    }
+    keys = {
+        name: key
+        for name, key in keys.items()
+        if name in _provider(connection.provider).webhook_secret_fields
+    }
+    with transaction.atomic():
+        locked = Connection.objects.select_for_update(of=("self",)).get(id=connection.id)
+        values = credentials_of(locked)
+        changed = {name: key for name, key in keys.items() if values.get(name) != key}
+        if not changed:
+            return
+        for name, key in changed.items():
+            values |= {f"previous_{name}": values.get(name, ""), name: key}
+        locked.credentials = crypto.encrypt(values)
+        locked.save(update_fields=["credentials", "updated_at"])
+    connection.credentials = locked.credentials
 
 
 def rotate_webhook_secret(*, connection: Connection, actor: User | None = None) -> tuple[WebhookFinding, ...]:

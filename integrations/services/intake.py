@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -22,7 +22,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import F
 
-from integrations import metrics, streams
+from integrations import metrics, registry, streams
 from integrations.base import CALLED_QUERY, Adapter, ReceivesWebhooks, require
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.models import Connection, WebhookDelivery
@@ -103,13 +103,23 @@ class Call:
     url: str = ""
 
 
-def receive(*, provider: str, key: str, call: Call) -> Answer:
-    """Take in one call to ``/webhooks/<provider>/<key>``; never raises for what a caller may send."""
+def max_bytes(provider: str) -> int:
+    """Return how large a call of a provider may be, in bytes."""
+    return registry.webhook_rule(provider).max_bytes or int(settings.WEBHOOK_MAX_BYTES)
+
+
+def receive(*, provider: str, key: str, read: Callable[[int], Call]) -> Answer:
+    """Take in one call to ``/webhooks/<provider>/<key>``; never raises for what a caller may send.
+
+    ``read`` reads the call, of its body at most as many bytes as it is told; it is not asked to for an address
+    that is none of ours.
+    """
     with platform_scope("find the connection of a webhook"):
         connection = Connection.objects.filter(key=key, provider=provider).first()
     if connection is None:
         metrics.WEBHOOKS.labels("unknown", "no_connection").inc()
         return Answer(404, "unknown address")
+    call = read(max_bytes(provider))
     with organization_scope(connection.organization_id):
         answer = _receive(connection, call)
     metrics.WEBHOOKS.labels(connection.provider, answer.word.replace(" ", "_")).inc()
@@ -126,20 +136,23 @@ def _receive(connection: Connection, call: Call) -> Answer:
         log.exception("webhook.connection_unusable", connection=str(connection.id))
         return Answer(503, "not ready", retry_after=60)
     secrets = webhook_secrets(connection.provider, credentials)
-    if call.size > settings.WEBHOOK_MAX_BYTES:
-        limit = settings.WEBHOOK_MAX_BYTES // 1024
-        _refuse(
-            connection, call, secrets, f"Larger than {limit} KiB: only the beginning is kept.", "oversize"
-        )
-        return Answer(413, "too large")
+    rule = registry.webhook_rule(connection.provider)
+    limit = max_bytes(connection.provider)
+    if call.size > limit:
+        reason = f"Larger than {limit // 1024} KiB: only the beginning is kept."
+        _refuse(connection, call, secrets, reason, "oversize")
+        return Answer(rule.too_large, "too large")
     try:
         receiver.verify_webhook(url=call.url, headers=call.headers, body=call.body, secrets=secrets)
     except WebhookRefusedError as refused:
         _refuse(connection, call, secrets, refused.reason, receiver.webhook_type(call.body))
+        if refused.fault_is_ours:
+            # Without a key nothing can be proven; once there is one, what comes again is taken in.
+            return Answer(503, "not ready", retry_after=300)
         return Answer(401, "refused")
     wait = intake_limits.wait(connection.id)
     if wait:
-        return Answer(429, "too many", retry_after=wait)
+        return Answer(rule.too_many, "too many", retry_after=wait)
     return _store(connection, adapter, receiver, call, secrets)
 
 
