@@ -23,4 +23,8 @@ class InstallationTogether(LoadGroupScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InstallationTogether | None:
     """Deal tests out in this way where ``--dist loadgroup`` asks for groups."""
-    return InstallationTogether(config, log) if config.getvalue("dist") == "loadgroup" else None
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    # The largest group would go first: but a worker cannot run other loops once it has driven a browser.
+    config.option.loadscopereorder = False
+    return InstallationTogether(config, log)
