@@ -1,16 +1,25 @@
 """Tables of campaigns."""
 
 from campaigns.models.campaigns import Campaign, CampaignSender, PlanVersion
+from campaigns.models.delivery import AddressCheck, Brake, SendOutcome
+from campaigns.models.engine import EngineLane, EngineSettings, SchedulerState
 from campaigns.models.enrollments import Enrollment, EnrollmentSender, ScheduledAction, Transition
+from campaigns.models.holidays import OwnHoliday
 from campaigns.models.imports import LeadImport, LeadImportError, LeadImportLead
 from campaigns.models.leads import Company, Lead, LeadChannel, Relation
+from campaigns.models.outreach import OutreachPolicy, Unsubscribe, UnsubscribeLink
+from campaigns.models.simulations import Simulation
 from campaigns.models.suppression import Suppression
 from campaigns.models.texts import Snippet
 
 __all__ = [
+    "AddressCheck",
+    "Brake",
     "Campaign",
     "CampaignSender",
     "Company",
+    "EngineLane",
+    "EngineSettings",
     "Enrollment",
     "EnrollmentSender",
     "Lead",
@@ -18,10 +27,17 @@ __all__ = [
     "LeadImport",
     "LeadImportError",
     "LeadImportLead",
+    "OutreachPolicy",
+    "OwnHoliday",
     "PlanVersion",
     "Relation",
     "ScheduledAction",
+    "SchedulerState",
+    "Simulation",
     "Snippet",
+    "SendOutcome",
     "Suppression",
     "Transition",
+    "Unsubscribe",
+    "UnsubscribeLink",
 ]

@@ -67,6 +67,8 @@ class LeadChannel(OrganizationModel):
     #: LinkedIn: the network's id (``ACoAA...``) and member URN, learnt on first contact.
     provider_id = models.CharField(max_length=160, blank=True)
     member_urn = models.CharField(max_length=160, blank=True)
+    #: E-mail and SMS: when a message came back for good. Other addresses of the lead are preferred from then on.
+    bounced_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [

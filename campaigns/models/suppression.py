@@ -15,13 +15,27 @@ class Suppression(OrganizationModel):
     Kept by value, so it survives deletion and re-import of the lead.
     """
 
+    class Source(models.TextChoices):
+        """How an address came onto the list."""
+
+        PERSON = "person", "Added by a person"
+        REPLY = "reply", "Asked in a reply"
+        LINK = "link", "Unsubscribe link"
+        ONE_CLICK = "one_click", "Button of the mail program"
+        MAIL = "mail", "Mail to the unsubscribe address"
+        STOP_WORD = "stop_word", "STOP word"
+        BOUNCE = "bounce", "Bounced"
+        COMPLAINT = "complaint", "Marked as spam"
+        PROVIDER = "provider", "Told by the provider"
+        IMPORT = "import", "Imported"
+
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     channel = models.CharField(max_length=16, choices=Channel.choices)
     #: Normalised address (see ``LeadChannel.normalized``) or domain.
     value = models.CharField(max_length=300)
     is_domain = models.BooleanField(default=False)
     reason = models.CharField(max_length=200, blank=True)
-    #: ``person``, ``reply``, ``import``, ``unsubscribe``, ``bounce``, ...
+    #: See ``Source``; kept as text, so that what older rows say stays readable.
     source = models.CharField(max_length=40)
     expires_at = models.DateTimeField(null=True)
 
@@ -33,3 +47,4 @@ class Suppression(OrganizationModel):
                 nulls_distinct=False,
             )
         ]
+        indexes = [models.Index(fields=["organization", "channel", "value"], name="suppression_by_value")]
