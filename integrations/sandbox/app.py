@@ -13,13 +13,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from integrations.sandbox import control
+from integrations.sandbox.resend.routes import RESEND
+from integrations.sandbox.twilio.routes import TWILIO
 from integrations.sandbox.unipile.routes import UNIPILE
 from integrations.sandbox.world import World
 
 logger = logging.getLogger(__name__)
 
 #: Every provider the sandbox plays. A new one joins here.
-PROVIDERS = (UNIPILE,)
+PROVIDERS = (UNIPILE, TWILIO, RESEND)
 
 
 def _report(world: World, task: asyncio.Task[None]) -> None:

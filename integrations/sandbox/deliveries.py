@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,8 +65,8 @@ class Deliveries:
     """The outgoing queue. States: ``queued``, ``held`` (by a fault), ``delivered``, ``failed``, ``lost``.
 
     A delivery counts as done only on status 200 (or as its rules say) within ``webhook_timeout_seconds``;
-    otherwise it is tried again after each of ``webhook_retry_minutes`` of sandbox time (Unipile: five retries with growing delay,
-    docs/providers/unipile.md, 6). A crash in the middle leads to a second delivery, never to none.
+    otherwise it is tried again after each of ``webhook_retry_minutes`` of sandbox time (Unipile: five retries
+    with growing delay, docs/providers/unipile.md, 6). A crash in the middle leads to a second delivery, never to none.
     """
 
     def __init__(self, store: Store, clock: Clock, settings: Settings, faults: Faults) -> None:
@@ -74,6 +75,8 @@ class Deliveries:
         self._settings = settings
         self._faults = faults
         self._flying: dict[int, tuple[str, asyncio.Task[None]]] = {}
+        #: By provider: what makes the headers of one attempt, where signatures carry a time.
+        self.signers: dict[str, Callable[[dict[str, str], bytes], dict[str, str]]] = {}
         # Worlds of earlier versions lack the column; they stay usable.
         if "rules" not in {row["name"] for row in store.all("PRAGMA table_info(deliveries)")}:
             store.run("ALTER TABLE deliveries ADD COLUMN rules TEXT NOT NULL DEFAULT ''")
@@ -200,7 +203,7 @@ class Deliveries:
         error: str | None = None
         try:
             response = await asyncio.wait_for(
-                client.post(row["url"], content=_bytes(row["body"]), headers=json.loads(row["headers"])),
+                client.post(row["url"], content=_bytes(row["body"]), headers=self._headers(row)),
                 timeout=float(self._settings["webhook_timeout_seconds"]),
             )
             status = response.status_code
@@ -212,6 +215,11 @@ class Deliveries:
             self._flying.pop(row["id"], None)
             wake.set()
         self._settle(row, status, error, round((time.monotonic() - began) * 1000))
+
+    def _headers(self, row: Row) -> dict[str, str]:
+        headers: dict[str, str] = json.loads(row["headers"])
+        sign = self.signers.get(row["provider"])
+        return sign(headers, _bytes(row["body"])) if sign else headers
 
     def _settle(self, row: Row, status: int | None, error: str | None, milliseconds: int) -> None:
         attempts = row["attempts"] + 1

@@ -33,6 +33,9 @@ _NOBODY = "nobody-"
 #: What may become of an e-mail to somebody: arrives, unknown address, refused by policy, comes back later,
 #: delayed, refused by the provider itself.
 MAIL_FATES = ("deliver", "bounce", "block", "async_bounce", "defer", "drop")
+#: What may become of a text to somebody: arrives, handset off, number not in use, a landline, filtered by the
+#: carrier, lost in the provider's own queue.
+TEXT_FATES = ("deliver", "unreachable", "unknown", "landline", "filtered", "queue_overflow")
 #: How a person is reached, told from the identifier.
 CHANNELS = ("linkedin", "email", "sms")
 
@@ -58,6 +61,8 @@ class Behaviour:
     #: E-mail: how often a read message is clicked on, and what becomes of mail to them (``MAIL_FATES``).
     click_probability: float = 0.3
     mail: str = "deliver"
+    #: SMS: what becomes of texts to them (``TEXT_FATES``).
+    texts: str = "deliver"
 
 
 _ARCHETYPES: tuple[tuple[int, Behaviour], ...] = (
@@ -313,6 +318,7 @@ def _checked_behaviour(name: str, value: Any) -> Any:
         "archetype": value in _BY_NAME if isinstance(value, str) else False,
         "ignores": isinstance(value, bool),
         "mail": value in MAIL_FATES,
+        "texts": value in TEXT_FATES,
         "max_replies": isinstance(value, int) and number(value),
         "intents": isinstance(value, dict) and bool(value) and set(value) <= set(INTENTS)
         and all(map(number, value.values())) and sum(value.values()) > 0,

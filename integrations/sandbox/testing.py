@@ -42,6 +42,16 @@ class SandboxHandle:
         """What ``UNIPILE_BASE_URL`` must be to talk to this sandbox."""
         return f"{self.base_url}/unipile"
 
+    @property
+    def twilio_url(self) -> str:
+        """What ``TWILIO_BASE_URL`` must be to talk to this sandbox."""
+        return f"{self.base_url}/twilio"
+
+    @property
+    def resend_url(self) -> str:
+        """What ``RESEND_BASE_URL`` must be to talk to this sandbox."""
+        return f"{self.base_url}/resend"
+
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, /, **query: Any) -> Any:
         """One control call; raises ``SandboxRefused`` unless it is answered 2xx."""
         response = self._http.request(method, path, json=body, params=query)
@@ -87,6 +97,11 @@ class SandboxHandle:
     def create_seat(self, name: str, **body: Any) -> dict[str, Any]:
         """Connect a seat."""
         found: dict[str, Any] = self.call("POST", "/accounts", {"name": name} | body)
+        return found
+
+    def rent_number(self, number: str, **body: Any) -> dict[str, Any]:
+        """Give the Twilio account a number; ``campaign_status`` puts it into a messaging service of its own."""
+        found: dict[str, Any] = self.call("POST", "/twilio/numbers", {"number": number} | body)
         return found
 
     def set_seat_status(self, account_id: str, status: str, *, settle: bool = True) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ class Provider:
     channel: str = "linkedin"
     #: Sandbox time at which it last dealt with a person, 0 for never: decides between providers of one channel.
     last_contact: Callable[[World, Person], float] | None = None
+    #: Signs one attempt at a webhook at the moment of sending: (world, headers, body) -> headers.
+    sign: Callable[[World, dict[str, str], bytes], dict[str, str]] | None = None
 
 
 @dataclass
@@ -107,6 +110,8 @@ class World:
         for provider in joined:
             for kind, handler in provider.agenda.items():
                 world.agenda.handlers[kind] = _bound(world, handler)
+            if provider.sign is not None:
+                world.deliveries.signers[provider.name] = partial(provider.sign, world)
         if not store.setting("seeded"):
             world._seed(seed)
         return world

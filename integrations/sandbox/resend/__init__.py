@@ -1,0 +1,1 @@
+"""Resend as the sandbox plays it: e-mails with idempotency keys, Svix-signed webhooks."""
