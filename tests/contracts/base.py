@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
 
 import pytest
 
@@ -27,8 +28,10 @@ from integrations.base import (
     NoKnowledge,
     ReadsProfiles,
     ReceivesWebhooks,
+    SendsEmail,
     SendsInvitations,
     SendsMessages,
+    SendsSms,
     SettlesSends,
     SyncsMessages,
     SyncsRelations,
@@ -40,6 +43,8 @@ from integrations.values import (
     ChatMessage,
     Direction,
     InvitationState,
+    OutgoingEmail,
+    OutgoingSms,
     Page,
     SendAction,
     SendIntent,
@@ -49,6 +54,7 @@ from tests.contracts.fixtures import Fixture, fixtures_of
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+P = TypeVar("P")
 NOW = datetime(2026, 3, 12, 10, 0, tzinfo=UTC)
 
 
@@ -84,6 +90,8 @@ class Outside:
     chat_id: str = ""
     their_text: str = ""
     phone: str = ""
+    #: An address that mail reaches.
+    email: str = ""
     lost_phone: str = ""
     webhook_url: str = "https://app.test/webhooks/contract/key"
     #: The provider's clock may run apart from ours.
@@ -429,6 +437,79 @@ class AdapterContract(ABC):
         ):
             assert self.settled(outside, intent, late=False) is SettlementOutcome.UNDECIDED
             assert self.settled(outside, intent, late=True) is SettlementOutcome.NOT_SENT
+
+    # --- Texts ------------------------------------------------------------------------------------
+
+    def sms(self, outside: Outside, text: str, to: str = "") -> OutgoingSms:
+        """A text from the account to ``to``, by default to somebody whom texts reach."""
+        return OutgoingSms(
+            send_id=str(uuid4()), to=to or outside.phone, text=text, from_number=outside.account_id
+        )
+
+    @needs(Capability.SENDS_SMS, Capability.SETTLES_SENDS)
+    def test_a_text_leaves_and_is_found(self, outside: Outside) -> None:
+        sms = self.sms(outside, "Hello\r\nüñí 👍 ")
+        intent = self.intent(outside, SendAction.SMS, text=sms.text, recipient_phone=sms.to)
+        assert self.settled(outside, intent, late=False) is SettlementOutcome.UNDECIDED
+        assert self.settled(outside, intent, late=True) is SettlementOutcome.NOT_SENT
+        receipt = require(outside.adapter, SendsSms).send_sms(account_id=outside.account_id, sms=sms)
+        assert receipt.message_id
+        assert receipt.provider_message_id == receipt.message_id
+        assert receipt.chat_id == f"{outside.account_id}:{sms.to}"
+        found = require(outside.adapter, SettlesSends).settle(intent, now=intent.attempted_at)
+        assert found.outcome is SettlementOutcome.SENT
+        assert found.receipt is not None
+        assert found.receipt.message_id == receipt.message_id
+        assert found.receipt.chat_id == receipt.chat_id
+        known = intent.model_copy(update={"known_message_ids": frozenset({receipt.message_id})})
+        assert self.settled(outside, known, late=True) is SettlementOutcome.NOT_SENT
+
+    @needs(Capability.SENDS_SMS)
+    def test_a_text_that_cannot_be_sent(self, outside: Outside) -> None:
+        adapter = require(outside.adapter, SendsSms)
+        for sms, kind in (
+            (self.sms(outside, "Hello", to=outside.lost_phone), ErrorKind.RECIPIENT),
+            (self.sms(outside, " "), ErrorKind.VALIDATION),
+            (self.sms(outside, "x" * 1601), ErrorKind.VALIDATION),
+        ):
+            with pytest.raises(ProviderError) as caught:
+                adapter.send_sms(account_id=outside.account_id, sms=sms)
+            assert caught.value.kind is kind
+            assert not caught.value.opted_out
+
+    # --- E-mails ----------------------------------------------------------------------------------
+
+    def email(self, outside: Outside, text: str) -> OutgoingEmail:
+        """An e-mail from the account to somebody whom mail reaches."""
+        return OutgoingEmail(
+            send_id=str(uuid4()),
+            message_id=f"<{uuid4().hex}@{outside.account_id.rpartition('@')[2]}>",
+            from_email=outside.account_id,
+            from_name="Léo at Acme",
+            to_email=outside.email,
+            to_name="Ana",
+            subject="Question, once more",
+            text=text,
+            html=f"<p>{text}</p>",
+            headers={"List-Unsubscribe": "<https://app.test/u/1>"},
+            tags=("campaign-1",),
+        )
+
+    @needs(Capability.SENDS_EMAIL)
+    def test_an_email_leaves(self, outside: Outside) -> None:
+        if not outside.email:
+            pytest.skip("This world has nobody to write e-mails to.")
+        email = self.email(outside, "Hello üñí 👍")
+        receipt = require(outside.adapter, SendsEmail).send_email(account_id=outside.account_id, email=email)
+        assert receipt.provider_message_id == email.message_id
+        assert receipt.chat_id == email.message_id
+        root = "<root@thread.test>"
+        answer = self.email(outside, "Again").model_copy(
+            update={"in_reply_to": root, "references": (root, "<second@thread.test>")}
+        )
+        again = require(outside.adapter, SendsEmail).send_email(account_id=outside.account_id, email=answer)
+        assert again.chat_id == root
+        assert again.message_id != receipt.message_id or not receipt.message_id
 
     # --- Webhooks ---------------------------------------------------------------------------------
 
