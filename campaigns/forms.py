@@ -9,6 +9,7 @@ from django import forms
 from django.http import QueryDict
 
 from campaigns.imports.mapping import FIELDS
+from campaigns.models import Campaign
 from project.tenancy.access import Access
 
 WEEKDAYS = [(0, "Mon"), (1, "Tue"), (2, "Wed"), (3, "Thu"), (4, "Fri"), (5, "Sat"), (6, "Sun")]
@@ -69,6 +70,50 @@ class SnippetForm(forms.Form):
         }
 
 
+class HolidayForm(forms.Form):
+    """Days off for everybody, one client or one campaign."""
+
+    client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Client", required=False
+    )
+    campaign: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Campaign", required=False, empty_label="All campaigns"
+    )
+    first = forms.DateField(label="First day", widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(
+        label="Last day",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Included; empty for one day.",
+    )
+    name = forms.CharField(max_length=80, required=False, label="What it is")
+
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        client: Any = self.fields["client"]
+        campaign: Any = self.fields["campaign"]
+        client.queryset = access.clients().filter(is_archived=False)
+        campaign.queryset = Campaign.objects.filter(access.client_filter()).exclude(
+            status=Campaign.Status.ARCHIVED
+        )
+        if access.whole_organization:
+            client.empty_label = "All clients"
+        else:
+            client.required, client.empty_label = True, None
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of ``services.holidays.add``."""
+        given = self.cleaned_data
+        client, campaign = given["client"], given["campaign"]
+        return {
+            "client_id": client.id if client else None,
+            "campaign_id": campaign.id if campaign else None,
+            "first": given["first"],
+            "last": given["last"],
+            "name": given["name"],
+        }
+
+
 def mapping_of(data: QueryDict, headers: list[str]) -> dict[str, str]:
     """The chosen mapping of a posted form: ``column-<index>`` to field."""
     chosen = {str(index): data.get(f"column-{index}", "skip") for index in range(len(headers))}
@@ -118,6 +163,7 @@ def time_zones() -> list[str]:
 __all__ = [
     "WEEKDAYS",
     "CampaignForm",
+    "HolidayForm",
     "SettingsForm",
     "SnippetForm",
     "UploadForm",

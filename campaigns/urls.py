@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import builder, campaigns, imports, leads, snippets
+from campaigns.views import builder, campaigns, holidays, imports, leads, snippets
 
 app_name = "campaigns"
 urlpatterns = [
     path("campaigns/", campaigns.campaigns, name="list"),
     path("campaigns/new/", campaigns.new, name="new"),
+    path("campaigns/holidays/", holidays.holidays, name="holidays"),
+    path("campaigns/holidays/<uuid:holiday_id>/delete/", holidays.delete, name="holiday_delete"),
     path("campaigns/snippets/", snippets.snippets, name="snippets"),
     path("campaigns/snippets/<uuid:snippet_id>/delete/", snippets.delete, name="snippet_delete"),
     path("campaigns/<uuid:campaign_id>/", campaigns.detail, name="detail"),

@@ -25,6 +25,11 @@ class Campaign(OrganizationModel):
         COMPLETED = "completed", "Completed"
         ARCHIVED = "archived", "Archived"
 
+    class ReplyStops(models.TextChoices):
+        CAMPAIGN = "campaign", "This campaign"
+        LEAD = "lead", "All campaigns of the client that write to the lead"
+        COMPANY = "company", "All campaigns of the client that write to the lead's company"
+
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="campaigns")
     name = models.CharField(max_length=160)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
@@ -41,6 +46,14 @@ class Campaign(OrganizationModel):
     window = models.JSONField(default=default_window)
     #: ISO 3166 alpha-2 country whose public holidays are skipped; empty for none.
     holiday_country = models.CharField(max_length=2, blank=True)
+    #: All own days off that hold for this campaign, ``YYYY-MM-DD``, as ``services.holidays`` last put them together.
+    own_holidays = models.JSONField(default=list)
+    #: What a reply ends: what this sender writes to the lead, all that is written to the lead, or to its company.
+    reply_stops = models.CharField(max_length=16, choices=ReplyStops.choices, default=ReplyStops.LEAD)
+    #: Leads that are in another running campaign of the client wait until they are out of it.
+    exclusive = models.BooleanField(default=False)
+    #: Leads whose last campaign of the client ended less than so many days ago wait.
+    reentry_days = models.PositiveSmallIntegerField(default=0)
     created_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     launched_at = models.DateTimeField(null=True)
     #: Since when the audience waits to be enrolled; empty once everybody is in. A sweeper looks for it.

@@ -6,10 +6,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Enrollment, PlanVersion
+from campaigns.models import Enrollment, Lead, PlanVersion, Relation
+from campaigns.plans import conditions
+from campaigns.plans.graph import CONNECTED_FIELD
 from campaigns.plans.schema import BranchNode, Plan
 from campaigns.plans.state import Context, context_for
 from campaigns.services.settings import calendar_of
+from integrations.models.connections import Channel
 
 
 @lru_cache(maxsize=512)
@@ -26,26 +29,46 @@ def plan_of(enrollment: Enrollment) -> Plan:
 def context_of(enrollment: Enrollment) -> Context:
     """Calendar, zone and branch fields of an enrollment (``campaign`` and ``lead`` should be loaded)."""
     plan = plan_of(enrollment)
-    branches = any(isinstance(node, BranchNode) for node in plan.nodes)
+    tested = tested_fields(plan)
     return context_for(
         plan,
         calendar_of(enrollment.campaign),
         seed=str(enrollment.id),
         lead_zone=enrollment.lead.time_zone or None,
         use_lead_zone=enrollment.campaign.use_lead_time_zone,
-        fields=_fields(enrollment) if branches else {},
+        fields=_fields(enrollment, tested) if tested else {},
     )
 
 
-def _fields(enrollment: Enrollment) -> dict[str, Any]:
-    lead = enrollment.lead
+def tested_fields(plan: Plan) -> frozenset[str]:
+    """The fields that the plan's branches test."""
+    return frozenset(
+        name for node in plan.nodes if isinstance(node, BranchNode) for name in conditions.fields_of(node)
+    )
+
+
+def _fields(enrollment: Enrollment, tested: frozenset[str]) -> dict[str, Any]:
+    known = CONNECTED_FIELD in tested and is_first_degree(enrollment)
+    return {**lead_fields(enrollment.lead, first_degree=known), "enrollment.stage": enrollment.stage}
+
+
+def is_first_degree(enrollment: Enrollment) -> bool:
+    """Whether the enrollment's LinkedIn sender is connected with its lead; any sender's word while it has none."""
+    senders = [link.sender_id for link in enrollment.sender_links.all() if link.channel == Channel.LINKEDIN]
+    relations = Relation.objects.filter(lead_id=enrollment.lead_id)
+    known: bool = (relations.filter(sender_id__in=senders) if senders else relations).exists()
+    return known
+
+
+def lead_fields(lead: Lead, *, first_degree: bool = False) -> dict[str, Any]:
+    """The values of a lead (and its ``company``, loaded with it) that branches test, by full name."""
     fields: dict[str, Any] = {
         "lead.first_name": lead.first_name,
         "lead.last_name": lead.last_name,
         "lead.title": lead.title,
         "lead.country": lead.country,
         "lead.time_zone": lead.time_zone,
-        "enrollment.stage": enrollment.stage,
+        CONNECTED_FIELD: first_degree,
     }
     if lead.company is not None:
         fields["company.name"] = lead.company.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -90,4 +91,5 @@ def calendar_of(campaign: Campaign) -> Calendar:
         windows=(window,),
         days_off=frozenset(range(7)) - window.weekdays,
         holiday_country=campaign.holiday_country,
+        own_holidays=frozenset(date.fromisoformat(day) for day in campaign.own_holidays),
     )

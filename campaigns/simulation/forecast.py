@@ -6,22 +6,20 @@ The first seed gives the picture by day; all seeds together give the band of the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from campaigns.plans.schema import SendNode
 from campaigns.scheduling import local_date
+from campaigns.simulation.assigning import assign
 from campaigns.simulation.machine import Machine, Outcome
-from campaigns.simulation.model import Budget, Prospect, Setup, SimulatedSender
+from campaigns.simulation.model import Setup, SimulatedSender
 from campaigns.simulation.script import Script, ScriptedPeople
 from campaigns.simulation.texts import Texts
 
 Progress = Callable[[int, int], None]
-Senders = dict[tuple[str, str], SimulatedSender]
 
-GATES = {"calendar": "Outside the sending window"}
 NEWCOMER = "new"
 
 
@@ -101,32 +99,6 @@ def forecast(
     return _sum_up(setup, outcomes, texts, what_if)
 
 
-def assign(setup: Setup) -> Senders:
-    """One sender per person and channel of the plan, sticky: the one that is settled, else by room in the budgets."""
-    found: Senders = {}
-    actions = {node.channel: node.action for node in reversed(setup.plan.nodes) if isinstance(node, SendNode)}
-    by_key = {sender.key: sender for sender in setup.senders}
-    for channel, action in actions.items():
-        able = [one for one in setup.senders if one.channel == channel and not one.unavailable]
-        able = able or [one for one in setup.senders if one.channel == channel]
-        if not able:
-            continue
-        load = {sender.key: 0 for sender in setup.senders}
-        room = {sender.key: max(1, _capacity(setup.budgets, sender, action)) for sender in able}
-        for prospect in setup.prospects:
-            sender = by_key.get(prospect.prefers.get(channel, ""))
-            if sender is None:
-                sender = min(able, key=lambda one: ((load[one.key] + 1) / room[one.key], one.key))
-            load[sender.key] += 1
-            found[prospect.key, channel] = sender
-    return found
-
-
-def _capacity(budgets: Mapping[str, Budget], sender: SimulatedSender, action: str) -> int:
-    caps = [budgets[scope].cap for scope in sender.budgets.get(action, ()) if budgets[scope].period == "day"]
-    return min(caps, default=1)
-
-
 # What one more sender would change
 
 
@@ -158,9 +130,9 @@ def _days(count: int) -> str:
 def _binding_sender(setup: Setup, outcome: Outcome) -> SimulatedSender | None:
     waited: Counter[str] = Counter()
     owners = {scope: sender for sender in setup.senders for scope in own_scopes(sender)}
-    for (_, what), count in outcome.waited.items():
-        if what in owners:
-            waited[owners[what].key] += count
+    for (_, scope, _, _), count in outcome.waited.items():
+        if scope in owners:
+            waited[owners[scope].key] += count
     if not waited:
         return None
     most = waited.most_common(1)[0][0]
@@ -188,6 +160,7 @@ def with_copy_of(setup: Setup, sender: SimulatedSender) -> Setup:
         sender,
         key=NEWCOMER,
         name="One more sender",
+        load=0,
         budgets={
             action: tuple(renamed(scope) for scope in scopes) for action, scopes in sender.budgets.items()
         },
@@ -250,18 +223,11 @@ def _sum_up(setup: Setup, outcomes: list[Outcome], texts: Texts, what_if: WhatIf
 
 
 def _binding(setup: Setup, outcome: Outcome) -> list[dict[str, Any]]:
-    budgets = {**setup.budgets, **setup.domains}
     owners = {scope: sender.key for sender in setup.senders for scope in own_scopes(sender)}
-    names = {f"sender:{one.key}": f"{one.name}: {one.unavailable}" for one in setup.senders}
+    owners |= {sender.key: sender.key for sender in setup.senders}
     return [
-        {
-            "day": day,
-            "limit": budgets[what].key if what in budgets else what.partition(":")[0],
-            "sender": owners.get(what, what.partition(":")[2] if what in names else ""),
-            "name": budgets[what].name if what in budgets else names.get(what, GATES.get(what, what)),
-            "waiting": count,
-        }
-        for (day, what), count in sorted(outcome.waited.items())
+        {"day": day, "limit": code, "sender": owners.get(scope, ""), "name": name, "waiting": count}
+        for (day, scope, code, name), count in sorted(outcome.waited.items())
     ]
 
 
@@ -271,6 +237,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value.isoformat() if isinstance(value, date) else value
-
-
-__all__ = ["Band", "Forecast", "Prospect", "WhatIf", "assign", "forecast", "seeds_for", "with_copy_of"]

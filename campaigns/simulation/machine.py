@@ -30,6 +30,7 @@ from campaigns.plans.state import (
     context_for,
 )
 from campaigns.scheduling import local_date, send_seed, spread
+from campaigns.simulation.assigning import Senders, choice_of
 from campaigns.simulation.budgets import Denied, Ledger
 from campaigns.simulation.model import Sent, Setup, SimulatedSender
 from campaigns.simulation.queues import Queue, Waiting
@@ -48,8 +49,8 @@ class Outcome:
     """(day, sender, action) to how many left."""
     first: Counter[date] = field(default_factory=Counter)
     """By day, how many people were written to for the first time."""
-    waited: dict[tuple[date, str], int] = field(default_factory=dict)
-    """(day, limit or gate) to how many actions waited for it at the same time."""
+    waited: dict[tuple[date, str, str, str], int] = field(default_factory=dict)
+    """(day, budget or sender, limit or gate, its name) to how many actions waited for it at the same time."""
     ended: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(node, code) of sends that could not leave for a reason that cannot clear up."""
@@ -70,7 +71,7 @@ class Machine:
     def __init__(
         self,
         setup: Setup,
-        senders: dict[tuple[str, str], SimulatedSender],
+        senders: Senders,
         react: React,
         texts: Texts,
         *,
@@ -152,15 +153,15 @@ class Machine:
             self._refuse(number, node, request.visit, "suppressed", prospect.blocked[channel], at)
             return
         if at != request.due_at and (opens := self._opens(number, node.id, request.visit, at)) > at:
-            self._note(at, "calendar", 1)
+            self._note(at, "", "calendar", "Outside the sending window")
             self.queue.push(opens, SEND, number, self.send_turn[number])
             return
-        sender = self.senders.get((prospect.key, channel))
+        sender = self.senders.get((prospect.key, channel, choice_of(node)))
         if sender is None:
             self._refuse(number, node, request.visit, "no_sender", f"Nobody sends by {channel}.", at)
             return
         if sender.unavailable:
-            self._note(at, f"sender:{sender.key}", 1)
+            self._note(at, sender.key, "sender", f"{sender.name}: {sender.unavailable}")
             self.queue.push(at + timedelta(days=1), SEND, number, self.send_turn[number])
             return
         if channel not in prospect.addresses:
@@ -240,7 +241,7 @@ class Machine:
         seed = send_seed(self.setup.prospects[number].seed, node.id, visit)
         waiting.join(seed, number, self.send_turn[number])
         waiting.free_at = max(waiting.free_at or denied.free_at, denied.free_at)
-        self._note(at, denied.scope, len(waiting))
+        self._note(at, denied.scope, denied.key, denied.name, len(waiting))
         self._call_head(line, waiting, at)
 
     def _head(self, at: datetime, line: tuple[str, ...], version: int) -> None:
@@ -294,8 +295,8 @@ class Machine:
         elif isinstance(command, RetractTransitions):
             path[:] = [one for one in path if one.number <= command.after]
 
-    def _note(self, at: datetime, what: str, count: int) -> None:
-        key = (local_date(at, self.setup.tz), what)
+    def _note(self, at: datetime, scope: str, code: str, name: str, count: int = 1) -> None:
+        key = (local_date(at, self.setup.tz), scope, code, name)
         self.outcome.waited[key] = max(self.outcome.waited.get(key, 0), count)
 
     def _opens(self, number: int, node: str, visit: int, at: datetime) -> datetime:

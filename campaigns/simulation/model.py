@@ -7,32 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from campaigns.plans.schema import Plan, Value
 from campaigns.plans.state import State
 from campaigns.scheduling import Calendar
+from integrations.rates import Cap
 
 Period = Literal["hour", "day", "week"]
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """One limit that is charged per send: at most ``cap`` uses per ``period`` of ``tz``.
+class Growth:
+    """The velocity guard of a weekly budget: ``percent`` more than last week, and ``floor`` always."""
 
-    ``key`` is stable ("account_day"), ``name`` is for people. ``ramp`` are the caps of the first days of the
-    simulation (a warm-up); a cap of the ramp never raises ``cap``. ``taken`` is what others use, or what was used
-    already, by the first local day of the period.
+    percent: int
+    floor: int
+    key: str = "velocity"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One counter that is charged per send, in periods of ``tz``.
+
+    ``caps`` are what holds in the first, second, ... day (hours and days) or week of the simulation; the last one
+    holds from then on. ``taken`` is what others use, or what was used already, by the first local day of the period.
     """
 
-    key: str
-    name: str
-    cap: int
+    caps: tuple[Cap, ...]
     period: Period
-    tz: ZoneInfo
-    ramp: tuple[int, ...] = ()
+    tz: tzinfo
+    growth: Growth | None = None
     taken: Mapping[date, int] = field(default_factory=dict)
 
 
@@ -40,8 +47,10 @@ class Budget:
 class SimulatedSender:
     """A sender account. ``budgets`` name entries of ``Setup.budgets`` by action.
 
-    ``variables`` is what templates see as ``sender``. ``unavailable`` says why it cannot send at all; ``premium`` is
-    whether a LinkedIn seat may write long notes.
+    ``variables`` is what templates see as ``sender``. ``room`` (left of today), ``load`` (people it has already) and
+    ``health`` (0 to 1) decide who gets how many people; ``names`` are what steps may call it or its pools
+    (``account:...``, ``pool:...``). ``unavailable`` says why it cannot send at all; ``premium`` is whether a LinkedIn
+    seat may write long notes.
     """
 
     key: str
@@ -49,6 +58,10 @@ class SimulatedSender:
     channel: str
     variables: Mapping[str, str] = field(default_factory=dict)
     budgets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    room: int = 1
+    load: int = 0
+    health: float = 1.0
+    names: frozenset[str] = frozenset()
     unavailable: str = ""
     premium: bool = True
 
