@@ -44,6 +44,32 @@ def sweep_audiences() -> None:
             enrollments.enroll_audience(campaign_id=campaign.id)
 
 
+@task(queue="dispatch", name="campaigns.hand_over")
+def hand_over(enrollment_id: str) -> int:
+    """Replace senders of an enrollment that are gone for good."""
+    from campaigns.services import handover
+
+    return handover.hand_over(enrollment_id=UUID(enrollment_id))
+
+
+@task(queue="bulk", name="campaigns.simulate")
+def simulate(simulation_id: str) -> None:
+    """Run one simulation."""
+    from campaigns.services import simulations
+
+    simulations.work(simulation_id=UUID(simulation_id))
+
+
+@platform_task(queue="bulk", name="campaigns.sweep_simulations")
+def sweep_simulations() -> None:
+    """Find simulations that a killed worker left behind and run them again."""
+    from campaigns.services import simulations
+
+    for left in simulations.forgotten():
+        with organization_scope(left.organization_id):
+            simulations.work(simulation_id=left.id)
+
+
 @platform_task(queue="dispatch", name="campaigns.tick")
 def tick() -> None:
     """Work on the actions that are due."""
@@ -55,5 +81,6 @@ def tick() -> None:
 BEAT = {
     "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
     "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
+    "sweep-simulations": ("campaigns.sweep_simulations", 30.0, "bulk"),
     "sweep-audiences": ("campaigns.sweep_audiences", 15.0, "bulk"),
 }

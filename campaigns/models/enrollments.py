@@ -101,7 +101,7 @@ class ScheduledAction(OrganizationModel):
     dedupe_key = models.CharField(max_length=200)
     due_at = models.DateTimeField()
     state = models.CharField(max_length=12, choices=State.choices, default=State.DUE)
-    claimed_until = models.DateTimeField(null=True)
+    #: How often it could not be done for a fault of this program.
     attempts = models.PositiveIntegerField(default=0)
     #: Why it waits (the binding gate), in plain words, and the machine code of the gate.
     held_by = models.CharField(max_length=40, blank=True)
@@ -112,9 +112,11 @@ class ScheduledAction(OrganizationModel):
             models.UniqueConstraint(fields=["enrollment", "dedupe_key"], name="scheduled_action_once")
         ]
         indexes = [
-            # Claims go organization by organization, so that a busy one never starves the others.
+            # Claims go by organization, then by sender, so that a busy one never starves the others.
             models.Index(
-                fields=["organization", "due_at", "id"], name="action_due", condition=models.Q(state="due")
+                fields=["organization", "sender", "due_at", "id"],
+                name="action_by_lane",
+                condition=models.Q(state="due"),
             ),
             models.Index(
                 fields=["campaign", "due_at"], name="action_by_campaign", condition=models.Q(state="due")

@@ -185,7 +185,7 @@ def _room(senders: Sequence[SenderAccount]) -> dict[UUID, int]:
     at = now()
     days = {sender.id: rates.day_of(sender, at) for sender in senders}
     used = (
-        RateUsage.objects.filter(sender__in=senders, day__in=set(days.values()))
+        RateUsage.objects.filter(sender__in=senders, window="day", day__in=set(days.values()))
         .order_by()
         .values_list("sender_id", "day")
         .annotate(total=Sum("used"))

@@ -6,54 +6,28 @@ state and carry out its commands in the caller's transaction. Lock order: docs/d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
-from campaigns.events import EnrollmentEnded, LeadEnrolled
-from campaigns.models import (
-    Campaign,
-    Enrollment,
-    EnrollmentSender,
-    Lead,
-    Relation,
-    ScheduledAction,
-    Transition,
-)
+from campaigns.events import LeadEnrolled
+from campaigns.models import Campaign, Enrollment, EnrollmentSender, Lead, Relation
 from campaigns.plans import interpreter
-from campaigns.plans.schema import Plan, SendNode
-from campaigns.plans.state import (
-    ArmTimer,
-    CancelTimer,
-    Cause,
-    Command,
-    Context,
-    EndEnrollment,
-    Event,
-    Note,
-    RecordTransition,
-    RequestSend,
-    RetractTransitions,
-    State,
-    Step,
-    WithdrawSend,
-    from_json,
-    to_json,
-)
+from campaigns.plans.schema import Plan
+from campaigns.plans.state import Cause, Context, Event, State, Step, from_json, to_json
 from campaigns.querysets import senders_prefetch, with_senders
-from campaigns.services import assignment
+from campaigns.services import assignment, changes
 from campaigns.services import campaigns as campaign_service
 from campaigns.services.assignment import Rotation
+from campaigns.services.changes import Changes
 from campaigns.services.checklist import audience_leads
 from campaigns.services.planning import context_of, plan_of
 from integrations.locks import lock_senders
-from integrations.models import OutboundMessage, SenderAccount
 from integrations.models.connections import Channel
-from integrations.services import outbox
 from project.core.clock import now
 from project.core.events import publish
 from project.tenancy import audit
@@ -66,6 +40,9 @@ CHUNK = 100
 ENROLLING_TAKES = timedelta(seconds=20)
 Move = Callable[[Plan, State, Context], Step]
 
+sender_for = changes.sender_for
+send_key = changes.send_key
+
 
 def locked(enrollment_id: UUID) -> Enrollment:
     """Return an enrollment with its row locked until the end of the transaction.
@@ -73,25 +50,24 @@ def locked(enrollment_id: UUID) -> Enrollment:
     The locks of all its senders are taken first, in order of their ids. A hand-over changes senders only under all of
     them, so the set is looked at again once they are held.
     """
-    links = EnrollmentSender.objects.filter(enrollment_id=enrollment_id)
+    [found] = locked_many([enrollment_id])
+    return found
+
+
+def locked_many(enrollment_ids: Sequence[UUID]) -> list[Enrollment]:
+    """Return several enrollments with their rows locked, in order of their ids; all their senders' locks come first."""
+    links = EnrollmentSender.objects.filter(enrollment_id__in=enrollment_ids)
     held: set[UUID] = set()
     while missing := set(links.values_list("sender_id", flat=True)) - held:
         lock_senders(missing)
         held |= missing
-    rows = Enrollment.objects.select_for_update(of=("self",)).select_related(
-        "campaign", "lead", "lead__company"
+    rows = (
+        Enrollment.objects.select_for_update(of=("self",))
+        .select_related("campaign", "lead", "lead__company")
+        .filter(id__in=enrollment_ids)
+        .order_by("id")
     )
-    found: Enrollment = with_senders(rows).get(id=enrollment_id)
-    return found
-
-
-def sender_for(enrollment: Enrollment, channel: str, choice: str = "") -> SenderAccount | None:
-    """The sender that writes to an enrollment's lead on a channel; ``choice`` is of ``assignment.choice_of``."""
-    for link in enrollment.sender_links.all():
-        if link.channel == channel and link.choice == choice:
-            sender: SenderAccount = link.sender
-            return sender
-    return None
+    return list(with_senders(rows))
 
 
 def advance(enrollment: Enrollment, move: Move) -> Step:
@@ -103,147 +79,9 @@ def advance(enrollment: Enrollment, move: Move) -> Step:
 
 def store(enrollment: Enrollment, step: Step) -> None:
     """Keep the interpreter's state and carry out its commands, in order."""
-    state = step.state
-    enrollment.state = to_json(state)
-    enrollment.stage = state.stage
-    enrollment.node_id = state.node
-    enrollment.save(update_fields=["state", "stage", "node_id", "status", "reason", "ended_at", "updated_at"])
-    for command in step.commands:
-        _perform(enrollment, command)
-    if step.commands:
-        campaign_service.changed(enrollment.campaign_id)
-
-
-def _perform(enrollment: Enrollment, command: Command) -> None:
-    match command:
-        case ArmTimer(timer):
-            _schedule(
-                enrollment,
-                kind=ScheduledAction.Kind.TIMER,
-                key=f"timer:{timer.key}",
-                node=timer.node,
-                visit=timer.visit,
-                due_at=timer.at,
-                detail={"event": timer.event, "to": timer.to},
-            )
-        case RequestSend(send):
-            _schedule(
-                enrollment,
-                kind=ScheduledAction.Kind.SEND,
-                key=send.key,
-                node=send.node,
-                visit=send.visit,
-                due_at=send.due_at,
-                detail={},
-            )
-        case CancelTimer(key):
-            _cancel_actions(enrollment, Q(dedupe_key=f"timer:{key}"))
-        case WithdrawSend(key, reason):
-            _cancel_actions(enrollment, Q(dedupe_key=key))
-            node, visit, _ = key.rsplit(":", 2)
-            channel = _channel_of(enrollment, node)
-            _cancel_outbox(enrollment, reason, dedupe_key=send_key(enrollment, node, int(visit), channel))
-        case RecordTransition(step):
-            _log(enrollment, step.from_node, step.to_node, step.cause, step.reason, step.at)
-        case RetractTransitions():
-            _log(enrollment, command.from_node, command.to_node, command.cause, command.reason, command.at)
-        case Note(_, event_id, text, at):
-            _log(enrollment, enrollment.node_id, enrollment.node_id, Cause("event", event_id), text, at)
-        case EndEnrollment(ended):
-            _end(enrollment, ended.outcome, ended.reason, ended.at)
-
-
-def send_key(enrollment: Enrollment, node: str, visit: int, channel: str) -> str:
-    """The outbox's unique key of one send: ``tenant:contact:campaign:node:channel:visit``."""
-    return (
-        f"{enrollment.organization_id}:{enrollment.lead_id}:{enrollment.campaign_id}:{node}:{channel}:{visit}"
-    )
-
-
-def _schedule(
-    enrollment: Enrollment,
-    *,
-    kind: str,
-    key: str,
-    node: str,
-    visit: int,
-    due_at: datetime,
-    detail: dict[str, str],
-) -> None:
-    ScheduledAction.objects.update_or_create(
-        enrollment=enrollment,
-        dedupe_key=key,
-        defaults={
-            "client_id": enrollment.client_id,
-            "campaign_id": enrollment.campaign_id,
-            "sender_id": _sender_of_node(enrollment, node),
-            "kind": kind,
-            "node_id": node,
-            "visit": visit,
-            "due_at": due_at,
-            "detail": detail,
-            "state": ScheduledAction.State.DUE,
-            "claimed_until": None,
-            "held_by": "",
-            "held_reason": "",
-        },
-    )
-
-
-def _channel_of(enrollment: Enrollment, node_id: str) -> str:
-    node = plan_of(enrollment).index.get(node_id)
-    return node.channel if isinstance(node, SendNode) else ""
-
-
-def _sender_of_node(enrollment: Enrollment, node_id: str) -> UUID | None:
-    """The sender of a step; of a node that sends nothing, the enrollment's first."""
-    node = plan_of(enrollment).index.get(node_id)
-    if isinstance(node, SendNode):
-        sender = sender_for(enrollment, node.channel, assignment.choice_of(node))
-        return sender.id if sender is not None else None
-    links = enrollment.sender_links.all()
-    return min((link.sender_id for link in links), default=None)
-
-
-def _cancel_actions(enrollment: Enrollment, which: Q) -> None:
-    ScheduledAction.objects.filter(which, enrollment=enrollment, state=ScheduledAction.State.DUE).update(
-        state=ScheduledAction.State.CANCELLED, updated_at=now()
-    )
-
-
-def _cancel_outbox(enrollment: Enrollment, reason: str, dedupe_key: str | None = None) -> None:
-    """Withdraw sends that have not been attempted; the sender's lock is held, so none is being attempted now."""
-    rows = OutboundMessage.objects.filter(enrollment_id=enrollment.id, state=OutboundMessage.State.QUEUED)
-    if dedupe_key is not None:
-        rows = rows.filter(dedupe_key=dedupe_key)
-    for row in rows:
-        outbox.cancel(row, reason=reason)
-
-
-def _log(enrollment: Enrollment, source: str, target: str, cause: Cause, reason: str, at: datetime) -> None:
-    Transition.objects.create(
-        client_id=enrollment.client_id,
-        enrollment=enrollment,
-        lead_id=enrollment.lead_id,
-        occurred_at=at,
-        from_node=source,
-        to_node=target,
-        cause=cause.kind,
-        cause_ref=cause.ref[:200],
-        reason=reason[:300],
-    )
-
-
-def _end(enrollment: Enrollment, outcome: str, reason: str, at: datetime) -> None:
-    enrollment.status = Enrollment.Status.ENDED
-    enrollment.reason = reason[:300]
-    enrollment.ended_at = at
-    enrollment.save(update_fields=["status", "reason", "ended_at", "updated_at"])
-    _cancel_actions(enrollment, Q())
-    _cancel_outbox(enrollment, reason)
-    publish(
-        EnrollmentEnded(enrollment=enrollment, occurred_at=at, key=f"{enrollment.id}:ended:{outcome}"[:160])
-    )
+    wanted = Changes()
+    wanted.take(enrollment, step)
+    wanted.write()
 
 
 def take_in(enrollment: Enrollment, event: Event) -> Step:

@@ -5,6 +5,7 @@ from integrations.models.connections import (
     Connection,
     ConnectRequest,
     KillSwitch,
+    PlatformSwitch,
     SenderAccount,
 )
 from integrations.models.events import ProviderEvent, ProviderEventKey
@@ -21,6 +22,7 @@ __all__ = [
     "LimitScope",
     "LimitWindow",
     "OutboundMessage",
+    "PlatformSwitch",
     "ProviderEvent",
     "ProviderEventKey",
     "RateLimit",

@@ -6,7 +6,7 @@ import secrets
 
 from django.db import models
 
-from project.core.models import OrganizationForeignKey, OrganizationModel
+from project.core.models import OrganizationForeignKey, OrganizationModel, PlainModel
 from project.tenancy.models import Client
 
 
@@ -101,6 +101,8 @@ class SenderAccount(OrganizationModel):
     last_inbound_at = models.DateTimeField(null=True)
     #: When a webhook last told something about this account; silence makes the sync poll.
     last_webhook_at = models.DateTimeField(null=True)
+    #: Up to when everything that people wrote to this account is known here (``services.freshness``).
+    inbound_synced_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [
@@ -134,22 +136,34 @@ class ConnectRequest(OrganizationModel):
     result = models.CharField(max_length=60, blank=True)
 
 
+class PlatformSwitch(PlainModel):
+    """Stops all sending of the whole installation. At most one row, while it is on."""
+
+    #: Always true: the unique constraint allows one row.
+    is_on = models.BooleanField(default=True, unique=True, editable=False)
+    reason = models.CharField(max_length=200, blank=True)
+    switched_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+
+
 class KillSwitch(OrganizationModel):
-    """Stops all sending of an organization, client, campaign or sender from the next claim on."""
+    """Stops all sending of an organization, client, campaign, step or sender from the next claim on."""
 
     class Level(models.TextChoices):
         ORGANIZATION = "organization", "Organization"
         CLIENT = "client", "Client"
         CAMPAIGN = "campaign", "Campaign"
         SENDER = "sender", "Sender"
+        NODE = "node", "Step"
 
     level = models.CharField(max_length=16, choices=Level.choices)
-    #: The id of the organization, client, campaign or sender that is stopped.
+    #: The id of the organization, client, campaign or sender that is stopped; of a step, its campaign's.
     target_id = models.UUIDField()
+    #: Of a step, the node's id.
+    node_id = models.CharField(max_length=80, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     switched_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta(OrganizationModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["organization", "level", "target_id"], name="kill_switch_once")
+            models.UniqueConstraint(fields=["organization", "level", "target_id", "node_id"], name="kill_switch_once")
         ]

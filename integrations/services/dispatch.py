@@ -138,13 +138,21 @@ def _due(sender: SenderAccount, at: datetime) -> list[OutboundMessage]:
 def _objection(outbound: OutboundMessage, at: datetime) -> Hold | None:
     """Ask all gates in order; the last one takes the units of the budgets."""
     stopped = switches.is_stopped(
-        client_id=outbound.client_id, campaign_id=outbound.campaign_id, sender_id=outbound.sender_id
+        client_id=outbound.client_id,
+        campaign_id=outbound.campaign_id,
+        sender_id=outbound.sender_id,
+        node_id=outbound.node_id,
     )
     if stopped is not None:
-        reason = f"Sending is switched off for this {stopped.get_level_display().lower()}."
-        return Hold("kill_switch", f"{reason} {stopped.reason}".strip())
+        return Hold("kill_switch", stopped.sentence)
     hold = senders.sendable(outbound.sender, outbound.action, at) or outbox.first_hold(outbound)
-    return hold or _take_unit(outbound, at)
+    return hold or _request_hold(outbound, at) or _take_unit(outbound, at)
+
+
+def _request_hold(outbound: OutboundMessage, at: datetime) -> Hold | None:
+    """Do not keep a worker standing in line for a connection whose request rate is used up."""
+    refused = rates.request_refusal(outbound.sender.connection, at)
+    return Hold("limit", refused.reason, until=refused.next_free) if refused is not None else None
 
 
 def _take_unit(outbound: OutboundMessage, at: datetime) -> Hold | None:

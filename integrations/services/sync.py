@@ -22,7 +22,7 @@ from integrations import metrics, streams
 from integrations.backoff import SYNC_CAP, SYNC_FIRST, wait_after
 from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.models import Connection, SenderAccount, SyncCursor, SyncRun
-from integrations.services import connections, senders
+from integrations.services import connections, freshness, senders
 from integrations.services.sync_pages import READERS, Outrun, Progress
 from integrations.values import AccountStatus
 from project.core.claims import compare_and_set
@@ -139,6 +139,8 @@ def _done(progress: Progress, *, complete: bool) -> str:
             hours = random.uniform(*RELATIONS_EVERY_H)  # noqa: S311 (spread, not a secret)
             values["next_try_at"] = now() + timedelta(hours=hours)
         SyncCursor.objects.filter(id=cursor.id).update(**values)
+        if complete and progress.run.resource == freshness.MESSAGES:
+            freshness.note(progress.run.sender, progress.started)
     return str(state)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
@@ -248,6 +249,14 @@ SENDGRID_BASE_URL = env.text(
     "SENDGRID_BASE_URL", f"{SANDBOX_URL}/sendgrid" if SANDBOX_URL else "https://api.sendgrid.com"
 )
 #: Base address that providers call back; the sandbox reaches us on loopback.
+#: The installation's own mail servers, for mailboxes without hosts of their own; they may be on a private network
+#: and unencrypted: ``mail://host?smtp=587&imap=143&security=starttls``. The sandbox's are its next two ports.
+_sandbox_port = urlsplit(SANDBOX_URL).port if SANDBOX_URL else None
+MAILBOX_BASE_URL = env.optional("MAILBOX_BASE_URL") or (
+    f"mail://{urlsplit(SANDBOX_URL).hostname}?smtp={_sandbox_port + 1}&imap={_sandbox_port + 2}"
+    if SANDBOX_URL and _sandbox_port
+    else None
+)
 WEBHOOK_BASE_URL = env.text("WEBHOOK_BASE_URL", PUBLIC_URL).rstrip("/")
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
 WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
@@ -270,6 +279,9 @@ RECIPIENT_DOMAIN_HOURLY_DEFAULT: int | None = None
 #: Velocity guard: growth over last week's use, and how many days at the default limit are always allowed.
 VELOCITY_GROWTH_PERCENT: int | None = env.integer("VELOCITY_GROWTH_PERCENT", 25)
 VELOCITY_FLOOR_DAYS = 5
+#: Requests to a provider per connection: a second on average, at once after a pause. Resend states 5 a second;
+#: the others state none, so that these are ours.
+REQUEST_RATES = {"unipile": (50.0, 100), "sendgrid": (10.0, 20), "twilio": (20.0, 40), "resend": (5.0, 5)}
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
 

@@ -22,3 +22,5 @@ SCHEDULER_SECRET = "test-scheduler-secret"
 METRICS_TOKEN = "test-metrics-token"
 API_REQUESTS_PER_MINUTE = 1_000_000
 API_PUBLIC_REQUESTS_PER_MINUTE = 1_000_000
+#: Most tests let days go by and read no inbox; the interlock's own tests switch it on.
+FRESH_INBOX_MINUTES = 0

@@ -66,6 +66,11 @@ def test_the_daily_limit_defers_with_a_stated_time_and_recovers(world: World, ti
     assert "daily limit of 25" in held[0].held_reason
     time_machine.move_to(held[0].due_at + timedelta(hours=10), tick=False)
     world.tick()
+    # Not both at once: what waited leaves one after the other.
+    assert len(world.queued()) == 26
+    [paced] = ScheduledAction.objects.filter(state="due", held_by="pace")
+    time_machine.move_to(paced.due_at, tick=False)
+    world.tick()
     assert len(world.queued()) == 27
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 
 from campaigns.models import Enrollment, ScheduledAction
 from campaigns.services import campaigns as campaign_service
-from campaigns.services import engine
+from campaigns.services import engine, lanes, messages
 from campaigns.tasks import sweep_audiences
 from inbox.models import Conversation, Message
 from inbox.services import replies
@@ -66,7 +66,7 @@ def test_the_engine_killed_before_any_statement(world: World, time_machine: Any)
         with connection.execute_wrapper(killer), suppress(Killed):
             world.tick()
         # The dead worker's claim runs out.
-        moment += engine.LEASE + timedelta(seconds=1)
+        moment += lanes.LEASE + timedelta(seconds=1)
         time_machine.move_to(moment, tick=False)
         world.tick()
         assert OutboundMessage.objects.count() == statement
@@ -133,19 +133,19 @@ def test_an_action_that_cannot_be_done_does_not_hold_up_the_others(
 ) -> None:
     leads = [world.lead("P", f"person{number}") for number in range(3)]
     world.launch()
-    real = engine.process
-    bad = ScheduledAction.objects.get(enrollment__lead=leads[0]).id
+    real = messages.compose
+    bad = leads[0].id
 
-    def faulty(action_id: uuid.UUID) -> None:
-        if action_id == bad:
+    def faulty(**values: Any) -> messages.Composed:
+        if values["enrollment"].lead_id == bad:
             raise ZeroDivisionError
-        real(action_id)
+        return real(**values)
 
-    monkeypatch.setattr(engine, "process", faulty)
+    monkeypatch.setattr(messages, "compose", faulty)
     world.tick()
     assert len(world.queued()) == 2
-    assert "fault" in ScheduledAction.objects.get(id=bad).held_reason
-    monkeypatch.setattr(engine, "process", real)
+    assert "fault" in ScheduledAction.objects.get(enrollment__lead=bad).held_reason
+    monkeypatch.setattr(messages, "compose", real)
     time_machine.move_to(WORKING + engine.FAULT_PAUSE, tick=False)
     world.tick()
     assert len(world.queued()) == 3

@@ -1,0 +1,130 @@
+"""A batch of due actions of one organization, loaded with a fixed number of queries however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+
+from campaigns.models import (
+    Campaign,
+    Enrollment,
+    EnrollmentSender,
+    LeadChannel,
+    ScheduledAction,
+)
+from campaigns.services.lanes import Lane
+from integrations.locks import try_lock_senders
+from integrations.models import SenderAccount
+from project.core.clock import now
+
+
+@dataclass(slots=True)
+class Item:
+    """One due action with its locked enrollment and the lane it came from."""
+
+    action: ScheduledAction
+    enrollment: Enrollment
+    lane: Lane
+
+
+def load(claimed: Sequence[tuple[UUID, UUID, Lane]]) -> list[Item]:
+    """Lock and load what can be worked on now, in the order of the claim.
+
+    Nothing is waited for: actions whose enrollment, sender or queued messages somebody else works on are left for the
+    next claim, so the engine can be in no deadlock over enrollments and senders.
+    """
+    # Their budgets are charged: whoever else charges an account holds its lock, so counters never wait across it.
+    free = try_lock_senders({lane.sender_id for _, _, lane in claimed if lane.sender_id is not None})
+    claimed = [row for row in claimed if row[2].sender_id is None or row[2].sender_id in free]
+    enrollments = _locked({enrollment_id for _, enrollment_id, _ in claimed})
+    if not enrollments:
+        return []
+    _drop_queued(enrollments, free)
+    actions = {
+        action.id: action
+        for action in ScheduledAction.objects.filter(
+            id__in=[action_id for action_id, enrollment_id, _ in claimed if enrollment_id in enrollments],
+            state=ScheduledAction.State.DUE,
+            due_at__lte=now(),
+        )
+    }
+    _complete(enrollments.values())
+    taken: set[UUID] = set()
+    items = []
+    for action_id, enrollment_id, lane in claimed:
+        # One step of an enrollment at a time: the next action of the same one sees what this one did.
+        if action_id in actions and enrollment_id in enrollments and enrollment_id not in taken:
+            taken.add(enrollment_id)
+            items.append(Item(actions[action_id], enrollments[enrollment_id], lane))
+    return items
+
+
+def _locked(enrollment_ids: set[UUID]) -> dict[UUID, Enrollment]:
+    rows = (
+        Enrollment.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("lead", "lead__company")
+        .filter(id__in=enrollment_ids)
+        .exclude(status=Enrollment.Status.ENDED)
+        .order_by("id")
+    )
+    return {row.id: row for row in rows}
+
+
+_QUEUED = """
+SELECT outbound.enrollment_id, outbound.sender_id FROM integrations_outboundmessage AS outbound
+WHERE outbound.lead_id = ANY(%(leads)s) AND outbound.enrollment_id = ANY(%(enrollments)s) AND outbound.state = 'queued'
+"""
+
+
+def _drop_queued(enrollments: dict[UUID, Enrollment], held: set[UUID]) -> None:
+    """Leave enrollments out whose queued messages could have to be withdrawn while their sender is busy."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _QUEUED,
+            {
+                "leads": [enrollment.lead_id for enrollment in enrollments.values()],
+                "enrollments": list(enrollments),
+            },
+        )
+        queued = cursor.fetchall()
+    if not queued:
+        return
+    held = held | try_lock_senders({sender_id for _, sender_id in queued} - held)
+    for enrollment_id, sender_id in queued:
+        if sender_id not in held:
+            enrollments.pop(enrollment_id, None)
+
+
+def _complete(enrollments: Iterable[Enrollment]) -> None:
+    """Attach campaigns, senders and addresses: rows that many share are loaded once."""
+    rows = list(enrollments)
+    campaigns = Campaign.objects.select_related("client").in_bulk({row.campaign_id for row in rows})
+    links = list(EnrollmentSender.objects.filter(enrollment__in=[row.id for row in rows]))
+    senders = SenderAccount.objects.select_related("connection").in_bulk({link.sender_id for link in links})
+    addresses: dict[UUID, list[LeadChannel]] = {}
+    for address in LeadChannel.objects.filter(lead__in=[row.lead_id for row in rows]).order_by(
+        "created_at", "id"
+    ):
+        addresses.setdefault(address.lead_id, []).append(address)
+    by_enrollment: dict[UUID, list[EnrollmentSender]] = {}
+    for link in links:
+        link.sender = senders[link.sender_id]
+        by_enrollment.setdefault(link.enrollment_id, []).append(link)
+    for row in rows:
+        row.campaign = campaigns[row.campaign_id]
+        row.client = row.campaign.client
+        row.lead.client = row.campaign.client
+        _keep(row, "sender_links", by_enrollment.get(row.id, []))
+        _keep(row.lead, "channels", addresses.get(row.lead_id, []))
+
+
+def _keep(row: Enrollment | object, name: str, found: Sequence[object]) -> None:
+    """Do what ``prefetch_related`` does with rows that are loaded already."""
+    related = getattr(row, name)
+    rows = related.all()
+    rows._result_cache = list(found)
+    cache = row.__dict__.setdefault("_prefetched_objects_cache", {})
+    cache[name] = rows
