@@ -12,7 +12,9 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         """Register receivers, streams and areas."""
         from integrations import authorizers, receivers  # noqa: F401
+        from integrations.services.rates import requests
         from project.core.encrypted_columns import register_encrypted
+        from project.core.http import use_throttle
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
 
@@ -22,3 +24,4 @@ class IntegrationsConfig(AppConfig):
         operations = tuple(f"integrations:{page}" for page in pages)
         register_area(NavigationArea("ops", "integrations:sync", Permission.OPS_VIEW, operations))
         register_encrypted("integrations.Connection", "credentials")
+        use_throttle(requests.throttle)

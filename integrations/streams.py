@@ -12,6 +12,7 @@ from uuid import UUID
 from project.core.realtime.emitting import emit
 from project.core.realtime.names import stream_name
 from project.core.realtime.rendering import data_kind
+from project.core.scoping import current_organization_id
 
 SENDERS: Final = stream_name("senders")
 SYNC: Final = stream_name("sync")
@@ -40,6 +41,11 @@ def sync_changed(sender_id: UUID) -> None:
 def rate_changed(sender_id: UUID) -> None:
     """Say that an account's use of its daily limits has changed."""
     emit(stream=RATES, kind=RATE_CHANGED, subject=("sender", sender_id))
+
+
+def rates_changed() -> None:
+    """Say that a budget that accounts share has changed."""
+    emit(stream=RATES, kind=RATE_CHANGED, subject=("organization", current_organization_id()))
 
 
 def webhook_changed(delivery_id: UUID) -> None:

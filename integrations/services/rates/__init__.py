@@ -1,7 +1,15 @@
 """Budgets of sending: exact reservations, what they stand at, and setting them (docs/decisions/0011-limits.md)."""
 
-from integrations.services.rates.budgets import UNLIMITED, Demand, domain_group, domain_of
-from integrations.services.rates.editing import announce, set_limit
+from integrations.services.rates.budgets import UNLIMITED, Demand, domain_group, domain_of, stage_of
+from integrations.services.rates.editing import (
+    announce,
+    set_client_limit,
+    set_domain_limit,
+    set_growth,
+    set_limit,
+    set_organization_limit,
+    set_request_rate,
+)
 from integrations.services.rates.figures import (
     CapState,
     caps_of,
@@ -12,6 +20,7 @@ from integrations.services.rates.figures import (
     usage,
 )
 from integrations.services.rates.periods import covers, day_of, next_day_starts, zone_of
+from integrations.services.rates.requests import refusal as request_refusal
 from integrations.services.rates.reserving import Overrun, Refused, Reserved, release, reserve, reserve_many
 
 __all__ = [
@@ -33,9 +42,16 @@ __all__ = [
     "next_day_starts",
     "release",
     "remaining_of",
+    "request_refusal",
     "reserve",
     "reserve_many",
+    "set_client_limit",
+    "set_domain_limit",
+    "set_growth",
     "set_limit",
+    "set_organization_limit",
+    "set_request_rate",
+    "stage_of",
     "usage",
     "zone_of",
 ]

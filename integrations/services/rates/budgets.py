@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 
 from integrations import warmup
-from integrations.models import LimitScope, LimitWindow, SenderAccount
+from integrations.models import LimitScope, LimitWindow, SenderAccount, WarmupPlan
 from integrations.rates import Cap, growth_cap
 from integrations.services.rates.periods import key_of, monday_of, period_of, resets_at, zone_of
 
@@ -90,6 +90,11 @@ def domain_group(address: str) -> str:
     """Return the group that an address or domain counts with, e.g. ``gmail.com`` for ``a@googlemail.com``."""
     domain = address.rpartition("@")[2].strip().strip(".").lower()[:100]
     return DOMAIN_GROUPS.get(domain, domain)
+
+
+def aliases_of(group: str) -> tuple[str, ...]:
+    """Return the domains that count with a group, its own first."""
+    return (group, *(alias for alias, of in DOMAIN_GROUPS.items() if of == group))
 
 
 def domain_of(recipient: Mapping[str, Any]) -> str:
@@ -177,17 +182,16 @@ def _sender_caps(budget: Budget, sender: SenderAccount, rules: Rules, at: dateti
 
 
 def _warmup_caps(budget: Budget, sender: SenderAccount, rules: Rules, at: datetime) -> tuple[Cap, ...]:
-    stage = stage_of(sender, rules.warmups.get(sender.id), at)
+    row = rules.warmups.get(sender.id)
+    stage = stage_of(sender, row, at) if row is not None else None
     if stage is None or stage.plan.window != budget.window:
         return ()
     name = f"warm-up limit of {{}} ({budget.action}), day {stage.day} of {stage.of},"
     return _cap("warmup", stage.caps.get(budget.action), name)
 
 
-def stage_of(sender: SenderAccount, row: WarmupRow | None, at: datetime) -> warmup.Stage | None:
-    """Return where an account's warm-up stands on its day at ``at``; ``None`` without one."""
-    if row is None:
-        return None
+def stage_of(sender: SenderAccount, row: WarmupRow | WarmupPlan, at: datetime) -> warmup.Stage:
+    """Return where an account's warm-up stands on its day at ``at``."""
     return warmup.stage(
         row.kind,
         started_on=row.started_on,

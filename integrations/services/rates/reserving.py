@@ -2,8 +2,8 @@
 
 One statement locks the counters of a whole batch, always in the same order, and reads what caps them; the pure
 arithmetic of ``integrations.rates`` says who is served; one conditional statement charges. The locks last until the
-transaction ends, so reserve late, once, and commit soon. Only the first use in a window costs two more
-statements, which make its counters.
+transaction ends, so reserve late, once, and commit soon. Only a process's first use of a window costs up to
+two more statements, which make its counters.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ WITH held AS (
 UPDATE integrations_rateusage AS usage SET used = usage.used - 1, updated_at = %(now)s
 FROM held WHERE usage.id = held.id AND usage.used > 0
 """
-#: Counters that this process has seen; the first use of one is prepared without holding a lock.
+#: Counters that are known to be committed, or to be needless. The others are made before anything is locked: who made
+#: one while holding locks would wait for somebody else's that is not committed, who may wait for these locks.
 _seen: set[tuple[UUID, str]] = set()
 _SEEN_AT_MOST: Final = 50_000
 
@@ -170,9 +171,7 @@ class _Batch:
 
     def make(self, budgets: Sequence[Budget]) -> None:
         """Make counters that others may be making too."""
-        if len(_seen) > _SEEN_AT_MOST:
-            _seen.clear()
-        _seen.update(self.budgets)
+        transaction.on_commit(self._remember)
         if not budgets:
             return
         with connection.cursor() as cursor:
@@ -191,6 +190,11 @@ class _Batch:
                     "now": now(),
                 },
             )
+
+    def _remember(self) -> None:
+        if len(_seen) > _SEEN_AT_MOST:
+            _seen.clear()
+        _seen.update(self.budgets)
 
     def serve(self, reading: Reading) -> list[Reserved | Refused]:
         """Charge what fits. Every counter that is charged is locked."""

@@ -4,7 +4,7 @@
 """
 
 from project.core.http.breaker import CircuitState, circuit_state
-from project.core.http.client import HttpClient, Streamed, Throttle, client_for
+from project.core.http.client import HttpClient, Streamed, Throttle, client_for, use_throttle
 from project.core.http.errors import (
     AddressRefusedError,
     CircuitOpenError,
@@ -43,4 +43,5 @@ __all__ = [
     "client_for",
     "close_pools",
     "parse_retry_after",
+    "use_throttle",
 ]

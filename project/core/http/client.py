@@ -46,6 +46,15 @@ Throttle = Callable[[str], float]
 """Asked before each attempt with the breaker key: seconds to wait until the request may go, 0 for now."""
 
 
+_default_throttle: Throttle | None = None
+
+
+def use_throttle(throttle: Throttle | None) -> None:
+    """Set what clients that are made from now on ask, unless they bring a throttle of their own."""
+    global _default_throttle  # noqa: PLW0603 (set once, when the application starts)
+    _default_throttle = throttle
+
+
 def counts_as_failure(response: httpx.Response) -> bool:
     """Say whether an answer speaks for an outage: any 5xx but 501 (not implemented)."""
     return response.status_code >= 500 and response.status_code != 501
@@ -373,7 +382,7 @@ def client_for(
     ``breaker_key``   whose failures are counted together; ``name`` if blank.
     ``redact``        secrets to mask in logs and exceptions; secret ``headers`` are added by themselves.
     ``allow_private`` only for addresses that the operator set: it lifts the guard against private networks.
-    ``throttle``      our own request rate: asked before each attempt.
+    ``throttle``      our own request rate: asked before each attempt; by default that of ``use_throttle``.
     ``is_failure``    which answers count for the breaker.
     ``max_bytes``     largest answer, decompressed.
     """
@@ -388,7 +397,7 @@ def client_for(
         allow_private=allow_private,
         retry=retry or RetryPolicy(),
         redactor=Redactor(secrets),
-        throttle=throttle,
+        throttle=throttle or _default_throttle,
         is_failure=is_failure,
         max_bytes=max_bytes,
         breaker=breaker or default_breaker(),
