@@ -15,6 +15,7 @@ from campaigns.models import (
     LeadChannel,
     LeadImport,
     LeadImportError,
+    OwnHoliday,
     ScheduledAction,
     Snippet,
     Transition,
@@ -237,6 +238,12 @@ def snippet_list(access: Access, *, cursor: str | None) -> Page[Any]:
     """Snippets within reach, newest first."""
     rows = Snippet.objects.filter(access.client_filter()).select_related("client")
     return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+
+
+def holiday_list(access: Access, *, cursor: str | None) -> Page[Any]:
+    """Own days off within reach, the latest day first."""
+    rows = OwnHoliday.objects.filter(access.client_filter()).select_related("client", "campaign")
+    return keyset_page(rows, order=("-day", "-id"), cursor=cursor, limit=50)
 
 
 def import_list(access: Access) -> list[LeadImport]:
