@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from integrations.sandbox import control
 from integrations.sandbox.resend.routes import RESEND
+from integrations.sandbox.sendgrid.routes import SENDGRID
 from integrations.sandbox.twilio.routes import TWILIO
 from integrations.sandbox.unipile.routes import UNIPILE
 from integrations.sandbox.world import World
@@ -21,7 +22,7 @@ from integrations.sandbox.world import World
 logger = logging.getLogger(__name__)
 
 #: Every provider the sandbox plays. A new one joins here.
-PROVIDERS = (UNIPILE, TWILIO, RESEND)
+PROVIDERS = (UNIPILE, SENDGRID, TWILIO, RESEND)
 
 
 def _report(world: World, task: asyncio.Task[None]) -> None:

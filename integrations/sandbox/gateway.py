@@ -153,7 +153,8 @@ class Gateway:
     def _reshaped(self, answer: Answer, faults: list[Fault]) -> Answer:
         variants = self.world.provider(self.provider).variants
         for fault in faults:
-            if fault.kind == "shape" and answer.content is None and answer.status < 400:
+            known = fault.kind == "shape" and fault.variant in variants
+            if known and answer.content is None and answer.status < 400:
                 answer = Answer(variants[fault.variant](answer.body), answer.status, answer.headers)
         return answer
 

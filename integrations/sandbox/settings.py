@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "weekly_invites": 200,
     "free_notes_per_month": 5,
     "withdrawn_cooldown_days": 21,
+    "event_batch_seconds": 30,
     "webhook_timeout_seconds": 30,
     "webhook_retry_minutes": [1, 5, 15, 60, 180],
     "webhook_concurrency": 1,

@@ -43,6 +43,15 @@ class SandboxHandle:
         return f"{self.base_url}/unipile"
 
     @property
+    def sendgrid_url(self) -> str:
+        """What ``SENDGRID_BASE_URL`` must be to talk to this sandbox."""
+        return f"{self.base_url}/sendgrid"
+
+    def prove(self, address: str, status: str = "verified") -> None:
+        """Let the owner of a SendGrid sender follow the link (or ``locked``, ``pending``)."""
+        self.call("POST", f"/sendgrid/identities/{address}", {"status": status})
+
+    @property
     def twilio_url(self) -> str:
         """What ``TWILIO_BASE_URL`` must be to talk to this sandbox."""
         return f"{self.base_url}/twilio"
@@ -175,14 +184,18 @@ def running_sandbox(
     """Run a sandbox for the length of the block.
 
     By default its clock is frozen (only ``jump`` moves it), prospects do nothing by themselves and
-    ``new_relation`` comes at once, so that a test decides everything. It runs as a thread of this process
+    ``new_relation`` and events come at once, so that a test decides everything. It runs as a thread of this process
     (milliseconds to start; world in memory unless ``data_dir`` is given), or with ``process=True`` as a
     process of its own, which also keeps its time when a test freezes this one's.
     """
     start = _as_process if process else _as_thread
     with start(data_dir, port, speed, seed) as handle:
         try:
-            handle.settings(autopilot=autopilot, new_relation_delay_minutes=list(new_relation_delay_minutes))
+            handle.settings(
+                autopilot=autopilot,
+                new_relation_delay_minutes=list(new_relation_delay_minutes),
+                event_batch_seconds=0,
+            )
             yield handle
         finally:
             handle.close()

@@ -597,5 +597,6 @@ class WebhookFixtures:
         for event, expected in zip(normalised.events, fixture.expected, strict=True):
             told = events.to_json(event) | {"dedupe_key": event.dedupe_key}
             assert {name: told.get(name) for name in expected} == expected
-            assert event.raw in fixture.raws
+            # A mail is kept by its headers, not with its whole body.
+            assert event.raw in fixture.raws or fixture.encoding == "multipart"
             assert events.from_json(events.to_json(event)) == event

@@ -111,7 +111,10 @@ class SendGridAdapter:
             else:
                 works.append(yes)
         self._check_optional(works, lacks)
-        return CredentialCheck(ok=True, works=tuple(works), lacks=tuple(lacks))
+        senders = (
+            () if lacks and lacks[0].startswith(_PROBES[0][2]) else self.list_accounts(limit=MAX_PAGE).items
+        )
+        return CredentialCheck(ok=True, works=tuple(works), lacks=tuple(lacks), accounts=senders)
 
     def _check_optional(self, works: list[str], lacks: list[str]) -> None:
         """Look at what the connection may do without: validation, inbound mail, sandbox mode."""
@@ -142,7 +145,10 @@ class SendGridAdapter:
 
     def get_account(self, account_id: str) -> Account:
         """Return one verified sender as an account. Kind ``not_found`` if it is gone."""
-        rows = self._client.get_list("/verified_senders", [("id", account_id)])
+        # Ids are numbers; another word would be refused as a wrong filter.
+        rows = (
+            self._client.get_list("/verified_senders", [("id", account_id)]) if account_id.isdigit() else []
+        )
         # The filter is not documented for all plans; an answer to a wider question is searched.
         found = next((row for row in rows if text(row, "id") == account_id), None)
         if found is None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from integrations.sandbox.files import decode_files
 from integrations.sandbox.people import Person
 from integrations.sandbox.replies import INTENTS
 from integrations.sandbox.store import Row
@@ -119,7 +120,7 @@ def _said(row: Row) -> dict[str, Any]:
 
 
 def _reply(world: World, seat: Row, person: Person, body: dict[str, Any]) -> dict[str, Any]:
-    intent, files = body.get("intent") or None, prospects.decode_files(body)
+    intent, files = body.get("intent") or None, decode_files(body)
     if intent is not None and intent not in INTENTS:
         raise ControlError(400, "invalid", f"intent: one of {', '.join(INTENTS)}")
     text = str(body.get("text") or "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from datetime import timedelta
 from typing import Any
@@ -14,7 +12,7 @@ from integrations.sandbox.population import FIRST_NAMES, LAST_NAMES, ROLES
 from integrations.sandbox.replies import reply_text
 from integrations.sandbox.store import Row
 from integrations.sandbox.unipile import events, state
-from integrations.sandbox.world import ControlError, World
+from integrations.sandbox.world import World
 
 _AUTOPILOT = ("unipile.accept", "unipile.read", "unipile.reply")
 #: Chance that somebody who accepts an invitation with a note answers it straight away.
@@ -261,20 +259,6 @@ AGENDA = {
     "unipile.read": _agenda_read,
     "unipile.reply": _agenda_reply,
 }
-
-
-def decode_files(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The ``attachments`` of a control call: ``[{name, mimetype, content_base64}]``."""
-    files = []
-    for item in body.get("attachments") or []:
-        try:
-            content = base64.b64decode(item["content_base64"], validate=True)
-            files.append({"name": str(item["name"]), "mimetype": str(item["mimetype"]), "content": content})
-        except (KeyError, TypeError, binascii.Error) as error:
-            raise ControlError(
-                400, "invalid", "attachments: name, mimetype and content_base64 each"
-            ) from error
-    return files
 
 
 def active_people(world: World, limit: int) -> list[str]:

@@ -1,0 +1,1 @@
+"""SendGrid v3 as docs/providers/sendgrid.md describes it: sends, signed webhooks, inbound mail, lists, identities."""
