@@ -27,6 +27,8 @@ class CampaignsConfig(AppConfig):
                     "campaigns:enrolled",
                     "campaigns:builder",
                     "campaigns:snippets",
+                    "campaigns:holidays",
+                    "campaigns:simulation",
                 ),
             )
         )

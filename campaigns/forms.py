@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from campaigns.imports.mapping import FIELDS
 from campaigns.models import Campaign
+from campaigns.simulation.script import Script
 from project.tenancy.access import Access
 
 WEEKDAYS = [(0, "Mon"), (1, "Tue"), (2, "Wed"), (3, "Thu"), (4, "Fri"), (5, "Sat"), (6, "Sun")]
@@ -114,6 +115,35 @@ class HolidayForm(forms.Form):
         }
 
 
+class SimulationForm(forms.Form):
+    """How long to simulate, and the shares that matter most, in percent."""
+
+    days = forms.IntegerField(label="Days", min_value=1, max_value=365, initial=60)
+    accepts = forms.FloatField(label="Accept, %", min_value=0, max_value=100, initial=28)
+    opens = forms.FloatField(label="Open, %", min_value=0, max_value=100, initial=35)
+    replies = forms.FloatField(label="Reply to e-mail, %", min_value=0, max_value=100, initial=3)
+    replies_linkedin = forms.FloatField(label="Reply on LinkedIn, %", min_value=0, max_value=100, initial=12)
+    bounces = forms.FloatField(label="Bounce, %", min_value=0, max_value=100, initial=2)
+    absent = forms.FloatField(label="Out of office, %", min_value=0, max_value=100, initial=4)
+    unsubscribes = forms.FloatField(label="Unsubscribe, %", min_value=0, max_value=100, initial=0.6)
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of ``services.simulations.start``: the defaults with these shares."""
+        given = self.cleaned_data
+        script = Script().model_dump(mode="json")
+        for action, habit, name in (
+            ("invite", "accepts", "accepts"),
+            ("email", "opens", "opens"),
+            ("email", "replies", "replies"),
+            ("message", "replies", "replies_linkedin"),
+            ("email", "bounces", "bounces"),
+            ("email", "out_of_office", "absent"),
+            ("email", "unsubscribes", "unsubscribes"),
+        ):
+            script[action][habit]["share"] = given[name] / 100
+        return {"days": given["days"], "script": script}
+
+
 def mapping_of(data: QueryDict, headers: list[str]) -> dict[str, str]:
     """The chosen mapping of a posted form: ``column-<index>`` to field."""
     chosen = {str(index): data.get(f"column-{index}", "skip") for index in range(len(headers))}
@@ -165,6 +195,7 @@ __all__ = [
     "CampaignForm",
     "HolidayForm",
     "SettingsForm",
+    "SimulationForm",
     "SnippetForm",
     "UploadForm",
     "mapping_of",

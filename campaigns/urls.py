@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import builder, campaigns, holidays, imports, leads, snippets
+from campaigns.views import builder, campaigns, holidays, imports, leads, simulations, snippets
 
 app_name = "campaigns"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>/edit/sequence/", builder.sequence, name="sequence"),
     path("campaigns/<uuid:campaign_id>/edit/settings/", builder.settings, name="campaign_settings"),
     path("campaigns/<uuid:campaign_id>/edit/preview/", builder.preview, name="preview"),
+    path("campaigns/<uuid:campaign_id>/simulation/", simulations.simulation, name="simulation"),
     path("campaigns/<uuid:campaign_id>/launch/", builder.launch, name="launch"),
     path("campaigns/<uuid:campaign_id>/pause/", campaigns.pause, name="pause"),
     path("campaigns/<uuid:campaign_id>/resume/", campaigns.resume, name="resume"),

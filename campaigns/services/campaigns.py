@@ -12,7 +12,7 @@ from campaigns import streams
 from campaigns.models import Campaign, CampaignSender, LeadImport, PlanVersion
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
-from campaigns.services import checklist, snippets
+from campaigns.services import checklist, holidays, snippets
 from campaigns.services.settings import CampaignSettings
 from integrations.models import SenderAccount
 from project.core.claims import compare_and_set
@@ -38,6 +38,7 @@ def create(*, client: Client, name: str, actor: User) -> Campaign:
     campaign: Campaign = Campaign.objects.create(
         client=client, name=name, time_zone=client.time_zone, created_by=actor, draft_plan={}
     )
+    holidays.refresh([campaign])
     audit.record(actor=actor, action="campaign.created", subject=campaign)
     return campaign
 
