@@ -24,4 +24,5 @@ class IntegrationsConfig(AppConfig):
         operations = tuple(f"integrations:{page}" for page in pages)
         register_area(NavigationArea("ops", "integrations:sync", Permission.OPS_VIEW, operations))
         register_encrypted("integrations.Connection", "credentials")
+        register_encrypted("integrations.SystemMail", "content")
         use_throttle(requests.throttle)

@@ -14,3 +14,4 @@ SENDS = Counter("oex_sends_total", "Send attempts by action and outcome.", ["pro
 SYNC_RUNS = Counter(
     "oex_sync_runs_total", "Synchronisations by resource and end state.", ["resource", "state"]
 )
+SYSTEM_MAILS = Counter("oex_system_mails_total", "Mails of the installation itself", ["kind", "outcome"])

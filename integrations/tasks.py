@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from integrations.errors import ProviderError
 from integrations.models import Connection, OutboundMessage, SendAttempt, SenderAccount
-from integrations.services import connections, dispatch, senders, settlement, sync, webhooks
+from integrations.services import connections, dispatch, senders, settlement, suppressions, sync, system_mail, webhooks
 from project.core.clock import now
 from project.core.tasks import enqueue, platform_task, task
 from project.tenancy.models import Organization
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 TICK_BATCH: Final = 500
 #: How often the provider is asked about accounts that are not OK, and about those that are.
 REFRESH_BAD_AFTER: Final = timedelta(minutes=5)
+#: Somebody may be waiting for it to be proven.
+REFRESH_NEW_AFTER: Final = timedelta(minutes=1)
 REFRESH_GOOD_AFTER: Final = timedelta(hours=6)
 RETEST_AFTER: Final = timedelta(minutes=5)
 
@@ -138,6 +140,7 @@ def refresh_senders() -> int:
         Q(status_reported_at=None)
         | (is_ok & Q(status_reported_at__lte=at - REFRESH_GOOD_AFTER))
         | (~is_ok & Q(status_reported_at__lte=at - REFRESH_BAD_AFTER))
+        | Q(status=SenderAccount.Status.CONNECTING, status_reported_at__lte=at - REFRESH_NEW_AFTER)
     )
     rows = SenderAccount.objects.filter(old).exclude(status=SenderAccount.Status.DELETED)
     rows = rows.exclude(connection__status__in=[Connection.Status.FAILING, Connection.Status.DISABLED])
@@ -166,6 +169,43 @@ def retest_connections() -> int:
     return len(found)
 
 
+@task(queue="sync", name="integrations.pull_suppressions")
+def pull_suppressions(*, connection_id: str) -> int:
+    """Read the provider's lists of suppressed addresses; what cannot be read is read the next time."""
+    connection = Connection.objects.filter(id=connection_id).first()
+    if connection is None:
+        return 0
+    try:
+        return suppressions.pull(connection)
+    except ProviderError as error:
+        log.warning("suppressions.not_read", connection=connection_id, kind=error.kind)
+        return 0
+
+
+@platform_task(queue="sync", name="integrations.pull_due_suppressions")
+def pull_due_suppressions() -> int:
+    """Hint at connections whose lists were not read for a while."""
+    found = suppressions.due()[:TICK_BATCH]
+    with transaction.atomic():
+        for connection_id, organization_id in found:
+            enqueue(pull_suppressions, organization_id=organization_id, connection_id=connection_id)
+    return len(found)
+
+
+@task(queue="sync", name="integrations.push_suppression")
+def push_suppression(*, connection_id: str, address: str) -> bool:
+    """Put one address on the provider's list."""
+    connection = Connection.objects.filter(id=connection_id).first()
+    if connection is None:
+        return False
+    try:
+        suppressions.push(connection=connection, address=address)
+    except ProviderError as error:
+        log.warning("suppressions.not_pushed", connection=connection_id, kind=error.kind)
+        return False
+    return True
+
+
 # --- synchronisation --------------------------------------------------------------------------------
 
 
@@ -190,13 +230,30 @@ def sync_due() -> int:
     return sync.forgotten()
 
 
+# --- the installation's own mail --------------------------------------------------------------------
+
+
+@platform_task(queue="dispatch", name="integrations.deliver_system_mail")
+def deliver_system_mail(*, mail_id: str) -> str:
+    """Hand one mail of the installation over."""
+    return system_mail.deliver(UUID(mail_id))
+
+
+@platform_task(queue="dispatch", name="integrations.sweep_system_mail")
+def sweep_system_mail() -> int:
+    """Hint again at mails that are due and forgotten."""
+    return system_mail.sweep()
+
+
 #: Name of the entry -> task, seconds between two ticks, queue. ``project.celery`` composes the rooms'
 #: entries.
 BEAT: dict[str, tuple[str, float, str]] = {
     "integrations-sweep-deliveries": ("integrations.sweep_deliveries", 5, "inbound"),
     "integrations-dispatch-due": ("integrations.dispatch_due", 1, "dispatch"),
+    "integrations-sweep-system-mail": ("integrations.sweep_system_mail", 20, "dispatch"),
     "integrations-settle-due": ("integrations.settle_due", 10, "dispatch"),
     "integrations-sync-due": ("integrations.sync_due", 30, "sync"),
+    "integrations-pull-suppressions": ("integrations.pull_due_suppressions", 300, "sync"),
     "integrations-refresh-senders": ("integrations.refresh_senders", 60, "sync"),
     "integrations-retest-connections": ("integrations.retest_connections", 60, "sync"),
 }

@@ -12,6 +12,7 @@ from integrations.models.events import ProviderEvent, ProviderEventKey
 from integrations.models.limits import LimitScope, LimitWindow, RateLimit, RateUsage, RequestSlots, WarmupPlan
 from integrations.models.outbox import OutboundMessage, SendAttempt
 from integrations.models.sync import SyncCursor, SyncRun
+from integrations.models.system_mail import SystemMail
 from integrations.models.webhooks import WebhookDelivery, WebhookKey
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SenderAccount",
     "SyncCursor",
     "SyncRun",
+    "SystemMail",
     "WarmupPlan",
     "WebhookDelivery",
     "WebhookKey",

@@ -39,7 +39,8 @@ class Connection(OrganizationModel):
     key = models.CharField(max_length=64, unique=True, default=new_connection_key)
     #: Blank means the installation's own address for this provider (settings).
     base_url = models.URLField(max_length=300, blank=True)
-    #: Encrypted (``project.core.crypto``): ``api_key``, ``webhook_secret``, ``previous_webhook_secret``.
+    #: Encrypted (``project.core.crypto``): the provider's fields (``registry``), ``webhook_secret`` and replaced
+    #: webhook secrets as ``previous_<name>``.
     credentials = models.TextField(blank=True)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.UNTESTED)
     last_error = models.TextField(blank=True)
@@ -48,6 +49,8 @@ class Connection(OrganizationModel):
     #: Inbound calls that were not proven to come from the provider (not all of them are stored).
     refused_webhooks = models.PositiveBigIntegerField(default=0)
     last_refused_at = models.DateTimeField(null=True)
+    #: How far the provider's lists of suppressed addresses were read: list -> ISO time.
+    suppressions_read = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return self.name

@@ -26,7 +26,7 @@ from integrations import metrics, registry, streams
 from integrations.base import CALLED_QUERY, Adapter, ReceivesWebhooks, require
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.models import Connection, WebhookDelivery
-from integrations.services import intake_limits
+from integrations.services import intake_limits, system_mail_reports
 from integrations.services.adapters import adapter_of, credentials_of, webhook_secrets
 from project.core.clock import now
 from project.core.http import Redactor
@@ -114,6 +114,8 @@ def receive(*, provider: str, key: str, read: Callable[[int], Call]) -> Answer:
     ``read`` reads the call, of its body at most as many bytes as it is told; it is not asked to for an address
     that is none of ours.
     """
+    if system_mail_reports.is_ours(provider, key):
+        return _platform_call(provider, read(max_bytes(provider)))
     with platform_scope("find the connection of a webhook"):
         connection = Connection.objects.filter(key=key, provider=provider).first()
     if connection is None:
@@ -124,6 +126,15 @@ def receive(*, provider: str, key: str, read: Callable[[int], Call]) -> Answer:
         answer = _receive(connection, call)
     metrics.WEBHOOKS.labels(connection.provider, answer.word.replace(" ", "_")).inc()
     return answer
+
+
+def _platform_call(provider: str, call: Call) -> Answer:
+    """Take in a report about the installation's own mail."""
+    if call.size > max_bytes(provider):
+        return Answer(413, "too large")
+    status, word = system_mail_reports.receive(url=call.url, headers=call.headers, body=call.body)
+    metrics.WEBHOOKS.labels(provider, f"system_{word.replace(' ', '_')}").inc()
+    return Answer(status, word)
 
 
 def _receive(connection: Connection, call: Call) -> Answer:

@@ -216,7 +216,17 @@ API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600)
 API_PUBLIC_REQUESTS_PER_MINUTE = env.integer("API_PUBLIC_REQUESTS_PER_MINUTE", 60)
 
 # --- Mail -------------------------------------------------------------------------------------------
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
+#: With a key of Resend's, the installation's own mail leaves through it and is followed to delivery.
+RESEND_API_KEY = env.optional("RESEND_API_KEY")
+#: Signing secrets of Resend's webhook, the current one first; the others are being replaced.
+RESEND_WEBHOOK_SECRETS = env.words("RESEND_WEBHOOK_SECRETS")
+#: Unguessable part of the address that Resend reports to: ``/webhooks/resend/<key>``.
+RESEND_WEBHOOK_KEY = env.generated_secret("RESEND_WEBHOOK_KEY", DATA_DIR) if RESEND_API_KEY else ""
+RESEND_BACKEND = "integrations.mail_backends.ResendBackend"
+EMAIL_BACKEND = env.text(
+    "EMAIL_BACKEND",
+    RESEND_BACKEND if RESEND_API_KEY else "django.core.mail.backends.filebased.EmailBackend",
+)
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
 EMAIL_PORT = env.integer("EMAIL_PORT", 25)
@@ -284,6 +294,9 @@ VELOCITY_FLOOR_DAYS = 5
 REQUEST_RATES = {"unipile": (50.0, 100), "sendgrid": (10.0, 20), "twilio": (20.0, 40), "resend": (5.0, 5)}
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
+
+#: Ask the name service whether the domains of addresses take mail (mission C15).
+ADDRESS_LOOKUPS = env.flag("ADDRESS_LOOKUPS", True)
 
 # --- Logs -------------------------------------------------------------------------------------------
 LOG_FORMAT = env.text("LOG_FORMAT", "console")
