@@ -171,7 +171,7 @@ class _People:
         stopped = {
             channel: blocked[lead.id, channel] for channel in self.channels if (lead.id, channel) in blocked
         }
-        self.suppressed.update(stopped)
+        self.suppressed.update(stopped.keys())
         words = context_for_lead(lead, None)
         self._learn_sender_words(lead)
         connected = self.rotation.connected.get(lead.id, set())
