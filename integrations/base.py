@@ -76,6 +76,7 @@ class Capability(StrEnum):
     SENDS_EMAIL = "sends_email"
     SENDS_SMS = "sends_sms"
     POLLS_INBOUND = "polls_inbound"
+    WATCHES_INBOUND = "watches_inbound"
     VERIFIES_IDENTITIES = "verifies_identities"
     SYNCS_SUPPRESSIONS = "syncs_suppressions"
     VALIDATES_ADDRESSES = "validates_addresses"
@@ -279,6 +280,35 @@ class PollsInbound(Protocol):
         """Return what came after ``cursor`` (``""`` at first: nothing older than the connection), oldest
         first, each item with the events of one message, and the cursor to store once they are recorded.
         """
+        ...
+
+
+class Watch(Protocol):
+    """An open connection on which a provider tells that something came in. Whoever opened it closes it."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when there is something to ``read``."""
+        ...
+
+    def read(self) -> bool:
+        """Read what was told; return whether something came in. Raises ``ProviderError`` if it has ended."""
+        ...
+
+    def keep_alive(self) -> bool:
+        """Do what keeps the connection open, if it is time; call it every minute. As ``read``."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+@runtime_checkable
+class WatchesInbound(Protocol):
+    """Can say at once that ``PollsInbound`` has something to fetch."""
+
+    def watch_inbound(self, *, account_id: str) -> Watch:
+        """Open a watch. Kind ``unsupported`` if the account's server cannot do that: then polling has to do."""
         ...
 
 
@@ -506,6 +536,7 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.SENDS_EMAIL: SendsEmail,
     Capability.SENDS_SMS: SendsSms,
     Capability.POLLS_INBOUND: PollsInbound,
+    Capability.WATCHES_INBOUND: WatchesInbound,
     Capability.VERIFIES_IDENTITIES: VerifiesIdentities,
     Capability.SYNCS_SUPPRESSIONS: SyncsSuppressions,
     Capability.VALIDATES_ADDRESSES: ValidatesAddresses,

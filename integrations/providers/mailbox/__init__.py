@@ -1,0 +1,1 @@
+"""Any mailbox: what leaves goes by SMTP, what comes in is read by IMAP (docs/providers/mailbox.md)."""
