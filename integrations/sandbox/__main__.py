@@ -10,7 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-from integrations.sandbox.server import SandboxServer, listen, open_world
+from integrations.sandbox.listening import listen
+from integrations.sandbox.server import SandboxServer, open_world
 from integrations.sandbox.store import StoreUnavailable
 
 
@@ -18,6 +19,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m integrations.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: loopback only)")
     parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one (default)")
+    for name in ("smtp", "imap"):
+        parser.add_argument(
+            f"--{name}-port",
+            type=int,
+            help=f"port of the {name.upper()} server (next to --port; free if that is)",
+        )
     parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("DATA_DIR", ".data")))
     parser.add_argument(
         "--speed", type=float, default=os.environ.get("SPEED", "60"), help="sandbox seconds per second"
@@ -29,8 +36,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.speed <= 1e6:
         parser.error("--speed must be between 0 and 1000000")
-    if not 0 <= arguments.port <= 65535:
-        parser.error("--port must be between 0 and 65535")
+    for offset, name in enumerate(("port", "smtp_port", "imap_port")):
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, arguments.port + offset if arguments.port else 0)
+        if not 0 <= getattr(arguments, name) <= 65535:
+            parser.error(f"--{name.replace('_', '-')} must be between 0 and 65535")
     return arguments
 
 
@@ -40,6 +50,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     world = open_world(
         arguments.data_dir, seed="demo" if arguments.seed == "demo" else None, speed=arguments.speed
     )
+    world.host, world.smtp_port, world.imap_port = arguments.host, arguments.smtp_port, arguments.imap_port
     line = f"sandbox ready http://{arguments.host}:{port}\n"
 
     def ready() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from integrations.sandbox import control
+from integrations.sandbox.mailbox.routes import MAILBOX
 from integrations.sandbox.resend.routes import RESEND
 from integrations.sandbox.sendgrid.routes import SENDGRID
 from integrations.sandbox.twilio.routes import TWILIO
@@ -22,7 +23,7 @@ from integrations.sandbox.world import World
 logger = logging.getLogger(__name__)
 
 #: Every provider the sandbox plays. A new one joins here.
-PROVIDERS = (UNIPILE, SENDGRID, TWILIO, RESEND)
+PROVIDERS = (UNIPILE, SENDGRID, TWILIO, RESEND, MAILBOX)
 
 
 def _report(world: World, task: asyncio.Task[None]) -> None:
@@ -43,7 +44,11 @@ def build(world: World) -> Starlette:
         running = asyncio.get_running_loop().create_task(world.run())
         running.add_done_callback(lambda task: _report(world, task))
         try:
-            yield
+            async with AsyncExitStack() as servers:
+                for provider in world.providers:
+                    if provider.servers is not None:
+                        await servers.enter_async_context(provider.servers(world))
+                yield
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

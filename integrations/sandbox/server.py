@@ -17,20 +17,6 @@ from integrations.sandbox.world import World
 GRACE_SECONDS = 1
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ``OSError`` if the address is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio turns Nagle's delay off; without, every answer would wait 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def open_world(data_dir: Path | None, *, seed: str | None = None, speed: float | None = None) -> World:
     """The world stored in ``data_dir``/sandbox (``None``: in memory), at ``speed`` if given.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -16,7 +17,8 @@ from typing import Any
 
 import httpx
 
-from integrations.sandbox.server import SandboxServer, listen, open_world
+from integrations.sandbox.listening import listen
+from integrations.sandbox.server import SandboxServer, open_world
 
 API_KEY = "sandbox-key"
 _START_SECONDS = 20.0
@@ -60,6 +62,18 @@ class SandboxHandle:
     def resend_url(self) -> str:
         """What ``RESEND_BASE_URL`` must be to talk to this sandbox."""
         return f"{self.base_url}/resend"
+
+    @property
+    def mailbox_url(self) -> str:
+        """What ``MAILBOX_BASE_URL`` must be to talk to this sandbox."""
+        ports = self.state()["mailbox"]
+        return f"mail://127.0.0.1?smtp={ports['smtp_port']}&imap={ports['imap_port']}"
+
+    def put_mail(self, address: str, raw: bytes, *, folder: str = "INBOX") -> None:
+        """Lay a mail into a mailbox as it is."""
+        encoded = base64.b64encode(raw).decode()
+        self.call("POST", f"/mailboxes/{address}/mails", {"raw_base64": encoded, "folder": folder})
+        self.settle()
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, /, **query: Any) -> Any:
         """One control call; raises ``SandboxRefused`` unless it is answered 2xx."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -62,6 +63,8 @@ class Provider:
     channel: str = "linkedin"
     #: Sandbox time at which it last dealt with a person, 0 for never: decides between providers of one channel.
     last_contact: Callable[[World, Person], float] | None = None
+    #: Servers of its own beside the HTTP one, which run while the world does.
+    servers: Callable[[World], AbstractAsyncContextManager[None]] | None = None
     #: Signs one attempt at a webhook at the moment of sending: (world, headers, body) -> headers.
     sign: Callable[[World, dict[str, str], bytes], dict[str, str]] | None = None
 
@@ -81,12 +84,19 @@ class World:
     providers: tuple[Provider, ...]
     seed_name: str | None = None
     base_url: str = ""
+    #: Where servers beside the HTTP one listen; port 0 takes a free one and is replaced by it.
+    host: str = "127.0.0.1"
+    smtp_port: int = 0
+    imap_port: int = 0
+    #: Told of each new mail: (mailbox, folder).
+    listeners: list[Callable[[str, str], None]] = field(default_factory=list)
     #: Cuts the TCP connection of a client given by its (host, port).
     cut: Callable[[tuple[str, int]], None] = lambda _client: None
     #: False once the loop has died of a bug: then nothing happens any more, and the health check says so.
     alive: bool = True
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    _background: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def open(cls, path: Path | None, providers: Iterable[Provider], *, seed: str | None = None) -> World:
@@ -175,9 +185,21 @@ class World:
             return False
         return True
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something happen beside the loop; the world is not at rest until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+
+        def done(ended: asyncio.Task[None]) -> None:
+            self._background.discard(ended)
+            self.wake.set()
+
+        task.add_done_callback(done)
+
     def _busy(self) -> bool:
         due = self.agenda.next_due()
-        return self.deliveries.busy() or (due is not None and due <= self.clock.now())
+        is_due = due is not None and due <= self.clock.now()
+        return is_due or self.deliveries.busy() or bool(self._background)
 
     async def _sleep(self) -> None:
         dues = [due for due in (self.agenda.next_due(), self.deliveries.next_due()) if due is not None]
