@@ -36,11 +36,14 @@ SETTLE_AFTER: Final = timedelta(seconds=45)
 
 
 def accepted(outbound: OutboundMessage, attempt: SendAttempt, receipt: SendReceipt) -> None:
-    """Store the provider's receipt: the row is sent, whatever happened to it meanwhile."""
+    """Store the provider's receipt: the row is sent, whatever happened to it meanwhile.
+
+    Sent when the attempt began: an answer to it may be there before the receipt is stored, and must not seem older.
+    """
     with transaction.atomic():
         _lock_row(outbound)
         _close_attempt(attempt, SendAttempt.State.ACCEPTED)
-        mark_sent(outbound, receipt=receipt, sent_at=now())
+        mark_sent(outbound, receipt=receipt, sent_at=attempt.started_at)
     _count(outbound, "accepted")
 
 

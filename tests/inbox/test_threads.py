@@ -13,8 +13,10 @@ from inbox.models import Conversation, Message, PendingChange, SystemLine
 from inbox.services import replies, triage
 from integrations.events import MessageEdited, MessageRead
 from integrations.models import OutboundMessage
+from integrations.services import outcomes
 from integrations.services.events import record_event
-from integrations.values import Direction
+from integrations.values import Direction, SendReceipt
+from project.core.clock import now
 from tests.campaigns.conftest import WORKING, World
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +112,29 @@ def test_a_reply_that_was_seen_before_its_receipt_came_is_seen(
     assert (message.refreshed().state, message.refreshed().seen_at) == ("seen", seen_at)
     assert OutboundMessage.objects.get().seen_at == seen_at
     assert not PendingChange.objects.exists()
+
+
+def test_an_answer_that_is_faster_than_our_receipt_is_the_newest(world: World, time_machine: Any) -> None:
+    lead = world.lead("Marta", "marta")
+    world.launch()
+    world.tick()
+    world.deliver(world.queued()[0])
+    world.accepts("marta", WORKING + timedelta(minutes=1))
+    time_machine.shift(timedelta(minutes=2))
+    world.tick()
+    [first] = world.queued()
+    attempt = first.send_attempts.create(number=1, organization_id=first.organization_id, started_at=now())
+    OutboundMessage.objects.filter(id=first.id).update(state="sending", attempts=1)
+    time_machine.shift(timedelta(seconds=1))
+    world.says("marta", "That was quick", now())
+    time_machine.shift(timedelta(seconds=1))
+    outcomes.accepted(first, attempt, SendReceipt(message_id="api_o1", chat_id="chat_marta"))
+    [thread] = Conversation.objects.filter(lead=lead)
+    assert (thread.last_snippet, thread.last_inbound) == ("That was quick", True)
+    assert [message.direction for message in Message.objects.order_by("occurred_at")] == [
+        "outbound",
+        "inbound",
+    ]
 
 
 def test_a_message_from_the_phone_is_outbound_and_stops_nothing(world: World) -> None:
