@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from integrations.sandbox.settings import DEFAULTS
 from integrations.sandbox.testing import SandboxHandle
 from project.core.embedded.runtime import discover
 from project.core.embedded.trial import Installation
@@ -70,7 +71,9 @@ def sandbox(installation: Installation) -> Iterator[SandboxHandle]:
     assert found is not None
     assert found.sandbox_url is not None
     handle = SandboxHandle(found.sandbox_url)
-    handle.settings(autopilot=False, new_relation_delay_minutes=[0, 0])
+    # Its clock stands still: what is not taken at first must not wait for a minute that never passes.
+    retries = [0, 0, *DEFAULTS["webhook_retry_minutes"]]
+    handle.settings(autopilot=False, new_relation_delay_minutes=[0, 0], webhook_retry_minutes=retries)
     yield handle
     handle.close()
 

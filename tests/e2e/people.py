@@ -176,8 +176,15 @@ def next_prospect(sandbox: SandboxHandle) -> Prospect:
     assert person is not None, f"{len(_invited(sandbox))} people are invited, and all of them have answered"
     found = Prospect(sandbox, person)
     sandbox.accept(person, account_id=found.account_id)
-    assert wait_until(found.was_written_to, seconds=PATIENCE_MS / 1000), "the first message has not come"
+    assert wait_until(found.was_written_to, seconds=PATIENCE_MS / 1000), (
+        f"the first message has not come; they have got {found.received()}, webhooks not taken: {not_taken(sandbox)}"
+    )
     return found
+
+
+def not_taken(sandbox: SandboxHandle) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The webhooks that the installation has not taken, each with what became of it."""
+    return [(one["event"], one["log"]) for one in sandbox.deliveries() if one["state"] != "delivered"]
 
 
 def _unanswered(sandbox: SandboxHandle) -> str | None:
