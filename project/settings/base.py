@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.parse import urlsplit
 
 import environ
 
@@ -260,14 +259,6 @@ SENDGRID_BASE_URL = env.text(
     "SENDGRID_BASE_URL", f"{SANDBOX_URL}/sendgrid" if SANDBOX_URL else "https://api.sendgrid.com"
 )
 #: Base address that providers call back; the sandbox reaches us on loopback.
-#: The installation's own mail servers, for mailboxes without hosts of their own; they may be on a private network
-#: and unencrypted: ``mail://host?smtp=587&imap=143&security=starttls``. The sandbox's are its next two ports.
-_sandbox_port = urlsplit(SANDBOX_URL).port if SANDBOX_URL else None
-MAILBOX_BASE_URL = env.optional("MAILBOX_BASE_URL") or (
-    f"mail://{urlsplit(SANDBOX_URL).hostname}?smtp={_sandbox_port + 1}&imap={_sandbox_port + 2}"
-    if SANDBOX_URL and _sandbox_port
-    else None
-)
 #: The installation's own mail servers, for mailboxes without hosts of their own; they may be on a private network
 #: and unencrypted: ``mail://host?smtp=587&imap=143&security=starttls``. The sandbox's are its next two ports.
 _sandbox_port = urlsplit(SANDBOX_URL).port if SANDBOX_URL else None
