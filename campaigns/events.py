@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from campaigns.models import Enrollment, Lead
+from campaigns.models import Brake, Enrollment, Lead, Unsubscribe
 from integrations.events import MessageEvent
 from integrations.models import OutboundMessage, SenderAccount
 from project.core.events import DomainEvent
@@ -64,3 +64,66 @@ class LeadReplied(EnrollmentFact):
 
 class EnrollmentEnded(EnrollmentFact):
     """The enrollment ended; its reason is on the row."""
+
+
+class LeadEmailed(EnrollmentFact):
+    """An e-mail of the sequence left."""
+
+
+class LeadTexted(EnrollmentFact):
+    """A text message of the sequence left."""
+
+
+class LeadDelivered(EnrollmentFact):
+    """An e-mail or text reached the other side's server or device."""
+
+
+class LeadOpened(EnrollmentFact):
+    """An e-mail was opened by a person, as far as one can tell. The first time counts."""
+
+
+class LeadOpenedByMachine(EnrollmentFact):
+    """A privacy proxy or scanner loaded an e-mail's pictures: shown, never counted as an opening."""
+
+
+class LeadClicked(EnrollmentFact):
+    """A link was followed by a person, as far as one can tell. The first time counts."""
+
+
+class LeadClickedByMachine(EnrollmentFact):
+    """A scanner followed a link."""
+
+
+class LeadBounced(EnrollmentFact):
+    """An e-mail or text came back for good."""
+
+
+class LeadComplained(EnrollmentFact):
+    """An e-mail was marked as spam."""
+
+
+class LeadUnsubscribed(EnrollmentFact):
+    """The lead asked to be left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressUnsubscribed(DomainEvent):
+    """An address is not to be written to any more; ``leads`` are those who have it. Published once for each wish."""
+
+    unsubscribe: Unsubscribe
+    leads: list[Lead]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingBraked(DomainEvent):
+    """Too much came back: sending through a sender, to a list or to a domain was stopped. An alert."""
+
+    brake: Brake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrakeReleased(DomainEvent):
+    """A brake was released by a person, or its time was over (``by_time``)."""
+
+    brake: Brake
+    by_time: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from campaigns.views.unsubscribe import unsubscribe
 from project.core import views as core_views
 
 ORGANIZATION = "o/<slug:organization_slug>/"
@@ -16,6 +17,7 @@ urlpatterns = [
     path("", include("project.tenancy.urls")),
     path("api/v1/", include("project.api")),
     path("webhooks/", include("integrations.webhook_urls")),
+    path("u/<str:token>", unsubscribe, name="unsubscribe"),
     path(ORGANIZATION + "live/", include("project.core.realtime.urls")),
     path(ORGANIZATION + "inbox/", include("inbox.urls")),
     path(ORGANIZATION, include("campaigns.urls")),

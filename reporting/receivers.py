@@ -14,6 +14,16 @@ _KINDS = {
     campaign_events.LeadConnected: Fact.Kind.CONNECTED,
     campaign_events.LeadMessaged: Fact.Kind.MESSAGED,
     campaign_events.LeadReplied: Fact.Kind.REPLIED,
+    campaign_events.LeadEmailed: Fact.Kind.EMAILED,
+    campaign_events.LeadTexted: Fact.Kind.TEXTED,
+    campaign_events.LeadDelivered: Fact.Kind.DELIVERED,
+    campaign_events.LeadOpened: Fact.Kind.OPENED,
+    campaign_events.LeadClicked: Fact.Kind.CLICKED,
+    campaign_events.LeadOpenedByMachine: Fact.Kind.MACHINE_OPENED,
+    campaign_events.LeadClickedByMachine: Fact.Kind.MACHINE_CLICKED,
+    campaign_events.LeadBounced: Fact.Kind.BOUNCED,
+    campaign_events.LeadComplained: Fact.Kind.COMPLAINED,
+    campaign_events.LeadUnsubscribed: Fact.Kind.UNSUBSCRIBED,
     campaign_events.EnrollmentEnded: Fact.Kind.ENDED,
 }
 

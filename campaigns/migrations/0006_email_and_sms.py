@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import project.core.ids
-import project.core.models
 from django.conf import settings
 from django.db import migrations, models
+
+import project.core.ids
+import project.core.models
 
 
 class Migration(migrations.Migration):

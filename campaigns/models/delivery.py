@@ -114,6 +114,4 @@ class AddressCheck(OrganizationModel):
     expires_at = models.DateTimeField()
 
     class Meta(OrganizationModel.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["organization", "address"], name="address_check_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["organization", "address"], name="address_check_once")]

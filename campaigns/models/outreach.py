@@ -54,9 +54,7 @@ class OutreachPolicy(OrganizationModel):
     #: Hours of the recipient's day in which texts may leave; half-open.
     sms_from_hour = models.PositiveSmallIntegerField(default=9)
     sms_until_hour = models.PositiveSmallIntegerField(default=20)
-    address_policy = models.CharField(
-        max_length=8, choices=AddressPolicy.choices, default=AddressPolicy.WARN
-    )
+    address_policy = models.CharField(max_length=8, choices=AddressPolicy.choices, default=AddressPolicy.WARN)
     #: How long an address rests after bounces that may pass.
     soft_bounce_days = models.PositiveSmallIntegerField(default=30)
 

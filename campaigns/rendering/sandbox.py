@@ -28,7 +28,7 @@ from liquid.utils import ReadOnlyChainMap
 from campaigns.rendering.syntax import TemplateError, line_of
 
 MAX_OUTPUT = 20_000
-ROOTS = frozenset({"lead", "company", "sender", "client", "custom"})
+ROOTS = frozenset({"lead", "company", "sender", "client", "custom", "unsubscribe_url"})
 
 
 class Unfilled(Undefined):

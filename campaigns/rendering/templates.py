@@ -14,9 +14,12 @@ from campaigns.rendering.syntax import TemplateError, line_of, normalize_newline
 KNOWN_VARIABLES: frozenset[str] = frozenset(
     {
         "lead.first_name", "lead.last_name", "lead.full_name", "lead.title", "lead.country",
+        "lead.email", "lead.phone",
         "company.name", "company.domain", "company.country",
         "sender.first_name", "sender.last_name", "sender.full_name",
-        "client.name",
+        "sender.email", "sender.phone",
+        "client.name", "client.postal_address",
+        "unsubscribe_url",
         "custom.*",
     }
 )  # fmt: skip

@@ -37,7 +37,8 @@ _WEEKDAYS = (
 WEEKDAY_OF = {name: number for number, names in enumerate(_WEEKDAYS) for name in names.split()}
 _WEEKDAY = re.compile(
     r"\b(?:until|till|back(?: in the office)?(?: on)?|return(?:ing)?(?: on)?|from|bis|ab|am|jusqu'?a?u?|le"
-    r"|hasta el|el|fino a|da|tot|op|vanaf|ate|na|do|w|od|till|pa|til|fra|fram till)\s+(?:next |including |einschliesslich )?"
+    r"|hasta el|el|fino a|da|tot|op|vanaf|ate|na|do|w|od|till|pa|til|fra|fram till)\s+"
+    r"(?:next |including |einschliesslich )?"
     rf"({'|'.join(sorted(WEEKDAY_OF, key=len, reverse=True))})\b"
 )
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")

@@ -14,7 +14,7 @@ from uuid import UUID
 from campaigns.models import Campaign, EngineSettings, Enrollment, ScheduledAction
 from campaigns.plans.schema import SendNode
 from campaigns.scheduling import CalendarNeverOpens, is_open, spread
-from campaigns.services import suppression
+from campaigns.services import brakes, suppression, texting
 from campaigns.services.assignment import GONE, choice_of
 from campaigns.services.changes import sender_for
 from campaigns.services.checklist import CAPABILITY_OF_CHANNEL
@@ -42,6 +42,8 @@ class Circumstances:
     suppressed: dict[tuple[UUID, str], str] = field(default_factory=dict)
     #: Accounts that follow-ups wait for because their inbox is not known.
     stale: set[UUID] = field(default_factory=set)
+    #: Brakes that are on, read when the first e-mail asks.
+    _brakes: brakes.Standing | None = None
     _entitled: dict[tuple[str, UUID], bool] = field(default_factory=dict)
     _holds: dict[tuple[UUID, str], Hold | None] = field(default_factory=dict)
     _inboxes: dict[UUID, Hold | None] = field(default_factory=dict)
@@ -72,6 +74,12 @@ class Circumstances:
             self._holds[key] = sendable(sender, action, self.at)
         return self._holds[key]
 
+    def brakes(self) -> brakes.Standing:
+        """The brakes that are on."""
+        if self._brakes is None:
+            self._brakes = brakes.Standing.load()
+        return self._brakes
+
     def inbox_hold(self, sender: SenderAccount) -> Hold | None:
         """Why no follow-up may leave an account now; a stale one is remembered to be polled."""
         if sender.id not in self._inboxes:
@@ -100,7 +108,7 @@ def first(enrollment: Enrollment, action: ScheduledAction, around: Circumstances
     if not isinstance(node, SendNode):
         return Hold("plan", "The plan has no such step any more.", final=True)
     sender = sender_for(enrollment, node.channel, choice_of(node))
-    for gate in (_switch, _entitlement, _suppressed, _calendar, _sender, _inbox):
+    for gate in (_switch, _entitlement, _suppressed, _calendar, _quiet_hours, _sender, _brake, _inbox):
         hold = gate(enrollment, node, sender, around)
         if hold is not None:
             return hold
@@ -161,6 +169,31 @@ def calendar_hold(enrollment: Enrollment, node: SendNode, moment: datetime) -> H
     return Hold("calendar", f"Outside the sending window; goes out {local:%a %d %b %H:%M}.", until=opens)
 
 
+def _quiet_hours(
+    enrollment: Enrollment, node: SendNode, sender: SenderAccount | None, around: Circumstances
+) -> Hold | None:
+    """A text leaves in decent hours of its recipient's day."""
+    if node.channel != "sms":
+        return None
+    phone = next((row.normalized for row in enrollment.lead.channels.all() if row.kind == "sms"), "")
+    return texting.quiet_hold(enrollment, node, phone, around.at)
+
+
+def _brake(
+    enrollment: Enrollment, node: SendNode, sender: SenderAccount | None, around: Circumstances
+) -> Hold | None:
+    """No e-mail leaves where too much has come back."""
+    if node.channel != "email":
+        return None
+    email = next((row.normalized for row in enrollment.lead.channels.all() if row.kind == "email"), "")
+    return around.brakes().hold(
+        client_id=enrollment.client_id,
+        sender_id=sender.id if sender is not None else None,
+        email=email,
+        lead_id=enrollment.lead_id,
+    )
+
+
 def _sender(
     enrollment: Enrollment, node: SendNode, sender: SenderAccount | None, around: Circumstances
 ) -> Hold | None:
@@ -196,7 +229,7 @@ def before_attempt(outbound: OutboundMessage) -> Hold | None:
     if suppressed is not None or outbound.enrollment_id is None:
         return suppressed
     enrollment = (
-        Enrollment.objects.select_related("campaign", "lead", "lead__company")
+        Enrollment.objects.select_related("campaign", "lead", "lead__company", "lead__client")
         .filter(id=outbound.enrollment_id)
         .first()
     )
@@ -208,6 +241,7 @@ def before_attempt(outbound: OutboundMessage) -> Hold | None:
     return (
         _running(enrollment)
         or calendar_hold(enrollment, node, now())
+        or texting.quiet_hold(enrollment, node, str(outbound.recipient.get("phone", "")), now())
         or _inbox_before_attempt(enrollment, outbound)
     )
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import Q
 
 from campaigns import identity
 from campaigns.models import Lead, LeadChannel
-from integrations.models import SenderAccount
+from integrations.events import MessageReceived
+from integrations.models import OutboundMessage, SenderAccount
 from integrations.values import Person
 
+_OWN_MESSAGE_ID = re.compile(r"<?([0-9a-f]{32})@")
 _MEMBER_NUMBER = re.compile(r"urn:li:(?:member|fsd_profile|person):([A-Za-z0-9_\-]+)$")
 
 
@@ -21,6 +24,9 @@ class Match:
 
     lead: Lead
     rule: str
+    #: Of the message of ours that was answered, where that is known.
+    campaign_id: UUID | None = None
+    enrollment_id: UUID | None = None
 
 
 def match_person(*, sender: SenderAccount, person: Person | None) -> Match | None:
@@ -43,6 +49,79 @@ def match_person(*, sender: SenderAccount, person: Person | None) -> Match | Non
             _learn(found, person)
             return Match(found.lead, rule)
     return None
+
+
+def match_thread(*, sender: SenderAccount, event: MessageReceived) -> Match | None:
+    """Find the lead whose e-mail of ours is answered: by its Message-ID in References, else by our id in the answer.
+
+    Whoever answers, from whatever address, answers for that lead. Only messages to leads of the sender's client count:
+    anybody may write any id into a mail.
+    """
+    ids = [short_id for short_id in event.references if short_id]
+    own = [found for found in (_own_id(part) for part in ids) if found]
+    rows = OutboundMessage.objects.filter(client_id=sender.client_id, lead_id__isnull=False)
+    for rule, condition in (
+        ("the message that is answered", Q(provider_message_id__in=ids) | Q(id__in=own)),
+        ("our id in the answer", Q(id=_uuid(event.send_id))),
+    ):
+        if condition.children and (ids or event.send_id):
+            found = rows.filter(condition).order_by("-created_at").first()
+            lead = _lead(found.lead_id) if found is not None else None
+            if found is not None and lead is not None:
+                return Match(lead, rule, found.campaign_id, found.enrollment_id)
+    return None
+
+
+def match_address(*, sender: SenderAccount, person: Person | None) -> Match | None:
+    """Find the lead of the sender's client that has the person's e-mail address or telephone number."""
+    if person is None or sender.channel not in {"email", "sms"}:
+        return None
+    value = _normalised(person, sender.channel)
+    if not value:
+        return None
+    found = (
+        LeadChannel.objects.filter(client_id=sender.client_id, kind=sender.channel, normalized=value)
+        .select_related("lead", "lead__company")
+        .first()
+    )
+    rule = "e-mail address" if sender.channel == "email" else "telephone number"
+    return Match(found.lead, rule) if found is not None else None
+
+
+def address_of(lead: Lead, person: Person, channel: str) -> str:
+    """The address on a channel that a person wrote from, else the lead's own; as suppressions compare it."""
+    told = _normalised(person, channel) if channel in {"email", "sms"} else person.provider_id
+    if told:
+        return told
+    row = LeadChannel.objects.filter(lead=lead, kind=channel).order_by("created_at", "id").first()
+    return row.normalized if row is not None else str(lead.id)
+
+
+def _normalised(person: Person, channel: str) -> str:
+    try:
+        if channel == "email":
+            return identity.email_address(person.email)
+        return identity.phone_number(person.phone)
+    except identity.InvalidAddress:
+        return ""
+
+
+def _lead(lead_id: UUID | None) -> Lead | None:
+    found: Lead | None = Lead.objects.filter(id=lead_id).select_related("company").first()
+    return found
+
+
+def _own_id(message_id: str) -> UUID | None:
+    """The outbox row that a Message-ID of ours names (``integrations.services.outgoing.message_id_of``)."""
+    found = _OWN_MESSAGE_ID.match(message_id)
+    return UUID(found[1]) if found else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def _rules(person: Person) -> list[tuple[str, Q]]:

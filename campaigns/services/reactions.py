@@ -9,12 +9,24 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from campaigns import replies
-from campaigns.events import LeadConnected, LeadInvited, LeadMessaged, LeadReplied, MessageMatched
-from campaigns.models import Enrollment, Lead, LeadChannel, Relation
+from campaigns.events import (
+    AddressUnsubscribed,
+    EnrollmentFact,
+    LeadComplained,
+    LeadConnected,
+    LeadEmailed,
+    LeadInvited,
+    LeadMessaged,
+    LeadReplied,
+    LeadTexted,
+    LeadUnsubscribed,
+    MessageMatched,
+)
+from campaigns.models import Enrollment, Lead, LeadChannel, Relation, Unsubscribe
 from campaigns.plans import interpreter
 from campaigns.plans.state import Event
-from campaigns.services import enrollments, suppression
-from campaigns.services.matching import Match, match_person
+from campaigns.services import delivery, enrollments, fates, suppression, unsubscribes
+from campaigns.services.matching import Match, address_of, match_address, match_person, match_thread
 from integrations.domain_events import OutboundChanged, ProviderEventRecorded
 from integrations.events import MessageEvent, MessageReceived, RelationCreated
 from integrations.models import OutboundMessage, SenderAccount
@@ -91,7 +103,9 @@ def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
         fact.outcome["lead_id"] = str(match.lead.id)
         if isinstance(event, MessageReceived):
             enrollment = _on_message(fact, event, match)
-    elif isinstance(event, MessageReceived):
+    if not isinstance(event, MessageReceived):
+        enrollment = fates.on_fate(fact, event)
+    elif match is None:
         fact.outcome["campaigns"] = "No lead has this profile; it waits among the unmatched."
     if enrollment is None and fact.outbound is not None and fact.outbound.enrollment_id is not None:
         enrollment = Enrollment.objects.filter(id=fact.outbound.enrollment_id).first()
@@ -112,15 +126,20 @@ def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
 
 
 def _match_message(fact: ProviderEventRecorded, event: MessageEvent) -> Match | None:
-    """The lead of a message: of our own send, else the counterpart, else the one participant who is a lead."""
+    """The lead of a message: of our own send, else by the thread that it answers, else by who wrote it."""
     if fact.outbound is not None and fact.outbound.lead_id is not None:
         lead = Lead.objects.filter(id=fact.outbound.lead_id).select_related("company").first()
         if lead is not None:
             return Match(lead, "our own send")
     if not isinstance(event, MessageReceived):
         return None
+    found = match_thread(sender=fact.sender, event=event)
+    if found is not None:
+        return found
     for person in _candidates(event):
-        found = match_person(sender=fact.sender, person=person)
+        found = match_person(sender=fact.sender, person=person) or match_address(
+            sender=fact.sender, person=person
+        )
         if found is not None:
             return found
     return None
@@ -146,26 +165,27 @@ def _on_message(fact: ProviderEventRecorded, event: MessageReceived, match: Matc
 
 def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> Enrollment | None:
     """Stop (or branch, or defer) the lead's running enrollments, whatever sender they use."""
-    reading = replies.read(event.text, event.occurred_at.date())
-    kind = "unsubscribe" if reading.kind == "opt_out" else "reply"
-    if reading.kind == "opt_out":
-        suppression.suppress_lead(
-            lead=match.lead, channel=fact.sender.channel, source="reply", reason=event.text[:200]
-        )
-    told = Event(
-        id=str(fact.event_id),
-        kind=kind,
-        occurred_at=event.occurred_at,
-        received_at=now(),
+    reading = replies.read(
+        event.text,
+        event.occurred_at.date(),
         channel=fact.sender.channel,
-        out_of_office=reading.kind == "out_of_office",
-        returns_on=reading.returns_on,
+        subject=event.subject,
+        is_automatic=event.is_automatic,
     )
+    if reading.kind == "automatic":
+        fact.outcome["campaigns"] = f"Written by a machine for {match.lead}; that is no reply."
+        return None
+    running = {row.id: row.status for row in Enrollment.objects.filter(lead=match.lead)}
+    if reading.kind == "opt_out":
+        _opt_out(fact, event, match)
+    elif reading.kind == "opt_in":
+        _opt_in(fact, event, match)
+    told = None if reading.kind == "opt_out" else _told(fact, event, reading)
     latest = None
     sentences = []
     for enrollment in _all_of(match.lead):
-        before = enrollment.status
-        enrollments.take_in(enrollment, told)
+        if told is not None:
+            enrollments.take_in(enrollment, told)
         if reading.kind != "out_of_office":
             publish(
                 LeadReplied(
@@ -176,7 +196,7 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
                     sender_id=fact.sender.id,
                 )
             )
-        if before != enrollment.status:
+        if running.get(enrollment.id) != enrollment.status:
             sentences.append(f"“{enrollment.campaign}” stopped.")
         latest = enrollment
     fact.outcome["campaigns"] = " ".join(
@@ -186,6 +206,76 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
         ]
     )
     return latest
+
+
+def _told(fact: ProviderEventRecorded, event: MessageReceived, reading: replies.Reading) -> Event:
+    return Event(
+        id=str(fact.event_id),
+        kind="reply",
+        occurred_at=event.occurred_at,
+        received_at=now(),
+        channel=fact.sender.channel,
+        out_of_office=reading.kind == "out_of_office",
+        returns_on=reading.returns_on,
+    )
+
+
+def _opt_out(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> None:
+    """Somebody wants no more: all their addresses on this channel are suppressed, and their sequences hear of it."""
+    channel = fact.sender.channel
+    suppression.suppress_lead(lead=match.lead, channel=channel, source="reply", reason=event.text[:200])
+    word = channel == "sms" and len(event.text.split()) <= 2
+    unsubscribes.record(
+        address=_address(fact, event, match),
+        how=Unsubscribe.How.STOP_WORD if word else Unsubscribe.How.REPLY,
+        occurred_at=event.occurred_at,
+        reason=event.text[:200],
+    )
+
+
+def _opt_in(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> None:
+    """START takes a STOP back; sequences that ended stay ended."""
+    unsubscribes.resubscribe(address=_address(fact, event, match))
+
+
+def _address(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> unsubscribes.Address:
+    outbound = fact.outbound
+    return unsubscribes.Address(
+        client_id=fact.sender.client_id,
+        channel=fact.sender.channel,
+        value=address_of(match.lead, event.sender, fact.sender.channel),
+        lead_id=match.lead.id,
+        campaign_id=outbound.campaign_id if outbound else match.campaign_id,
+        enrollment_id=outbound.enrollment_id if outbound else match.enrollment_id,
+        sender_id=fact.sender.id,
+    )
+
+
+def on_unsubscribed(event: AddressUnsubscribed) -> None:
+    """Tell every sequence of everybody who has the address, however the wish reached us."""
+    wish = event.unsubscribe
+    is_complaint = wish.how == Unsubscribe.How.COMPLAINT
+    kind = "complaint" if is_complaint else "unsubscribe"
+    told = Event(
+        id=f"{kind}:{wish.id}",
+        kind=kind,
+        occurred_at=wish.occurred_at,
+        received_at=now(),
+        channel=wish.channel,
+    )
+    for lead in event.leads:
+        for enrollment in _all_of(lead):
+            enrollments.take_in(enrollment, told)
+            if wish.enrollment_id in {None, enrollment.id}:
+                publish(
+                    (LeadComplained if is_complaint else LeadUnsubscribed)(
+                        enrollment=enrollment,
+                        occurred_at=wish.occurred_at,
+                        key=f"{enrollment.id}:{kind}:{wish.id}",
+                        node_id=enrollment.node_id,
+                        sender_id=wish.sender_id,
+                    )
+                )
 
 
 def _all_of(lead: Lead) -> Iterable[Enrollment]:
@@ -207,9 +297,13 @@ def _all_of(lead: Lead) -> Iterable[Enrollment]:
 def on_outbound_changed(change: OutboundChanged) -> None:
     """Tell the enrollment what became of its send."""
     outbound = change.outbound
-    if outbound.enrollment_id is None or outbound.state == change.previous:
-        return
     state = OutboundMessage.State
+    if outbound.state == change.previous:
+        return
+    if outbound.state == state.SENT:
+        delivery.left(outbound)
+    if outbound.enrollment_id is None or not Enrollment.objects.filter(id=outbound.enrollment_id).exists():
+        return
     if outbound.state == state.SENT:
         _learn_recipient(outbound)
         _sent(outbound)
@@ -236,10 +330,19 @@ def _visit(outbound: OutboundMessage) -> int:
     return int(outbound.dedupe_key.rpartition(":")[2])
 
 
+_LEFT: dict[str, type[EnrollmentFact]] = {
+    "invite": LeadInvited,
+    "message": LeadMessaged,
+    "inmail": LeadMessaged,
+    "email": LeadEmailed,
+    "sms": LeadTexted,
+}
+
+
 def _sent(outbound: OutboundMessage) -> None:
     enrollment = _result(outbound, "sent", "")
     at = outbound.sent_at or now()
-    fact = {"invite": LeadInvited, "message": LeadMessaged, "inmail": LeadMessaged}.get(outbound.action)
+    fact = _LEFT.get(outbound.action)
     # Nothing left when the network said that it was so already: no invitation is counted for it.
     if fact is not None and not outbound.already:
         publish(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -92,8 +94,18 @@ def suppress(
     expires_at: datetime | None = None,
     actor: User | None = None,
 ) -> Suppression:
-    """Put a normalised address or domain on the list of a client (or of the whole organization: ``None``)."""
-    row: Suppression
+    """Put a normalised address or domain on the list of a client (or of the whole organization: ``None``).
+
+    What a machine learns never weakens an entry: one without an end keeps none, and a later end wins. A person's own
+    entry (``source`` person) is taken as it is.
+    """
+    row: Suppression | None = (
+        Suppression.objects.select_for_update()
+        .filter(client_id=client_id, channel=channel, value=value, is_domain=is_domain)
+        .first()
+    )
+    if row is not None and source != Suppression.Source.PERSON and _is_stronger(row, expires_at):
+        return row
     row, _ = Suppression.objects.update_or_create(
         client_id=client_id,
         channel=channel,
@@ -101,8 +113,33 @@ def suppress(
         is_domain=is_domain,
         defaults={"source": source, "reason": reason[:200], "expires_at": expires_at},
     )
+    assert row is not None
     audit.record(actor=actor, action="suppression.added", subject=row, client_id=client_id, channel=channel)
     return row
+
+
+def _is_stronger(row: Suppression, expires_at: datetime | None) -> bool:
+    """Whether an entry holds at least as long as a new one would, and is not over."""
+    if row.expires_at is None:
+        return True
+    return expires_at is not None and row.expires_at >= expires_at and row.expires_at > timezone.now()
+
+
+@transaction.atomic
+def lift(
+    *, client_id: UUID | None, channel: str, value: str, sources: Sequence[str], actor: User | None = None
+) -> bool:
+    """Take an address off one list if it stands there for one of ``sources``; say whether it did."""
+    rows = Suppression.objects.filter(
+        client_id=client_id, channel=channel, value=value, is_domain=False, source__in=sources
+    )
+    found = list(rows)
+    for row in found:
+        audit.record(
+            actor=actor, action="suppression.removed", subject=row, client_id=client_id, channel=channel
+        )
+        row.delete()
+    return bool(found)
 
 
 @transaction.atomic
@@ -122,26 +159,48 @@ def suppress_lead(*, lead: Lead, channel: str, source: str, reason: str, actor: 
 
 
 def suppression_of(*, client_id: UUID, lead_id: UUID, channel: str) -> Suppression | None:
-    """Return the suppression that forbids writing to a lead on a channel, if there is one."""
+    """Return the suppression that forbids writing to a lead on a channel, if there is one.
+
+    A wish of the person at one address holds for all of theirs; a bounce only for the address that bounced.
+    """
     values = list(
         LeadChannel.objects.filter(lead_id=lead_id, kind=channel).values_list("normalized", "provider_id")
     )
     exact = [value for pair in values for value in pair if value]
     domains = [value.rpartition("@")[2] for value, _ in values if "@" in value]
-    found: Suppression | None = (
+    found: list[Suppression] = list(_standing(client_id, channel, exact, domains))
+    wishes = [row for row in found if row.source != Suppression.Source.BOUNCE]
+    if wishes or not found:
+        return wishes[0] if wishes else None
+    reachable = {value for value, _ in values} - {row.value for row in found}
+    return None if reachable else found[0]
+
+
+def suppression_of_value(*, client_id: UUID, channel: str, value: str) -> Suppression | None:
+    """Return the suppression of a normalised address or its domain, whoever has the address, if there is one."""
+    domains = [value.rpartition("@")[2]] if "@" in value else []
+    return _standing(client_id, channel, [value], domains).first()
+
+
+def _standing(client_id: UUID, channel: str, exact: Sequence[str], domains: Sequence[str]) -> Any:
+    return (
         Suppression.objects.filter(Q(client_id=client_id) | Q(client_id=None), channel=channel)
         .filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
         .filter(Q(is_domain=False, value__in=exact) | Q(is_domain=True, value__in=domains))
-        .first()
+        .order_by("created_at", "id")
     )
-    return found
 
 
 def gate(outbound: OutboundMessage) -> Hold | None:
-    """The outbox's last question before an attempt: is the person suppressed? Replies of people are asked too."""
-    if outbound.lead_id is None:
-        return None
-    found = suppression_of(client_id=outbound.client_id, lead_id=outbound.lead_id, channel=outbound.channel)
+    """The outbox's last question before an attempt: is the person suppressed? Replies of people are asked too.
+
+    The address itself is looked up, so that a lead who was deleted or imported anew changes nothing.
+    """
+    found = next(filter(None, (_of_recipient(outbound, value) for value in _addresses_of(outbound))), None)
+    if found is None and outbound.lead_id is not None:
+        found = suppression_of(
+            client_id=outbound.client_id, lead_id=outbound.lead_id, channel=outbound.channel
+        )
     if found is None:
         return None
     return Hold(
@@ -150,3 +209,16 @@ def gate(outbound: OutboundMessage) -> Hold | None:
         until=None,
         final=True,
     )
+
+
+def _of_recipient(outbound: OutboundMessage, value: str) -> Suppression | None:
+    return suppression_of_value(client_id=outbound.client_id, channel=outbound.channel, value=value)
+
+
+def _addresses_of(outbound: OutboundMessage) -> list[str]:
+    """The recipient's addresses as suppressions compare them."""
+    names = {"email": ("email",), "sms": ("phone",)}.get(
+        outbound.channel, ("provider_id", "public_identifier")
+    )
+    found = [str(outbound.recipient.get(name) or "") for name in names]
+    return [value.lower() if "@" in value else value for value in found if value]

@@ -165,6 +165,8 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
         return _settle_invitation(event, sender, outcome)
     if not isinstance(event, MessageEvent):
         return None
+    if isinstance(event, MessageReceived) and event.direction is Direction.INBOUND:
+        return None  # theirs: an answer may carry the id of what it answers
     outbound = outbound_of(event, sender)
     if outbound is None:
         return None

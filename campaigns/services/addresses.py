@@ -1,0 +1,185 @@
+"""Checking e-mail addresses: asked once, remembered for a while, and what a client's rule makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Q
+
+from campaigns.models import AddressCheck, OutreachPolicy
+from campaigns.services.refusals import NotSendable
+from campaigns.validation import (
+    DnsResolver,
+    NoLookups,
+    Resolver,
+    Servers,
+    domain_of,
+    judge,
+    servers_of,
+)
+from integrations import registry
+from integrations.base import Capability, ValidatesAddresses, require
+from integrations.errors import ProviderError
+from integrations.models import Connection
+from integrations.services.adapters import adapter_of
+from integrations.values import AddressVerdict
+from project.core.clock import now
+
+log = structlog.get_logger(__name__)
+
+#: What was learnt for sure is believed for long; what could not be found out is asked again soon.
+BELIEVED: Final = timedelta(days=30)
+UNSURE: Final = timedelta(days=1)
+#: Questions to a paid service in one go: a list is not sent there unasked.
+PAID_AT_ONCE: Final = 200
+
+REASONS: Final = {
+    "syntax": "it is not written like an e-mail address",
+    "no_mx": "its domain takes no mail",
+    "disposable": "it is a throw-away address",
+    "role": "it is the mailbox of a function, not a person's",
+    "typo": "it looks misspelt",
+    "bounced": "earlier messages came back",
+}
+
+
+def resolver() -> Resolver:
+    """Return what asks the name service: nobody, where the installation is not to (``ADDRESS_LOOKUPS``)."""
+    return DnsResolver() if settings.ADDRESS_LOOKUPS else NoLookups()
+
+
+def known(addresses: Iterable[str]) -> dict[str, AddressVerdict]:
+    """Return what is remembered about addresses and still believed; one query."""
+    wanted = sorted(set(addresses))
+    rows = AddressCheck.objects.filter(address__in=wanted, expires_at__gt=now()) if wanted else []
+    return {row.address: _verdict(row) for row in rows}
+
+
+def check_many(
+    addresses: Sequence[str], *, client_id: UUID, ask: Resolver | None = None
+) -> dict[str, AddressVerdict]:
+    """Return a verdict for every normalised address, asking only about those that are not remembered.
+
+    A connection of the client that validates addresses is asked first (it may cost money), as far as its batch goes.
+    """
+    found = known(addresses)
+    missing = [address for address in dict.fromkeys(addresses) if address not in found]
+    if not missing:
+        return found
+    servers = _servers({domain_of(address) for address in missing}, ask or resolver())
+    fresh = {address: judge(address, servers.get(domain_of(address), Servers.UNKNOWN)) for address in missing}
+    sources = _ask_provider(fresh, client_id)
+    _remember(fresh, sources, servers)
+    return {**found, **fresh}
+
+
+def _servers(domains: set[str], ask: Resolver) -> dict[str, Servers]:
+    """What is known about domains: from the cache of the installation, else asked. Losing the cache loses nothing."""
+    keys = {f"mx:{domain}": domain for domain in domains if domain}
+    kept = {keys[key]: Servers(value) for key, value in cache.get_many(list(keys)).items()}
+    asked = servers_of(set(keys.values()) - set(kept), ask)
+    sure = {f"mx:{domain}": str(value) for domain, value in asked.items() if value is not Servers.UNKNOWN}
+    if sure:
+        cache.set_many(sure, timeout=int(UNSURE.total_seconds()))
+    return {**kept, **asked}
+
+
+def _ask_provider(fresh: dict[str, AddressVerdict], client_id: UUID) -> dict[str, str]:
+    """Let a validating connection judge what is not hopeless already; return who judged which address."""
+    connection = _validating_connection(client_id)
+    if connection is None:
+        return {}
+    open_questions = [address for address, verdict in fresh.items() if verdict.verdict != "invalid"]
+    sources = {}
+    for address in open_questions[:PAID_AT_ONCE]:
+        try:
+            adapter = require(adapter_of(connection), ValidatesAddresses)
+            fresh[address] = adapter.validate_email(address)
+        except ProviderError as error:
+            log.warning("addresses.provider_failed", provider=connection.provider, kind=error.kind)
+            break  # what was found here holds; the service is asked again another time
+        sources[address] = connection.provider
+    return sources
+
+
+def _validating_connection(client_id: UUID) -> Connection | None:
+    kinds = [
+        provider.kind
+        for provider in registry.providers()
+        if Capability.VALIDATES_ADDRESSES in provider.capabilities
+    ]
+    rows = Connection.objects.filter(
+        Q(client_id=client_id) | Q(client_id=None), provider__in=kinds, status=Connection.Status.OK
+    )
+    found: Connection | None = rows.order_by("client_id", "created_at").first()
+    return found
+
+
+def _remember(fresh: dict[str, AddressVerdict], sources: dict[str, str], servers: dict[str, Servers]) -> None:
+    moment = now()
+    AddressCheck.objects.bulk_create(
+        [
+            AddressCheck(
+                address=address,
+                verdict=verdict.verdict,
+                reasons=list(verdict.reasons),
+                suggestion=verdict.suggestion[:254],
+                source=sources.get(address, "local"),
+                checked_at=moment,
+                expires_at=moment + _believed(verdict, servers.get(domain_of(address)), address in sources),
+            )
+            for address, verdict in fresh.items()
+            if len(address) <= 254
+        ],
+        update_conflicts=True,
+        unique_fields=["organization", "address"],
+        update_fields=["verdict", "reasons", "suggestion", "source", "checked_at", "expires_at"],
+        batch_size=1000,
+    )
+
+
+def _believed(verdict: AddressVerdict, servers: Servers | None, by_provider: bool) -> timedelta:
+    sure = by_provider or servers is not Servers.UNKNOWN or verdict.verdict == "invalid"
+    return BELIEVED if sure else UNSURE
+
+
+def _verdict(row: AddressCheck) -> AddressVerdict:
+    return AddressVerdict(
+        address=row.address, verdict=row.verdict, reasons=tuple(row.reasons), suggestion=row.suggestion
+    )
+
+
+def note_bounce(address: str) -> None:
+    """Remember that an address came back for good, whatever was believed before."""
+    moment = now()
+    AddressCheck.objects.update_or_create(
+        address=address[:254],
+        defaults={
+            "verdict": AddressCheck.Verdict.INVALID,
+            "reasons": ["bounced"],
+            "source": "bounce",
+            "checked_at": moment,
+            "expires_at": moment + 12 * BELIEVED,
+        },
+    )
+
+
+def refuse(address: str, policy: OutreachPolicy) -> None:
+    """Raise ``NotSendable`` for an address that the client's rule blocks. Asks nobody: a send does not wait."""
+    if policy.address_policy != OutreachPolicy.AddressPolicy.BLOCK:
+        return
+    verdict = known([address]).get(address) or judge(address)
+    if verdict.verdict == "invalid":
+        raise NotSendable("invalid_address", f"{address} cannot be written to: {why(verdict)}.")
+
+
+def why(verdict: AddressVerdict) -> str:
+    """The reasons of a verdict in plain words."""
+    words = [REASONS.get(reason, reason.replace("_", " ")) for reason in verdict.reasons]
+    return ", ".join(words) or "nothing speaks against it"

@@ -1,0 +1,294 @@
+"""What providers report about e-mails and texts that left: delivered, opened, clicked, bounced, failed, complained of.
+
+Runs in the transaction of the fact, under its sender's lock (``campaigns.services.reactions``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from campaigns import identity
+from campaigns.events import (
+    EnrollmentFact,
+    LeadBounced,
+    LeadClicked,
+    LeadClickedByMachine,
+    LeadDelivered,
+    LeadOpened,
+    LeadOpenedByMachine,
+)
+from campaigns.models import Enrollment, LeadChannel, Suppression
+from campaigns.plans.state import Event
+from campaigns.services import addresses, brakes, delivery, enrollments, suppression, unsubscribes
+from campaigns.services.outreach import policy_of
+from campaigns.thresholds import Signal
+from integrations.domain_events import ProviderEventRecorded
+from integrations.events import (
+    LinkClicked,
+    MessageBounced,
+    MessageDelivered,
+    MessageEvent,
+    MessageFailed,
+    MessageOpened,
+    SpamComplained,
+    Unsubscribed,
+)
+from integrations.models import OutboundMessage
+from project.core.clock import now
+from project.core.events import publish
+
+How = unsubscribes.How
+_HOW: Final = {"link": How.LINK, "one_click": How.ONE_CLICK, "keyword": How.STOP_WORD, "mail": How.MAIL}
+#: Soft bounces that are about our mail or our name and say nothing against the address.
+_OUR_FAULT: Final = frozenset({"content", "reputation", "frequency", "deferred"})
+
+
+def on_fate(fact: ProviderEventRecorded, event: MessageEvent) -> Enrollment | None:
+    """React to a report about a message; return the enrollment that it concerns."""
+    outbound = fact.outbound
+    match event:
+        case MessageDelivered() if outbound is not None:
+            return _happened(fact, outbound, "delivered_at", "delivered", LeadDelivered)
+        case MessageOpened() if outbound is not None:
+            column, told = (
+                ("machine_opened_at", LeadOpenedByMachine) if event.is_machine else ("opened_at", LeadOpened)
+            )
+            return _happened(fact, outbound, column, "open", told, machine=event.is_machine)
+        case LinkClicked() if outbound is not None:
+            column, told = (
+                ("machine_clicked_at", LeadClickedByMachine)
+                if event.is_machine
+                else ("clicked_at", LeadClicked)
+            )
+            return _happened(fact, outbound, column, "click", told, machine=event.is_machine)
+        case MessageBounced():
+            return _bounced(fact, event, outbound)
+        case MessageFailed():
+            return _failed(fact, event, outbound)
+        case SpamComplained():
+            return _complained(fact, event, outbound)
+        case Unsubscribed():
+            return _unsubscribed(fact, event, outbound)
+    return None
+
+
+def _happened(
+    fact: ProviderEventRecorded,
+    outbound: OutboundMessage,
+    column: str,
+    kind: str,
+    told: type[EnrollmentFact] | None,
+    *,
+    machine: bool = False,
+    soft: bool = False,
+    detail: str = "",
+) -> Enrollment | None:
+    """Keep the time, tell the enrollment of the message, and publish the fact the first time."""
+    occurred_at: datetime = fact.event.occurred_at
+    _, is_first = delivery.note(outbound, column, occurred_at)
+    if outbound.enrollment_id is None:
+        return None
+    if not Enrollment.objects.filter(id=outbound.enrollment_id).exists():
+        fact.outcome["campaigns"] = f"Noted ({kind}); the lead's enrollment is gone."
+        return None
+    enrollment = enrollments.locked(outbound.enrollment_id)
+    enrollments.take_in(
+        enrollment,
+        Event(
+            id=str(fact.event_id),
+            kind=kind,
+            occurred_at=occurred_at,
+            received_at=now(),
+            node=outbound.node_id,
+            visit=outbound.visit,
+            channel=outbound.channel,
+            machine=machine,
+            soft=soft,
+            detail=detail[:300],
+        ),
+    )
+    if told is not None and is_first:
+        _publish(told, enrollment, outbound, kind, occurred_at)
+    by = " by a machine" if machine else ""
+    fact.outcome["campaigns"] = f"{enrollment.lead}: {kind}{by} noted for “{enrollment.campaign}”."
+    return enrollment
+
+
+def _publish(
+    told: type[EnrollmentFact], enrollment: Enrollment, outbound: OutboundMessage, kind: str, at: datetime
+) -> None:
+    publish(
+        told(
+            enrollment=enrollment,
+            occurred_at=at,
+            key=f"{outbound.id}:{kind}",
+            node_id=outbound.node_id,
+            sender_id=outbound.sender_id,
+        )
+    )
+
+
+# --- what comes back --------------------------------------------------------------------------------
+
+
+def _bounced(
+    fact: ProviderEventRecorded, event: MessageBounced, outbound: OutboundMessage | None
+) -> Enrollment | None:
+    value = _recipient(event.recipient, outbound, fact.sender.channel)
+    enrollment = None
+    if outbound is not None:
+        column = "bounced_at" if event.is_permanent else "deferred_at"
+        enrollment = _happened(
+            fact,
+            outbound,
+            column,
+            "bounce",
+            LeadBounced if event.is_permanent else None,
+            soft=not event.is_permanent,
+            detail=event.reason,
+        )
+    _keep_off(fact, value, event)
+    if outbound is not None and (outcome := delivery.left(outbound)) is not None:
+        brakes.consider(outcome=outcome, signal=Signal.BOUNCE if event.is_permanent else Signal.DEFERRAL)
+    return enrollment
+
+
+def _keep_off(fact: ProviderEventRecorded, value: str, event: MessageBounced) -> None:
+    """Suppress an address that does not exist for good, one that is full or closed for a while."""
+    if not value:
+        return
+    client_id, channel = fact.sender.client_id, fact.sender.channel
+    reason = " ".join(part for part in (event.code, event.reason) if part)
+    if event.is_permanent:
+        _gone(client_id, channel, value, event.occurred_at, reason)
+    elif event.category not in _OUR_FAULT:
+        rests = timedelta(days=policy_of(client_id).soft_bounce_days)
+        suppression.suppress(
+            client_id=client_id,
+            channel=channel,
+            value=value,
+            source=Suppression.Source.BOUNCE,
+            reason=reason or "It bounced, and may work again.",
+            expires_at=event.occurred_at + rests,
+        )
+
+
+def _gone(client_id: UUID, channel: str, value: str, at: datetime, reason: str) -> None:
+    suppression.suppress(
+        client_id=client_id,
+        channel=channel,
+        value=value,
+        source=Suppression.Source.BOUNCE,
+        reason=reason or "It bounced for good.",
+    )
+    LeadChannel.objects.filter(client_id=client_id, kind=channel, normalized=value, bounced_at=None).update(
+        bounced_at=at
+    )
+    if channel == "email":
+        addresses.note_bounce(value)
+
+
+def _failed(
+    fact: ProviderEventRecorded, event: MessageFailed, outbound: OutboundMessage | None
+) -> Enrollment | None:
+    """The provider took it and then would not send it: what its own list says is kept as ours."""
+    value = _recipient(event.recipient, outbound, fact.sender.channel)
+    enrollment = None
+    if outbound is not None:
+        enrollment = _happened(fact, outbound, "failed_at", "failed", None, detail=event.reason)
+    if value and event.category == "invalid_address":
+        _gone(fact.sender.client_id, fact.sender.channel, value, event.occurred_at, event.reason)
+    elif value and event.category == "suppressed":
+        suppression.suppress(
+            client_id=fact.sender.client_id,
+            channel=fact.sender.channel,
+            value=value,
+            source=Suppression.Source.PROVIDER,
+            reason=event.reason or "On the provider's own list.",
+        )
+    return enrollment
+
+
+# --- who wants no more ------------------------------------------------------------------------------
+
+
+def _complained(
+    fact: ProviderEventRecorded, event: SpamComplained, outbound: OutboundMessage | None
+) -> Enrollment | None:
+    value = _recipient(event.recipient, outbound, fact.sender.channel)
+    outcome = None
+    if outbound is not None:
+        outcome, _ = delivery.note(outbound, "complained_at", event.occurred_at)
+    if value:
+        _record(fact, value, outbound, How.COMPLAINT, "Marked a message as spam.", everywhere=True)
+        fact.outcome["campaigns"] = f"{value} complained: nobody of the organization writes there any more."
+    if outcome is not None:
+        brakes.consider(outcome=outcome, signal=Signal.COMPLAINT)
+    return _enrollment_of(outbound)
+
+
+def _unsubscribed(
+    fact: ProviderEventRecorded, event: Unsubscribed, outbound: OutboundMessage | None
+) -> Enrollment | None:
+    how = _HOW.get(event.how, How.PROVIDER)
+    if how == How.MAIL:
+        link = unsubscribes.find_here(str(event.raw.get("token", "")))
+        if link is not None:
+            unsubscribes.record(
+                address=unsubscribes.Address.of_link(link), how=how, occurred_at=event.occurred_at
+            )
+            fact.outcome["campaigns"] = "Unsubscribed by mail to the address of the message."
+            return Enrollment.objects.filter(id=link.enrollment_id).first() if link.enrollment_id else None
+    value = _recipient(event.recipient, outbound, fact.sender.channel)
+    if value:
+        _record(fact, value, outbound, how, "")
+        fact.outcome["campaigns"] = f"{value} unsubscribed ({How(how).label.lower()})."
+    if outbound is not None:
+        delivery.note(outbound, "unsubscribed_at", event.occurred_at)
+    return _enrollment_of(outbound)
+
+
+def _record(
+    fact: ProviderEventRecorded,
+    value: str,
+    outbound: OutboundMessage | None,
+    how: str,
+    reason: str,
+    *,
+    everywhere: bool | None = None,
+) -> None:
+    unsubscribes.record(
+        address=unsubscribes.Address(
+            client_id=fact.sender.client_id,
+            channel=fact.sender.channel,
+            value=value,
+            lead_id=outbound.lead_id if outbound else None,
+            campaign_id=outbound.campaign_id if outbound else None,
+            enrollment_id=outbound.enrollment_id if outbound else None,
+            sender_id=fact.sender.id,
+        ),
+        how=how,
+        occurred_at=fact.event.occurred_at,
+        reason=reason,
+        everywhere=everywhere,
+    )
+
+
+def _enrollment_of(outbound: OutboundMessage | None) -> Enrollment | None:
+    if outbound is None or outbound.enrollment_id is None:
+        return None
+    found: Enrollment | None = Enrollment.objects.filter(id=outbound.enrollment_id).first()
+    return found
+
+
+def _recipient(told: str, outbound: OutboundMessage | None, channel: str) -> str:
+    """The address that a report is about, as suppressions compare it; ``""`` if nobody says."""
+    known = outbound.recipient.get("email" if channel == "email" else "phone", "") if outbound else ""
+    for value in (told, str(known)):
+        try:
+            return identity.email_address(value) if channel == "email" else identity.phone_number(value)
+        except identity.InvalidAddress:
+            continue
+    return ""
