@@ -70,6 +70,18 @@ def sweep_simulations() -> None:
             simulations.work(simulation_id=left.id)
 
 
+@platform_task(queue="reports", name="campaigns.settle_variants")
+def settle_variants() -> int:
+    """Choose the winners that the stated test has found meanwhile."""
+    from campaigns.services import variants
+
+    chosen = 0
+    for campaign in variants.on_trial():
+        with organization_scope(campaign.organization_id):
+            chosen += len(variants.settle(campaign))
+    return chosen
+
+
 @platform_task(queue="dispatch", name="campaigns.tick")
 def tick() -> None:
     """Work on the actions that are due."""
@@ -82,5 +94,6 @@ BEAT = {
     "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
     "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
     "sweep-simulations": ("campaigns.sweep_simulations", 30.0, "bulk"),
+    "settle-variants": ("campaigns.settle_variants", 300.0, "reports"),
     "sweep-audiences": ("campaigns.sweep_audiences", 15.0, "bulk"),
 }

@@ -24,6 +24,7 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>/launch/", builder.launch, name="launch"),
     path("campaigns/<uuid:campaign_id>/pause/", campaigns.pause, name="pause"),
     path("campaigns/<uuid:campaign_id>/resume/", campaigns.resume, name="resume"),
+    path("campaigns/<uuid:campaign_id>/variants/<str:node_id>/", campaigns.variant, name="variant"),
     path("campaigns/<uuid:campaign_id>/archive/", campaigns.archive, name="archive"),
     path("leads/", leads.leads, name="leads"),
     path("leads/imports/", imports.imports, name="imports"),

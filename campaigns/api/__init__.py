@@ -1,5 +1,5 @@
 """The JSON API of campaigns: leads, imports, suppressions, plans, snippets, days off, campaigns, simulations,
-enrollments.
+variants, enrollments.
 """
 
 from campaigns.api import (
@@ -12,6 +12,7 @@ from campaigns.api import (
     simulations,
     snippets,
     suppressions,
+    variants,
 )
 from campaigns.api.routing import router
 
@@ -26,4 +27,5 @@ __all__ = [
     "simulations",
     "snippets",
     "suppressions",
+    "variants",
 ]

@@ -45,9 +45,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="campaign", name="own_holidays", field=models.JSONField(default=list)
-        ),
+        migrations.AddField(model_name="campaign", name="own_holidays", field=models.JSONField(default=list)),
         migrations.CreateModel(
             name="OwnHoliday",
             fields=[

@@ -10,284 +10,482 @@ import project.core.models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('campaigns', '0005_simulations_and_holidays'),
-        ('integrations', '0004_switches_and_freshness'),
-        ('tenancy', '0001_initial'),
+        ("campaigns", "0005_simulations_and_holidays"),
+        ("integrations", "0004_switches_and_freshness"),
+        ("tenancy", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AddressCheck',
+            name="AddressCheck",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('address', models.CharField(max_length=254)),
-                ('verdict', models.CharField(choices=[('valid', 'Valid'), ('risky', 'Risky'), ('invalid', 'Invalid')], max_length=8)),
-                ('reasons', models.JSONField(default=list)),
-                ('suggestion', models.CharField(blank=True, max_length=254)),
-                ('source', models.CharField(default='local', max_length=32)),
-                ('checked_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("address", models.CharField(max_length=254)),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("valid", "Valid"), ("risky", "Risky"), ("invalid", "Invalid")], max_length=8
+                    ),
+                ),
+                ("reasons", models.JSONField(default=list)),
+                ("suggestion", models.CharField(blank=True, max_length=254)),
+                ("source", models.CharField(default="local", max_length=32)),
+                ("checked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Brake',
+            name="Brake",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('scope', models.CharField(choices=[('sender', 'Sender'), ('list', 'List'), ('domain', 'Recipient domain')], max_length=8)),
-                ('target', models.CharField(max_length=255)),
-                ('signal', models.CharField(choices=[('bounce', 'Bounces'), ('complaint', 'Spam complaints'), ('deferral', 'Deferrals')], max_length=12)),
-                ('counted', models.PositiveIntegerField()),
-                ('sample', models.PositiveIntegerField()),
-                ('reason', models.CharField(max_length=300)),
-                ('tripped_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('released_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("sender", "Sender"), ("list", "List"), ("domain", "Recipient domain")],
+                        max_length=8,
+                    ),
+                ),
+                ("target", models.CharField(max_length=255)),
+                (
+                    "signal",
+                    models.CharField(
+                        choices=[
+                            ("bounce", "Bounces"),
+                            ("complaint", "Spam complaints"),
+                            ("deferral", "Deferrals"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("counted", models.PositiveIntegerField()),
+                ("sample", models.PositiveIntegerField()),
+                ("reason", models.CharField(max_length=300)),
+                ("tripped_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("released_at", models.DateTimeField(null=True)),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='OutreachPolicy',
+            name="OutreachPolicy",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('legal_name', models.CharField(blank=True, max_length=160)),
-                ('postal_address', models.TextField(blank=True, max_length=400)),
-                ('email_basis', models.CharField(blank=True, choices=[('consent', 'They agreed to be written to'), ('customer', 'They are customers already'), ('legitimate_interest', 'Legitimate interest, weighed and on record')], max_length=24)),
-                ('email_basis_note', models.TextField(blank=True, max_length=1000)),
-                ('sms_basis', models.CharField(blank=True, choices=[('consent', 'They agreed to be written to'), ('customer', 'They are customers already'), ('legitimate_interest', 'Legitimate interest, weighed and on record')], max_length=24)),
-                ('sms_basis_note', models.TextField(blank=True, max_length=1000)),
-                ('email_footer', models.BooleanField(default=True)),
-                ('unsubscribe_text', models.CharField(default='Unsubscribe', max_length=80)),
-                ('unsubscribe_scope', models.CharField(choices=[('client', 'This client'), ('organization', 'All clients')], default='client', max_length=16)),
-                ('track_opens', models.BooleanField(default=True)),
-                ('track_clicks', models.BooleanField(default=False)),
-                ('sms_stop_notice', models.BooleanField(default=True)),
-                ('sms_from_hour', models.PositiveSmallIntegerField(default=9)),
-                ('sms_until_hour', models.PositiveSmallIntegerField(default=20)),
-                ('address_policy', models.CharField(choices=[('off', 'Do not check'), ('warn', 'Check and warn'), ('block', 'Check, and never write to invalid ones')], default='warn', max_length=8)),
-                ('soft_bounce_days', models.PositiveSmallIntegerField(default=30)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("legal_name", models.CharField(blank=True, max_length=160)),
+                ("postal_address", models.TextField(blank=True, max_length=400)),
+                (
+                    "email_basis",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("consent", "They agreed to be written to"),
+                            ("customer", "They are customers already"),
+                            ("legitimate_interest", "Legitimate interest, weighed and on record"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("email_basis_note", models.TextField(blank=True, max_length=1000)),
+                (
+                    "sms_basis",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("consent", "They agreed to be written to"),
+                            ("customer", "They are customers already"),
+                            ("legitimate_interest", "Legitimate interest, weighed and on record"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("sms_basis_note", models.TextField(blank=True, max_length=1000)),
+                ("email_footer", models.BooleanField(default=True)),
+                ("unsubscribe_text", models.CharField(default="Unsubscribe", max_length=80)),
+                (
+                    "unsubscribe_scope",
+                    models.CharField(
+                        choices=[("client", "This client"), ("organization", "All clients")],
+                        default="client",
+                        max_length=16,
+                    ),
+                ),
+                ("track_opens", models.BooleanField(default=True)),
+                ("track_clicks", models.BooleanField(default=False)),
+                ("sms_stop_notice", models.BooleanField(default=True)),
+                ("sms_from_hour", models.PositiveSmallIntegerField(default=9)),
+                ("sms_until_hour", models.PositiveSmallIntegerField(default=20)),
+                (
+                    "address_policy",
+                    models.CharField(
+                        choices=[
+                            ("off", "Do not check"),
+                            ("warn", "Check and warn"),
+                            ("block", "Check, and never write to invalid ones"),
+                        ],
+                        default="warn",
+                        max_length=8,
+                    ),
+                ),
+                ("soft_bounce_days", models.PositiveSmallIntegerField(default=30)),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='SendOutcome',
+            name="SendOutcome",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('outbound_id', models.UUIDField()),
-                ('channel', models.CharField(choices=[('linkedin', 'LinkedIn'), ('email', 'E-mail'), ('sms', 'SMS')], max_length=16)),
-                ('domain', models.CharField(blank=True, max_length=255)),
-                ('lead_id', models.UUIDField(null=True)),
-                ('campaign_id', models.UUIDField(null=True)),
-                ('import_id', models.UUIDField(null=True)),
-                ('sent_at', models.DateTimeField()),
-                ('delivered_at', models.DateTimeField(null=True)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('clicked_at', models.DateTimeField(null=True)),
-                ('machine_opened_at', models.DateTimeField(null=True)),
-                ('machine_clicked_at', models.DateTimeField(null=True)),
-                ('deferred_at', models.DateTimeField(null=True)),
-                ('bounced_at', models.DateTimeField(null=True)),
-                ('failed_at', models.DateTimeField(null=True)),
-                ('complained_at', models.DateTimeField(null=True)),
-                ('unsubscribed_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("outbound_id", models.UUIDField()),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("linkedin", "LinkedIn"), ("email", "E-mail"), ("sms", "SMS")], max_length=16
+                    ),
+                ),
+                ("domain", models.CharField(blank=True, max_length=255)),
+                ("lead_id", models.UUIDField(null=True)),
+                ("campaign_id", models.UUIDField(null=True)),
+                ("import_id", models.UUIDField(null=True)),
+                ("sent_at", models.DateTimeField()),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("clicked_at", models.DateTimeField(null=True)),
+                ("machine_opened_at", models.DateTimeField(null=True)),
+                ("machine_clicked_at", models.DateTimeField(null=True)),
+                ("deferred_at", models.DateTimeField(null=True)),
+                ("bounced_at", models.DateTimeField(null=True)),
+                ("failed_at", models.DateTimeField(null=True)),
+                ("complained_at", models.DateTimeField(null=True)),
+                ("unsubscribed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Unsubscribe',
+            name="Unsubscribe",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('channel', models.CharField(choices=[('linkedin', 'LinkedIn'), ('email', 'E-mail'), ('sms', 'SMS')], max_length=16)),
-                ('value', models.CharField(max_length=300)),
-                ('how', models.CharField(choices=[('link', 'Link in the message'), ('one_click', 'Button of the mail program'), ('mail', 'Mail to the unsubscribe address'), ('reply', 'Reply'), ('stop_word', 'STOP word'), ('complaint', 'Marked as spam'), ('provider', 'Told by the provider'), ('person', 'Entered by a person')], max_length=16)),
-                ('everywhere', models.BooleanField(default=False)),
-                ('occurred_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('undone_at', models.DateTimeField(null=True)),
-                ('lead_id', models.UUIDField(null=True)),
-                ('campaign_id', models.UUIDField(null=True)),
-                ('enrollment_id', models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("linkedin", "LinkedIn"), ("email", "E-mail"), ("sms", "SMS")], max_length=16
+                    ),
+                ),
+                ("value", models.CharField(max_length=300)),
+                (
+                    "how",
+                    models.CharField(
+                        choices=[
+                            ("link", "Link in the message"),
+                            ("one_click", "Button of the mail program"),
+                            ("mail", "Mail to the unsubscribe address"),
+                            ("reply", "Reply"),
+                            ("stop_word", "STOP word"),
+                            ("complaint", "Marked as spam"),
+                            ("provider", "Told by the provider"),
+                            ("person", "Entered by a person"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("everywhere", models.BooleanField(default=False)),
+                ("occurred_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("undone_at", models.DateTimeField(null=True)),
+                ("lead_id", models.UUIDField(null=True)),
+                ("campaign_id", models.UUIDField(null=True)),
+                ("enrollment_id", models.UUIDField(null=True)),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='UnsubscribeLink',
+            name="UnsubscribeLink",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('channel', models.CharField(choices=[('linkedin', 'LinkedIn'), ('email', 'E-mail'), ('sms', 'SMS')], max_length=16)),
-                ('value', models.CharField(max_length=300)),
-                ('lead_id', models.UUIDField(null=True)),
-                ('campaign_id', models.UUIDField(null=True)),
-                ('enrollment_id', models.UUIDField(null=True)),
-                ('sender_id', models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("linkedin", "LinkedIn"), ("email", "E-mail"), ("sms", "SMS")], max_length=16
+                    ),
+                ),
+                ("value", models.CharField(max_length=300)),
+                ("lead_id", models.UUIDField(null=True)),
+                ("campaign_id", models.UUIDField(null=True)),
+                ("enrollment_id", models.UUIDField(null=True)),
+                ("sender_id", models.UUIDField(null=True)),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.AddField(
-            model_name='leadchannel',
-            name='bounced_at',
+            model_name="leadchannel",
+            name="bounced_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddIndex(
-            model_name='suppression',
-            index=models.Index(fields=['organization', 'channel', 'value'], name='suppression_by_value'),
+            model_name="suppression",
+            index=models.Index(fields=["organization", "channel", "value"], name="suppression_by_value"),
         ),
         migrations.AddField(
-            model_name='addresscheck',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization'),
+            model_name="addresscheck",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.organization"
+            ),
         ),
         migrations.AddField(
-            model_name='brake',
-            name='client',
-            field=project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client'),
+            model_name="brake",
+            name="client",
+            field=project.core.models.OrganizationForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="tenancy.client",
+            ),
         ),
         migrations.AddField(
-            model_name='brake',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization'),
+            model_name="brake",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.organization"
+            ),
         ),
         migrations.AddField(
-            model_name='brake',
-            name='released_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="brake",
+            name="released_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='outreachpolicy',
-            name='client',
-            field=project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client'),
+            model_name="outreachpolicy",
+            name="client",
+            field=project.core.models.OrganizationForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="tenancy.client",
+            ),
         ),
         migrations.AddField(
-            model_name='outreachpolicy',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization'),
+            model_name="outreachpolicy",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.organization"
+            ),
         ),
         migrations.AddField(
-            model_name='sendoutcome',
-            name='client',
-            field=project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client'),
+            model_name="sendoutcome",
+            name="client",
+            field=project.core.models.OrganizationForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="tenancy.client",
+            ),
         ),
         migrations.AddField(
-            model_name='sendoutcome',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization'),
+            model_name="sendoutcome",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.organization"
+            ),
         ),
         migrations.AddField(
-            model_name='sendoutcome',
-            name='sender',
-            field=project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.senderaccount'),
+            model_name="sendoutcome",
+            name="sender",
+            field=project.core.models.OrganizationForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="integrations.senderaccount",
+            ),
         ),
         migrations.AddField(
-            model_name='unsubscribe',
-            name='client',
-            field=project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client'),
+            model_name="unsubscribe",
+            name="client",
+            field=project.core.models.OrganizationForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="tenancy.client",
+            ),
         ),
         migrations.AddField(
-            model_name='unsubscribe',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization'),
+            model_name="unsubscribe",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.organization"
+            ),
         ),
         migrations.AddField(
-            model_name='unsubscribe',
-            name='sender',
-            field=project.core.models.OrganizationForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='integrations.senderaccount'),
+            model_name="unsubscribe",
+            name="sender",
+            field=project.core.models.OrganizationForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="integrations.senderaccount",
+            ),
         ),
         migrations.AddField(
-            model_name='unsubscribelink',
-            name='client',
-            field=project.core.models.OrganizationForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.client'),
+            model_name="unsubscribelink",
+            name="client",
+            field=project.core.models.OrganizationForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="tenancy.client",
+            ),
         ),
         migrations.AddField(
-            model_name='unsubscribelink',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.organization'),
+            model_name="unsubscribelink",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.organization"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='addresscheck',
-            constraint=models.UniqueConstraint(fields=('organization', 'address'), name='address_check_once'),
+            model_name="addresscheck",
+            constraint=models.UniqueConstraint(fields=("organization", "address"), name="address_check_once"),
         ),
         migrations.AddIndex(
-            model_name='brake',
-            index=models.Index(fields=['organization', '-tripped_at', '-id'], name='brake_recent'),
+            model_name="brake",
+            index=models.Index(fields=["organization", "-tripped_at", "-id"], name="brake_recent"),
         ),
         migrations.AddConstraint(
-            model_name='brake',
-            constraint=models.UniqueConstraint(condition=models.Q(('released_at', None)), fields=('organization', 'client', 'scope', 'target', 'signal'), name='brake_on_once'),
+            model_name="brake",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("released_at", None)),
+                fields=("organization", "client", "scope", "target", "signal"),
+                name="brake_on_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outreachpolicy',
-            constraint=models.UniqueConstraint(fields=('client',), name='outreach_policy_once'),
+            model_name="outreachpolicy",
+            constraint=models.UniqueConstraint(fields=("client",), name="outreach_policy_once"),
         ),
         migrations.AddConstraint(
-            model_name='outreachpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('sms_from_hour__lt', models.F('sms_until_hour')), ('sms_until_hour__lte', 24)), name='outreach_sms_hours'),
+            model_name="outreachpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("sms_from_hour__lt", models.F("sms_until_hour")), ("sms_until_hour__lte", 24)
+                ),
+                name="outreach_sms_hours",
+            ),
         ),
         migrations.AddIndex(
-            model_name='sendoutcome',
-            index=models.Index(fields=['organization', 'sender', '-sent_at'], name='send_outcome_by_sender'),
+            model_name="sendoutcome",
+            index=models.Index(fields=["organization", "sender", "-sent_at"], name="send_outcome_by_sender"),
         ),
         migrations.AddIndex(
-            model_name='sendoutcome',
-            index=models.Index(condition=models.Q(('import_id__isnull', False)), fields=['organization', 'import_id', '-sent_at'], name='send_outcome_by_list'),
+            model_name="sendoutcome",
+            index=models.Index(
+                condition=models.Q(("import_id__isnull", False)),
+                fields=["organization", "import_id", "-sent_at"],
+                name="send_outcome_by_list",
+            ),
         ),
         migrations.AddIndex(
-            model_name='sendoutcome',
-            index=models.Index(fields=['organization', 'client', 'domain', '-sent_at'], name='send_outcome_by_domain'),
+            model_name="sendoutcome",
+            index=models.Index(
+                fields=["organization", "client", "domain", "-sent_at"], name="send_outcome_by_domain"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sendoutcome',
-            constraint=models.UniqueConstraint(fields=('organization', 'outbound_id'), name='send_outcome_once'),
+            model_name="sendoutcome",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "outbound_id"), name="send_outcome_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='unsubscribe',
-            index=models.Index(fields=['organization', '-occurred_at', '-id'], name='unsubscribe_recent'),
+            model_name="unsubscribe",
+            index=models.Index(fields=["organization", "-occurred_at", "-id"], name="unsubscribe_recent"),
         ),
         migrations.AddIndex(
-            model_name='unsubscribe',
-            index=models.Index(fields=['organization', 'channel', 'value'], name='unsubscribe_by_value'),
+            model_name="unsubscribe",
+            index=models.Index(fields=["organization", "channel", "value"], name="unsubscribe_by_value"),
         ),
         migrations.AddIndex(
-            model_name='unsubscribe',
-            index=models.Index(fields=['organization', 'campaign_id'], name='unsubscribe_by_campaign'),
+            model_name="unsubscribe",
+            index=models.Index(fields=["organization", "campaign_id"], name="unsubscribe_by_campaign"),
         ),
         migrations.AddConstraint(
-            model_name='unsubscribe',
-            constraint=models.UniqueConstraint(condition=models.Q(('undone_at', None)), fields=('client', 'channel', 'value'), name='unsubscribe_standing_once'),
+            model_name="unsubscribe",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("undone_at", None)),
+                fields=("client", "channel", "value"),
+                name="unsubscribe_standing_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='unsubscribelink',
-            constraint=models.UniqueConstraint(fields=('client', 'channel', 'value', 'enrollment_id'), name='unsubscribe_link_once', nulls_distinct=False),
+            model_name="unsubscribelink",
+            constraint=models.UniqueConstraint(
+                fields=("client", "channel", "value", "enrollment_id"),
+                name="unsubscribe_link_once",
+                nulls_distinct=False,
+            ),
         ),
     ]

@@ -8,6 +8,7 @@ from campaigns.models.holidays import OwnHoliday
 from campaigns.models.imports import LeadImport, LeadImportError, LeadImportLead
 from campaigns.models.leads import Company, Lead, LeadChannel, Relation
 from campaigns.models.outreach import OutreachPolicy, Unsubscribe, UnsubscribeLink
+from campaigns.models.replies import ReplyReading, VariantChoice
 from campaigns.models.simulations import Simulation
 from campaigns.models.suppression import Suppression
 from campaigns.models.texts import Snippet
@@ -31,6 +32,7 @@ __all__ = [
     "OwnHoliday",
     "PlanVersion",
     "Relation",
+    "ReplyReading",
     "ScheduledAction",
     "SchedulerState",
     "SendOutcome",
@@ -40,4 +42,5 @@ __all__ = [
     "Transition",
     "Unsubscribe",
     "UnsubscribeLink",
+    "VariantChoice",
 ]

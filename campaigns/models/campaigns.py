@@ -54,6 +54,8 @@ class Campaign(OrganizationModel):
     exclusive = models.BooleanField(default=False)
     #: Leads whose last campaign of the client ended less than so many days ago wait.
     reentry_days = models.PositiveSmallIntegerField(default=0)
+    #: Whether a step's winner, once the stated test has found it, is given to everybody from then on.
+    auto_winner = models.BooleanField(default=True)
     created_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     launched_at = models.DateTimeField(null=True)
     #: Since when the audience waits to be enrolled; empty once everybody is in. A sweeper looks for it.

@@ -6,10 +6,16 @@ from campaigns.plans.schema import Content, SendNode
 from campaigns.scheduling import fraction
 
 
-def choose(node: SendNode, seed: str) -> tuple[str, Content]:
-    """(variant id, content) for ``seed`` (``<enrollment>:<node>:<visit>``); the id is empty without variants."""
+def choose(node: SendNode, seed: str, *, winner: str = "") -> tuple[str, Content]:
+    """(variant id, content) for ``seed`` (``<enrollment>:<node>``); the id is empty without variants.
+
+    ``winner`` is the wording that everybody gets by now; one that the step has no more is passed over.
+    """
     if not node.variants:
         return "", node.content or Content()
+    for variant in node.variants:
+        if variant.id == winner:
+            return variant.id, variant.content
     point = fraction(f"variant:{seed}") * sum(variant.weight for variant in node.variants)
     for variant in node.variants:
         point -= variant.weight

@@ -21,6 +21,11 @@ def _plan(version_id: UUID) -> Plan:
     return Plan.model_validate(PlanVersion.objects.get(id=version_id).plan)
 
 
+def plan_of_version(version_id: UUID) -> Plan:
+    """The plan of a version."""
+    return _plan(version_id)
+
+
 def plan_of(enrollment: Enrollment) -> Plan:
     """The plan that an enrollment runs."""
     return _plan(enrollment.plan_version_id)

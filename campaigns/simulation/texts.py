@@ -81,7 +81,7 @@ class Texts:
         premium: bool,
     ) -> Verdict:
         draw = f"{seed}:{node.id}:{visit}"
-        variant, content = choose(node, draw)
+        variant, content = choose(node, f"{seed}:{node.id}")
         code, problem, texts = _render(
             node, {field: getattr(content, field) for field in FIELDS[node.action]}, context, draw, premium
         )

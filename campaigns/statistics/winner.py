@@ -65,6 +65,11 @@ class Tally:
         """Net positive replies per contacted lead; 0 for nobody contacted."""
         return self.net / self.contacted if self.contacted else 0.0
 
+    @property
+    def net_per_hundred(self) -> float:
+        """The rate as people say it."""
+        return 100 * self.rate
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

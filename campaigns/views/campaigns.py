@@ -14,9 +14,11 @@ from campaigns import selectors, streams
 from campaigns.forms import CampaignForm
 from campaigns.models import Campaign
 from campaigns.services import campaigns as service
+from campaigns.services import variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
+from project.core.refusals import Invalid, NotFound
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 from project.tenancy.models import User
 
@@ -74,6 +76,7 @@ def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, obj
         "campaign": campaign,
         "overview": overview,
         **_funnel(overview["counts"]),
+        "trials": variants.trials(campaign),
         "stream": streams.campaign(campaign.id),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
     }
@@ -128,6 +131,26 @@ def _act(request: OrganizationRequest, campaign_id: UUID, act: Act) -> HttpRespo
     return render(
         request, "campaigns/_overview.html", _overview(request, campaign_or_404(request.access, campaign_id))
     )
+
+
+@require_POST
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def variant(request: OrganizationRequest, campaign_id: UUID, node_id: str) -> HttpResponse:
+    """Give everybody one wording of a step from now on, or (without one) by their weights again."""
+    campaign = campaign_or_404(request.access, campaign_id)
+    chosen = request.POST.get("variant", "")
+    problems, status = [], 200
+    try:
+        if chosen:
+            variants.choose(campaign=campaign, node_id=node_id, variant_id=chosen, actor=request.access.user)
+        else:
+            variants.reopen(campaign=campaign, node_id=node_id, actor=request.access.user)
+    except NotFound as refusal:
+        raise Http404(str(refusal)) from refusal
+    except Invalid as refusal:
+        problems, status = [str(refusal)], 422
+    context = {**_overview(request, campaign), "problems": problems}
+    return render(request, "campaigns/_overview.html", context, status=status)
 
 
 @require_POST

@@ -30,6 +30,7 @@ MODELS: dict[str, str] = {
     "message_id": "inbox.Message",
     "note_id": "inbox.Note",
     "outbound_id": "integrations.OutboundMessage",
+    "reading_id": "campaigns.ReplyReading",
     "run_id": "integrations.SyncRun",
     "sender_id": "integrations.SenderAccount",
     "simulation_id": "campaigns.Simulation",

@@ -1,0 +1,90 @@
+"""Reading replies: which message each answers, what it means, and people's corrections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from campaigns.events import MessageMatched
+from campaigns.models import Enrollment, ReplyReading
+from campaigns.replies.intents import NO_REPLY, VERSION, Intent, judge
+from campaigns.services import campaigns
+from integrations.events import MessageReceived
+from integrations.models import OutboundMessage
+from project.core.clock import now
+from project.core.refusals import Invalid
+from project.tenancy import audit
+from project.tenancy.models import User
+
+
+def on_message_matched(fact: MessageMatched) -> None:
+    """Read a reply in the transaction that stores it. Notes of absence and machines' mails are no replies."""
+    event = fact.event
+    if fact.lead is None or not isinstance(event, MessageReceived) or not event.is_reply:
+        return
+    answered = _answered(fact.lead.id, fact.sender.id, event.occurred_at)
+    if answered is None or answered.enrollment_id is None:
+        return  # nobody wrote to them first: it answers no message of a campaign
+    found = judge(
+        event.text,
+        event.occurred_at.date(),
+        channel=fact.sender.channel,
+        subject=event.subject,
+        is_automatic=event.is_automatic,
+    )
+    if found.intent in NO_REPLY:
+        return
+    enrollment = Enrollment.objects.get(id=answered.enrollment_id)
+    ReplyReading.objects.get_or_create(
+        event_id=fact.event_id,
+        defaults={
+            "client_id": enrollment.client_id,
+            "campaign_id": enrollment.campaign_id,
+            "enrollment": enrollment,
+            "channel": fact.sender.channel,
+            "node_id": answered.node_id,
+            "variant_id": answered.variant_id,
+            "intent": found.intent.value,
+            "first_intent": found.intent.value,
+            "because": found.because[:200],
+            "rules": VERSION,
+            "occurred_at": event.occurred_at,
+        },
+    )
+    fact.outcome["intent"] = f"Read as {found.intent.replace('_', ' ')}" + (
+        f" (“{found.because}”)." if found.because else "."
+    )
+
+
+def _answered(lead_id: UUID, sender_id: UUID, at: datetime) -> OutboundMessage | None:
+    """The last campaign message that left before a reply: from the sender that was answered, else from any."""
+    sent = OutboundMessage.objects.filter(
+        lead_id=lead_id,
+        origin=OutboundMessage.Origin.CAMPAIGN,
+        state=OutboundMessage.State.SENT,
+        sent_at__lte=at,
+    ).order_by("-sent_at")
+    found: OutboundMessage | None = sent.filter(sender_id=sender_id).first() or sent.first()
+    return found
+
+
+@transaction.atomic
+def correct(*, reading: ReplyReading, intent: str, actor: User) -> ReplyReading:
+    """Say what a reply really means. Raises ``Invalid`` for an intent that does not exist."""
+    if intent not in {one.value for one in Intent}:
+        raise Invalid(f"There is no intent {intent!r}.", field="intent")
+    ReplyReading.objects.filter(id=reading.id).update(
+        intent=intent, source=ReplyReading.Source.PERSON, decided_by=actor, updated_at=now()
+    )
+    audit.record(
+        actor=actor,
+        action="reply.intent_corrected",
+        subject=reading,
+        client_id=reading.client_id,
+        before=reading.intent,
+        after=intent,
+    )
+    campaigns.changed(reading.campaign_id)
+    return reading.refreshed()
