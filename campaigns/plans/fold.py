@@ -284,7 +284,7 @@ class Walk:
         if self.checkpoint.away_until:
             back = start_of_day(self.checkpoint.away_until + timedelta(days=1), self.ctx.tz)
             ready = max(ready, back)
-        seed = send_seed(self.ctx.seed, self.node_id, self.visit)
+        seed = send_seed(self.ctx.seed, self.node_id)
         return spread(ready, self.ctx.calendar, self.ctx.tz, seed=seed)
 
     def _state(self, phase: Phase, timers: list[Timer], send: SendRequest | None = None) -> State:

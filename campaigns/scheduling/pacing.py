@@ -16,9 +16,9 @@ def fraction(seed: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def send_seed(enrollment: str, node: str, visit: int) -> str:
-    """The seed by which one send is spread over an opening, wherever that is decided."""
-    return f"{enrollment}:{node}:{visit}"
+def send_seed(enrollment: str, node: str) -> str:
+    """The seed by which one send is spread over an opening: by the interpreter, the gates and simulations alike."""
+    return f"{enrollment}:{node}"
 
 
 def jitter(seed: str, upto: timedelta) -> timedelta:

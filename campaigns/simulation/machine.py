@@ -152,7 +152,7 @@ class Machine:
         if channel in prospect.blocked:
             self._refuse(number, node, request.visit, "suppressed", prospect.blocked[channel], at)
             return
-        if at != request.due_at and (opens := self._opens(number, node.id, request.visit, at)) > at:
+        if at != request.due_at and (opens := self._opens(number, node.id, at)) > at:
             self._note(at, "", "calendar", "Outside the sending window")
             self.queue.push(opens, SEND, number, self.send_turn[number])
             return
@@ -192,7 +192,7 @@ class Machine:
             scopes = (*scopes, domain)
         denied = self.ledger.take(scopes, at)
         if denied is not None:
-            self._put_in_line(number, node, visit, sender, denied, at)
+            self._put_in_line(number, node, sender, denied, at)
             return
         plan, ctx = self.plans[number], self.contexts[number]
         try:
@@ -229,7 +229,7 @@ class Machine:
     # Waiting for budgets
 
     def _put_in_line(
-        self, number: int, node: SendNode, visit: int, sender: SimulatedSender, denied: Denied, at: datetime
+        self, number: int, node: SendNode, sender: SimulatedSender, denied: Denied, at: datetime
     ) -> None:
         """Everybody who waits for one budget waits in one line; only its head is on the clock.
 
@@ -238,7 +238,7 @@ class Machine:
         """
         line = (denied.scope, sender.key, node.action, self.contexts[number].tz.key)
         waiting = self.waiting.setdefault(line, Waiting())
-        seed = send_seed(self.setup.prospects[number].seed, node.id, visit)
+        seed = send_seed(self.setup.prospects[number].seed, node.id)
         waiting.join(seed, number, self.send_turn[number])
         waiting.free_at = max(waiting.free_at or denied.free_at, denied.free_at)
         self._note(at, denied.scope, denied.key, denied.name, len(waiting))
@@ -299,9 +299,9 @@ class Machine:
         key = (local_date(at, self.setup.tz), scope, code, name)
         self.outcome.waited[key] = max(self.outcome.waited.get(key, 0), count)
 
-    def _opens(self, number: int, node: str, visit: int, at: datetime) -> datetime:
+    def _opens(self, number: int, node: str, at: datetime) -> datetime:
         ctx = self.contexts[number]
-        seed = send_seed(self.setup.prospects[number].seed, node, visit)
+        seed = send_seed(self.setup.prospects[number].seed, node)
         return spread(at, ctx.calendar, ctx.tz, seed=seed)
 
     def _context(self, number: int) -> Context:
