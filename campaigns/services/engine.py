@@ -27,7 +27,7 @@ from campaigns.plans import interpreter
 from campaigns.plans.interpreter import SendNotWanted
 from campaigns.plans.schema import SendNode
 from campaigns.plans.state import State, from_json
-from campaigns.services import batches, campaigns, gates, handover, lanes, messages, scheduler
+from campaigns.services import batches, campaigns, gates, handover, lanes, messages, scheduler, variants
 from campaigns.services.assignment import choice_of
 from campaigns.services.batches import Item
 from campaigns.services.changes import Changes, send_key, sender_for
@@ -183,6 +183,8 @@ class _Batch:
     #: Campaigns whose screens show a reason that was not there before.
     told: set[UUID] = field(default_factory=set)
     orphans: list[Item] = field(default_factory=list)
+    #: The chosen wordings by campaign and step, once somebody has asked.
+    winners: dict[tuple[UUID, str], str] | None = None
 
     def run(self) -> int:
         """Do what can be done now; return how many actions that were."""
@@ -230,11 +232,25 @@ class _Batch:
             self._hold(item, slot)
             return None
         try:
-            message = messages.compose(enrollment=enrollment, node=node, visit=action.visit, sender=sender)
+            message = messages.compose(
+                enrollment=enrollment,
+                node=node,
+                visit=action.visit,
+                sender=sender,
+                winner=self._winner(enrollment, node),
+            )
         except messages.NotSendable as error:
             self._hold(item, Hold(error.code, str(error), final=True))
             return None
         return _Send(item, node, sender, from_json(enrollment.state), message)
+
+    def _winner(self, enrollment: Enrollment, node: SendNode) -> str:
+        """The wording that everybody gets by now; asked once for a batch, and only where there are several."""
+        if not node.variants:
+            return ""
+        if self.winners is None:
+            self.winners = variants.winners()
+        return self.winners.get((enrollment.campaign_id, node.id), "")
 
     def _hold(self, item: Item, hold: Hold) -> None:
         """Defer an action with the reason that binds, or give its send up when the reason cannot clear up."""

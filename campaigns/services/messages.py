@@ -33,15 +33,17 @@ class Composed:
     variant_id: str = ""
 
 
-def compose(*, enrollment: Enrollment, node: SendNode, visit: int, sender: SenderAccount) -> Composed:
-    """Render a step for a lead.
+def compose(
+    *, enrollment: Enrollment, node: SendNode, visit: int, sender: SenderAccount, winner: str = ""
+) -> Composed:
+    """Render a step for a lead. ``winner`` is the variant that everybody gets by now, ``""`` for none.
 
     Raises ``NotSendable`` for missing or refused addresses, unfilled variables and wrong lengths, and ``NotYet`` where
     something else has to happen first.
     """
     address = _address_of(enrollment.lead, node.channel)
     seed = f"{enrollment.id}:{node.id}:{visit}"
-    variant_id, content = choose(node, seed)
+    variant_id, content = choose(node, f"{enrollment.id}:{node.id}", winner=winner)
     context = context_for_lead(enrollment.lead, sender)
     if node.channel == "email":
         return _email(enrollment, node, sender, address, content, variant_id, context, seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -114,9 +113,9 @@ def _tally(node_id: str, variant_id: str, weight: int, counts: _Counts) -> Tally
     )
 
 
-def winners(campaign_ids: Iterable[UUID]) -> dict[tuple[UUID, str], str]:
-    """Return the chosen wording of each (campaign, step) that has one; one query."""
-    rows = VariantChoice.objects.filter(campaign_id__in=list(campaign_ids))
+def winners() -> dict[tuple[UUID, str], str]:
+    """Return the chosen wording of each (running campaign, step) of the organization that has one; one query."""
+    rows = VariantChoice.objects.filter(campaign__status=Campaign.Status.ACTIVE)
     return {
         (campaign_id, node_id): variant_id
         for campaign_id, node_id, variant_id in rows.values_list("campaign_id", "node_id", "variant_id")

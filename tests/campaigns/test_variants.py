@@ -98,7 +98,7 @@ def test_the_winner_is_given_to_whoever_comes_next(world: World, campaign: Campa
     assert (choice.variant_id, choice.decided_by) == ("warm", None)
     assert "warm wins" in choice.reason
     assert variants.settle(campaign) == []
-    assert variants.winners([campaign.id]) == {(campaign.id, "invite"): "warm"}
+    assert variants.winners() == {(campaign.id, "invite"): "warm"}
     node = SendNode.model_validate(PLAN["nodes"][0])
     assert {choose(node, str(number), winner="warm")[0] for number in range(50)} == {"warm"}
     assert {choose(node, str(number))[0] for number in range(50)} == {"plain", "warm"}
