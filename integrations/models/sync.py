@@ -18,6 +18,8 @@ class SyncCursor(OrganizationModel):
     read_until = models.DateTimeField(null=True)
     #: Where an unfinished pass stands: ``{"started", "before"}`` as ISO times; empty between passes.
     position = models.JSONField(default=dict)
+    #: Where to go on from in the provider's own words, for accounts that are asked for what came in.
+    token = models.TextField(blank=True)
     last_success_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
     last_error_at = models.DateTimeField(null=True)

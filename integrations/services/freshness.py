@@ -44,6 +44,15 @@ def is_polled(provider: str) -> bool:
     return bool(capabilities & {Capability.SYNCS_MESSAGES, Capability.POLLS_INBOUND})
 
 
+@lru_cache(maxsize=64)
+def is_told(provider: str) -> bool:
+    """Whether a provider calls us, so that it is only polled when it falls silent."""
+    try:
+        return Capability.RECEIVES_WEBHOOKS in registry.get(provider).capabilities
+    except registry.UnknownProviderError:
+        return False
+
+
 def stale_since(sender: SenderAccount, at: datetime, *, minutes: int | None = None) -> datetime | None:
     """Return since when the inbox of ``sender`` is not known (last complete pass, else its connecting), or ``None``.
 

@@ -18,8 +18,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from integrations import metrics, streams
+from integrations import metrics, registry, streams
 from integrations.backoff import SYNC_CAP, SYNC_FIRST, wait_after
+from integrations.base import Capability
 from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.models import Connection, SenderAccount, SyncCursor, SyncRun
 from integrations.services import connections, freshness, senders
@@ -39,6 +40,8 @@ LEASE: Final = timedelta(minutes=3)
 FORGOTTEN_AFTER: Final = timedelta(seconds=30)
 #: Connections are read a few times a day, at random (docs/providers/unipile.md, section 7), in hours.
 RELATIONS_EVERY_H: Final = (3.0, 8.0)
+#: Trigger of the regular look into an account that tells nothing by itself.
+INTERVAL: Final = "interval"
 State = SyncRun.State
 ACTIVE: Final = (State.QUEUED, State.RUNNING)
 
@@ -141,6 +144,9 @@ def _done(progress: Progress, *, complete: bool) -> str:
         SyncCursor.objects.filter(id=cursor.id).update(**values)
         if complete and progress.run.resource == freshness.MESSAGES:
             freshness.note(progress.run.sender, progress.started)
+        if complete and not progress.seen and progress.run.trigger == INTERVAL:
+            # One look a minute at each mailbox: those that found nothing are not worth a row.
+            SyncRun.objects.filter(id=progress.run.id).delete()
     return str(state)
 
 
@@ -193,7 +199,11 @@ def request_due() -> int:
 
 def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> str:
     """Say why an account's messages are to be polled now, ``""`` if they are not."""
-    silence = timedelta(seconds=settings.SYNC_SILENT_SECONDS)
+    provider = sender.connection.provider
+    if not freshness.is_polled(provider):
+        return ""
+    told = freshness.is_told(provider)
+    silence = timedelta(seconds=settings.SYNC_SILENT_SECONDS if told else settings.INBOUND_POLL_SECONDS)
     if cursor is not None:
         if cursor.next_try_at is not None and cursor.next_try_at > at:
             return ""
@@ -201,6 +211,8 @@ def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime
             return "continue"
         if cursor.last_success_at is not None and cursor.last_success_at > at - silence:
             return ""
+    if not told:
+        return INTERVAL
     if sender.status != SenderAccount.Status.OK:
         return "account not ok"
     if sender.last_webhook_at is None or sender.last_webhook_at < at - silence:
@@ -209,9 +221,16 @@ def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime
 
 
 def _relations_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> bool:
-    if sender.status != SenderAccount.Status.OK:
+    if sender.status != SenderAccount.Status.OK or not _syncs_relations(sender.connection.provider):
         return False
     return cursor is None or cursor.next_try_at is None or cursor.next_try_at <= at
+
+
+def _syncs_relations(provider: str) -> bool:
+    try:
+        return Capability.SYNCS_RELATIONS in registry.get(provider).capabilities
+    except registry.UnknownProviderError:
+        return False
 
 
 def forgotten() -> int:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
 from integrations import streams
-from integrations.base import Adapter, SyncsMessages, SyncsRelations, require
+from integrations.base import Adapter, PollsInbound, SyncsMessages, SyncsRelations, require
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Event
 from integrations.models import ProviderEvent, ProviderEventKey, SyncCursor, SyncRun
@@ -75,7 +75,7 @@ class Progress:
         self.requests += 1
         return True
 
-    def page_done(self, before: datetime | None) -> None:
+    def page_done(self, before: datetime | None, *, token: str = "") -> None:
         """Store progress after a page and hold on to the run. Raises ``Outrun``; sets ``cancelled``."""
         with transaction.atomic():
             if not compare_and_set(
@@ -90,6 +90,9 @@ class Progress:
                 self.before = before
                 position = {"started": self.started.isoformat(), "before": before.isoformat()}
                 SyncCursor.objects.filter(id=self.cursor.id).update(position=position)
+            if token and token != self.cursor.token:
+                self.cursor.token = token
+                SyncCursor.objects.filter(id=self.cursor.id).update(token=token)
             streams.sync_changed(self.run.sender_id)
         self.cancelled = bool(self.held().values_list("cancel_requested", flat=True).first())
 
@@ -112,8 +115,14 @@ class Progress:
 
 
 def read_messages(progress: Progress) -> bool:
-    """Read the account's messages back to what was read before; return whether the pass is complete."""
-    adapter = require(progress.connect(), SyncsMessages)
+    """Read the account's messages back to what was read before; return whether the pass is complete.
+
+    Providers without a list of messages that can be asked for what came in are asked for that.
+    """
+    built = progress.connect()
+    if isinstance(built, PollsInbound) and not isinstance(built, SyncsMessages):
+        return _read_inbound(progress, built)
+    adapter = require(built, SyncsMessages)
     read_until = progress.cursor.read_until
     after = read_until - OVERLAP if read_until else progress.started - FIRST_LOOK_BACK
     chats: dict[str, Chat | None] = {}
@@ -139,6 +148,25 @@ def read_messages(progress: Progress) -> bool:
         if progress.cancelled:
             return False
         page_cursor = page.cursor
+    return False
+
+
+def _read_inbound(progress: Progress, adapter: PollsInbound) -> bool:
+    """Record what came in since the stored place, page by page; the place moves once a page is recorded."""
+    while progress.may_ask():
+        page = adapter.poll_inbound(
+            account_id=progress.run.sender.provider_account_id,
+            cursor=progress.cursor.token,
+            limit=PAGE,
+            knowledge=progress.knowledge,
+        )
+        progress.seen += len(page.items)
+        progress.record(progress.new_ones(event for item in page.items for event in item.events))
+        progress.page_done(None, token=page.cursor or "")
+        if len(page.items) < PAGE:
+            return True
+        if progress.cancelled:
+            return False
     return False
 
 

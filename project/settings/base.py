@@ -271,6 +271,10 @@ WEBHOOK_BASE_URL = env.text("WEBHOOK_BASE_URL", PUBLIC_URL).rstrip("/")
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
 WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
 #: An account that no webhook told about for this long is polled, and again after as long.
+#: How often accounts are asked for what came in that tell nothing by themselves (mailboxes), and how many of them are
+#: watched at most, so that news are fetched at once.
+INBOUND_POLL_SECONDS = env.integer("INBOUND_POLL_SECONDS", 50)
+INBOUND_WATCHES = env.integer("INBOUND_WATCHES", 500)
 SYNC_SILENT_SECONDS = env.integer("SYNC_SILENT_SECONDS", 600)
 #: No follow-up leaves an account whose inbox was last read longer ago; 0 switches this off. Organizations may differ.
 FRESH_INBOX_MINUTES = env.integer("FRESH_INBOX_MINUTES", 15)
