@@ -22,7 +22,7 @@ from uuid import UUID
 import structlog
 from django.db import OperationalError, connection, transaction
 
-from campaigns.models import ScheduledAction
+from campaigns.models import Enrollment, ScheduledAction
 from campaigns.plans import interpreter
 from campaigns.plans.interpreter import SendNotWanted
 from campaigns.plans.schema import SendNode
@@ -240,7 +240,7 @@ class _Batch:
                 winner=self._winner(enrollment, node),
             )
         except messages.NotSendable as error:
-            self._hold(item, Hold(error.code, str(error), final=True))
+            self._hold(item, Hold(error.code, str(error), until=error.until, final=error.final))
             return None
         return _Send(item, node, sender, from_json(enrollment.state), message)
 
@@ -307,6 +307,7 @@ class _Batch:
             self.changes.take(enrollment, refusal.step)
             return
         self.changes.take(enrollment, step)
+        self.changes.settle(enrollment, action.dedupe_key)
         self.drafts.append(
             Draft(
                 sender=send.sender,
@@ -335,7 +336,7 @@ class _Batch:
             _execute(_HOLD, {"rows": json.dumps(self.held)})
         self.changes.write()
         if self.drafts:
-            queued = {row.dedupe_key for row in outbox.queue_many(self.drafts)}
+            queued = outbox.queue_campaign(self.drafts)
             for draft in self.drafts:
                 if draft.dedupe_key not in queued and draft.reservation is not None:
                     # The same send is in the outbox already (a doubled action): its units are not needed.
