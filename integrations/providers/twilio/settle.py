@@ -29,10 +29,15 @@ _PAGE: Final = "100"
 def settle(client: TwilioClient, intent: SendIntent, now: datetime) -> Settlement:
     """Look for ``intent``. Failures of the provider are ``undecided``, never raised."""
     try:
-        found = next((raw for raw in _since(client, intent) if _is_it(raw, intent)), None)
+        alike = [raw for raw in _since(client, intent) if _is_it(raw, intent)]
     except ProviderError as error:
         wait = max(_ASK_AGAIN, timedelta(seconds=error.retry_after or 0))
         return _undecided(now + wait, f"Twilio could not be asked: {error.message}")
+    found = next((raw for raw in alike if _is_from(raw, intent.account_id)), None)
+    if found is None and alike:
+        return _undecided(
+            now + _ASK_AGAIN, "Twilio lists such a message and does not say yet which number sent it."
+        )
     if found is not None:
         return Settlement(
             outcome=SettlementOutcome.SENT,
@@ -64,15 +69,17 @@ def _since(client: TwilioClient, intent: SendIntent) -> Iterator[Raw]:
 
 
 def _is_it(raw: Raw, intent: SendIntent) -> bool:
-    """Say whether a record is the intended message: ours, from this account, the same text, not another one's."""
-    if is_service(intent.account_id):
-        same_sender = text(raw, "messaging_service_sid") == intent.account_id
-    else:
-        # With a messaging service the number is filled in a little later.
-        same_sender = text(raw, "from") in {intent.account_id, ""}
+    """Say whether a record may be the intended message: ours, the same text, not a known one, not another number's."""
     return (
         text(raw, "direction").startswith("outbound")
-        and same_sender
+        and (
+            _is_from(raw, intent.account_id) or (not text(raw, "from") and not is_service(intent.account_id))
+        )
         and text(raw, "sid") not in intent.known_message_ids
         and normalise_text(text(raw, "body")) == normalise_text(intent.text)
     )
+
+
+def _is_from(raw: Raw, account_id: str) -> bool:
+    """Say whether a record is this account's. With a service, the number is filled in a little later."""
+    return text(raw, "messaging_service_sid" if is_service(account_id) else "from") == account_id

@@ -63,7 +63,7 @@ def send(world: World, call: Call) -> Answer:
         raise refusal("21617")
     mine, service_sid = _sender(world, call, to)
     person = world.people.meet(to)
-    _check_reachable(world, mine["number"], service_sid, person)
+    _check_reachable(world, mine["number"], person)
     callback = field(call, "StatusCallback")
     if callback and not urlsplit(callback).netloc:
         raise refusal("21609", "Invalid 'StatusCallback' URL")
@@ -92,12 +92,12 @@ def _sender(world: World, call: Call, to: str) -> tuple[Row, str]:
     return mine, service_sid
 
 
-def _check_reachable(world: World, ours: str, service_sid: str, person: Person) -> None:
+def _check_reachable(world: World, ours: str, person: Person) -> None:
     if person.refuse_message:
         raise refusal(person.refuse_message)
     if not person.exists:
         raise refusal("21614")
-    if state.opted_out(world, ours, service_sid, person.slug):
+    if state.opted_out(world, ours, person.slug):
         raise refusal("21610")
 
 

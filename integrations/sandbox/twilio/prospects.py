@@ -92,7 +92,8 @@ def _report(world: World, row: Row, status: str, code: int | None = None) -> Non
 
 def _failure(world: World, row: Row, person: Person) -> tuple[str, int] | None:
     """How a text ends that does not arrive: status and code."""
-    service = state.service(world, row["service_sid"]) if row["service_sid"] else None
+    mine = state.number(world, row["ours"])
+    service = state.service(world, mine["service_sid"]) if mine and mine["service_sid"] else None
     registered = service is not None and service["campaign_status"] == "VERIFIED"
     if row["ours"].startswith("+1") and row["theirs"].startswith("+1") and not registered:
         return "undelivered", 30034
@@ -191,7 +192,7 @@ def say(
     )  # fmt: skip
     kind = keyword(text)
     if kind in {"STOP", "START"}:
-        state.set_opt_out(world, ours, service_sid, person.slug, out=kind == "STOP")
+        state.set_opt_out(world, ours, person.slug, out=kind == "STOP")
     _tell_received(world, row, mine, kind)
     if kind == "STOP":
         state.add_message(
@@ -262,16 +263,14 @@ def last_contact(world: World, person: Person) -> float:
 def summary(world: World, person: Person) -> list[dict[str, Any]]:
     """How a person stands towards each of our numbers."""
     standing = []
-    ours = world.store.all(
-        "SELECT DISTINCT ours, service_sid FROM twilio_messages WHERE theirs = ?", person.slug
-    )
+    ours = world.store.all("SELECT DISTINCT ours FROM twilio_messages WHERE theirs = ?", person.slug)
     for row in ours:
         messages = world.store.all(
             "SELECT * FROM twilio_messages WHERE theirs = ? AND ours = ? ORDER BY seq DESC LIMIT 20",
             person.slug,
             row["ours"],
         )
-        out = state.opted_out(world, row["ours"], row["service_sid"], person.slug)
+        out = state.opted_out(world, row["ours"], person.slug)
         standing.append(
             {
                 "account_id": row["ours"],

@@ -111,23 +111,23 @@ def message(world: World, sid: str) -> Row | None:
     return world.store.one("SELECT * FROM twilio_messages WHERE sid = ?", sid)
 
 
-def scope_of(ours: str, service_sid: str) -> str:
-    """Where an opt-out holds: the whole service, or the one number."""
-    return service_sid or ours
+def scope_of(world: World, ours: str) -> str:
+    """Where an opt-out holds: the whole service that a number is in, or the number alone."""
+    found = number(world, ours)
+    return str(found["service_sid"] or ours) if found else ours
 
 
-def opted_out(world: World, ours: str, service_sid: str, theirs: str) -> bool:
+def opted_out(world: World, ours: str, theirs: str) -> bool:
     """Whether somebody does not want messages from this number or its service."""
+    scope = scope_of(world, ours)
     return bool(
-        world.store.value(
-            "SELECT 1 FROM twilio_optouts WHERE scope = ? AND number = ?", scope_of(ours, service_sid), theirs
-        )
+        world.store.value("SELECT 1 FROM twilio_optouts WHERE scope = ? AND number = ?", scope, theirs)
     )
 
 
-def set_opt_out(world: World, ours: str, service_sid: str, theirs: str, *, out: bool) -> None:
+def set_opt_out(world: World, ours: str, theirs: str, *, out: bool) -> None:
     """Note that somebody opted out, or in again."""
-    scope = scope_of(ours, service_sid)
+    scope = scope_of(world, ours)
     if out:
         world.store.run("INSERT OR IGNORE INTO twilio_optouts (scope, number) VALUES (?, ?)", scope, theirs)
     else:
