@@ -295,6 +295,7 @@ _PROVIDERS: Final[dict[str, Provider]] = {
             capabilities=frozenset(
                 {
                     Capability.VERIFIES_CREDENTIALS,
+                    Capability.LISTS_ACCOUNTS,
                     Capability.SENDS_EMAIL,
                     Capability.SETTLES_SENDS,
                     Capability.POLLS_INBOUND,

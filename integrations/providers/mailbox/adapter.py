@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 import structlog
 
 from integrations.base import MessageKnowledge, Watch
-from integrations.errors import ErrorKind, ProviderError
+from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.events import Normalised
 from integrations.mail.building import ascii_address, build_mime
 from integrations.providers.mailbox import imap, polling, settle, smtp, watching
 from integrations.providers.mailbox.servers import PROVIDER, MailboxSettings, read_settings
 from integrations.values import (
+    Account,
+    AccountStatus,
     CredentialCheck,
     OutgoingEmail,
     Page,
@@ -47,34 +49,80 @@ class MailboxAdapter:
         """Sign in to both servers and say what works. Nothing is sent and nothing is changed."""
         works: list[str] = []
         lacks: list[str] = []
+        sends = self._try_sending(works, lacks)
+        receives = self._try_receiving(works, lacks)
+        accounts = (self._account(AccountStatus.OK),) if sends and receives else ()
+        return CredentialCheck(ok=bool(accounts), works=tuple(works), lacks=tuple(lacks), accounts=accounts)
+
+    def _try_sending(self, works: list[str], lacks: list[str]) -> bool:
+        server = self._settings.smtp
         try:
             with smtp.session(self._settings) as opened:
-                works.append(
-                    f"Sending: signed in to {self._settings.smtp}{_how(self._settings.smtp.security)}."
-                )
                 size = opened.esmtp_features.get("size", "")
-            if size.isdecimal() and int(size) > 0:
-                works.append(f"E-mails of up to {int(size) // 1_000_000} MB.")
         except ProviderError as error:
             lacks.append(f"Sending: {error.message}")
-        sending = not lacks
+            return False
+        works.append(f"Sending: signed in to {server}{_how(server.security)}.")
+        if size.isdecimal() and int(size) > 0:
+            works.append(f"E-mails of up to {int(size) // 1_000_000} MB.")
+        return True
+
+    def _try_receiving(self, works: list[str], lacks: list[str]) -> bool:
+        server = self._settings.imap
         try:
             with imap.session(self._settings) as session:
-                works.append(
-                    f"Receiving: signed in to {self._settings.imap}{_how(self._settings.imap.security)}."
-                )
                 session.open(polling.INBOX)
-                sent = session.sent_folder()
-                works.append(f"{len(session.folders())} folders; sent mail is in {sent!r}." if sent else "")
-                if not sent:
-                    lacks.append("No folder for sent mail was found; name it so that threads are complete.")
-                idle = "IDLE" in session.capabilities()
-                works.append("News arrive at once (IDLE)." if idle else "News are asked for every minute.")
-            receiving = True
+                sent, count = session.sent_folder(), len(session.folders())
+                idles = "IDLE" in session.capabilities()
         except ProviderError as error:
             lacks.append(f"Receiving: {error.message}")
-            receiving = False
-        return CredentialCheck(ok=sending and receiving, works=tuple(filter(None, works)), lacks=tuple(lacks))
+            return False
+        works.append(f"Receiving: signed in to {server}{_how(server.security)}.")
+        if sent:
+            works.append(f"{count} folders; sent mail is in “{sent}”.")
+        else:
+            lacks.append("No folder for sent mail was found; name it, so that threads are complete.")
+        works.append("News arrive at once (IDLE)." if idles else "News are asked for every minute.")
+        return True
+
+    # --- ListsAccounts --------------------------------------------------------------------------------
+
+    def list_accounts(self, *, cursor: str | None = None, limit: int = 100) -> Page[Account]:
+        """Return the mailbox. Kind ``auth`` if it cannot be signed in to."""
+        del cursor, limit
+        account = self.get_account(self._settings.address)
+        if account.status is not AccountStatus.OK:
+            raise ProviderError(
+                ErrorKind.AUTH, account.raw["reason"], provider=PROVIDER, raw_type=account.raw_status
+            )
+        return Page[Account](items=(account,))
+
+    def get_account(self, account_id: str) -> Account:
+        """Sign in to both servers and say how the mailbox is; servers that do not answer raise."""
+        self._own(account_id)
+        try:
+            with smtp.session(self._settings), imap.session(self._settings):
+                return self._account(AccountStatus.OK)
+        except ProviderError as error:
+            if error.disposition is not Disposition.STOP_ACCOUNT:
+                raise
+            restricted = error.kind is ErrorKind.ACCOUNT_RESTRICTED
+            status = AccountStatus.RESTRICTED if restricted else AccountStatus.CREDENTIALS
+            return self._account(status, error.raw_type, error.message)
+
+    def _account(self, status: AccountStatus, raw_status: str = "signed in", reason: str = "") -> Account:
+        address = self._settings.address
+        return Account(
+            account_id=address,
+            network="email",
+            name="",
+            status=status,
+            raw_status=raw_status,
+            own_user_ids=(address,),
+            login=self._settings.username,
+            address=address,
+            raw={"reason": reason},
+        )
 
     # --- SendsEmail -----------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class _Imap4(imaplib.IMAP4):
         return super().read(size)
 
 
-class _Client(imapclient.IMAPClient):  # type: ignore[misc]  # the library has no types
+class _Client(imapclient.IMAPClient):
     """The library's client over a guarded socket."""
 
     def __init__(self, server: Server) -> None:

@@ -29,7 +29,7 @@ from integrations.sandbox.mailbox import state
 from integrations.sandbox.world import World
 
 
-class _Folder(MailboxData):  # type: ignore[misc]  # pymap is untyped here
+class _Folder(MailboxData):
     """A folder that writes what clients append into the store."""
 
     def attach(self, world: World, address: str, name: str, epoch: int) -> None:
@@ -65,7 +65,7 @@ class _Folder(MailboxData):  # type: ignore[misc]  # pymap is untyped here
                 await super().append(AppendMessage(row["raw"], when, flags), recent=True)
 
 
-class _Set(MailboxSet):  # type: ignore[misc]  # pymap is untyped here
+class _Set(MailboxSet):
     """The folders of one mailbox."""
 
     def __init__(self, world: World, row: Any) -> None:
@@ -140,8 +140,9 @@ class _Login(LoginInterface):
         """Check a sign-in; faults on ``/login`` refuse it."""
         fault = _fault(self.world, "/login")
         row = state.account(self.world, credentials.authcid)
-        known = row is not None and not row["locked"] and fault is None
-        if not known or not credentials.verify(ClearIdentity(credentials.authcid, row["password"])):
+        if row is None or row["locked"] or fault is not None:
+            raise InvalidAuth
+        if not credentials.verify(ClearIdentity(credentials.authcid, row["password"])):
             raise InvalidAuth
         return _Identity(self, row["address"])
 

@@ -98,7 +98,7 @@ def _report(row: Row, recipient: str, form: str, kind: str) -> bytes:
         "Content-Type: message/rfc822",
         "",
     ]
-    return "\r\n".join(lines).encode() + b"\r\n" + row["raw"] + b"\r\n--=_report--\r\n"
+    return "\r\n".join(lines).encode() + b"\r\n" + bytes(row["raw"]) + b"\r\n--=_report--\r\n"
 
 
 def _exim(row: Row, recipient: str, form: str, kind: str) -> bytes:
@@ -129,7 +129,7 @@ def _exim(row: Row, recipient: str, form: str, kind: str) -> bytes:
         "------ This is a copy of the message, including all the headers. ------",
         "",
     ]
-    return "\r\n".join(head).encode() + b"\r\n" + row["raw"]
+    return "\r\n".join(head).encode() + b"\r\n" + bytes(row["raw"])
 
 
 def _qmail(row: Row, recipient: str, form: str, kind: str) -> bytes:
@@ -148,7 +148,7 @@ def _qmail(row: Row, recipient: str, form: str, kind: str) -> bytes:
         "--- Below this line is a copy of the message.",
         "",
     ]
-    return "\r\n".join(head).encode() + b"\r\n" + row["raw"]
+    return "\r\n".join(head).encode() + b"\r\n" + bytes(row["raw"])
 
 
 def complaint(row: Row, person: Person) -> bytes:
@@ -174,4 +174,4 @@ def complaint(row: Row, person: Person) -> bytes:
         "Content-Type: message/rfc822",
         "",
     ]
-    return "\r\n".join(head).encode() + b"\r\n" + row["raw"] + b"\r\n--=_arf--\r\n"
+    return "\r\n".join(head).encode() + b"\r\n" + bytes(row["raw"]) + b"\r\n--=_arf--\r\n"

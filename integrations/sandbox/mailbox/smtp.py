@@ -57,7 +57,7 @@ class _Handler:
         refused = await self._broken(server, "/mail")
         if refused:
             return refused
-        if not session.authenticated:
+        if not session.auth_data:
             return "530 5.7.0 Authentication required"
         if address.lower() != session.auth_data:
             return "550 5.7.60 Client does not have permissions to send as this sender"
@@ -82,7 +82,7 @@ class _Handler:
         found = self._world.faults.for_request("mailbox", "SMTP", "/end")
         drop = next((fault for fault in found if fault.kind == "drop"), None)
         status = next((fault for fault in found if fault.kind == "status"), None)
-        raw = bytes(envelope.content or b"")
+        raw = _raw(envelope)
         recipient = envelope.rcpt_tos[0].lower()
         answer = _line(status, "451 4.3.0 Try again") if status is not None else ""
         if fates.is_dropped(self._world, recipient):
@@ -91,8 +91,8 @@ class _Handler:
         if broken.perform if broken is not None else not answer:
             number = self._take(str(session.auth_data), recipient, raw)
             answer = answer or f"250 2.0.0 OK queued as {number}"
-        if drop is not None and server.transport is not None:
-            server.transport.abort()
+        if drop is not None:
+            _cut(server)
         return answer
 
     def _take(self, address: str, recipient: str, raw: bytes) -> int:
@@ -110,12 +110,23 @@ class _Handler:
         for fault in self._world.faults.for_request("mailbox", "SMTP", path):
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
-            elif fault.kind == "drop" and server.transport is not None:
-                server.transport.abort()
+            elif fault.kind == "drop":
+                _cut(server)
                 return "421 4.3.2 closing"
             elif fault.kind == "status":
                 return _line(fault, "451 4.3.0 Try again")
         return ""
+
+
+def _cut(protocol: SMTP) -> None:
+    """Drop the connection at once."""
+    if isinstance(protocol.transport, asyncio.Transport):
+        protocol.transport.abort()
+
+
+def _raw(envelope: Envelope) -> bytes:
+    content = envelope.content or b""
+    return content.encode() if isinstance(content, str) else content
 
 
 def _line(fault: Fault, usual: str) -> str:
@@ -142,5 +153,4 @@ async def serving(world: World, listener: socket.socket) -> AsyncIterator[None]:
     finally:
         server.close()
         for protocol in protocols:
-            if protocol.transport is not None:
-                protocol.transport.abort()
+            _cut(protocol)
