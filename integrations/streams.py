@@ -6,10 +6,11 @@ page shows the thing as HTML.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from project.core.realtime.emitting import emit
+from project.core.realtime.emitting import emit, emit_many
 from project.core.realtime.names import stream_name
 from project.core.realtime.rendering import data_kind
 from project.core.scoping import current_organization_id
@@ -46,6 +47,11 @@ def rate_changed(sender_id: UUID) -> None:
 def rates_changed() -> None:
     """Say that a budget that accounts share has changed."""
     emit(stream=RATES, kind=RATE_CHANGED, subject=("organization", current_organization_id()))
+
+
+def many_rates_changed(sender_ids: Iterable[UUID]) -> None:
+    """Say that the use of several accounts' limits has changed."""
+    emit_many([(RATES, RATE_CHANGED, ("sender", sender_id)) for sender_id in sorted(sender_ids)])
 
 
 def webhook_changed(delivery_id: UUID) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Model, QuerySet
 
 from campaigns.models import (
     Campaign,
@@ -113,18 +115,26 @@ def _complete(enrollments: Iterable[Enrollment]) -> None:
     for link in links:
         link.sender = senders[link.sender_id]
         by_enrollment.setdefault(link.enrollment_id, []).append(link)
+    kept_links = _Kept(EnrollmentSender.objects.all(), "sender_links")
+    kept_addresses = _Kept(LeadChannel.objects.all(), "channels")
     for row in rows:
         row.campaign = campaigns[row.campaign_id]
         row.client = row.campaign.client
         row.lead.client = row.campaign.client
-        _keep(row, "sender_links", by_enrollment.get(row.id, []))
-        _keep(row.lead, "channels", addresses.get(row.lead_id, []))
+        kept_links.keep(row, by_enrollment.get(row.id, []))
+        kept_addresses.keep(row.lead, addresses.get(row.lead_id, []))
 
 
-def _keep(row: Enrollment | object, name: str, found: Sequence[object]) -> None:
-    """Do what ``prefetch_related`` does with rows that are loaded already."""
-    related = getattr(row, name)
-    rows = related.all()
-    rows._result_cache = list(found)
-    cache = row.__dict__.setdefault("_prefetched_objects_cache", {})
-    cache[name] = rows
+class _Kept:
+    """What ``prefetch_related`` does, for rows that are loaded already and without a query set for each."""
+
+    def __init__(self, rows: QuerySet[Any], name: str) -> None:
+        self._fields = dict(rows.__dict__)
+        self._kind = type(rows)
+        self._name = name
+
+    def keep(self, row: Model, found: Sequence[Model]) -> None:
+        """Make ``found`` what the related manager of ``row`` answers with."""
+        answer = self._kind.__new__(self._kind)
+        answer.__dict__.update(self._fields, _result_cache=list(found))
+        row.__dict__.setdefault("_prefetched_objects_cache", {})[self._name] = answer

@@ -195,6 +195,10 @@ class Changes:
             "due_at": due_at.isoformat(),
         }
 
+    def settle(self, enrollment: Enrollment, key: str) -> None:
+        """Forget what was wanted of an action that is over: its send is in the outbox."""
+        self._actions.pop((enrollment.id, key), None)
+
     def log(
         self, enrollment: Enrollment, source: str, target: str, cause: Cause, reason: str, at: datetime
     ) -> None:

@@ -16,13 +16,16 @@ from project.core.clock import now
 
 
 def suppressed_leads(leads: Sequence[Lead], *, channels: set[str]) -> dict[tuple[UUID, str], str]:
-    """Return ``(lead, channel) -> source`` for leads with a suppressed address. Their ``channels`` are loaded."""
-    wanted: dict[tuple[str, str, bool], list[Lead]] = {}
+    """Return ``(lead, channel) -> source`` for those who must not be written to. Their ``channels`` are loaded.
+
+    A wish of the person at one address holds for all of theirs; a bounce only for the address that bounced.
+    """
+    wanted: dict[tuple[str, str, bool], list[tuple[Lead, LeadChannel]]] = {}
     for lead in leads:
         for address in lead.channels.all():
             if address.kind in channels:
                 for value, is_domain in _values(address):
-                    wanted.setdefault((address.kind, value, is_domain), []).append(lead)
+                    wanted.setdefault((address.kind, value, is_domain), []).append((lead, address))
     if not wanted:
         return {}
     rows = Suppression.objects.filter(
@@ -31,14 +34,24 @@ def suppressed_leads(leads: Sequence[Lead], *, channels: set[str]) -> dict[tuple
         channel__in=channels,
         value__in={value for _, value, _ in wanted},
     )
-    found: dict[tuple[UUID, str], str] = {}
+    wishes: dict[tuple[UUID, str], str] = {}
+    bounced: dict[tuple[UUID, str], set[UUID]] = {}
     for client_id, channel, value, is_domain, source in rows.values_list(
         "client_id", "channel", "value", "is_domain", "source"
     ):
-        for lead in wanted.get((channel, value, is_domain), ()):
-            if client_id in {None, lead.client_id}:
-                found[lead.id, channel] = source
-    return found
+        for lead, address in wanted.get((channel, value, is_domain), ()):
+            if client_id not in {None, lead.client_id}:
+                continue
+            if source == Suppression.Source.BOUNCE:
+                bounced.setdefault((lead.id, channel), set()).add(address.id)
+            else:
+                wishes[lead.id, channel] = source
+    for lead in leads:
+        for channel in channels:
+            theirs = {address.id for address in lead.channels.all() if address.kind == channel}
+            if theirs and theirs == bounced.get((lead.id, channel)):
+                wishes.setdefault((lead.id, channel), str(Suppression.Source.BOUNCE))
+    return wishes
 
 
 def _values(address: LeadChannel) -> list[tuple[str, bool]]:

@@ -9,6 +9,8 @@ from django.db import transaction
 from inbox.events import ConversationAnswered
 from inbox.models import Conversation, Message, Note
 from inbox.services import live, threads
+from inbox.services.answering import MAX_LENGTH as LONGEST
+from inbox.services.answering import answer
 from integrations.domain_events import OutboundChanged
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage
@@ -68,19 +70,17 @@ def send_reply(
     )
     if new:
         raise StaleThread(new, conversation.revision)
+    leaving = answer(conversation, text)
     outbound = outbox.queue(
         sender=conversation.sender,
         client_id=conversation.client_id,
         channel=conversation.channel,
-        action="message",
+        action=leaving.action,
         origin=OutboundMessage.Origin.REPLY,
         dedupe_key=f"reply:{conversation.id}:{client_token}",
-        recipient={
-            "provider_id": conversation.counterpart_id,
-            "public_identifier": "",
-            "chat_id": conversation.chat_id,
-        },
-        body=text,
+        recipient=leaving.recipient,
+        body=leaving.body,
+        payload=leaving.payload,
         lead_id=conversation.lead_id,
         conversation_id=conversation.id,
         author=author,
@@ -94,6 +94,7 @@ def send_reply(
         client_token=client_token,
         author=author,
         sender_name=conversation.sender.name,
+        subject=str(leaving.payload.get("subject", ""))[:300],
         body=text,
         occurred_at=now(),
     )
@@ -105,9 +106,11 @@ def _checked(body: str, conversation: Conversation) -> str:
     text = body.replace("\r\n", "\n").strip()
     if not text:
         raise ReplyRefused("Write something first; the reply is empty.")
-    if len(text) > MAX_LENGTH:
-        raise ReplyRefused(f"The reply has {len(text):,} characters; at most {MAX_LENGTH:,} can be sent.")
-    if not conversation.chat_id and not conversation.counterpart_id:
+    most = LONGEST.get(conversation.channel, MAX_LENGTH)
+    if len(text) > most:
+        raise ReplyRefused(f"The reply has {len(text):,} characters; at most {most:,} can be sent.")
+    has_chat = conversation.channel == "linkedin" and bool(conversation.chat_id)
+    if not has_chat and not conversation.counterpart_id:
         raise ReplyRefused("This thread has no address to answer to.")
     return text
 
@@ -156,6 +159,8 @@ def retry(*, message_id: UUID, actor: User) -> Message:
 def on_outbound_changed(change: OutboundChanged) -> None:
     """Let a message in a thread follow its outbox row; a campaign's first message begins the thread."""
     outbound = change.outbound
+    if not change.previous and outbound.origin == OutboundMessage.Origin.CAMPAIGN:
+        return  # it has only been queued: nobody has written in a thread
     message = (
         Message.objects.filter(outbound=outbound)
         .select_related("conversation")
@@ -164,9 +169,14 @@ def on_outbound_changed(change: OutboundChanged) -> None:
     )
     if message is not None:
         _follow(message, outbound)
-    elif outbound.state == OutboundMessage.State.SENT and outbound.action == "message":
+    elif (
+        outbound.state == OutboundMessage.State.SENT and outbound.action in _WRITTEN and not outbound.already
+    ):
         _begin(outbound)
 
+
+#: Actions that put a message into a thread. An invitation's note becomes one when it is accepted.
+_WRITTEN = frozenset({"message", "inmail", "email", "sms"})
 
 _STATES = {
     OutboundMessage.State.QUEUED: Message.State.QUEUED,
@@ -182,7 +192,7 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
     conversation = threads.locked(message.conversation_id)
     before = (message.state, message.failure, message.api_message_id, message.provider_message_id)
     if message.state not in {Message.State.DELIVERED, Message.State.SEEN}:
-        message.state = _STATES[OutboundMessage.State(outbound.state)]
+        message.state = _state_of(outbound)
     message.failure = _why(outbound)[:300]
     message.api_message_id = message.api_message_id or outbound.message_id
     message.provider_message_id = message.provider_message_id or outbound.provider_message_id
@@ -200,10 +210,21 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
     live.conversation_changed(conversation)
 
 
+#: The provider took it, and it did not arrive.
+_CAME_BACK = frozenset({"bounced", "undelivered"})
+
+
+def _state_of(outbound: OutboundMessage) -> Message.State:
+    if outbound.state == OutboundMessage.State.SENT and outbound.error_kind in _CAME_BACK:
+        return Message.State.FAILED
+    return _STATES[OutboundMessage.State(outbound.state)]
+
+
 def _why(outbound: OutboundMessage) -> str:
     """What to say beside a message that has not left: why it waits, or why it failed."""
     state = OutboundMessage.State
-    if outbound.state in {state.FAILED, state.CANCELLED}:
+    came_back = outbound.state == state.SENT and outbound.error_kind in _CAME_BACK
+    if outbound.state in {state.FAILED, state.CANCELLED} or came_back:
         return outbound.error_detail or "It could not be sent. Nothing reached them."
     if outbound.state == state.UNKNOWN:
         return "It is not known yet whether this left. The provider is being asked; it is not sent again."
@@ -216,9 +237,15 @@ def _begin(outbound: OutboundMessage) -> None:
         sender=outbound.sender,
         chat_id=outbound.chat_id,
         provider_chat_id=outbound.provider_chat_id,
-        counterpart=Person(provider_id=outbound.recipient.get("provider_id", "")),
+        counterpart=Person(
+            provider_id=outbound.recipient.get("provider_id", ""),
+            email=outbound.recipient.get("email", ""),
+            phone=outbound.recipient.get("phone", ""),
+        ),
         lead=threads.lead_of(outbound.lead_id),
         occurred_at=outbound.sent_at or now(),
+        subject=str(outbound.payload.get("subject", "")),
+        references=outbound.payload.get("references", ()),
     )
     message = threads.store_own(conversation, outbound)
     live.entry_changed(conversation, "message", message.id)

@@ -14,7 +14,7 @@ from integrations import streams
 from integrations.domain_events import OutboundChanged
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, SenderAccount
-from integrations.services import rates
+from integrations.services import outbox_rows, rates
 from integrations.services.holds import Hold
 from project.core.clock import now
 from project.core.events import publish
@@ -135,8 +135,7 @@ def queue_many(drafts: Sequence[Draft]) -> list[OutboundMessage]:
             origin=draft.origin,
             dedupe_key=draft.dedupe_key,
             recipient=draft.recipient,
-            # Unipile keeps text exactly; settling compares it, so line ends are settled here once.
-            body=draft.body.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""),
+            body=outbox_rows.plain_text(draft.body),
             lead_id=draft.lead_id,
             campaign_id=draft.campaign_id,
             enrollment_id=draft.enrollment_id,
@@ -160,6 +159,15 @@ def queue_many(drafts: Sequence[Draft]) -> list[OutboundMessage]:
         streams.rate_changed(sender_id)
         nudge(sender_id)
     return created
+
+
+@transaction.atomic
+def queue_campaign(drafts: Sequence[Draft]) -> set[str]:
+    """Put a batch of a campaign's sends into the outbox; return the dedupe keys that were not there already.
+
+    Nobody is told of each row; the next tick of dispatch finds them.
+    """
+    return outbox_rows.insert(drafts)
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,20 +43,35 @@ def emit(
     Raises ``BadStreamName``, ``UnknownKind`` (no renderer was registered), ``ScopeMissing``, and
     ``RuntimeError`` outside a transaction.
     """
+    _write([(stream, kind, subject, data)])
+
+
+def emit_many(events: Sequence[tuple[str, str, tuple[str, UUID]]]) -> None:
+    """``emit`` for many events without data, as (stream, kind, subject), with one statement."""
+    if events:
+        _write([(stream, kind, subject, None) for stream, kind, subject in events])
+
+
+def _write(events: Sequence[tuple[str, str, tuple[str, UUID] | None, Mapping[str, Any] | None]]) -> None:
     connection = transaction.get_connection()
     if not connection.in_atomic_block:
-        raise RuntimeError(f"{kind} must be emitted inside a transaction.")
-    rendering.check_kind(kind)
+        raise RuntimeError(f"{events[0][1]} must be emitted inside a transaction.")
     organization_id = current_organization_id()
-    subject_type, subject_id = subject or ("", None)
-    StreamEvent.objects.create(
-        organization_id=organization_id,
-        stream=check_name(stream),
-        kind=kind,
-        subject_type=subject_type,
-        subject_id=subject_id,
-        data=dict(data or {}),
-    )
+    rows = []
+    for stream, kind, subject, data in events:
+        rendering.check_kind(kind)
+        subject_type, subject_id = subject or ("", None)
+        rows.append(
+            StreamEvent(
+                organization_id=organization_id,
+                stream=check_name(stream),
+                kind=kind,
+                subject_type=subject_type,
+                subject_id=subject_id,
+                data=dict(data or {}),
+            )
+        )
+    StreamEvent.objects.bulk_create(rows)
     callback = _Sequence(organization_id)
     if not _is_registered(connection, callback):
         # robust: whatever goes wrong here, the business transaction has already succeeded; the sweep repairs

@@ -1,0 +1,1 @@
+"""Benchmarks of campaigns; ``project.core.bench`` runs them."""
