@@ -88,6 +88,7 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                     Capability.READS_PROFILES,
                     Capability.SENDS_INVITATIONS,
                     Capability.SENDS_MESSAGES,
+                    Capability.SENDS_INMAIL,
                     Capability.SYNCS_MESSAGES,
                     Capability.SYNCS_RELATIONS,
                     Capability.RECEIVES_WEBHOOKS,

@@ -223,7 +223,7 @@ def _by_text(event: MessageReceived, rows: Any) -> OutboundMessage | None:
             started_at__gte=event.occurred_at - ECHO_WINDOW, started_at__lte=event.occurred_at + ECHO_SLACK
         )
         candidates = rows.filter(
-            action=SendAction.MESSAGE.value,
+            action__in=[SendAction.MESSAGE.value, SendAction.INMAIL.value],
             state__in=[
                 OutboundMessage.State.SENDING,
                 OutboundMessage.State.UNKNOWN,

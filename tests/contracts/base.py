@@ -29,6 +29,7 @@ from integrations.base import (
     ReadsProfiles,
     ReceivesWebhooks,
     SendsEmail,
+    SendsInmail,
     SendsInvitations,
     SendsMessages,
     SendsSms,
@@ -320,6 +321,38 @@ class AdapterContract(ABC):
             )
         assert caught.value.kind is ErrorKind.RECIPIENT
         assert not caught.value.transient
+
+    # --- InMail -----------------------------------------------------------------------------------
+
+    @needs(Capability.SENDS_INMAIL, Capability.SETTLES_SENDS)
+    def test_inmail_reaches_strangers(self, outside: Outside) -> None:
+        adapter = require(outside.adapter, SendsInmail)
+        text = "A word from outside\nof your network"
+        intent = self.intent(outside, SendAction.INMAIL, text=text, recipient_provider_id=outside.stranger)
+        receipt = adapter.send_inmail(
+            account_id=outside.account_id,
+            recipient_provider_id=outside.stranger,
+            subject="An introduction",
+            text=text.replace("\n", "\r\n"),
+        )
+        assert receipt.chat_id
+        found = eventually(
+            lambda: True if self.settled(outside, intent, late=False) is SettlementOutcome.SENT else None
+        )
+        assert found
+
+    @needs(Capability.SENDS_INMAIL)
+    def test_inmail_that_is_too_long(self, outside: Outside) -> None:
+        adapter = require(outside.adapter, SendsInmail)
+        for subject, text in (("x" * 201, "Hello"), ("Hello", "x" * 1901), ("Hello", " ")):
+            with pytest.raises(ProviderError) as caught:
+                adapter.send_inmail(
+                    account_id=outside.account_id,
+                    recipient_provider_id=outside.stranger,
+                    subject=subject,
+                    text=text,
+                )
+            assert caught.value.kind is ErrorKind.VALIDATION
 
     @needs(Capability.SYNCS_MESSAGES)
     def test_reading_messages(self, outside: Outside) -> None:

@@ -50,6 +50,7 @@ class MockedUnipile:
         self.messages = [payloads.message(), payloads.message(id="m_0", provider_id="2-0", text="Hi")]
         self.messages[1]["timestamp"] = "2026-03-12T09:00:00.000Z"
         self.webhooks: list[dict[str, Any]] = []
+        self.written_to: set[str] = set()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.headers.get("X-API-KEY") != TOKEN:
@@ -141,7 +142,7 @@ class MockedUnipile:
         return httpx.Response(200, json=payloads.page("ChatAttendeeList", payloads.attendee(), me))
 
     def chats_with(self, request: httpx.Request, person: str) -> httpx.Response:
-        chats = [payloads.chat()] if person == LEAD else []
+        chats = [payloads.chat()] if person == LEAD or person in self.written_to else []
         return httpx.Response(200, json=payloads.page("ChatList", *chats))
 
     def list_messages(self, request: httpx.Request, _: str) -> httpx.Response:
@@ -173,8 +174,13 @@ class MockedUnipile:
 
     def start(self, request: httpx.Request, _: str) -> httpx.Response:
         fields = form(request)
-        if fields["attendees_ids"] != LEAD:
+        inmail = fields.get("linkedin[inmail]") == "true"
+        if fields["attendees_ids"] != LEAD and not inmail:
             return refuse(422, "no_connection_with_recipient")
+        if inmail:
+            assert fields["linkedin[api]"] == "classic"
+            assert fields["subject"]
+            self.written_to.add(fields["attendees_ids"])
         message_id = self._add(fields["text"])
         return httpx.Response(201, json={"object": "ChatStarted", "chat_id": CHAT, "message_id": message_id})
 

@@ -48,6 +48,9 @@ from integrations.values import (
 
 MAX_NOTE: Final = 300
 """Longest invitation note. LinkedIn takes 200 from free accounts and answers ``too_many_characters`` then."""
+MAX_INMAIL_SUBJECT: Final = 200
+MAX_INMAIL: Final = 1900
+"""Longest subject and text of an InMail, in characters."""
 MAX_ATTACHMENT_BYTES: Final = 15 * 1024 * 1024
 _MAX_RELATIONS: Final = 1000
 _MAX_INVITATIONS: Final = 100
@@ -220,6 +223,32 @@ class UnipileAdapter:
             fields.append(("attendees_ids", recipient_provider_id))
         raw = self._client.post_form(path, fields, attachments, account_id=account_id)
         return _receipt(raw, chat_id)
+
+    # --- SendsInmail ------------------------------------------------------------------------------
+
+    def send_inmail(
+        self, *, account_id: str, recipient_provider_id: str, subject: str, text: str
+    ) -> SendReceipt:
+        """Write to somebody outside of the network: costs a credit, unless their profile is open.
+
+        Without a credit left it is kind ``quota``; a seat without Premium is ``unsupported``.
+        """
+        body, title = normalise_text(text), " ".join(subject.split())
+        _check_message(body, "", recipient_provider_id, ())
+        for name, value, most in (("subject", title, MAX_INMAIL_SUBJECT), ("text", body, MAX_INMAIL)):
+            if len(value) > most:
+                problem = f"The {name} of an InMail has {len(value):,} characters; LinkedIn takes {most:,}."
+                raise ProviderError(ErrorKind.VALIDATION, problem, provider=PROVIDER)
+        fields = [
+            ("account_id", account_id),
+            ("attendees_ids", recipient_provider_id),
+            ("text", body),
+            ("linkedin[api]", "classic"),
+            ("linkedin[inmail]", "true"),
+        ]
+        if title:
+            fields.append(("subject", title))
+        return _receipt(self._client.post_form("/chats", fields, account_id=account_id), "")
 
     # --- SyncsMessages ----------------------------------------------------------------------------
 

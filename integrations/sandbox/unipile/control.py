@@ -84,5 +84,21 @@ def routes(world: World) -> list[BaseRoute]:
         Route("/accounts", controlled(world, list_seats), methods=["GET"]),
         Route("/accounts", controlled(world, create_seat), methods=["POST"]),
         Route("/accounts/{account_id}/status", controlled(world, set_status), methods=["POST"]),
+        _credits(world),
         Route("/accounts/{account_id}", controlled(world, delete_seat), methods=["DELETE"]),
     ]
+
+
+def _credits(world: World) -> Route:
+    """How many InMail credits a seat has left."""
+
+    async def set_credits(request: Request) -> Response:
+        amount = (await body_of(request)).get("inmail")
+        if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
+            raise ControlError(400, "invalid", "inmail: how many credits are left")
+        with world.store.transaction():
+            seat = _seat(world, request)
+            world.store.run("UPDATE unipile_accounts SET inmail_credits = ? WHERE id = ?", amount, seat["id"])
+        return ok(seats.describe(world, _seat(world, request)))
+
+    return Route("/accounts/{account_id}/credits", controlled(world, set_credits), methods=["POST"])
