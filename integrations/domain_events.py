@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from integrations.events import BaseEvent
-from integrations.models import OutboundMessage, SenderAccount
+from integrations.models import Connection, OutboundMessage, SenderAccount
+from integrations.values import ProviderSuppression
 from project.core.events import DomainEvent
 
 
@@ -50,3 +51,13 @@ class SenderChanged(DomainEvent):
 
     sender: SenderAccount
     previous: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSuppressed(DomainEvent):
+    """A provider's own list says that it does not write to an address. May be told again, so that storing it
+    twice has to be harmless. It holds for ``connection.client``, or for all clients if that is ``None``.
+    """
+
+    connection: Connection
+    suppression: ProviderSuppression

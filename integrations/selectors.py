@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
+from integrations import registry
+from integrations.base import Capability
 from integrations.models import (
     Connection,
     KillSwitch,
-    LimitWindow,
     OutboundMessage,
-    RateUsage,
     SendAttempt,
     SenderAccount,
     SyncCursor,
     SyncRun,
     WebhookDelivery,
 )
-from integrations.services import rates
 from project.core.clock import now
 from project.core.models import Heartbeat
 from project.core.pagination import Page, keyset_page
 from project.tenancy.access import Access
 
-ACTION_LABELS = {"invite": "Invites", "message": "Messages", "inmail": "InMails", "profile_view": "Profiles"}
 #: Older than this an account counts as stale on the page.
 STALE = timedelta(minutes=15)
 
@@ -50,69 +47,6 @@ def visible_sender(access: Access, sender_id: UUID) -> SenderAccount | None:
         .first()
     )
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """One daily limit of one sender."""
-
-    action: str
-    label: str
-    used: int
-    limit: int
-    binds: bool
-
-
-def budgets(found: list[SenderAccount]) -> dict[UUID, dict[str, Any]]:
-    """Today's use of every limit of each sender with the one that binds, and a sentence about it."""
-    days = {sender.id: rates.day_of(sender, now()) for sender in found}
-    condition = Q()
-    for sender_id, day in days.items():
-        condition |= Q(sender_id=sender_id, window=LimitWindow.DAY, day=day)
-    used: dict[tuple[UUID, str], int] = {}
-    if days:
-        for sender_id, action, count in RateUsage.objects.filter(condition).values_list(
-            "sender_id", "action", "used"
-        ):
-            used[(sender_id, action)] = count
-    limits = rates.limits_of_many(found)
-    return {sender.id: _budget(sender, limits[sender.id], used) for sender in found}
-
-
-def _budget(
-    sender: SenderAccount, limits: dict[str, int], used: dict[tuple[UUID, str], int]
-) -> dict[str, Any]:
-    shares = {
-        action: used.get((sender.id, action), 0) / limit if limit else 1.0 for action, limit in limits.items()
-    }
-    binding = max(shares, key=lambda action: shares[action], default="")
-    made = [
-        Budget(
-            action,
-            ACTION_LABELS.get(action, action),
-            used.get((sender.id, action), 0),
-            limit,
-            action == binding,
-        )
-        for action, limit in sorted(limits.items())
-    ]
-    return {"limits": made, "sentence": _sentence(sender, made)}
-
-
-def _sentence(sender: SenderAccount, limits: list[Budget]) -> str:
-    if sender.paused_at is not None:
-        return "Paused by a person"
-    if sender.status != SenderAccount.Status.OK:
-        return sender.status_reason or sender.get_status_display()
-    binding = next((limit for limit in limits if limit.binds), None)
-    if binding is None:
-        return "No limit is set"
-    left = max(0, binding.limit - binding.used)
-    name = binding.label.lower()
-    if left:
-        return f"{left} of {binding.limit} {name} left today"
-    local = rates.next_day_starts(sender, now()).astimezone(rates.zone_of(sender))
-    return f"All {binding.limit} {name} used, next {local:%a %H:%M}"
 
 
 def sync_rows(access: Access) -> list[dict[str, Any]]:
@@ -249,6 +183,31 @@ def connections(access: Access) -> list[Connection]:
     if access.client_ids is not None:
         rows = rows.filter(client_id__in=access.client_ids)
     return list(rows.order_by("name", "id"))
+
+
+def signs_in(connection: Connection) -> bool:
+    """Whether owners sign in to accounts of this connection on the provider's page."""
+    return Capability.CONNECTS_ACCOUNTS in registry.get(connection.provider).capabilities
+
+
+def verifies_identities(connection: Connection) -> bool:
+    """Whether addresses are added to this connection and proven by their owners."""
+    return Capability.VERIFIES_IDENTITIES in registry.get(connection.provider).capabilities
+
+
+def identity_connections(access: Access) -> list[Connection]:
+    """Connections within reach to which e-mail addresses can be added."""
+    return [row for row in connections(access) if verifies_identities(row)]
+
+
+def sender_abilities(sender: SenderAccount) -> dict[str, bool]:
+    """What can be done about an account that is not connected; reads ``sender.connection``."""
+    return {
+        "signs_in": signs_in(sender.connection),
+        "verifies": verifies_identities(sender.connection),
+        "waits_for_proof": verifies_identities(sender.connection)
+        and sender.status == SenderAccount.Status.CONNECTING,
+    }
 
 
 def visible_connection(access: Access, connection_id: UUID) -> Connection | None:

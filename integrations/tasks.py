@@ -13,7 +13,16 @@ from django.utils.dateparse import parse_datetime
 
 from integrations.errors import ProviderError
 from integrations.models import Connection, OutboundMessage, SendAttempt, SenderAccount
-from integrations.services import connections, dispatch, senders, settlement, suppressions, sync, system_mail, webhooks
+from integrations.services import (
+    connections,
+    dispatch,
+    senders,
+    settlement,
+    suppressions,
+    sync,
+    system_mail,
+    webhooks,
+)
 from project.core.clock import now
 from project.core.tasks import enqueue, platform_task, task
 from project.tenancy.models import Organization

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.views import connections, operations, senders
+from integrations.views import connections, identities, limits, operations, senders
 
 app_name = "integrations"
 urlpatterns = [
     path("senders/", senders.senders, name="senders"),
     path("senders/connect/", senders.connect, name="connect"),
     path("senders/<uuid:sender_id>/reconnect/", senders.reconnect, name="reconnect"),
+    path("senders/add-email/", identities.add, name="add_email"),
+    path("senders/<uuid:sender_id>/verification/", identities.resend, name="resend_verification"),
+    path("senders/<uuid:sender_id>/refresh/", identities.refresh, name="refresh_sender"),
+    path("senders/<uuid:sender_id>/identity/", identities.change, name="change_email"),
     path("senders/<uuid:sender_id>/pause/", senders.pause, name="pause_sender"),
     path("senders/<uuid:sender_id>/resume/", senders.resume, name="resume_sender"),
     path("senders/<uuid:sender_id>/limit/", senders.limit, name="sender_limit"),
+    path("senders/<uuid:sender_id>/limits/", limits.sender, name="sender_limits"),
+    path("senders/<uuid:sender_id>/limits/set/", limits.set_sender, name="set_sender_limit"),
+    path("senders/<uuid:sender_id>/warm-up/", limits.warm_up, name="warm_up"),
     path("ops/sync/", operations.sync, name="sync"),
     path("ops/sync/<uuid:sender_id>/start/", operations.start_sync, name="start_sync"),
     path("ops/sync/runs/<uuid:run_id>/cancel/", operations.cancel_sync, name="cancel_sync"),
     path("ops/webhooks/", operations.webhooks, name="webhooks"),
     path("ops/webhooks/<uuid:delivery_id>/", operations.webhook, name="webhook"),
-    path("ops/rates/", operations.rates, name="rates"),
+    path("ops/rates/", limits.usage, name="rates"),
+    path("ops/rates/shared/", limits.set_shared, name="set_shared_limit"),
     path("ops/queues/", operations.queues, name="queues"),
     path("ops/switches/", operations.switches, name="switches"),
     path("ops/switches/throw/", operations.throw_switch, name="throw_switch"),

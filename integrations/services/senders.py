@@ -13,7 +13,7 @@ from integrations.base import ListsAccounts, require
 from integrations.domain_events import SenderChanged
 from integrations.errors import ErrorKind, ProviderError
 from integrations.locks import lock_sender
-from integrations.models import Connection, SenderAccount
+from integrations.models import Channel, Connection, SenderAccount
 from integrations.services.adapters import adapter_of
 from integrations.services.holds import Hold
 from integrations.values import Account, AccountStatus
@@ -201,7 +201,9 @@ def adopt(
         lock_sender(sender.id)
         sender.refresh_from_db()
         is_new = False
-    sender.name = account.name or sender.name or account.account_id
+    if is_new or sender.channel != Channel.EMAIL:
+        # What stands on e-mails is chosen here; of a seat it is the network that says who it is.
+        sender.name = account.name or sender.name or account.account_id
     if account.own_user_ids:
         sender.own_user_id = account.own_user_ids[0]
         sender.own_user_ids = sorted({*sender.own_user_ids, *account.own_user_ids})

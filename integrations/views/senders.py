@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from integrations import selectors, streams
+from integrations import limit_selectors, selectors, streams
 from integrations.errors import ProviderError
 from integrations.models import SenderAccount
 from integrations.services import connecting, rates
@@ -24,13 +24,17 @@ from project.tenancy.access import OrganizationRequest, Permission, organization
 def _context(request: OrganizationRequest, **more: Any) -> dict[str, Any]:
     client_id = parse_uuid(request.GET.get("client", ""))
     found = selectors.senders(request.access, client_id)
-    budgets = selectors.budgets(found)
+    budgets = limit_selectors.budgets(found)
     may_edit = request.access.can(Permission.SENDERS_EDIT)
+    connections = selectors.connections(request.access) if may_edit else []
     return {
-        "rows": [{"sender": sender, **budgets[sender.id]} for sender in found],
+        "rows": [
+            {"sender": sender, **budgets[sender.id], **selectors.sender_abilities(sender)} for sender in found
+        ],
         "stream": f"{streams.SENDERS} {streams.RATES}",
         "can_edit": may_edit,
-        "connections": selectors.connections(request.access) if may_edit else [],
+        "connections": [row for row in connections if selectors.signs_in(row)],
+        "adds_email": any(selectors.verifies_identities(row) for row in connections),
         "clients": list(request.access.clients().filter(is_archived=False)) if may_edit else [],
         "connected": request.GET.get("connected", ""),
         **more,
@@ -45,22 +49,25 @@ def senders(request: OrganizationRequest) -> HttpResponse:
     return render(request, template, _context(request))
 
 
-def _sender(request: OrganizationRequest, sender_id: UUID) -> SenderAccount:
+def visible(request: OrganizationRequest, sender_id: UUID) -> SenderAccount:
+    """Return a sender within reach. Raises ``Http404``."""
     found = selectors.visible_sender(request.access, sender_id)
     if found is None:
         raise Http404("There is no such sender, or it is not yours to see.")
     return found
 
 
-def _done(request: OrganizationRequest, problem: str = "") -> HttpResponse:
+def done(request: OrganizationRequest, problem: str = "") -> HttpResponse:
+    """Show the senders again, with what went wrong if anything did."""
     if not is_partial(request) and not problem:
-        return redirect_to(_page(request), request)
+        return redirect_to(page_address(request), request)
     context = _context(request, problem=problem)
     template = "integrations/_senders.html" if is_partial(request) else "integrations/senders.html"
     return render(request, template, context, status=422 if problem else 200)
 
 
-def _page(request: OrganizationRequest) -> str:
+def page_address(request: OrganizationRequest) -> str:
+    """Return the address of the senders' page."""
     return reverse("integrations:senders", kwargs={"organization_slug": request.organization.slug})
 
 
@@ -77,10 +84,10 @@ def connect(request: OrganizationRequest) -> HttpResponse:
         raise Http404("There is no such connection or client, or it is not yours to see.")
     try:
         link = connecting.start(
-            connection=connection, client=client, return_path=_page(request), actor=request.access.user
+            connection=connection, client=client, return_path=page_address(request), actor=request.access.user
         )
     except ProviderError as error:
-        return _done(request, error.message)
+        return done(request, error.message)
     return redirect_to(link.url, request)
 
 
@@ -88,17 +95,17 @@ def connect(request: OrganizationRequest) -> HttpResponse:
 @organization_view(Permission.SENDERS_EDIT)
 def reconnect(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
     """Send the person to the provider's page to sign this account in again."""
-    sender = _sender(request, sender_id)
+    sender = visible(request, sender_id)
     try:
         link = connecting.start(
             connection=sender.connection,
             client=sender.client,
-            return_path=_page(request),
+            return_path=page_address(request),
             actor=request.access.user,
             sender=sender,
         )
     except ProviderError as error:
-        return _done(request, error.message)
+        return done(request, error.message)
     return redirect_to(link.url, request)
 
 
@@ -106,26 +113,26 @@ def reconnect(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
 @organization_view(Permission.SENDERS_EDIT)
 def pause(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
     """Stop all sending of an account."""
-    service.pause(sender=_sender(request, sender_id), actor=request.access.user)
-    return _done(request)
+    service.pause(sender=visible(request, sender_id), actor=request.access.user)
+    return done(request)
 
 
 @require_POST
 @organization_view(Permission.SENDERS_EDIT)
 def resume(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
     """Let an account send again."""
-    service.resume(sender=_sender(request, sender_id), actor=request.access.user)
-    return _done(request)
+    service.resume(sender=visible(request, sender_id), actor=request.access.user)
+    return done(request)
 
 
 @require_POST
 @organization_view(Permission.SENDERS_EDIT)
 def limit(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
     """Set one daily limit of an account."""
-    sender = _sender(request, sender_id)
+    sender = visible(request, sender_id)
     typed = request.POST.get("per_day", "").strip()
     if not typed.isdigit():
-        return _done(request, f"A daily limit is a whole number, not “{typed[:20]}”.")
+        return done(request, f"A daily limit is a whole number, not “{typed[:20]}”.")
     try:
         rates.set_limit(
             sender=sender,
@@ -134,5 +141,5 @@ def limit(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
             actor=request.access.user,
         )
     except Refused as error:
-        return _done(request, error.message)
-    return _done(request)
+        return done(request, error.message)
+    return done(request)
