@@ -91,6 +91,7 @@ def message(entry: Message) -> dict[str, Any]:
         "waits": entry.failure if waiting else "",
         "failure": entry.failure if entry.state == Message.State.FAILED else "",
         "step": entry.step_label,
+        "subject": entry.subject,
         "body": DELETED if entry.deleted_at else entry.body,
         "edited": entry.edited_at is not None and entry.deleted_at is None,
         "deleted": entry.deleted_at is not None,

@@ -34,7 +34,10 @@ class Conversation(OrganizationModel):
     enrollment = OrganizationForeignKey(
         Enrollment, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    #: Who the counterpart is, as the network names them (a lead may be missing).
+    #: E-mail: the subject of the thread's first message.
+    subject = models.CharField(max_length=300, blank=True)
+    #: Who the counterpart is, as the network names them (a lead may be missing); the id is the
+    #: network's, the e-mail address or the telephone number.
     counterpart_name = models.CharField(max_length=200, blank=True)
     counterpart_id = models.CharField(max_length=160, blank=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)

@@ -44,6 +44,8 @@ class Message(OrganizationModel):
     client_token = models.UUIDField(null=True)
     author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     sender_name = models.CharField(max_length=200, blank=True)
+    #: E-mail.
+    subject = models.CharField(max_length=300, blank=True)
     body = models.TextField(blank=True)
     attachments = models.JSONField(default=list)
     #: ``[{"value": "👍", "by": "name", "ours": false}]``
@@ -101,7 +103,7 @@ class PendingChange(OrganizationModel):
     """A receipt, reaction, edit or deletion that came before its message; applied when the message is stored."""
 
     sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="+")
-    #: One of the message's ids, the provider's or the network's.
+    #: One of the message's ids, the provider's or the network's, or ``send:<outbox id>``.
     message_ref = models.CharField(max_length=200)
     event = models.JSONField()
 

@@ -5,6 +5,7 @@ The caller holds the sender's lock (``integrations.locks``), so facts of one acc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,19 +14,26 @@ from django.db.models import F, Q
 
 from campaigns.events import MessageMatched
 from campaigns.models import Enrollment, Lead
+from campaigns.rendering.mail import base_subject
 from inbox.events import ReplyStored
 from inbox.models import Conversation, Message, Participant, PendingChange, SystemLine
 from inbox.presenters import DELETED
 from inbox.services import live
 from integrations.events import (
     BaseEvent,
+    LinkClicked,
+    MessageBounced,
     MessageDeleted,
     MessageDelivered,
     MessageEdited,
     MessageEvent,
+    MessageFailed,
+    MessageOpened,
     MessageReaction,
     MessageRead,
     MessageReceived,
+    SpamComplained,
+    Unsubscribed,
     from_json,
     to_json,
 )
@@ -35,6 +43,8 @@ from project.core.clock import now
 from project.core.events import publish
 
 SNIPPET = 160
+#: About a message, and nothing that its thread shows.
+_NOT_SHOWN = (LinkClicked, SpamComplained, Unsubscribed)
 _HIDDEN_KINDS = {MessageKind.SPONSORED, MessageKind.SYSTEM}
 
 
@@ -58,6 +68,8 @@ def _on_message(matched: MessageMatched, event: MessageReceived) -> None:
         counterpart=event.counterpart or (event.sender if event.direction is Direction.INBOUND else None),
         lead=matched.lead,
         occurred_at=event.occurred_at,
+        subject=event.subject,
+        references=event.references,
     )
     matched.outcome["conversation_id"] = str(conversation.id)
     _remember_people(conversation, event)
@@ -80,10 +92,13 @@ def find_or_create(
     counterpart: Person | None,
     lead: Lead | None,
     occurred_at: datetime,
+    subject: str = "",
+    references: Sequence[str] = (),
 ) -> Conversation:
     """Return the locked conversation of a chat; what was not known of it (ids, lead, name) is filled in.
 
-    A thread that began with our own first message is found by its counterpart until the chat's ids are known.
+    A thread that began with our own first message is found by its counterpart until the chat's ids are known. E-mail is
+    also found by the messages that it answers (``references``), whatever its program made of the thread.
     """
     rows = Conversation.objects.select_for_update(of=("self",)).select_related("lead", "client", "sender")
     ids = Q()
@@ -92,15 +107,20 @@ def find_or_create(
     if provider_chat_id:
         ids |= Q(provider_chat_id=provider_chat_id)
     found = rows.filter(ids, sender=sender).order_by("created_at", "id").first() if ids else None
-    if found is None and counterpart is not None and counterpart.provider_id:
-        nameless = Q(chat_id="", provider_chat_id="", counterpart_id=counterpart.provider_id)
+    if found is None and references:
+        answered = Message.objects.filter(
+            conversation__sender=sender, provider_message_id__in=list(references)
+        ).values("conversation_id")
+        found = rows.filter(id__in=answered).order_by("created_at", "id").first()
+    if found is None and counterpart is not None and identifier_of(counterpart):
+        nameless = Q(chat_id="", provider_chat_id="", counterpart_id=identifier_of(counterpart))
         found = rows.filter(nameless, sender=sender).first()
     if found is None:
         found = Conversation(
             client_id=sender.client_id, sender=sender, channel=sender.channel, last_message_at=occurred_at
         )
         found.organization_id = sender.organization_id
-    changes = _missing(found, chat_id, provider_chat_id, counterpart, lead)
+    changes = _missing(found, chat_id, provider_chat_id, counterpart, lead, subject)
     for name, value in changes.items():
         setattr(found, name, value)
     if found._state.adding:
@@ -116,31 +136,40 @@ def _missing(
     provider_chat_id: str,
     counterpart: Person | None,
     lead: Lead | None,
+    subject: str,
 ) -> dict[str, Any]:
     given: dict[str, Any] = {"chat_id": chat_id, "provider_chat_id": provider_chat_id}
+    given["subject"] = base_subject(subject)[:300]
     if counterpart is not None:
-        given["counterpart_id"] = counterpart.provider_id
-        given["counterpart_name"] = counterpart.name[:200]
+        given["counterpart_id"] = identifier_of(counterpart)
+        given["counterpart_name"] = (counterpart.name or identifier_of(counterpart))[:200]
     changes = {name: value for name, value in given.items() if value and not getattr(conversation, name)}
     if lead is not None and conversation.lead_id is None:
         changes["lead"] = lead
     return changes
 
 
+def identifier_of(person: Person) -> str:
+    """What a person is known by on their channel: the network's id, the e-mail address or the telephone number."""
+    return (person.provider_id or person.email.lower() or person.phone)[:160]
+
+
 def _remember_people(conversation: Conversation, event: MessageReceived) -> None:
     people = {
-        person.provider_id: person for person in (*event.participants, event.sender) if person.provider_id
+        identifier_of(person): person
+        for person in (*event.participants, event.sender)
+        if identifier_of(person)
     }
     Participant.objects.bulk_create(
         [
             Participant(
                 conversation=conversation,
-                provider_id=person.provider_id,
+                provider_id=identifier,
                 name=person.name[:200],
                 profile_url=person.profile_url[:300],
-                is_self=bool(person.is_self) or person.provider_id in conversation.sender.own_user_ids,
+                is_self=bool(person.is_self) or identifier in conversation.sender.own_user_ids,
             )
-            for person in people.values()
+            for identifier, person in people.items()
         ],
         ignore_conflicts=True,
     )
@@ -195,6 +224,7 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
         sender_name=(
             event.sender.name or (conversation.counterpart_name if inbound else matched.sender.name)
         )[:200],
+        subject=event.subject[:300],
         body=event.text,
         attachments=[attachment.model_dump(mode="json") for attachment in event.attachments],
         direction_raw=f"{event.raw_direction} ({event.direction_rule})"[:40],
@@ -226,6 +256,7 @@ def store_own(conversation: Conversation, outbound: OutboundMessage) -> Message:
         provider_message_id=outbound.provider_message_id,
         api_message_id=outbound.message_id,
         sender_name=outbound.sender.name,
+        subject=str(outbound.payload.get("subject", ""))[:300],
         body=outbound.body,
         occurred_at=outbound.sent_at or now(),
         **_attribution(outbound),
@@ -317,13 +348,15 @@ def add_line(conversation: Conversation, kind: str, text: str, at: datetime) -> 
 
 def _on_change(matched: MessageMatched, event: MessageEvent) -> None:
     """Apply a receipt, reaction, edit or deletion; one that comes before its message is kept for it."""
-    conversation = _conversation_of(matched.sender, event)
+    if isinstance(event, _NOT_SHOWN):
+        return
+    conversation = _conversation_of(matched.sender, event, matched.outbound)
     message = _known_message(conversation, event, matched.outbound) if conversation else None
     if conversation is None or message is None:
         PendingChange.objects.bulk_create(
             [
                 PendingChange(sender=matched.sender, message_ref=ref, event=to_json(event))
-                for ref in sorted(event.message_ids)
+                for ref in _refs(event, matched.outbound)
             ]
         )
         matched.outcome["inbox"] = "Its message has not come yet; kept until it does."
@@ -331,6 +364,9 @@ def _on_change(matched: MessageMatched, event: MessageEvent) -> None:
     matched.outcome["conversation_id"] = str(conversation.id)
     if apply_change(message, event):
         message.save()
+        if isinstance(event, MessageBounced | MessageFailed):
+            count_failures(conversation)
+            live.conversation_changed(conversation)
         live.entry_changed(conversation, "message", message.id)
         _summarise_again(conversation, message)
     matched.outcome["inbox"] = f"Applied to a message of “{conversation.title}”."
@@ -352,6 +388,8 @@ def apply_pending(sender: SenderAccount, message: Message) -> bool:
     In order of occurrence; each change is harmless twice. To be called whenever a stored message learns an id.
     """
     refs = [ref for ref in (message.provider_message_id, message.api_message_id) if ref]
+    if message.outbound_id is not None:
+        refs.append(f"send:{message.outbound_id}")
     waiting = list(PendingChange.objects.filter(sender=sender, message_ref__in=refs))
     if not waiting:
         return False
@@ -362,11 +400,21 @@ def apply_pending(sender: SenderAccount, message: Message) -> bool:
     return True
 
 
-def _conversation_of(sender: SenderAccount, event: MessageEvent) -> Conversation | None:
+def _refs(event: MessageEvent, outbound: OutboundMessage | None) -> list[str]:
+    """What a change that came too early is kept under: its message will have one of these."""
+    return sorted(event.message_ids) + ([f"send:{outbound.id}"] if outbound is not None else [])
+
+
+def _conversation_of(
+    sender: SenderAccount, event: MessageEvent, outbound: OutboundMessage | None
+) -> Conversation | None:
     ids = event.message_ids
+    ours = Q(outbound=outbound) if outbound is not None else Q()
+    if not ids and outbound is None:
+        return None
     known = (
         Message.objects.filter(
-            Q(provider_message_id__in=ids) | Q(api_message_id__in=ids), conversation__sender=sender
+            Q(provider_message_id__in=ids) | Q(api_message_id__in=ids) | ours, conversation__sender=sender
         )
         .values_list("conversation_id", flat=True)
         .first()
@@ -398,7 +446,22 @@ def apply_change(message: Message, event: BaseEvent) -> bool:
                 message.body, message.edited_at = event.text, event.occurred_at
         case MessageDeleted():
             message.deleted_at = _earlier(message.deleted_at, event.occurred_at)
+        case _:
+            _apply_report(message, event)
     return before != _changeable(message)
+
+
+def _apply_report(message: Message, event: BaseEvent) -> None:
+    """Change a message by what its provider reports: what came back stays so, whenever it was opened before."""
+    match event:
+        case MessageOpened() if not event.is_machine and message.state != Message.State.FAILED:
+            message.seen_at = _earlier(message.seen_at, event.occurred_at)
+            message.state = Message.State.SEEN
+        case MessageBounced() if not event.is_permanent:
+            return
+        case MessageBounced() | MessageFailed():
+            message.state = Message.State.FAILED
+            message.failure = (event.reason or "It came back. Nothing reached them.")[:300]
 
 
 def _earlier(known: datetime | None, told: datetime) -> datetime:

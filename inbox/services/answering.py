@@ -1,0 +1,68 @@
+"""What a person's reply leaves as, by channel: action, recipient and headers of the thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from campaigns.rendering import sms_segments
+from campaigns.rendering.mail import mail_body, reply_subject
+from inbox.models import Conversation, Message
+
+#: Characters that a reply may have, by channel.
+MAX_LENGTH: Final = {"linkedin": 8000, "email": 20_000, "sms": 1600}
+MAX_REFERENCES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The parts of an outbox row that depend on the channel."""
+
+    action: str
+    recipient: dict[str, Any]
+    body: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+def answer(conversation: Conversation, text: str) -> Answer:
+    """Return what a reply in a conversation leaves as. E-mail answers the newest message and keeps the thread."""
+    if conversation.channel == "email":
+        return _email(conversation, text)
+    if conversation.channel == "sms":
+        found = sms_segments(text)
+        segments = {"encoding": found.encoding, "units": found.units, "count": found.count}
+        return Answer("sms", {"phone": conversation.counterpart_id}, text, {"segments": segments})
+    recipient = {
+        "provider_id": conversation.counterpart_id,
+        "public_identifier": "",
+        "chat_id": conversation.chat_id,
+    }
+    return Answer("message", recipient, text)
+
+
+def _email(conversation: Conversation, text: str) -> Answer:
+    known = list(
+        Message.objects.filter(conversation=conversation)
+        .exclude(provider_message_id="")
+        .exclude(state=Message.State.FAILED)
+        .order_by("occurred_at", "id")
+        .values_list("provider_message_id", "direction")
+    )
+    ids = list(dict.fromkeys([conversation.chat_id, *(found for found, _ in known)]))
+    references = [found for found in ids if found]
+    if len(references) > MAX_REFERENCES:
+        references = [references[0], *references[-(MAX_REFERENCES - 1) :]]
+    theirs = [found for found, direction in known if direction == Message.Direction.INBOUND]
+    body = mail_body(text, signature=conversation.sender.signature)
+    payload: dict[str, Any] = {"subject": reply_subject(conversation.subject), "html": body.html}
+    if references:
+        payload |= {"in_reply_to": theirs[-1] if theirs else references[-1], "references": references}
+    recipient = {"email": conversation.counterpart_id, "name": _name(conversation)}
+    return Answer("email", recipient, body.text, payload)
+
+
+def _name(conversation: Conversation) -> str:
+    if conversation.lead is not None:
+        return conversation.lead.full_name
+    name = conversation.counterpart_name
+    return "" if name == conversation.counterpart_id else name
