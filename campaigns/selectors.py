@@ -23,7 +23,7 @@ from campaigns.models import (
 from campaigns.plans.schema import SendNode, StopNode, WaitNode
 from campaigns.querysets import with_senders
 from campaigns.services.planning import plan_of
-from integrations.models import SenderAccount
+from integrations.models import OutboundMessage, SenderAccount
 from project.core.pagination import Page, keyset_page
 from project.tenancy.access import Access
 
@@ -226,6 +226,11 @@ def lead_profile(lead: Lead) -> dict[str, Any]:
     return {
         "lead": lead,
         "enrollments": found,
+        "sends": list(
+            OutboundMessage.objects.filter(lead_id=lead.id, origin=OutboundMessage.Origin.CAMPAIGN).order_by(
+                "-created_at", "-id"
+            )[:12]
+        ),
         "history": list(
             Transition.objects.filter(lead_id=lead.id)
             .select_related("enrollment__campaign")

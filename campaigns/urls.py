@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import builder, campaigns, holidays, imports, leads, simulations, snippets
+from campaigns.views import builder, campaigns, explanations, holidays, imports, leads, simulations, snippets
 
 app_name = "campaigns"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("campaigns/holidays/<uuid:holiday_id>/delete/", holidays.delete, name="holiday_delete"),
     path("campaigns/snippets/", snippets.snippets, name="snippets"),
     path("campaigns/snippets/<uuid:snippet_id>/delete/", snippets.delete, name="snippet_delete"),
+    path("campaigns/actions/<uuid:action_id>/why/", explanations.action, name="why_action"),
+    path("campaigns/sends/<uuid:outbound_id>/why/", explanations.send, name="why_send"),
     path("campaigns/<uuid:campaign_id>/", campaigns.detail, name="detail"),
     path("campaigns/<uuid:campaign_id>/leads/", campaigns.enrolled, name="enrolled"),
     path("campaigns/<uuid:campaign_id>/edit/", builder.builder, name="builder"),

@@ -5,6 +5,7 @@ variants, enrollments.
 from campaigns.api import (
     campaigns,
     enrollments,
+    explanations,
     holidays,
     imports,
     leads,
@@ -19,6 +20,7 @@ from campaigns.api.routing import router
 __all__ = [
     "campaigns",
     "enrollments",
+    "explanations",
     "holidays",
     "imports",
     "leads",

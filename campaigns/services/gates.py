@@ -6,9 +6,10 @@ The engine asks ``first`` before a send is prepared, with ``Circumstances`` read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from campaigns.models import Campaign, EngineSettings, Enrollment, ScheduledAction
@@ -108,11 +109,24 @@ def first(enrollment: Enrollment, action: ScheduledAction, around: Circumstances
     if not isinstance(node, SendNode):
         return Hold("plan", "The plan has no such step any more.", final=True)
     sender = sender_for(enrollment, node.channel, choice_of(node))
-    for gate in (_switch, _entitlement, _suppressed, _calendar, _quiet_hours, _sender, _brake, _inbox):
+    for _, gate in _GATES:
         hold = gate(enrollment, node, sender, around)
         if hold is not None:
             return hold
     return None
+
+
+def every(
+    enrollment: Enrollment, action: ScheduledAction, around: Circumstances
+) -> Iterator[tuple[str, Hold | None]]:
+    """Ask all gates, whatever the first of them says: (what has to be so, the objection), for explanations."""
+    yield "The campaign and this lead run", _running(enrollment)
+    node = plan_of(enrollment).index.get(action.node_id)
+    if action.kind == ScheduledAction.Kind.TIMER or not isinstance(node, SendNode):
+        return
+    sender = sender_for(enrollment, node.channel, choice_of(node))
+    for label, gate in _GATES:
+        yield label, gate(enrollment, node, sender, around)
 
 
 def _running(enrollment: Enrollment) -> Hold | None:
@@ -212,6 +226,19 @@ def _inbox(
     if sender is None or not is_follow_up(enrollment):
         return None
     return around.inbox_hold(sender)
+
+
+_GATES: Final[tuple[tuple[str, Gate], ...]] = (
+    ("Sending is switched on", _switch),
+    ("The client may use the channel", _entitlement),
+    ("The lead may be written to", _suppressed),
+    ("The sending window is open", _calendar),
+    ("It is a decent hour for a text", _quiet_hours),
+    ("The sender can send", _sender),
+    ("No brake is on", _brake),
+    ("The sender's inbox is known", _inbox),
+)
+"""The gates in their order, with what each makes sure of."""
 
 
 def is_follow_up(enrollment: Enrollment) -> bool:
