@@ -13,7 +13,17 @@ from ninja import Query, Router, Status
 from integrations import api_rows
 from integrations import api_schemas as schemas
 from integrations.models import OutboundMessage, SenderAccount, SyncRun
-from integrations.services import connecting, connections, outbox, rates, senders, settlement, switches, sync
+from integrations.services import (
+    connecting,
+    connections,
+    mailboxes,
+    outbox,
+    rates,
+    senders,
+    settlement,
+    switches,
+    sync,
+)
 from project.core.api_pages import PageIn, PageOut, page_of
 from project.core.refusals import Refused
 from project.tenancy.access import Access, Permission, get_or_404
@@ -89,6 +99,56 @@ def set_sender_limit(request: ApiRequest, sender_id: UUID, action: str, payload:
     sender = _sender(request.access, sender_id)
     rates.set_limit(sender=sender, action=action, cap=payload.per_day, actor=request.access.user)
     return api_rows.sender_states([sender])[0]
+
+
+# --- Mailboxes --------------------------------------------------------------------------------------
+
+
+@router.post("/mailboxes", response={201: schemas.MailboxOut}, tags=["Mailboxes"])
+@api_rule(Permission.SENDERS_EDIT)
+def add_mailbox(request: ApiRequest, payload: schemas.MailboxIn) -> Any:
+    """Add a mailbox as a sender and try it out; one that cannot be signed in to is stored as such."""
+    given = payload.dict()
+    client = get_or_404(request.access.clients(), given.pop("client_id"))
+    servers = {name: given.pop(name) for name in mailboxes.SERVER_FIELDS}
+    wanted = mailboxes.Wanted(**given, servers=servers)
+    return Status(201, mailboxes.add(client=client, wanted=wanted, actor=request.access.user))
+
+
+@router.get("/mailboxes/suggestion", response=schemas.MailboxServersOut, tags=["Mailboxes"])
+@api_rule(Permission.SENDERS_EDIT)
+def suggest_mailbox(request: ApiRequest, address: str) -> Any:
+    """The servers of an address, where its provider is a known one."""
+    found = mailboxes.suggested(address)
+    if found is None:
+        raise Http404("The servers of this address are not known here.")
+    return found
+
+
+@router.put("/mailboxes/{sender_id}/servers", response=schemas.CheckOut, tags=["Mailboxes"])
+@api_rule(Permission.SENDERS_EDIT)
+def change_mailbox(request: ApiRequest, sender_id: UUID, payload: schemas.MailboxServersIn) -> Any:
+    """Store other servers or another password (blank: the one there is), and try them out."""
+    given = payload.dict()
+    password = given.pop("password")
+    sender = _mailbox(request.access, sender_id)
+    return mailboxes.change_servers(
+        sender=sender, servers=given, password=password, actor=request.access.user
+    )
+
+
+@router.post("/mailboxes/{sender_id}/test", response=schemas.CheckOut, tags=["Mailboxes"])
+@api_rule(Permission.SENDERS_EDIT)
+def test_mailbox(request: ApiRequest, sender_id: UUID) -> Any:
+    """Sign in to a mailbox and say what works; nothing is changed there."""
+    return mailboxes.try_out(sender=_mailbox(request.access, sender_id), actor=request.access.user)
+
+
+def _mailbox(access: Access, sender_id: UUID) -> SenderAccount:
+    sender = _sender(access, sender_id)
+    if not mailboxes.is_mailbox(sender):
+        raise Refused("This sender is not a mailbox of its own.", code="NOT_A_MAILBOX")
+    return sender
 
 
 # --- Synchronisation --------------------------------------------------------------------------------

@@ -68,6 +68,47 @@ class LimitIn(Schema):
     per_day: int = Field(ge=0, le=10_000)
 
 
+class MailboxServersIn(Schema):
+    """A mailbox's servers. Blank hosts are the usual ones of the address's provider."""
+
+    username: str = Field("", max_length=254)
+    password: str = Field("", max_length=500)
+    smtp_host: str = Field("", max_length=253)
+    smtp_port: str = Field("", max_length=5)
+    smtp_security: str = Field("", description="tls, starttls or blank (by the port)")
+    imap_host: str = Field("", max_length=253)
+    imap_port: str = Field("", max_length=5)
+    imap_security: str = Field("", description="tls, starttls or blank (by the port)")
+    sent_folder: str = Field("", max_length=200)
+    saves_sent: str = Field("", description="yes, no or blank (not known)")
+    reads_junk: str = Field("", description="yes or no")
+
+
+class MailboxIn(MailboxServersIn):
+    """A new mailbox."""
+
+    client_id: UUID
+    address: str = Field(max_length=254)
+    name: str = Field(max_length=120)
+    reply_to: str = Field("", max_length=254)
+    signature: str = Field("", max_length=5000)
+    time_zone: str = Field("", max_length=64)
+
+
+class MailboxServersOut(Schema):
+    """The servers of a known provider. ``saves_sent``: whether it keeps sent mail by itself, if that is known."""
+
+    label: str
+    smtp_host: str
+    smtp_port: int
+    smtp_security: str
+    imap_host: str
+    imap_port: int
+    imap_security: str
+    saves_sent: bool | None
+    note: str
+
+
 class SyncIn(Schema):
     """What to read from the provider."""
 
@@ -143,6 +184,13 @@ class CheckOut(Schema):
     ok: bool
     works: list[str]
     lacks: list[str]
+
+
+class MailboxOut(Schema):
+    """A new mailbox and what its test said."""
+
+    sender: SenderOut
+    check: CheckOut
 
 
 class FindingOut(Schema):

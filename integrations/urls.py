@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.views import connections, identities, limits, operations, senders
+from integrations.views import connections, identities, limits, mailboxes, operations, senders
 
 app_name = "integrations"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("senders/<uuid:sender_id>/verification/", identities.resend, name="resend_verification"),
     path("senders/<uuid:sender_id>/refresh/", identities.refresh, name="refresh_sender"),
     path("senders/<uuid:sender_id>/identity/", identities.change, name="change_email"),
+    path("senders/mailboxes/add/", mailboxes.add, name="add_mailbox"),
+    path("senders/mailboxes/suggestion/", mailboxes.suggest, name="suggest_mailbox"),
+    path("senders/<uuid:sender_id>/mailbox/", mailboxes.change, name="mailbox"),
+    path("senders/<uuid:sender_id>/mailbox/test/", mailboxes.try_out, name="test_mailbox"),
     path("senders/<uuid:sender_id>/pause/", senders.pause, name="pause_sender"),
     path("senders/<uuid:sender_id>/resume/", senders.resume, name="resume_sender"),
     path("senders/<uuid:sender_id>/limit/", senders.limit, name="sender_limit"),
