@@ -25,6 +25,7 @@ from ninja.openapi.docs import DocsBase
 from campaigns.api import router as campaigns_router
 from inbox.api import router as inbox_router
 from integrations.api import router as integrations_router
+from integrations.api_identities import router as identities_router
 from integrations.errors import ProviderError
 from project.core.api_parsing import StorableParser
 from project.core.pagination import InvalidCursor
@@ -104,6 +105,7 @@ api = _Api(
 )
 api.add_router("", tenancy_router)
 api.add_router("", integrations_router)
+api.add_router("", identities_router)
 api.add_router("", campaigns_router)
 api.add_router("", inbox_router)
 api.add_router("", reporting_router)
