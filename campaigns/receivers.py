@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from campaigns.events import MessageMatched
-from campaigns.services import gates, reactions, readings
-from integrations.domain_events import OutboundChanged, ProviderEventRecorded
-from integrations.services import outbox
+from campaigns import selectors
+from campaigns.events import AddressUnsubscribed, MessageMatched
+from campaigns.services import brakes, gates, provider_lists, reactions, readings
+from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderSuppressed
+from integrations.services import outbox, switches
 from project.core.events import subscribe
 
 subscribe(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_event)
 subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)
+subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubscribed)
+subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.learn)
 subscribe(MessageMatched, id="campaigns.read_reply")(readings.on_message_matched)
+outbox.register_gate("campaigns.brakes", brakes.gate)
 outbox.register_gate("campaigns.before_attempt", gates.before_attempt)
+switches.register_targets("campaigns", selectors.switchable)

@@ -23,7 +23,8 @@ from campaigns.models import (
 from campaigns.plans.schema import SendNode, StopNode, WaitNode
 from campaigns.querysets import with_senders
 from campaigns.services.planning import plan_of
-from integrations.models import OutboundMessage, SenderAccount
+from integrations.models import KillSwitch, OutboundMessage, SenderAccount
+from integrations.services.switches import Target
 from project.core.pagination import Page, keyset_page
 from project.tenancy.access import Access
 
@@ -165,6 +166,17 @@ def campaign_overview(campaign: Campaign) -> dict[str, Any]:
             .order_by("-occurred_at", "-id")[:20]
         ),
     }
+
+
+def switchable(access: Access) -> list[Target]:
+    """The campaigns within reach whose sending can be stopped, for the page of kill switches."""
+    rows = Campaign.objects.filter(
+        access.client_filter(), status__in=[Campaign.Status.ACTIVE, Campaign.Status.PAUSED]
+    ).order_by("name", "id")
+    return [
+        Target(KillSwitch.Level.CAMPAIGN, campaign.id, campaign.name, campaign.client_id)
+        for campaign in rows[:500]
+    ]
 
 
 def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Page[Any]:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.views import builder, campaigns, explanations, holidays, imports, leads, simulations, snippets
+from campaigns.views import (
+    builder,
+    campaigns,
+    engine,
+    explanations,
+    holidays,
+    imports,
+    leads,
+    outreach,
+    simulations,
+    snippets,
+)
 
 app_name = "campaigns"
 urlpatterns = [
@@ -28,6 +39,12 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>/resume/", campaigns.resume, name="resume"),
     path("campaigns/<uuid:campaign_id>/variants/<str:node_id>/", campaigns.variant, name="variant"),
     path("campaigns/<uuid:campaign_id>/archive/", campaigns.archive, name="archive"),
+    path("campaigns/<uuid:campaign_id>/switch/", engine.switch, name="switch"),
+    path("ops/scheduler/", engine.scheduler_card, name="scheduler"),
+    path("ops/scheduler/set/", engine.set_scheduler, name="set_scheduler"),
+    path("campaigns/brakes/", outreach.brakes, name="brakes"),
+    path("campaigns/brakes/<uuid:brake_id>/release/", outreach.release_brake, name="release_brake"),
+    path("settings/clients/<uuid:client_id>/outreach/", outreach.rules, name="outreach_rules"),
     path("leads/", leads.leads, name="leads"),
     path("leads/imports/", imports.imports, name="imports"),
     path("leads/imports/<uuid:import_id>/", imports.lead_import, name="import"),

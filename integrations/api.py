@@ -12,8 +12,10 @@ from ninja import Query, Router, Status
 
 from integrations import api_rows
 from integrations import api_schemas as schemas
+from integrations.api_limits import router as limits_router
 from integrations.models import OutboundMessage, SenderAccount, SyncRun
 from integrations.services import (
+    certification,
     connecting,
     connections,
     mailboxes,
@@ -25,11 +27,12 @@ from integrations.services import (
     sync,
 )
 from project.core.api_pages import PageIn, PageOut, page_of
-from project.core.refusals import Refused
+from project.core.refusals import Invalid, Refused
 from project.tenancy.access import Access, Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 
 router = Router()
+router.add_router("", limits_router)
 
 NEWEST = ("-created_at", "-id")
 
@@ -95,9 +98,17 @@ def reconnect_sender(request: ApiRequest, sender_id: UUID) -> Any:
 @router.put("/senders/{sender_id}/limits/{action}", response=schemas.SenderStateOut, tags=["Senders"])
 @api_rule(Permission.SENDERS_EDIT)
 def set_sender_limit(request: ApiRequest, sender_id: UUID, action: str, payload: schemas.LimitIn) -> Any:
-    """Set the daily limit of one action (invite, message, profile_view) on an account."""
+    """Set the limit of one action (invite, message, email, ...) on an account, by day if nothing else is said."""
     sender = _sender(request.access, sender_id)
-    rates.set_limit(sender=sender, action=action, cap=payload.per_day, actor=request.access.user)
+    if not {"per_day", "cap"} & payload.model_fields_set:
+        raise Invalid("Say the limit: per_day, or cap and window.", field="cap")
+    rates.set_limit(
+        sender=sender,
+        action=action,
+        window="day" if payload.per_day is not None else payload.window,
+        cap=payload.per_day if payload.per_day is not None else payload.cap,
+        actor=request.access.user,
+    )
     return api_rows.sender_states([sender])[0]
 
 
@@ -329,6 +340,14 @@ def retry_outbound(request: ApiRequest, outbound_id: UUID) -> Any:
     if not outbox.retry(row, actor=request.access.user):
         raise Refused("Only a failed send can be tried again.", code="NOT_FAILED")
     return row.refreshed()
+
+
+@router.get("/sends/certificate", response=schemas.CertificateOut, tags=["Outbox"])
+@api_rule(Permission.OPS_VIEW)
+def send_certificate(request: ApiRequest) -> Any:
+    """Proof from the rows that nothing left twice, and every attempt that was ever uncertain."""
+    request.access.require_whole_organization()
+    return certification.certify().as_json()
 
 
 # --- Kill switches ----------------------------------------------------------------------------------

@@ -23,10 +23,9 @@ from integrations.models import (
     SyncRun,
     WebhookDelivery,
 )
-from integrations.services import rates
+from integrations.services import rates, switches
 from project.core.clock import now
 from project.tenancy.access import Access
-from project.tenancy.models import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +185,14 @@ def kill_switches(access: Access) -> list[dict[str, Any]]:
     names: dict[UUID, str] = {access.organization.id: access.organization.name}
     names |= {client.id: client.name for client in access.clients().filter(id__in=ids)}
     names |= {account.id: account.name for account in senders(access).filter(id__in=ids)}
+    names |= {target.id: target.name for target in switches.targets_of(access)}
     return [
         {
             "id": row.id,
             "level": row.level,
             "target_id": row.target_id,
             "target_name": names.get(row.target_id, ""),
+            "node_id": row.node_id,
             "reason": row.reason,
             "since": row.created_at,
         }
@@ -200,8 +201,10 @@ def kill_switches(access: Access) -> list[dict[str, Any]]:
     ]
 
 
-def switch_target(access: Access, level: str, target_id: UUID) -> Client | SenderAccount | None:
-    """Return the client or sender that a switch would stop, ``None`` if it is not within reach."""
+def switch_target(access: Access, level: str, target_id: UUID) -> Any:
+    """Return the client, campaign or sender that a switch would stop, ``None`` if it is not within reach."""
     if level == "client":
         return access.clients().filter(id=target_id).first()
+    if level == "campaign":
+        return next((target for target in switches.targets_of(access) if target.id == target_id), None)
     return senders(access).filter(id=target_id).first()

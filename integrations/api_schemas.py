@@ -63,9 +63,14 @@ class LinkOut(Schema):
 
 
 class LimitIn(Schema):
-    """A new daily limit."""
+    """A limit of an account's action: ``per_day``, or ``cap`` in another window (null goes back to the default).
 
-    per_day: int = Field(ge=0, le=10_000)
+    In the window ``growth`` it is the growth over last week's use that is allowed, in percent.
+    """
+
+    per_day: int | None = Field(None, ge=0, le=10_000)
+    cap: int | None = Field(None, ge=0, le=10_000)
+    window: Literal["hour", "day", "week", "growth"] = "day"
 
 
 class MailboxServersIn(Schema):
@@ -261,11 +266,11 @@ class DecisionIn(Schema):
 
 
 class SwitchIn(Schema):
-    """Stop all sending of a client or sender (``target_id``) or of the organization (no target), or let
+    """Stop all sending of a client, campaign or sender (``target_id``) or of the organization (no target), or let
     go.
     """
 
-    level: Literal["organization", "client", "sender"]
+    level: Literal["organization", "client", "campaign", "sender"]
     target_id: UUID | None = None
     on: bool
     reason: str = Field("", max_length=200)
@@ -278,5 +283,42 @@ class SwitchOut(Schema):
     level: str
     target_id: UUID
     target_name: str
+    #: Of a step, its id; ``target_id`` is its campaign then.
+    node_id: str
     reason: str
     since: datetime
+
+
+class SendFindingOut(Schema):
+    """A send that is worth a look, and why."""
+
+    outbound_id: UUID
+    dedupe_key: str
+    state: str
+    detail: str
+
+
+class SettlementOut(Schema):
+    """An attempt that was uncertain, and what is known of it since (times as ISO 8601, empty while open)."""
+
+    outbound_id: UUID
+    dedupe_key: str
+    number: int
+    started_at: str
+    state: str
+    settled_at: str
+    detail: str
+
+
+class CertificateOut(Schema):
+    """The send-once certificate: ``ok`` when nothing left twice, all that left is proven and nobody has to decide."""
+
+    ok: bool
+    checked: int
+    sent: int
+    twice: list[SendFindingOut]
+    unproven: list[SendFindingOut]
+    ambiguous: list[SendFindingOut]
+    given_up: list[SendFindingOut]
+    attempts: dict[str, int]
+    settlements: list[SettlementOut]

@@ -22,6 +22,8 @@ from integrations.models import (
     SyncRun,
     WebhookDelivery,
 )
+from integrations.services import numbers
+from integrations.services import switches as switch_service
 from project.core.clock import now
 from project.core.models import Heartbeat
 from project.core.pagination import Page, keyset_page
@@ -163,16 +165,24 @@ def queues(access: Access) -> dict[str, Any]:
 
 
 def switches(access: Access) -> list[dict[str, Any]]:
-    """The kill switches that can be thrown: organization, clients, senders; with who is on."""
-    on = {(row.level, row.target_id): row for row in KillSwitch.objects.select_related("switched_by")}
+    """The kill switches that can be thrown: organization, clients, campaigns, senders; with who is on."""
+    rows = KillSwitch.objects.filter(node_id="").select_related("switched_by")
+    on = {(row.level, row.target_id): row for row in rows}
     level = KillSwitch.Level
     targets: list[tuple[str, Any]] = []
     if access.client_ids is None:
         targets.append((level.ORGANIZATION, access.organization))
     targets += [(level.CLIENT, client) for client in access.clients().filter(is_archived=False)]
+    targets += [(target.level, target) for target in switch_service.targets_of(access)]
     targets += [(level.SENDER, sender) for sender in senders(access)]
     return [
-        {"level": wanted, "label": level(wanted).label, "target": target, "row": on.get((wanted, target.id))}
+        {
+            "level": wanted,
+            "label": level(wanted).label,
+            "target": target,
+            "name": getattr(target, "name", str(target)),
+            "row": on.get((wanted, target.id)),
+        }
         for wanted, target in targets
     ]
 
@@ -198,6 +208,11 @@ def verifies_identities(connection: Connection) -> bool:
 def identity_connections(access: Access) -> list[Connection]:
     """Connections within reach to which e-mail addresses can be added."""
     return [row for row in connections(access) if verifies_identities(row)]
+
+
+def number_connections(access: Access) -> list[Connection]:
+    """Connections within reach whose telephone numbers can be added."""
+    return [row for row in connections(access) if numbers.has_numbers(row)]
 
 
 def sender_abilities(sender: SenderAccount) -> dict[str, bool]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.views import connections, identities, limits, mailboxes, operations, senders
+from integrations.views import connections, identities, limits, mailboxes, numbers, operations, senders
 
 app_name = "integrations"
 urlpatterns = [
     path("senders/", senders.senders, name="senders"),
     path("senders/connect/", senders.connect, name="connect"),
     path("senders/<uuid:sender_id>/reconnect/", senders.reconnect, name="reconnect"),
+    path("senders/add-number/", numbers.add, name="add_number"),
     path("senders/add-email/", identities.add, name="add_email"),
     path("senders/<uuid:sender_id>/verification/", identities.resend, name="resend_verification"),
     path("senders/<uuid:sender_id>/refresh/", identities.refresh, name="refresh_sender"),
@@ -33,6 +34,7 @@ urlpatterns = [
     path("ops/rates/", limits.usage, name="rates"),
     path("ops/rates/shared/", limits.set_shared, name="set_shared_limit"),
     path("ops/queues/", operations.queues, name="queues"),
+    path("ops/sends/", operations.sends, name="sends"),
     path("ops/switches/", operations.switches, name="switches"),
     path("ops/switches/throw/", operations.throw_switch, name="throw_switch"),
     path("settings/connections/", connections.connections, name="connections"),

@@ -4,6 +4,7 @@ variants, enrollments.
 
 from campaigns.api import (
     campaigns,
+    engine,
     enrollments,
     explanations,
     holidays,
@@ -19,6 +20,7 @@ from campaigns.api.routing import router
 
 __all__ = [
     "campaigns",
+    "engine",
     "enrollments",
     "explanations",
     "holidays",

@@ -34,24 +34,29 @@ def suppressed_leads(leads: Sequence[Lead], *, channels: set[str]) -> dict[tuple
         channel__in=channels,
         value__in={value for _, value, _ in wanted},
     )
-    wishes: dict[tuple[UUID, str], str] = {}
-    bounced: dict[tuple[UUID, str], set[UUID]] = {}
+    found: dict[tuple[UUID, str], list[tuple[LeadChannel, str]]] = {}
     for client_id, channel, value, is_domain, source in rows.values_list(
         "client_id", "channel", "value", "is_domain", "source"
     ):
         for lead, address in wanted.get((channel, value, is_domain), ()):
-            if client_id not in {None, lead.client_id}:
-                continue
-            if source == Suppression.Source.BOUNCE:
-                bounced.setdefault((lead.id, channel), set()).add(address.id)
-            else:
-                wishes[lead.id, channel] = source
-    for lead in leads:
-        for channel in channels:
-            theirs = {address.id for address in lead.channels.all() if address.kind == channel}
-            if theirs and theirs == bounced.get((lead.id, channel)):
-                wishes.setdefault((lead.id, channel), str(Suppression.Source.BOUNCE))
-    return wishes
+            if client_id in {None, lead.client_id}:
+                found.setdefault((lead.id, channel), []).append((address, source))
+    return {
+        (lead.id, channel): source
+        for lead in leads
+        for channel in channels
+        if (source := _binding(lead, channel, found.get((lead.id, channel), [])))
+    }
+
+
+def _binding(lead: Lead, channel: str, found: list[tuple[LeadChannel, str]]) -> str:
+    """What forbids writing to a lead: a wish, or a bounce of every address."""
+    for _, source in found:
+        if source != Suppression.Source.BOUNCE:
+            return source
+    bounced = {address.id for address, _ in found}
+    reachable = [row for row in lead.channels.all() if row.kind == channel and row.id not in bounced]
+    return str(Suppression.Source.BOUNCE) if found and not reachable else ""
 
 
 def _values(address: LeadChannel) -> list[tuple[str, bool]]:

@@ -5,6 +5,7 @@ They take effect on the next claim, and dispatch asks again before each attempt.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from integrations.models import KillSwitch, PlatformSwitch
 from project.core.refusals import Invalid
 from project.core.scoping import current_organization_id
 from project.tenancy import audit
+from project.tenancy.access import Access
 from project.tenancy.models import User
 
 Level = KillSwitch.Level
@@ -148,6 +150,30 @@ def switch_platform(*, on: bool, reason: str = "", actor: User | None) -> bool:
         PlatformSwitch.objects.bulk_create([row], ignore_conflicts=True)
         return bool(PlatformSwitch.objects.filter(id=row.id).exists())
     return bool(PlatformSwitch.objects.all().delete()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something of a room above that has a switch: shown beside organizations, clients and senders."""
+
+    level: str
+    id: UUID
+    name: str
+    client_id: UUID
+
+
+Targets = Callable[[Access], list[Target]]
+_targets: dict[str, Targets] = {}
+
+
+def register_targets(id: str, targets: Targets) -> None:  # noqa: A002 (the word used for all registrations)
+    """Register a room's own things that can be stopped. Registering an id again replaces it."""
+    _targets[id] = targets
+
+
+def targets_of(access: Access) -> list[Target]:
+    """All registered things within reach."""
+    return [target for targets in _targets.values() for target in targets(access)]
 
 
 def _let_go() -> None:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations import selectors, streams
 from integrations.models import KillSwitch, SyncRun, WebhookDelivery
+from integrations.services import certification
 from integrations.services import switches as switch_service
 from integrations.services import sync as sync_service
 from project.core.htmx import is_partial, redirect_to
@@ -24,6 +25,7 @@ PAGES = (
     ("webhooks", "Webhooks", "bolt"),
     ("rates", "Rate usage", "scale"),
     ("queues", "Queues and workers", "queue-list"),
+    ("sends", "Send certificate", "shield-check"),
     ("switches", "Kill switches", "power"),
 )
 
@@ -114,19 +116,16 @@ def webhook(request: OrganizationRequest, delivery_id: UUID) -> HttpResponse:
 
 @require_GET
 @organization_view(Permission.OPS_VIEW)
-def rates(request: OrganizationRequest) -> HttpResponse:
-    """Today's use of every limit, the binding one named."""
-    found = selectors.senders(request.access)
-    budgets = selectors.budgets(found)
-    rows = [{"sender": sender, **budgets[sender.id]} for sender in found]
-    return _render(request, "rates", {"rows": rows, "stream": streams.RATES})
-
-
-@require_GET
-@organization_view(Permission.OPS_VIEW)
 def queues(request: OrganizationRequest) -> HttpResponse:
     """The outbox, deliveries, workers, and sends whose fate is not known."""
     return _render(request, "queues", {**selectors.queues(request.access), "stream": streams.RATES})
+
+
+@require_GET
+@organization_view(Permission.OPS_VIEW, whole=True)
+def sends(request: OrganizationRequest) -> HttpResponse:
+    """The certificate that nothing left twice, and every attempt that was ever uncertain."""
+    return _render(request, "sends", {"certificate": certification.certify()})
 
 
 @require_GET

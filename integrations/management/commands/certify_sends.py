@@ -48,6 +48,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{certificate.checked} sends checked, {certificate.sent} sent.")
         parts = (
             ("Left twice", certificate.twice),
+            ("Marked as sent without an attempt that left", certificate.unproven),
             ("Uncertain, being settled", certificate.ambiguous),
             ("Uncertain, waiting for a person", certificate.given_up),
         )
@@ -57,3 +58,9 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"  {finding.outbound_id} {finding.dedupe_key} ({finding.state}): {finding.detail}"
                 )
+        self.stdout.write(f"Attempts that were ever uncertain (newest first): {len(certificate.settlements)}")
+        for row in certificate.settlements:
+            settled = f"{row.state}, {row.settled_at}" if row.settled_at else row.state
+            self.stdout.write(
+                f"  {row.outbound_id} attempt {row.number} of {row.started_at}: {settled} {row.detail}"
+            )
