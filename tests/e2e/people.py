@@ -13,7 +13,7 @@ from project.core.embedded.processes import wait_until
 
 PASSWORD = "outbound-demo"
 #: What a busy machine may take to answer (ms); nothing waits this long when it works.
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 DESK = {"width": 1440, "height": 900}
 
 
