@@ -48,6 +48,7 @@ WORDS: dict[str, str] = {
     "connection_key": "unknown-key",
     "node_id": "start",
     "action": "invite",
+    "recipient_domain": "example.com",
 }
 
 
@@ -88,6 +89,7 @@ _CLIENT = "tenancy.Client"
 #: Forms that name the object they act upon: field to a model's label, or to a plain word.
 FORMS: dict[str, dict[str, str]] = {
     "o/<slug:organization_slug>/senders/connect/": {"connection": "integrations.Connection", "client": _CLIENT},
+    "o/<slug:organization_slug>/ops/rates/shared/": {"scope": "client", "subject": _CLIENT, "cap": "500"},
     "o/<slug:organization_slug>/ops/switches/throw/": {
         "level": "client", "target": _CLIENT, "on": "1", "reason": "A drill",
     },

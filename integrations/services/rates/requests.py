@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 0.25
 #: After a failure nobody waits for Redis for so long.
-PAUSE_SECONDS: Final = 5.0
+PAUSE_SECONDS = 5.0
 #: How long a process trusts what it read about a connection's rate.
 RATE_SECONDS: Final = 5.0
 #: A request waits at most so long for its slot; dispatch puts a send off that would wait longer than ``PATIENCE``.

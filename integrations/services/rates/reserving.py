@@ -19,7 +19,6 @@ from django.db import connection, transaction
 from integrations.models import SenderAccount
 from integrations.rates import Cap, Counter, allocate
 from integrations.services.rates.budgets import Budget, Demand, budgets_of, caps_of_budget, domain_group
-from integrations.services.rates.periods import day_of
 from integrations.services.rates.reading import Reading, read
 from project.core.clock import now
 from project.core.ids import uuid7
@@ -127,45 +126,49 @@ def release(*, sender: SenderAccount, reservation: Mapping[str, Any] | None) -> 
 
 
 class _Batch:
-    """Demands that are served together, and the counters that they touch."""
+    """Demands that are served together, and the counters that they touch, numbered in the order of their mention."""
 
     def __init__(self, demands: Sequence[Demand], at: datetime) -> None:
-        self.demands = demands
         self.at = at
         self.senders = {demand.sender.id: demand.sender for demand in demands}
         self.domains = {domain_group(demand.recipient_domain) for demand in demands} - {""}
-        made: dict[tuple[UUID, str, str], tuple[Budget, ...]] = {}
-        self.wanted: list[tuple[Budget, ...]] = []
-        self.budgets: dict[tuple[UUID, str], tuple[Budget, SenderAccount]] = {}
+        self.budgets: list[tuple[Budget, SenderAccount]] = []
+        self.numbers: dict[tuple[UUID, str], int] = {}
+        #: For each demand the numbers of its counters.
+        self.wanted: list[list[int]] = []
+        alike: dict[tuple[UUID, str, str], list[int]] = {}
         for demand in demands:
             kind = (demand.sender.id, demand.action, demand.recipient_domain)
-            if kind not in made:
-                made[kind] = budgets_of(demand, at)
-                for budget in made[kind]:
-                    self.budgets.setdefault((budget.organization_id, budget.key), (budget, demand.sender))
-            self.wanted.append(made[kind])
-        self._caps: dict[tuple[UUID, str], tuple[Cap, ...]] = {}
+            if kind not in alike:
+                alike[kind] = [self._number(budget, demand.sender) for budget in budgets_of(demand, at)]
+            self.wanted.append(alike[kind])
+        self._caps: list[tuple[Cap, ...]] = []
+
+    def _number(self, budget: Budget, sender: SenderAccount) -> int:
+        number = self.numbers.setdefault((budget.organization_id, budget.key), len(self.budgets))
+        if number == len(self.budgets):
+            self.budgets.append((budget, sender))
+        return number
 
     def is_familiar(self) -> bool:
         """Whether this process has seen all counters before."""
-        return _seen.issuperset(self.budgets)
+        return _seen.issuperset(self.numbers)
 
     def read(self, *, lock: bool) -> Reading:
         """Read counters and rules, and work out the caps."""
-        keys = [key for _organization, key in self.budgets]
+        keys = [key for _organization, key in self.numbers]
         reading = read(senders=self.senders.values(), keys=keys, domains=self.domains, at=self.at, lock=lock)
-        self._caps = {
-            name: caps_of_budget(budget, sender, reading.rules, self.at)
-            for name, (budget, sender) in self.budgets.items()
-        }
+        self._caps = [
+            caps_of_budget(budget, sender, reading.rules, self.at) for budget, sender in self.budgets
+        ]
         return reading
 
     def missing(self, reading: Reading) -> list[Budget]:
         """The counters with a cap that do not exist yet, in the order in which they are locked."""
         found = [
-            budget
-            for name, (budget, _sender) in self.budgets.items()
-            if self._caps[name] and name not in reading.used
+            self.budgets[number][0]
+            for name, number in self.numbers.items()
+            if self._caps[number] and name not in reading.used
         ]
         return sorted(found, key=lambda budget: (budget.scope != "sender", budget.key))
 
@@ -194,22 +197,23 @@ class _Batch:
     def _remember(self) -> None:
         if len(_seen) > _SEEN_AT_MOST:
             _seen.clear()
-        _seen.update(self.budgets)
+        _seen.update(self.numbers)
 
     def serve(self, reading: Reading) -> list[Reserved | Refused]:
         """Charge what fits. Every counter that is charged is locked."""
         counters: dict[Hashable, Counter] = {
-            name: Counter(used=reading.used[name], caps=caps, resets_at=self.budgets[name][0].resets_at)
-            for name, caps in self._caps.items()
-            if caps
+            number: Counter(
+                used=reading.used[name],
+                caps=self._caps[number],
+                resets_at=self.budgets[number][0].resets_at,
+            )
+            for name, number in self.numbers.items()
+            if self._caps[number]
         }
-        wanted = [
-            [name for budget in budgets if (name := (budget.organization_id, budget.key)) in counters]
-            for budgets in self.wanted
-        ]
         answers: list[Reserved | Refused] = []
-        for demand, names in zip(self.demands, wanted, strict=True):
-            [limit] = allocate([names], counters, self.at)
+        for all_numbers in self.wanted:
+            numbers = [number for number in all_numbers if number in counters]
+            [limit] = allocate([numbers], counters, self.at)
             if limit is not None:
                 answers.append(
                     Refused(
@@ -221,33 +225,32 @@ class _Batch:
                 )
                 continue
             # The first budget is the account's day.
-            today = counters[names[0]]
+            today = counters[numbers[0]]
             answers.append(
                 Reserved(
-                    day=day_of(demand.sender, self.at),
+                    day=self.budgets[numbers[0]][0].day,
                     used=today.used + today.taken,
                     limit=today.binding.value,
-                    reservation={"keys": [key for _organization, key in names]},
+                    reservation={"keys": [self.budgets[number][0].key for number in numbers]},
                 )
             )
-        _charge(counters)
+        self._charge(counters)
         return answers
 
-
-def _charge(counters: Mapping[Any, Counter]) -> None:
-    taken = {name: counter for name, counter in counters.items() if counter.taken}
-    if not taken:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CHARGE,
-            {
-                "organizations": [organization_id for organization_id, _key in taken],
-                "keys": [key for _organization, key in taken],
-                "units": [counter.taken for counter in taken.values()],
-                "caps": [counter.binding.value for counter in taken.values()],
-                "now": now(),
-            },
-        )
-        if cursor.rowcount != len(taken):
-            raise Overrun(f"{len(taken) - cursor.rowcount} counters did not have room after all.")
+    def _charge(self, counters: Mapping[Any, Counter]) -> None:
+        taken = [(self.budgets[number][0], one) for number, one in counters.items() if one.taken]
+        if not taken:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _CHARGE,
+                {
+                    "organizations": [budget.organization_id for budget, _counter in taken],
+                    "keys": [budget.key for budget, _counter in taken],
+                    "units": [counter.taken for _budget, counter in taken],
+                    "caps": [counter.binding.value for _budget, counter in taken],
+                    "now": now(),
+                },
+            )
+            if cursor.rowcount != len(taken):
+                raise Overrun(f"{len(taken) - cursor.rowcount} counters did not have room after all.")

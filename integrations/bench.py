@@ -1,0 +1,8 @@
+"""Benchmarks of integrations."""
+
+from __future__ import annotations
+
+from integrations.benchmarks.limits.benchmark import limits
+from project.core import bench
+
+bench.register("limits", limits)

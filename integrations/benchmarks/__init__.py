@@ -1,0 +1,1 @@
+"""What the benchmarks of integrations measure with."""

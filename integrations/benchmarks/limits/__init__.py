@@ -1,0 +1,1 @@
+"""``limits``: many workers race for the same budgets while Redis is restarted."""
