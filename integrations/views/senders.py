@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations import limit_selectors, selectors, streams
 from integrations.errors import ProviderError
 from integrations.models import SenderAccount
-from integrations.services import connecting, rates
+from integrations.services import connecting, numbers, rates
 from integrations.services import senders as service
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
@@ -29,11 +29,18 @@ def _context(request: OrganizationRequest, **more: Any) -> dict[str, Any]:
     connections = selectors.connections(request.access) if may_edit else []
     return {
         "rows": [
-            {"sender": sender, **budgets[sender.id], **selectors.sender_abilities(sender)} for sender in found
+            {
+                "sender": sender,
+                "registration": numbers.registration_of(sender.options),
+                **budgets[sender.id],
+                **selectors.sender_abilities(sender),
+            }
+            for sender in found
         ],
         "stream": f"{streams.SENDERS} {streams.RATES}",
         "can_edit": may_edit,
         "connections": [row for row in connections if selectors.signs_in(row)],
+        "adds_number": any(numbers.has_numbers(row) for row in connections),
         "adds_email": any(selectors.verifies_identities(row) for row in connections),
         "clients": list(request.access.clients().filter(is_archived=False)) if may_edit else [],
         "connected": request.GET.get("connected", ""),
