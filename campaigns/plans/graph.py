@@ -5,9 +5,10 @@ Graphs are small (at most ``MAX_NODES`` nodes), so plain searches do. References
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from campaigns.plans.schema import (
+    COUNTERPART,
     BranchNode,
     EventCondition,
     FieldCondition,
@@ -15,9 +16,11 @@ from campaigns.plans.schema import (
     Rule,
     SendNode,
     StopNode,
+    Transition,
     WaitNode,
     exits,
 )
+from campaigns.scheduling import parse_duration
 
 AnyNode = SendNode | WaitNode | BranchNode | StopNode
 Edges = dict[str, tuple[str, ...]]
@@ -27,11 +30,57 @@ CONNECTED_FIELD = "lead.first_degree"
 
 
 def edges(plan: Plan) -> Edges:
-    """Existing targets of each node."""
+    """Existing targets of each node, without those of transitions that can never be taken."""
     return {
-        node_id: tuple(to for _, to in exits(node) if to in plan.index)
+        node_id: tuple(to for to in _targets(node) if to in plan.index)
         for node_id, node in plan.index.items()
     }
+
+
+def _targets(node: AnyNode) -> tuple[str, ...]:
+    if isinstance(node, SendNode | WaitNode):
+        return tuple(way.to for way in live_ways(node.transitions))
+    return tuple(to for _, to in exits(node))
+
+
+def live_ways(ways: Sequence[Transition]) -> tuple[Transition, ...]:
+    """The transitions of a node that can be taken at all: not those that another one always comes before."""
+    return tuple(
+        way
+        for place, way in enumerate(ways)
+        if not any(
+            _always_first(other, way, earlier=number < place)
+            for number, other in enumerate(ways)
+            if number != place and other.on == way.on
+        )
+    )
+
+
+def _always_first(other: Transition, way: Transition, *, earlier: bool) -> bool:
+    """Whether ``other``, for the same event, is taken whenever ``way`` could be. ``earlier`` in the list."""
+    if way.on == "elapsed":
+        return earlier
+    if way.on in COUNTERPART:
+        if other.after is None or way.after is None or other.working_days != way.working_days:
+            return False
+        mine, its = parse_duration(way.after).nominal, parse_duration(other.after).nominal
+        return its < mine or (its == mine and earlier)
+    if other.after is not None or not earlier:
+        return False
+    if other.within is None:
+        return True
+    if way.within is None or other.working_days != way.working_days:
+        return False
+    return parse_duration(other.within).nominal >= parse_duration(way.within).nominal
+
+
+def always_before(plan: Plan, first: str, node_id: str) -> bool:
+    """Whether every way from the start to ``node_id`` passes ``first``, and there is one."""
+    graph = edges(plan)
+    if node_id == first or node_id not in reachable(graph, [plan.start_node_id]):
+        return False
+    without = {**graph, first: ()}
+    return first == plan.start_node_id or node_id not in reachable(without, [plan.start_node_id])
 
 
 def undelayed_edges(plan: Plan) -> Edges:
@@ -42,7 +91,7 @@ def undelayed_edges(plan: Plan) -> Edges:
             found[node_id] = ()
         elif isinstance(node, SendNode):
             found[node_id] = tuple(
-                way.to for way in node.transitions if way.after is None and way.to in plan.index
+                way.to for way in live_ways(node.transitions) if way.after is None and way.to in plan.index
             )
         else:
             found[node_id] = tuple(to for _, to in exits(node) if to in plan.index)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from campaigns.plans.content import content_errors
 from campaigns.plans.errors import PlanError, PlanInvalid, field_path, shape_message
 from campaigns.plans.graph import (
+    always_before,
     can_end,
     edges,
     on_cycles,
@@ -184,8 +185,9 @@ def _send_errors(plan: Plan, node: SendNode) -> Iterator[PlanError]:
         yield PlanError(node.id, "threadWith", "thread", f"There is no node called {node.thread_with}.")
     elif not isinstance(first, SendNode) or first.action != "email":
         yield PlanError(node.id, "threadWith", "thread", f"{first.id} is not an e-mail.")
-    elif node.id not in reachable(edges(plan), [to for _, to in exits(first)]):
-        yield PlanError(node.id, "threadWith", "thread", f"{first.id} is not sent before this e-mail.")
+    elif not always_before(plan, first.id, node.id):
+        text = f"{first.id} is not sent before this e-mail on every way that leads here."
+        yield PlanError(node.id, "threadWith", "thread", text)
 
 
 def _branch_errors(plan: Plan, node: BranchNode) -> Iterator[PlanError]:

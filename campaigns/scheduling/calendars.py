@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from campaigns.scheduling.zones import to_instant
+from campaigns.scheduling.zones import clock_goes_back, to_instant, to_last_instant
 
 HORIZON_DAYS = 400
 PROBE_YEAR = 2026
@@ -77,9 +77,17 @@ class SendingWindow:
         except (KeyError, TypeError) as error:
             raise ValueError("A sending window needs weekdays, start and end.") from error
 
-    def on(self, day: date, tz: ZoneInfo) -> Interval:
-        """The window that opens on the local ``day`` (the weekday is not checked here)."""
-        return stretch(day, self.start, self.end, tz)
+    def on(self, day: date, tz: ZoneInfo) -> tuple[Interval, ...]:
+        """The window that opens on the local ``day`` (the weekday is not checked here), in order.
+
+        One stretch, unless it opens in an hour that the clock repeats: then the part of the second pass that lies
+        before the opening time is left out.
+        """
+        opens, closes = stretch(day, self.start, self.end, tz)
+        again = to_last_instant(datetime.combine(day, self.start), tz)
+        if again == opens or again >= closes:
+            return ((opens, closes),)
+        return (opens, clock_goes_back(opens, again, tz)), (again, closes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +102,10 @@ class QuietHours:
             raise ValueError("Quiet hours must start and end at different times.")
 
     def on(self, day: date, tz: ZoneInfo) -> Interval:
-        """The quiet stretch that begins on the local ``day``."""
-        return stretch(day, self.start, self.end, tz)
+        """The quiet stretch that begins on the local ``day``; it ends when its end has come for the last time."""
+        begins, _ = stretch(day, self.start, self.end, tz)
+        last = day if self.end > self.start else day + DAY
+        return begins, to_last_instant(datetime.combine(last, self.end), tz)
 
 
 ALWAYS = SendingWindow(frozenset(range(7)), time(), time())
@@ -168,7 +178,9 @@ def openings(calendar: Calendar, day: date, tz: ZoneInfo) -> tuple[Interval, ...
     """The open stretches of the windows that open on the local ``day``, quiet hours cut out, in order."""
     if not calendar.is_working_day(day):
         return ()
-    windows = [window.on(day, tz) for window in calendar.windows if day.weekday() in window.weekdays]
+    windows = [
+        part for window in calendar.windows if day.weekday() in window.weekdays for part in window.on(day, tz)
+    ]
     quiet = [hours.on(day + shift * DAY, tz) for hours in calendar.quiet_hours for shift in (-1, 0, 1)]
     return tuple(merge(cut(windows, quiet)))
 

@@ -48,6 +48,27 @@ def to_instant(local: datetime, tz: ZoneInfo) -> datetime:
     return _gap_end(local, tz)
 
 
+def to_last_instant(local: datetime, tz: ZoneInfo) -> datetime:
+    """Like ``to_instant``, but a local time that exists twice is taken the second time."""
+    instant = local.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    if instant.astimezone(tz).replace(tzinfo=None) == local:
+        return instant
+    return to_instant(local, tz)
+
+
+def clock_goes_back(first: datetime, last: datetime, tz: ZoneInfo) -> datetime:
+    """The instant between ``first`` and ``last`` at which the offset of ``tz`` changes, to the second."""
+    low, high = first, last
+    before = low.astimezone(tz).utcoffset()
+    while high - low > SECOND:
+        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+        if middle.astimezone(tz).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
 @lru_cache(maxsize=4096)
 def _gap_end(local: datetime, tz: ZoneInfo) -> datetime:
     """Return the instant at which the gap that contains ``local`` ends, by bisection to the second."""

@@ -236,6 +236,37 @@ def test_the_example_is_valid() -> None:
             ("a", "threadWith", "thread"),
         ),
         ([send("a", "sms", threadWith="a")], ("a", "threadWith", "thread")),
+        ([send("a", "email", threadWith="a")], ("a", "threadWith", "thread")),
+        (  # A second way leads past the first e-mail.
+            [
+                branch("b", "first", "second", {"field": "lead.country", "op": "eq", "value": "DE"}),
+                send("first", "email", way("no_reply", "second", after="P1D")),
+                send("second", "email", threadWith="first"),
+            ],
+            ("second", "threadWith", "thread"),
+        ),
+        (  # The way out is never taken: the shorter one always comes first.
+            [
+                send("a", "email", way("no_reply", "a", after="P1D"), way("no_reply", "end", after="P2D")),
+                stop(),
+            ],
+            ("a", "transitions", "endless_loop"),
+        ),
+        (
+            [
+                wait("w", "P1D", "w", way("click", "w"), way("click", "end")),
+                stop(),
+            ],
+            ("w", "transitions", "endless_loop"),
+        ),
+        (
+            [
+                send("a", "email", way("open", "end"), way("open", "late", within="P1D"), REPLY),
+                stop(),
+                stop("late"),
+            ],
+            ("late", "id", "unreachable"),
+        ),
         (
             [branch("b", "end", "end", {"field": "lead.country", "op": "in", "value": "DE"}), stop()],
             ("b", "rules[0].if[0].value", "condition"),
@@ -279,6 +310,26 @@ def test_a_loop_with_a_pause_and_a_way_out_is_fine() -> None:
     plan = make_plan(
         send("a", "email", way("no_reply", "w", after="P1D"), way("click", "end")),
         wait("w", "P1D", "a"),
+        stop(),
+    )
+    assert validate(plan) == []
+
+
+def test_a_thread_may_go_on_after_other_steps() -> None:
+    plan = make_plan(
+        send("first", "email", way("open", "i"), way("no_reply", "second", after="P1D")),
+        send("i", "invite", way("accepted", "second"), way("no_accept", "second", after="P3D")),
+        send("second", "email", way("no_reply", "third", after="P1D"), threadWith="first"),
+        send("third", "email", threadWith="first"),
+    )
+    assert validate(plan) == []
+
+
+def test_a_way_for_what_the_one_before_leaves_over_is_alive() -> None:
+    plan = make_plan(
+        send("a", "email", way("click", "soon", within="P1D"), way("click", "late"), REPLY),
+        stop("soon"),
+        stop("late"),
         stop(),
     )
     assert validate(plan) == []
