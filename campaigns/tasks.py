@@ -90,10 +90,32 @@ def tick() -> None:
     engine.tick()
 
 
+@platform_task(queue="bulk", name="campaigns.release_brakes")
+def release_brakes() -> None:
+    """Let sending go on where a brake's time is over."""
+    from campaigns.services import brakes
+
+    for organization_id in brakes.organizations_with_brakes_over():
+        with organization_scope(organization_id):
+            brakes.release_over()
+
+
+@platform_task(queue="bulk", name="campaigns.let_waiting_leads_in")
+def let_waiting_leads_in() -> None:
+    """Enroll leads whose reason to wait is gone."""
+    from campaigns.services import enrollments, entry
+
+    for campaign in entry.with_waiting():
+        with organization_scope(campaign.organization_id):
+            enrollments.enroll_audience(campaign_id=campaign.id)
+
+
 BEAT = {
+    "release-brakes": ("campaigns.release_brakes", 30.0, "bulk"),
     "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
     "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
     "sweep-simulations": ("campaigns.sweep_simulations", 30.0, "bulk"),
     "settle-variants": ("campaigns.settle_variants", 300.0, "reports"),
+    "let-waiting-leads-in": ("campaigns.let_waiting_leads_in", 300.0, "bulk"),
     "sweep-audiences": ("campaigns.sweep_audiences", 15.0, "bulk"),
 }

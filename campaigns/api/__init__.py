@@ -1,5 +1,5 @@
 """The JSON API of campaigns: leads, imports, suppressions, plans, snippets, days off, campaigns, simulations,
-variants, enrollments.
+variants, enrollments, outreach.
 """
 
 from campaigns.api import (
@@ -10,6 +10,7 @@ from campaigns.api import (
     holidays,
     imports,
     leads,
+    outreach,
     plans,
     simulations,
     snippets,
@@ -26,6 +27,7 @@ __all__ = [
     "holidays",
     "imports",
     "leads",
+    "outreach",
     "plans",
     "router",
     "simulations",

@@ -98,7 +98,8 @@ class ImportOut(Schema):
     """An uploaded file and what became of its rows.
 
     After the mapping was set, ``state`` is previewing, then previewed; after confirming, running, then done.
-    ``counts`` has create, update, duplicate, suppressed and invalid rows: as previewed, then as done.
+    ``counts`` has create, update, duplicate, suppressed and invalid rows: as previewed, then as done; ``risky`` are
+    imported rows whose e-mail address may not work.
     """
 
     id: UUID

@@ -184,6 +184,11 @@ def over() -> QuerySet[Brake]:
     return rows
 
 
+def organizations_with_brakes_over() -> list[UUID]:
+    """The organizations in which the time of a brake is over (platform scope)."""
+    return list(over().order_by().values_list("organization_id", flat=True).distinct())
+
+
 def _let_go(brake: Brake, actor: User | None) -> None:
     brake.released_at = now()
     brake.released_by = actor

@@ -15,6 +15,7 @@ from campaigns.plans.validate import validate
 from campaigns.rendering.proofreading import Remark, Weight, proofread
 from campaigns.scheduling import CalendarNeverOpens, next_opening, zone
 from campaigns.services import snippets
+from campaigns.services.outreach import lacking, policy_of
 from campaigns.services.settings import Audience, calendar_of
 from integrations.models import SenderAccount
 from project.core.clock import now
@@ -37,12 +38,18 @@ class Point:
     message: str
     where: str = ""
 
+    @property
+    def mends_rules(self) -> bool:
+        """Whether the client's rules of outreach are where it is mended."""
+        return self.where == "outreach"
+
 
 def check(campaign: Campaign) -> list[Point]:
     """Return all points, met and open, in the order of the builder."""
     return [
         *_plan_points(campaign),
         *_text_points(campaign),
+        *_outreach_points(campaign),
         _window_point(campaign),
         *_sender_points(campaign),
         _audience_point(campaign),
@@ -117,6 +124,24 @@ def _entitlement_point(campaign: Campaign, channel: str) -> Point:
     if provider is None:
         return Point("entitlement", False, f"{capability.label} is not enabled for this client.", "settings")
     return Point("entitlement", True, f"{capability.label} is enabled.", "settings")
+
+
+def _outreach_points(campaign: Campaign) -> list[Point]:
+    """What the client has to settle before e-mails or texts may leave: consent, and where to write back to."""
+    plan = expanded_plan(campaign)
+    channels = {node.channel for node in plan.nodes if isinstance(node, SendNode)} if plan is not None else set()
+    policy = policy_of(campaign.client_id)
+    found = []
+    for channel, label in (("email", "e-mail"), ("sms", "text messages")):
+        if channel not in channels:
+            continue
+        wanted = lacking(policy, channel)
+        if wanted:
+            message = f"Settle for {label} of this client: {'; '.join(wanted)}."
+            found.append(Point("consent", False, message, "outreach"))
+        else:
+            found.append(Point("consent", True, f"The client's rules for {label} are settled.", "outreach"))
+    return found
 
 
 def _window_point(campaign: Campaign) -> Point:

@@ -75,7 +75,7 @@ class Circumstances:
             self._holds[key] = sendable(sender, action, self.at)
         return self._holds[key]
 
-    def brakes(self) -> brakes.Standing:
+    def standing_brakes(self) -> brakes.Standing:
         """The brakes that are on."""
         if self._brakes is None:
             self._brakes = brakes.Standing.load()
@@ -160,8 +160,12 @@ def _entitlement(
 def _suppressed(
     enrollment: Enrollment, node: SendNode, sender: SenderAccount | None, around: Circumstances
 ) -> Hold | None:
-    source = around.suppressed.get((enrollment.lead_id, node.channel))
-    return Hold("suppressed", f"On the suppression list ({source}).", final=True) if source else None
+    if (enrollment.lead_id, node.channel) not in around.suppressed:
+        return None
+    found = suppression.suppression_of(
+        client_id=enrollment.client_id, lead_id=enrollment.lead_id, channel=node.channel
+    )
+    return suppression.hold_of(found) if found is not None else None
 
 
 def _calendar(
@@ -200,7 +204,7 @@ def _brake(
     if node.channel != "email":
         return None
     email = next((row.normalized for row in enrollment.lead.channels.all() if row.kind == "email"), "")
-    return around.brakes().hold(
+    return around.standing_brakes().hold(
         client_id=enrollment.client_id,
         sender_id=sender.id if sender is not None else None,
         email=email,

@@ -19,8 +19,9 @@ from campaigns import streams
 from campaigns.imports import mapping as columns
 from campaigns.imports.mapping import RowDraft
 from campaigns.imports.reading import SAMPLE_BYTES, FileShape, UnreadableFile, detect, rows
-from campaigns.models import LeadImport, LeadImportError, LeadImportLead
-from campaigns.services import leads
+from campaigns.models import LeadImport, LeadImportError, LeadImportLead, OutreachPolicy
+from campaigns.services import addresses, leads
+from campaigns.services.outreach import policy_of
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.realtime import emit
@@ -189,6 +190,36 @@ def classify(*, client_id: UUID, drafts: list[RowDraft], seen: set[tuple[str, st
     return verdicts
 
 
+def check_addresses(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]) -> int:
+    """Check the e-mail addresses of rows that would be imported, as the client's rule says; return the risky ones.
+
+    With the rule "block", rows whose address cannot take mail are left out with the reason; with "warn" they come in
+    and are counted. Runs in the background, whole chunks at once; what was learnt is remembered.
+    """
+    policy = policy_of(lead_import.client_id)
+    if policy.address_policy == OutreachPolicy.AddressPolicy.OFF:
+        return 0
+    rows_with = [
+        (at, draft, draft.addresses["email"][1])
+        for at, (draft, verdict) in enumerate(zip(drafts, verdicts, strict=True))
+        if verdict in {"create", "update"} and "email" in draft.addresses
+    ]
+    if not rows_with:
+        return 0
+    known = addresses.check_many([address for _, _, address in rows_with], client_id=lead_import.client_id)
+    risky = 0
+    for at, draft, address in rows_with:
+        verdict = known.get(address)
+        if verdict is None or verdict.verdict == "valid":
+            continue
+        if verdict.verdict == "invalid" and policy.address_policy == OutreachPolicy.AddressPolicy.BLOCK:
+            draft.error = f"{address}: {addresses.why(verdict)}"
+            verdicts[at] = "invalid"
+        else:
+            risky += 1
+    return risky
+
+
 def _preview(lead_import: LeadImport) -> None:
     counts: Counter[str] = Counter()
     sample: list[dict[str, Any]] = []
@@ -197,7 +228,10 @@ def _preview(lead_import: LeadImport) -> None:
     total = reported = 0
     for drafts in _chunks(lead_import, skip=0):
         verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
+        risky = check_addresses(lead_import, drafts, verdicts)
         counts.update(verdicts)
+        if risky:
+            counts["risky"] += risky
         total += len(drafts)
         reported += _report_errors(lead_import, drafts, reported)
         for made, verdict in zip(drafts, verdicts, strict=True):
@@ -236,6 +270,7 @@ def _run(lead_import: LeadImport) -> None:
     done = lead_import.rows_done
     for drafts in _chunks(lead_import, skip=done):
         verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
+        risky = check_addresses(lead_import, drafts, verdicts)
         good = [
             draft for draft, verdict in zip(drafts, verdicts, strict=True) if verdict in {"create", "update"}
         ]
@@ -244,6 +279,8 @@ def _run(lead_import: LeadImport) -> None:
             _link(lead_import, upserted)
             counts.update(verdict for verdict in verdicts if verdict not in {"create", "update"})
             counts.update(create=len(upserted.created), update=len(upserted.updated))
+            if risky:
+                counts["risky"] += risky
             done += len(drafts)
             going_on = _progress(lead_import, rows_done=done, counts=dict(counts))
         if not going_on:

@@ -201,13 +201,16 @@ def gate(outbound: OutboundMessage) -> Hold | None:
         found = suppression_of(
             client_id=outbound.client_id, lead_id=outbound.lead_id, channel=outbound.channel
         )
-    if found is None:
-        return None
+    return hold_of(found) if found is not None else None
+
+
+def hold_of(found: Suppression) -> Hold:
+    """A suppression as a hold: one with an end waits for it, one without is final."""
     return Hold(
         code="suppressed",
         reason=f"On the suppression list ({found.source}): {found.reason or 'no reason given'}.",
-        until=None,
-        final=True,
+        until=found.expires_at,
+        final=found.expires_at is None,
     )
 
 

@@ -14,6 +14,7 @@ from tests.rows import Rows, id_of, is_client_bound
 #: Arguments that are ids of rows, and the model of the row.
 MODELS: dict[str, str] = {
     "action_id": "campaigns.ScheduledAction",
+    "brake_id": "campaigns.Brake",
     "campaign_id": "campaigns.Campaign",
     "client_id": "tenancy.Client",
     "company_id": "campaigns.Company",

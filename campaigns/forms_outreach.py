@@ -1,0 +1,81 @@
+"""The form of a client's rules of outreach; the service checks it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from campaigns.models import OutreachPolicy
+
+_BASIS = OutreachPolicy.Basis
+
+
+class OutreachForm(forms.Form):
+    """Consent, address, footer, hours, checks."""
+
+    legal_name = forms.CharField(
+        max_length=160,
+        required=False,
+        label="Who writes",
+        help_text="Stands in footers. Empty: the client's name.",
+    )
+    postal_address = forms.CharField(
+        max_length=400,
+        required=False,
+        label="Postal address",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Street or registered box; stands under every campaign e-mail. No e-mail campaign starts without it.",
+    )
+    email_basis = forms.ChoiceField(
+        required=False,
+        label="Why these people may be e-mailed",
+        choices=[("", "Not settled"), *_BASIS.choices],
+    )
+    email_basis_note = forms.CharField(
+        max_length=1000,
+        required=False,
+        label="Where that is on record",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    sms_basis = forms.ChoiceField(
+        required=False,
+        label="Why these people may be texted",
+        choices=[
+            ("", "Not settled"),
+            (_BASIS.CONSENT, _BASIS.CONSENT.label),
+            (_BASIS.CUSTOMER, _BASIS.CUSTOMER.label),
+        ],
+    )
+    sms_basis_note = forms.CharField(
+        max_length=1000,
+        required=False,
+        label="Where that is on record (texts)",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    email_footer = forms.BooleanField(
+        required=False, label="Put the postal address and an unsubscribe link under every campaign e-mail"
+    )
+    unsubscribe_text = forms.CharField(max_length=80, label="What the unsubscribe link is called")
+    unsubscribe_scope = forms.ChoiceField(
+        label="An unsubscribe counts for", choices=OutreachPolicy.Scope.choices
+    )
+    soft_bounce_days = forms.IntegerField(
+        min_value=1, max_value=365, label="Days that an address rests after a bounce that may pass"
+    )
+    track_opens = forms.BooleanField(required=False, label="Track openings")
+    track_clicks = forms.BooleanField(required=False, label="Track clicks (rewrites links)")
+    address_policy = forms.ChoiceField(label="E-mail addresses", choices=OutreachPolicy.AddressPolicy.choices)
+    sms_stop_notice = forms.BooleanField(
+        required=False, label="Say who writes and “Reply STOP” in the first text to a person"
+    )
+    sms_from_hour = forms.IntegerField(min_value=0, max_value=23, label="Texts leave from (hour there)")
+    sms_until_hour = forms.IntegerField(min_value=1, max_value=24, label="Texts leave until (hour there)")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse hours that leave no time."""
+        data = super().clean() or {}
+        start, end = data.get("sms_from_hour"), data.get("sms_until_hour")
+        if start is not None and end is not None and start >= end:
+            self.add_error("sms_until_hour", "Must be later than the hour it begins.")
+        return data
