@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
 from ninja import Field, Router, Schema, Status
 
 from integrations import api_rows
@@ -70,7 +69,7 @@ def add_identity(request: ApiRequest, connection_id: UUID, payload: IdentityIn) 
 @api_rule(Permission.SENDERS_EDIT)
 def resend_verification(request: ApiRequest, sender_id: UUID) -> Any:
     """Have the proving mail sent again."""
-    identities.resend(sender=_email_sender(request, sender_id), actor=request.access.user)
+    identities.resend(sender=_sender(request, sender_id), actor=request.access.user)
     return Status(204, None)
 
 
@@ -79,13 +78,9 @@ def resend_verification(request: ApiRequest, sender_id: UUID) -> Any:
 def change_identity(request: ApiRequest, sender_id: UUID, payload: IdentityChangeIn) -> Any:
     """Change the name, reply address, signature or IP pool of an e-mail sender."""
     values = {name: value for name, value in payload.model_dump().items() if value is not None}
-    return identities.change(
-        sender=_email_sender(request, sender_id), values=values, actor=request.access.user
-    )
+    return identities.change(sender=_sender(request, sender_id), values=values, actor=request.access.user)
 
 
-def _email_sender(request: ApiRequest, sender_id: UUID) -> SenderAccount:
+def _sender(request: ApiRequest, sender_id: UUID) -> SenderAccount:
     found: SenderAccount = get_or_404(api_rows.senders(request.access), sender_id)
-    if found.channel != "email":
-        raise Http404("This sender is no e-mail address.")
     return found

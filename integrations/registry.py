@@ -367,6 +367,12 @@ def answers_with_words(kind: str) -> bool:
     return provider.answers_with_words if provider else True
 
 
+def can(kind: str, capability: Capability) -> bool:
+    """Say whether a provider has a capability; unknown kinds have none."""
+    provider = _PROVIDERS.get(kind)
+    return provider is not None and capability in provider.capabilities
+
+
 def webhook_rule(kind: str) -> WebhookRule:
     """Return how calls are answered that are not taken in; unknown kinds are no provider and get the usual."""
     provider = _PROVIDERS.get(kind)

@@ -197,12 +197,12 @@ def connections(access: Access) -> list[Connection]:
 
 def signs_in(connection: Connection) -> bool:
     """Whether owners sign in to accounts of this connection on the provider's page."""
-    return Capability.CONNECTS_ACCOUNTS in registry.get(connection.provider).capabilities
+    return registry.can(connection.provider, Capability.CONNECTS_ACCOUNTS)
 
 
 def verifies_identities(connection: Connection) -> bool:
     """Whether addresses are added to this connection and proven by their owners."""
-    return Capability.VERIFIES_IDENTITIES in registry.get(connection.provider).capabilities
+    return registry.can(connection.provider, Capability.VERIFIES_IDENTITIES)
 
 
 def identity_connections(access: Access) -> list[Connection]:

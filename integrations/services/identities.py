@@ -55,6 +55,10 @@ def add(*, connection: Connection, client: Client, wanted: Wanted, actor: User) 
 
     Raises ``Invalid`` naming the field, and ``ProviderError``.
     """
+    if not verifies(connection):
+        raise Invalid(
+            f"{label_of(connection)} sends from no addresses that could be added.", field="connection"
+        )
     checked = _checked(wanted)
     adapter = adapter_of(connection)
     if checked.ip_pool:
@@ -119,6 +123,8 @@ def change(*, sender: SenderAccount, values: Mapping[str, str], actor: User) -> 
 
     Raises ``Invalid`` naming the field, and ``ProviderError`` where an IP pool has to be looked up.
     """
+    if sender.channel != "email":
+        raise Invalid("Only what stands on e-mails can be changed here.")
     pool = values.get("ip_pool", str(sender.options.get("ip_pool", ""))).strip()
     if pool and pool != sender.options.get("ip_pool"):
         _check_pool(adapter_of(sender.connection), pool)
@@ -136,7 +142,7 @@ def change(*, sender: SenderAccount, values: Mapping[str, str], actor: User) -> 
 
 def verifies(connection: Connection) -> bool:
     """Say whether a connection's provider proves addresses."""
-    return Capability.VERIFIES_IDENTITIES in registry.get(connection.provider).capabilities
+    return registry.can(connection.provider, Capability.VERIFIES_IDENTITIES)
 
 
 def label_of(connection: Connection) -> str:

@@ -45,8 +45,9 @@ def registration_of(options: dict[str, str]) -> str:
 
 def has_numbers(connection: Connection) -> bool:
     """Say whether numbers can be added from a connection."""
-    provider = registry.get(connection.provider)
-    return "sms" in provider.channels and Capability.LISTS_ACCOUNTS in provider.capabilities
+    if not registry.can(connection.provider, Capability.LISTS_ACCOUNTS):
+        return False
+    return "sms" in registry.get(connection.provider).channels
 
 
 def offered(connection: Connection) -> list[Offered]:

@@ -69,7 +69,7 @@ def _chosen(request: OrganizationRequest) -> tuple[Connection, Client]:
     connection = selectors.visible_connection(request.access, connection_id)
     client_id = parse_uuid(request.POST.get("client", "")) or UUID(int=0)
     client = request.access.clients().filter(id=client_id).first()
-    if connection is None or client is None or not service.verifies(connection):
+    if connection is None or client is None:
         raise Http404("There is no such connection or client, or it is not yours to see.")
     return connection, client
 
@@ -101,8 +101,6 @@ def refresh(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
 def change(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
     """Change the name, reply address, signature or IP pool of an e-mail sender."""
     sender = visible(request, sender_id)
-    if sender.channel != "email":
-        raise Http404("Only what stands on e-mails can be changed here.")
     names = ("name", "reply_to", "signature", "ip_pool")
     values = {name: request.POST[name] for name in names if name in request.POST}
     try:
