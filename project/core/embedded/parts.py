@@ -6,6 +6,7 @@ keeps memory small. ``live`` serves what people wait for, ``bulk`` everything lo
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +21,14 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "worker-live": ("worker-live",),
     "worker-bulk": ("worker-bulk",),
     "beat": ("beat",),
+    "mailboxes": ("mailboxes",),
     "sandbox": ("sandbox",),
 }
-EVERYTHING = ("web", "worker", "beat", "sandbox")
+EVERYTHING = ("web", "worker", "beat", "mailboxes", "sandbox")
 #: The server workers and beat stop before what they call (sandbox, then Redis and PostgreSQL).
-_STAGES = {"web": 0, "beat": 0, "worker-live": 1, "worker-bulk": 1, "sandbox": 2}
+_STAGES = {"web": 0, "beat": 0, "mailboxes": 0, "worker-live": 1, "worker-bulk": 1, "sandbox": 2}
 #: Seconds to finish after SIGTERM; the stages' longest together leave three of ten seconds for the servers.
-_GRACE = {"web": 2.0, "beat": 2.0, "worker-live": 4.0, "worker-bulk": 4.0, "sandbox": 1.0}
+_GRACE = {"web": 2.0, "beat": 2.0, "mailboxes": 2.0, "worker-live": 4.0, "worker-bulk": 4.0, "sandbox": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ def _command(name: str, plan: Plan) -> list[str]:
             "--loglevel",
             "INFO",
         ]
+    if name == "mailboxes":
+        # Behind the others, so that it delays no start; without it mail is found within a minute.
+        polite = ["nice", "-n", "10"] if shutil.which("nice") else []
+        return [*polite, python, "-m", "django", "watch_mailboxes"]
     if name == "sandbox":
         seed = ["--seed", "demo"] if plan.demo else []
         address = ["--host", plan.sandbox_host, "--port", str(plan.sandbox_port)]

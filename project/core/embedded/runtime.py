@@ -121,6 +121,18 @@ def free_port(preferred: int | None = None, *, avoid: frozenset[int] = frozenset
             return port
 
 
+def free_ports_from(
+    preferred: int | None = None, *, count: int, avoid: frozenset[int] = frozenset()
+) -> int:
+    """Return a port that is free on loopback with the ``count - 1`` after it; ``preferred`` if it is such a one."""
+    port = preferred or free_port(avoid=avoid)
+    while port + count > 65536 or any(
+        number in avoid or not is_port_free(number) for number in range(port, port + count)
+    ):
+        port = free_port(avoid=avoid)
+    return port
+
+
 def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
     """Say whether ``port`` can be bound on ``host`` now (connections still closing do not count)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

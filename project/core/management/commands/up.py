@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 
 from project import env
 from project.core.embedded import bootstrap, discover, parts, servers
-from project.core.embedded.runtime import Runtime, free_port, is_port_free
+from project.core.embedded.runtime import Runtime, free_ports_from, is_port_free
 from project.core.embedded.supervisor import Supervisor
 
 DEMO_NAMES = ("admin", "manager", "agent", "agent2", "viewer", "client", "ops")
@@ -138,7 +138,9 @@ class Command(BaseCommand):
         runtime = self._servers.runtime
         if "sandbox" in names:
             taken = frozenset({runtime.postgres_port, runtime.redis_port})
-            self._servers.record(runtime.with_sandbox(free_port(runtime.sandbox_port, avoid=taken)))
+            # Its SMTP and IMAP servers listen on the next two.
+            first = free_ports_from(runtime.sandbox_port, count=3, avoid=taken)
+            self._servers.record(runtime.with_sandbox(first))
         return self._servers.runtime
 
     def _environment(self, runtime: Runtime | None, host: str, port: int) -> dict[str, str]:
