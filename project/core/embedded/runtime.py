@@ -121,9 +121,7 @@ def free_port(preferred: int | None = None, *, avoid: frozenset[int] = frozenset
             return port
 
 
-def free_ports_from(
-    preferred: int | None = None, *, count: int, avoid: frozenset[int] = frozenset()
-) -> int:
+def free_ports_from(preferred: int | None = None, *, count: int, avoid: frozenset[int] = frozenset()) -> int:
     """Return a port that is free on loopback with the ``count - 1`` after it; ``preferred`` if it is such a one."""
     port = preferred or free_port(avoid=avoid)
     while port + count > 65536 or any(
