@@ -163,6 +163,13 @@ class SettingsForm(forms.Form):
     end = forms.RegexField(r"^\d\d:\d\d$", label="Until")
     holiday_country = forms.CharField(max_length=2, required=False, label="Public holidays of")
     audience = forms.CharField(label="Whom")
+    reply_stops = forms.ChoiceField(
+        choices=Campaign.ReplyStops.choices, required=False, label="A reply stops"
+    )
+    exclusive = forms.BooleanField(required=False, label="Keep leads to this campaign while it runs")
+    reentry_days = forms.IntegerField(
+        required=False, min_value=0, max_value=3650, label="Days since their last campaign"
+    )
     senders = forms.MultipleChoiceField(required=False, label="Senders")
 
     def __init__(self, *args: Any, senders: list[Any], **kwargs: Any) -> None:
@@ -182,6 +189,8 @@ class SettingsForm(forms.Form):
         data = dict(self.cleaned_data)
         chosen, senders = data.pop("audience"), data.pop("senders")
         audience = {"kind": "all"} if chosen == "all" else {"kind": "import", "import_id": chosen}
+        data["reply_stops"] = data["reply_stops"] or Campaign.ReplyStops.LEAD
+        data["reentry_days"] = data["reentry_days"] or 0
         return {**data, "audience": audience, "sender_ids": senders}
 
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from campaigns import selectors
 from campaigns.models import Campaign, Enrollment, Lead, LeadImport, ScheduledAction, Suppression, Transition
 from campaigns.querysets import with_senders
+from campaigns.services import entry
 from campaigns.services.planning import plan_of
 from project.tenancy.access import Access
 
@@ -79,11 +80,13 @@ def campaign_detail(campaign: Campaign) -> dict[str, Any]:
         "due": overview["due"],
         "next_due_at": overview["next"].due_at if overview["next"] else None,
         "held": overview["held"],
+        "left_out": entry.left_out(campaign) if campaign.status == Campaign.Status.ACTIVE else [],
     }
 
 
 def settings_of(campaign: Campaign) -> dict[str, Any]:
     """The settings as they are put."""
+    links = list(campaign.sender_links.order_by("id"))
     return {
         "name": campaign.name,
         "time_zone": campaign.time_zone,
@@ -91,7 +94,14 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
         **{name: campaign.window[name] for name in ("weekdays", "start", "end")},
         "holiday_country": campaign.holiday_country,
         "audience": campaign.audience,
-        "sender_ids": list(campaign.sender_links.order_by("id").values_list("sender_id", flat=True)),
+        "sender_ids": [link.sender_id for link in links],
+        "sender_pools": {
+            name: [link.sender_id for link in links if name in link.pools]
+            for name in sorted({name for link in links for name in link.pools})
+        },
+        "reply_stops": campaign.reply_stops,
+        "exclusive": campaign.exclusive,
+        "reentry_days": campaign.reentry_days,
     }
 
 

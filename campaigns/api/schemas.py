@@ -77,6 +77,14 @@ class HeldOut(Schema):
     count: int
 
 
+class LeftOutOut(Schema):
+    """How many leads of the audience have to wait, and why; ``until`` is when the first of them may enter."""
+
+    count: int
+    reason: str
+    until: datetime | None
+
+
 class CampaignDetailOut(CampaignOut):
     """A campaign with its settings, and what is due. ``next_due_at`` is null when nothing waits."""
 
@@ -84,6 +92,7 @@ class CampaignDetailOut(CampaignOut):
     due: int
     next_due_at: datetime | None
     held: list[HeldOut]
+    left_out: list[LeftOutOut]
 
 
 class PointOut(Schema):

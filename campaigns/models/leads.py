@@ -77,6 +77,19 @@ class LeadChannel(OrganizationModel):
         indexes = [
             models.Index(fields=["organization", "kind", "provider_id"], name="lead_channel_provider"),
             models.Index(fields=["organization", "kind", "member_urn"], name="lead_channel_urn"),
+            # Who works at the same company, by the domain of mail addresses.
+            models.Index(
+                models.F("client"),
+                models.Func(
+                    models.F("normalized"),
+                    models.Value("@"),
+                    models.Value(2),
+                    function="split_part",
+                    output_field=models.TextField(),
+                ),
+                name="lead_channel_domain",
+                condition=models.Q(kind="email"),
+            ),
         ]
 
 

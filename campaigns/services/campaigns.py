@@ -61,6 +61,10 @@ def update_settings(*, campaign: Campaign, settings: CampaignSettings, actor: Us
     CampaignSender.objects.bulk_create(
         [CampaignSender(campaign=campaign, sender=sender) for sender in senders], ignore_conflicts=True
     )
+    if settings.sender_pools is not None:
+        for link in CampaignSender.objects.filter(campaign=campaign):
+            link.pools = settings.pools_of(link.sender_id)
+            link.save(update_fields=["pools", "updated_at"])
     audit.record(actor=actor, action="campaign.changed", subject=campaign)
     changed(campaign.id)
     return campaign.refreshed()

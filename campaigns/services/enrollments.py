@@ -20,11 +20,10 @@ from campaigns.plans import interpreter
 from campaigns.plans.schema import Plan
 from campaigns.plans.state import Cause, Context, Event, State, Step, from_json, to_json
 from campaigns.querysets import senders_prefetch, with_senders
-from campaigns.services import assignment, changes
+from campaigns.services import assignment, changes, entry
 from campaigns.services import campaigns as campaign_service
 from campaigns.services.assignment import Rotation
 from campaigns.services.changes import Changes
-from campaigns.services.checklist import audience_leads
 from campaigns.services.planning import context_of, plan_of
 from integrations.locks import lock_senders
 from integrations.models.connections import Channel
@@ -126,7 +125,10 @@ def resume(*, enrollment_id: UUID, actor: User) -> Enrollment:
 
 
 def enroll_audience(*, campaign_id: UUID) -> int:
-    """Enroll everybody of the audience who is not enrolled yet, in chunks; safe to run twice and to interrupt."""
+    """Enroll everybody of the audience who may enter (``entry``) and is not in yet, in chunks.
+
+    Safe to run twice and to interrupt.
+    """
     total = 0
     while True:
         with transaction.atomic():
@@ -137,9 +139,9 @@ def enroll_audience(*, campaign_id: UUID) -> int:
             )
             if campaign.status != Campaign.Status.ACTIVE:
                 return total
+            entry.lock_client(campaign.client_id)
             leads = list(
-                audience_leads(campaign)
-                .exclude(id__in=Enrollment.objects.filter(campaign=campaign).values("lead_id"))
+                entry.admissible(campaign, entry.waiting_leads(campaign))
                 .select_related("company")
                 .order_by("id")[:CHUNK]
             )

@@ -25,7 +25,7 @@ from campaigns.events import (
 from campaigns.models import Enrollment, Lead, LeadChannel, Relation, Unsubscribe
 from campaigns.plans import interpreter
 from campaigns.plans.state import Event
-from campaigns.services import delivery, enrollments, fates, suppression, unsubscribes
+from campaigns.services import delivery, enrollments, fates, reply_stops, suppression, unsubscribes
 from campaigns.services.matching import Match, address_of, match_address, match_person, match_thread
 from integrations.domain_events import OutboundChanged, ProviderEventRecorded
 from integrations.events import MessageEvent, MessageReceived, RelationCreated
@@ -176,6 +176,7 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
         fact.outcome["campaigns"] = f"Written by a machine for {match.lead}; that is no reply."
         return None
     running = {row.id: row.status for row in Enrollment.objects.filter(lead=match.lead)}
+    affected = reply_stops.affected_by(lead=match.lead, sender=fact.sender)
     if reading.kind == "opt_out":
         _opt_out(fact, event, match)
     elif reading.kind == "opt_in":
@@ -183,9 +184,11 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
     told = None if reading.kind == "opt_out" else _told(fact, event, reading)
     latest = None
     sentences = []
-    for enrollment in _all_of(match.lead):
+    for enrollment in affected.own:
         if told is not None:
             enrollments.take_in(enrollment, told)
+        else:
+            enrollment.refresh_from_db(fields=["status", "stage", "node_id", "state", "reason", "ended_at"])
         if reading.kind != "out_of_office":
             publish(
                 LeadReplied(
@@ -199,6 +202,8 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
         if running.get(enrollment.id) != enrollment.status:
             sentences.append(f"“{enrollment.campaign}” stopped.")
         latest = enrollment
+    if reading.kind in {"reply", "opt_out"}:
+        sentences += reply_stops.stop_colleagues(affected, lead=match.lead, event_id=str(fact.event_id))
     fact.outcome["campaigns"] = " ".join(
         [
             f"Reply of {match.lead} (matched by {match.rule}; read as {reading.kind.replace('_', ' ')}).",

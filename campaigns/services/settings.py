@@ -33,6 +33,11 @@ class CampaignSettings(BaseModel):
     holiday_country: str = Field(default="", max_length=2)
     audience: Audience = Audience()
     sender_ids: list[UUID] = Field(default_factory=list, max_length=100)
+    #: Pools that steps may name, each with some of the senders; absent: as they are.
+    sender_pools: dict[str, list[UUID]] | None = None
+    reply_stops: Literal["campaign", "lead", "company"] = "lead"
+    exclusive: bool = False
+    reentry_days: int = Field(default=0, ge=0, le=3650)
 
     @field_validator("time_zone")
     @classmethod
@@ -62,6 +67,15 @@ class CampaignSettings(BaseModel):
         return country
 
     @model_validator(mode="after")
+    def _pools_of_senders(self) -> Self:
+        for name, members in (self.sender_pools or {}).items():
+            if not 1 <= len(name) <= 64:
+                raise ValueError("The name of a pool has 1 to 64 characters.")
+            if not set(members) <= set(self.sender_ids):
+                raise ValueError(f"The pool {name!r} has senders that the campaign does not have.")
+        return self
+
+    @model_validator(mode="after")
     def _possible_window(self) -> Self:
         self.window()
         return self
@@ -81,7 +95,14 @@ class CampaignSettings(BaseModel):
             "window": self.window(),
             "holiday_country": self.holiday_country,
             "audience": self.audience.model_dump(mode="json"),
+            "reply_stops": self.reply_stops,
+            "exclusive": self.exclusive,
+            "reentry_days": self.reentry_days,
         }
+
+    def pools_of(self, sender_id: UUID) -> list[str]:
+        """The pools that a sender belongs to, by name."""
+        return sorted(name for name, members in (self.sender_pools or {}).items() if sender_id in members)
 
 
 def calendar_of(campaign: Campaign) -> Calendar:

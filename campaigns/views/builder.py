@@ -47,6 +47,9 @@ def _settings_values(campaign: Campaign) -> dict[str, Any]:
         "end": campaign.window["end"],
         "holiday_country": campaign.holiday_country,
         "audience": audience.get("import_id") or "all",
+        "reply_stops": campaign.reply_stops,
+        "exclusive": campaign.exclusive,
+        "reentry_days": campaign.reentry_days,
         "senders": [str(link) for link in campaign.sender_links.values_list("sender_id", flat=True)],
     }
 
@@ -61,6 +64,7 @@ def _context(request: OrganizationRequest, campaign: Campaign, **more: Any) -> d
         "values": _settings_values(campaign),
         "weekdays": WEEKDAYS,
         "time_zones": time_zones(),
+        "reply_choices": Campaign.ReplyStops.choices,
         "senders": _senders(campaign),
         "imports": [
             made for made in selectors.import_list(request.access) if made.client_id == campaign.client_id

@@ -14,7 +14,7 @@ from campaigns import selectors, streams
 from campaigns.forms import CampaignForm
 from campaigns.models import Campaign
 from campaigns.services import campaigns as service
-from campaigns.services import switching, variants
+from campaigns.services import entry, switching, variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
@@ -75,6 +75,7 @@ def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, obj
     switch_on, switch_steps = switching.of(campaign)
     return {
         "switch_on": switch_on,
+        "left_out": entry.left_out(campaign) if campaign.status == Campaign.Status.ACTIVE else [],
         "switch_steps": switch_steps,
         "campaign": campaign,
         "overview": overview,
