@@ -133,6 +133,11 @@ class ComposerOut(Schema):
 
     sender_id: UUID
     sender_name: str
+    channel: str
+    #: Most characters that a reply may have.
+    max_length: int
+    #: E-mail: the subject that it would leave with; else blank.
+    subject: str
     used: int
     limit: int
     left: int

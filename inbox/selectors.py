@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
 from campaigns import selectors as campaign_selectors
+from campaigns.rendering.mail import reply_subject
 from inbox import presenters, querysets, streams
 from inbox.models import Conversation, Message, Note, SystemLine
+from inbox.services.answering import MAX_LENGTH
 from integrations.services import rates
 from project.core.clock import now
 from project.core.ids import parse_uuid
@@ -158,21 +160,35 @@ def thread_head(conversation: Conversation) -> dict[str, Any]:
     }
 
 
+#: Action that a reply is, and what its daily budget is counted in, by channel.
+_REPLIES: Final = {
+    "linkedin": ("message", "messages"),
+    "email": ("email", "e-mails"),
+    "sms": ("sms", "texts"),
+}
+
+
 def composer(conversation: Conversation) -> dict[str, Any]:
-    """What the composer says before anything is written: sender, budget, and why it is off, if it is."""
+    """What the composer says before anything is written: sender, budget, length, and why it is off, if it is."""
     from integrations.services.senders import sendable
 
     sender = conversation.sender
-    used, limit = rates.usage(sender, rates.day_of(sender, now())).get("message", (0, 0))
-    hold = sendable(sender, "message", now())
+    action, counted = _REPLIES[conversation.channel]
+    used, limit = rates.usage(sender, rates.day_of(sender, now())).get(action, (0, 0))
+    hold = sendable(sender, action, now())
     return {
         "sender": sender,
+        "channel": conversation.channel,
         "used": used,
         "limit": limit,
         "left": max(0, limit - used),
+        "counted": counted,
         "resets": rates.next_day_starts(sender, now()),
         "off": hold.reason if hold else "",
         "revision": conversation.revision,
+        "max_length": MAX_LENGTH[conversation.channel],
+        "subject": reply_subject(conversation.subject) if conversation.channel == "email" else "",
+        "to": conversation.counterpart_id if conversation.channel in {"email", "sms"} else "",
     }
 
 
