@@ -96,7 +96,8 @@ def apply(plan: Plan, state: State, event: Event, ctx: Context, *, now: datetime
     moment = max(now or event.received_at, state.as_of)
     if is_known(state, event):
         return Step(state)
-    event = replace(event, occurred_at=min(event.occurred_at, event.received_at))
+    if event.occurred_at > event.received_at:
+        event = replace(event, occurred_at=event.received_at)
     if state.ended:
         return _after_end(plan, state, event, moment)
     if (
@@ -130,7 +131,12 @@ def send_attempted(plan: Plan, state: State, node: str, visit: int, at: datetime
     """
     if _in_flight_of(state, node, visit):
         return Step(state)
-    before = timer_due(plan, state, at, ctx)
+    moment = max(at, state.as_of)
+    if state.phase == "due" and not state.timers and state.send and state.send.due_at <= moment:
+        # Nothing else can happen here by time alone.
+        before = Step(replace(state, as_of=moment))
+    else:
+        before = timer_due(plan, state, at, ctx)
     current = before.state
     if current.send is None or (current.send.node, current.send.visit) != (node, visit):
         raise SendNotWanted(f"The send of {node}, visit {visit}, is not wanted.", before)
@@ -359,6 +365,9 @@ def _take_in_inert(plan: Plan, state: State, event: Event, now: datetime, ctx: C
             else ("machine", "Made by a machine, not a person: recorded, nothing changes.")
         )
         note = Note(code, event.id, text, now)
+        if not state.timers or state.timers[0].at > now:
+            # Time alone changes nothing up to now, and neither does this event.
+            return Step(replace(state, checkpoint=checkpoint, as_of=now), (note,))
         return _advance(plan, state, checkpoint, state.facts, now, ctx, event=event, notes=(note,))
     occurred = local_date(event.occurred_at, ctx.tz)
     returns = event.returns_on

@@ -101,11 +101,17 @@ class QuietHours:
         if self.start == self.end:
             raise ValueError("Quiet hours must start and end at different times.")
 
-    def on(self, day: date, tz: ZoneInfo) -> Interval:
-        """The quiet stretch that begins on the local ``day``; it ends when its end has come for the last time."""
-        begins, _ = stretch(day, self.start, self.end, tz)
+    def on(self, day: date, tz: ZoneInfo) -> tuple[Interval, ...]:
+        """The quiet stretch that begins on the local ``day``; it is quiet again where the clock repeats it."""
+        begins, ends = stretch(day, self.start, self.end, tz)
         last = day if self.end > self.start else day + DAY
-        return begins, to_last_instant(datetime.combine(last, self.end), tz)
+        again = to_last_instant(datetime.combine(last, self.end), tz)
+        if again == ends:
+            return ((begins, ends),)
+        resumes = max(
+            clock_goes_back(ends, again, tz), to_last_instant(datetime.combine(day, self.start), tz)
+        )
+        return (begins, ends), (resumes, again)
 
 
 ALWAYS = SendingWindow(frozenset(range(7)), time(), time())
@@ -181,7 +187,12 @@ def openings(calendar: Calendar, day: date, tz: ZoneInfo) -> tuple[Interval, ...
     windows = [
         part for window in calendar.windows if day.weekday() in window.weekdays for part in window.on(day, tz)
     ]
-    quiet = [hours.on(day + shift * DAY, tz) for hours in calendar.quiet_hours for shift in (-1, 0, 1)]
+    quiet = [
+        part
+        for hours in calendar.quiet_hours
+        for shift in (-1, 0, 1)
+        for part in hours.on(day + shift * DAY, tz)
+    ]
     return tuple(merge(cut(windows, quiet)))
 
 

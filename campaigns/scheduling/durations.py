@@ -63,6 +63,7 @@ def parse_duration(text: str) -> Duration:
     return duration
 
 
+@lru_cache(maxsize=16_384)
 def add_duration(
     start: datetime, duration: str | Duration, *, working_days: bool, calendar: Calendar, tz: ZoneInfo
 ) -> datetime:
