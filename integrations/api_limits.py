@@ -226,7 +226,7 @@ def stop_warm_up(request: ApiRequest, sender_id: UUID) -> Any:
 
 
 @router.get("/limits", response=SharedOut)
-@api_rule(Permission.OPS_VIEW)
+@api_rule(Permission.SENDERS_VIEW)
 def get_shared_limits(request: ApiRequest) -> Any:
     """The budgets that accounts share: the organization's day, clients' days, recipient domains' hours, requests."""
     return _shared(request.access)

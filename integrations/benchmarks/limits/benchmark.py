@@ -46,7 +46,7 @@ BATCH = 50
 ORGANIZATIONS = 10
 #: Requests a second and burst of the connection that all workers share; they wait for no slot.
 RATE = (2000.0, 50)
-RESTART_EVERY_S = 0.4
+RESTART_EVERY_S = 1.0
 #: The first race's week; each race has one of its own, so that every counter starts at zero.
 FIRST = datetime(2027, 1, 6, 10, 20, tzinfo=UTC)
 

@@ -39,7 +39,7 @@ ACTION = "email"
 
 @dataclass(slots=True)
 class Found:
-    """What one worker did."""
+    """What one worker did. It ``ended`` when it was last granted something: who only hears refusals is done."""
 
     granted: Counter[str] = field(default_factory=Counter)
     refused: int = 0
@@ -68,11 +68,10 @@ def _run(race: Callable[[int, Found], None], threads: int) -> list[Found]:
     found = [Found() for _ in range(threads)]
 
     def work(number: int) -> None:
-        found[number].began = time.monotonic()
+        found[number].began = found[number].ended = time.monotonic()
         try:
             race(number, found[number])
         finally:
-            found[number].ended = time.monotonic()
             connection.close()
 
     running = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
@@ -119,6 +118,7 @@ def _product(task: dict[str, Any]) -> Callable[[int, Found], None]:
             for demand, answer in zip(demands, answers, strict=True):
                 if isinstance(answer, rates.Reserved):
                     found.granted[str(demand.sender.id)] += 1
+                    found.ended = time.monotonic()
                     continue
                 found.refused += 1
                 if demand.sender in senders:
@@ -149,6 +149,7 @@ def _bare(task: dict[str, Any]) -> Callable[[int, Found], None]:
                 )
                 if done.rowcount:
                     found.granted[str(budget)] += 1
+                    found.ended = time.monotonic()
                 else:
                     found.refused += 1
                     left.remove(budget)

@@ -1,9 +1,11 @@
 """Takes and gives back units: exact under any number of workers, all budgets of a send or none.
 
-One statement locks the counters of a whole batch, always in the same order, and reads what caps them; the pure
-arithmetic of ``integrations.rates`` says who is served; one conditional statement charges. The locks last until the
-transaction ends, so reserve late, once, and commit soon. Only a process's first use of a window costs up to
-two more statements, which make its counters.
+Two statements serve a whole batch. The first reads counters and what caps them, and locks nothing; the pure arithmetic
+of ``integrations.rates`` says who is served. The second locks the counters, always in the same order, and charges
+them if every one of them still has room, or none: nothing is decided while a lock is held. If somebody else was
+quicker it is decided anew, in the end with the counters locked. The counters stay locked until the caller's
+transaction ends, so reserve late, once, and commit soon. Only a process's first use of a window costs up to two
+more statements, which make its counters.
 """
 
 from __future__ import annotations
@@ -24,11 +26,22 @@ from project.core.clock import now
 from project.core.ids import uuid7
 
 _CHARGE: Final = """
-UPDATE integrations_rateusage AS usage SET used = usage.used + charged.units, updated_at = %(now)s
-FROM unnest(%(organizations)s::uuid[], %(keys)s::text[], %(units)s::int[], %(caps)s::bigint[])
-    AS charged (organization_id, key, units, cap)
-WHERE usage.organization_id = charged.organization_id AND usage.key = charged.key
-    AND usage.used + charged.units <= charged.cap
+WITH locked AS (
+    SELECT usage.id, wanted.units, usage.used + wanted.units <= wanted.cap AS fits
+    FROM integrations_rateusage AS usage
+    JOIN unnest(%(organizations)s::uuid[], %(keys)s::text[], %(units)s::int[], %(caps)s::bigint[])
+        AS wanted (organization_id, key, units, cap)
+        ON usage.organization_id = wanted.organization_id AND usage.key = wanted.key
+    ORDER BY usage.scope <> 'sender', usage.key
+    FOR UPDATE OF usage
+), verdict AS (
+    SELECT count(*) = %(count)s AND bool_and(fits) AS all_fit FROM locked
+), charged AS (
+    UPDATE integrations_rateusage AS usage SET used = usage.used + locked.units, updated_at = %(now)s
+    FROM locked, verdict WHERE verdict.all_fit AND usage.id = locked.id
+    RETURNING 1
+)
+SELECT count(*) FROM charged
 """
 _MAKE: Final = """
 INSERT INTO integrations_rateusage
@@ -49,6 +62,8 @@ WITH held AS (
 UPDATE integrations_rateusage AS usage SET used = usage.used - 1, updated_at = %(now)s
 FROM held WHERE usage.id = held.id AND usage.used > 0
 """
+#: How often a batch is decided anew before the counters are locked first.
+_TRIES: Final = 3
 #: Counters that are known to be committed, or to be needless. The others are made before anything is locked: who made
 #: one while holding locks would wait for somebody else's that is not committed, who may wait for these locks.
 _seen: set[tuple[UUID, str]] = set()
@@ -94,7 +109,6 @@ def reserve(
     return reserve_many([Demand(sender, action, recipient_domain)], at)[0]
 
 
-@transaction.atomic(savepoint=False)
 def reserve_many(demands: Sequence[Demand], at: datetime) -> list[Reserved | Refused]:
     """Serve demands in their order, each wholly or not at all; return one answer for each.
 
@@ -105,12 +119,15 @@ def reserve_many(demands: Sequence[Demand], at: datetime) -> list[Reserved | Ref
     batch = _Batch(demands, at)
     if not batch.is_familiar():
         batch.make(batch.missing(batch.read(lock=False)))
-    reading = batch.read(lock=True)
-    missing = batch.missing(reading)
-    if missing:
-        batch.make(missing)
-        reading = batch.read(lock=True)
-    return batch.serve(reading)
+    for _ in range(_TRIES):
+        answers = batch.serve(lock=False)
+        if answers is not None:
+            return answers
+    with transaction.atomic(savepoint=False):
+        answers = batch.serve(lock=True)
+    if answers is None:
+        raise Overrun("Counters that are locked did not have the room that they had.")
+    return answers
 
 
 @transaction.atomic(savepoint=False)
@@ -199,8 +216,13 @@ class _Batch:
             _seen.clear()
         _seen.update(self.numbers)
 
-    def serve(self, reading: Reading) -> list[Reserved | Refused]:
-        """Charge what fits. Every counter that is charged is locked."""
+    def serve(self, *, lock: bool) -> list[Reserved | Refused] | None:
+        """Decide and charge; ``None``, and nothing is charged, if somebody else was quicker."""
+        reading = self.read(lock=lock)
+        missing = self.missing(reading)
+        if missing:
+            self.make(missing)
+            reading = self.read(lock=lock)
         counters: dict[Hashable, Counter] = {
             number: Counter(
                 used=reading.used[name],
@@ -210,37 +232,34 @@ class _Batch:
             for name, number in self.numbers.items()
             if self._caps[number]
         }
-        answers: list[Reserved | Refused] = []
-        for all_numbers in self.wanted:
-            numbers = [number for number in all_numbers if number in counters]
-            [limit] = allocate([numbers], counters, self.at)
-            if limit is not None:
-                answers.append(
-                    Refused(
-                        reason=f"The {limit.name} is used up.",
-                        limit=limit.cap,
-                        next_free=limit.resets_at,
-                        limit_key=limit.key,
-                    )
-                )
-                continue
-            # The first budget is the account's day.
-            today = counters[numbers[0]]
-            answers.append(
-                Reserved(
-                    day=self.budgets[numbers[0]][0].day,
-                    used=today.used + today.taken,
-                    limit=today.binding.value,
-                    reservation={"keys": [self.budgets[number][0].key for number in numbers]},
-                )
-            )
-        self._charge(counters)
-        return answers
+        answers = [
+            self._answer([number for number in numbers if number in counters], counters)
+            for numbers in self.wanted
+        ]
+        return answers if self._charge(counters) else None
 
-    def _charge(self, counters: Mapping[Any, Counter]) -> None:
+    def _answer(self, numbers: list[int], counters: dict[Hashable, Counter]) -> Reserved | Refused:
+        [limit] = allocate([numbers], counters, self.at)
+        if limit is not None:
+            return Refused(
+                reason=f"The {limit.name} is used up.",
+                limit=limit.cap,
+                next_free=limit.resets_at,
+                limit_key=limit.key,
+            )
+        # The first budget is the account's day.
+        today = counters[numbers[0]]
+        return Reserved(
+            day=self.budgets[numbers[0]][0].day,
+            used=today.used + today.taken,
+            limit=today.binding.value,
+            reservation={"keys": [self.budgets[number][0].key for number in numbers]},
+        )
+
+    def _charge(self, counters: Mapping[Any, Counter]) -> bool:
         taken = [(self.budgets[number][0], one) for number, one in counters.items() if one.taken]
         if not taken:
-            return
+            return True
         with connection.cursor() as cursor:
             cursor.execute(
                 _CHARGE,
@@ -249,8 +268,8 @@ class _Batch:
                     "keys": [budget.key for budget, _counter in taken],
                     "units": [counter.taken for _budget, counter in taken],
                     "caps": [counter.binding.value for _budget, counter in taken],
+                    "count": len(taken),
                     "now": now(),
                 },
             )
-            if cursor.rowcount != len(taken):
-                raise Overrun(f"{len(taken) - cursor.rowcount} counters did not have room after all.")
+            return bool(cursor.fetchone()[0] == len(taken))
