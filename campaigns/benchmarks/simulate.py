@@ -131,7 +131,7 @@ def _run(organization_id: UUID, campaign_id: UUID) -> dict[str, float]:
         )
     done = subprocess.run(
         [sys.executable, "-c", _WORKER, str(organization_id), str(made.id)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         check=True,
         text=True,
     )

@@ -1,0 +1,8 @@
+"""Benchmarks of campaigns."""
+
+from __future__ import annotations
+
+from campaigns.benchmarks.simulate import simulate
+from project.core import bench
+
+bench.register("simulate", simulate)
