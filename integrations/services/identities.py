@@ -56,9 +56,7 @@ def add(*, connection: Connection, client: Client, wanted: Wanted, actor: User) 
     Raises ``Invalid`` naming the field, and ``ProviderError``.
     """
     if not verifies(connection):
-        raise Invalid(
-            f"{label_of(connection)} sends from no addresses that could be added.", field="connection"
-        )
+        raise Invalid("No addresses can be added to this connection.", field="connection")
     checked = _checked(wanted)
     adapter = adapter_of(connection)
     if checked.ip_pool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,10 +22,10 @@ from integrations import metrics, streams
 from integrations.backoff import DELIVERY_CAP, DELIVERY_FIRST, wait_after
 from integrations.base import ReceivesWebhooks, require
 from integrations.errors import ErrorKind, ProviderError
-from integrations.events import Normalised
-from integrations.models import Connection, ProviderEvent, WebhookDelivery
+from integrations.events import Event, Normalised
+from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
 from integrations.services.adapters import StoredKnowledge, adapter_of
-from integrations.services.events import record_event
+from integrations.services.events import Recorded, record_event, record_events
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.tasks import enqueue
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 LEASE: Final = timedelta(minutes=2)
 MAX_ATTEMPTS: Final = 8
+#: Events of one account in a call that share a transaction.
+TOGETHER: Final = 25
 #: Rows that one sweep hints at, and how long it then leaves them to the workers.
 SWEEP_BATCH: Final = 500
 SWEEP_PAUSE: Final = timedelta(seconds=30)
@@ -112,24 +115,48 @@ def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: Sto
     """Record the events of a delivery and put together what they did."""
     result = _Result(State.IGNORED, normalised.ignored)
     unknown: set[str] = set()
-    for event in normalised.events:
-        sender = knowledge.sender(event.account_id)
+    # Within an account the order stays; facts of different accounts have none.
+    by_account = sorted(normalised.events, key=_account_of)
+    for account_id, found in groupby(by_account, key=_account_of):
+        sender = knowledge.sender(account_id)
         if sender is None:
-            unknown.add(event.account_id)
+            unknown.add(account_id)
             continue
-        recorded = record_event(
-            event, sender=sender, source=ProviderEvent.Source.WEBHOOK, delivery_id=delivery.id
-        )
-        result.state = State.PROCESSED
-        done = recorded.outcome if recorded.new else {"again": "This was known already.", **recorded.outcome}
-        result.outcome.append(
-            {"event": event.kind, "event_id": str(recorded.event_id), "outcome": done, **_ids(done)}
-        )
+        events = list(found)
+        for start in range(0, len(events), TOGETHER):
+            chunk = events[start : start + TOGETHER]
+            for event, recorded in zip(chunk, _record_chunk(chunk, sender, delivery), strict=True):
+                result.state = State.PROCESSED
+                done = (
+                    recorded.outcome
+                    if recorded.new
+                    else {"again": "This was known already.", **recorded.outcome}
+                )
+                result.outcome.append(
+                    {"event": event.kind, "event_id": str(recorded.event_id), "outcome": done, **_ids(done)}
+                )
     if unknown:
         result.reason = f"No sender account here has the id {', '.join(sorted(unknown))}."
     elif result.state == State.IGNORED and not result.reason:
         result.reason = "It tells nothing that is used here."
     return result
+
+
+def _account_of(event: Event) -> str:
+    return event.account_id
+
+
+def _record_chunk(chunk: list[Event], sender: SenderAccount, delivery: WebhookDelivery) -> list[Recorded]:
+    """Record the events of one account together; one by one if that fails, so that one that breaks does not
+    take the others with it.
+    """
+    source = ProviderEvent.Source.WEBHOOK
+    if len(chunk) > 1:
+        try:
+            return record_events(chunk, sender=sender, source=source, delivery_id=delivery.id)
+        except Exception:
+            log.warning("webhook.batch_broke", delivery=str(delivery.id), events=len(chunk), exc_info=True)
+    return [record_event(event, sender=sender, source=source, delivery_id=delivery.id) for event in chunk]
 
 
 def _ids(outcome: dict[str, str]) -> dict[str, str]:
