@@ -193,3 +193,46 @@ def test_a_signed_out_account_stops_and_catches_up(
 
 def sender_scope(sender: SenderAccount) -> Any:
     return organization_scope(sender.organization_id)
+
+
+def test_inmail_costs_credits_and_views_leave_nothing_behind(
+    sender: SenderAccount, sandbox: SandboxHandle, hints: Hints
+) -> None:
+    sandbox.change_person(PERSON, can_send_inmail=True, is_open_profile=False)
+    account = f"/accounts/{sender.provider_account_id}"
+    sandbox.call("POST", f"{account}/credits", {"inmail": 1})
+    with sender_scope(sender):
+        queue(sender, "profile_view", "")
+        queue(sender, "inmail", "A word from outside", payload={"subject": "An introduction"})
+    hints.run_all()
+    sandbox.settle()
+    hints.run_all()
+    (sent,) = sandbox.calls(path="*/chats", method="POST", writes=True)
+    assert sent["body"]["subject"] == ["An introduction"]
+    assert sent["body"]["linkedin[inmail]"] == ["true"]
+    with sender_scope(sender):
+        rows = {row.action: row for row in OutboundMessage.objects.all()}
+        assert {row.state for row in rows.values()} == {"sent"}, [row.error_detail for row in rows.values()]
+        assert rows["inmail"].chat_id
+        own = ProviderEvent.objects.get(kind="message_received", payload__message_kind="inmail").payload
+        assert (own["direction"], own["subject"]) == ("outbound", "An introduction")
+        # The credit is spent: the action rests on this account, and nobody is failed for it.
+        queue(sender, "inmail", "Another word")
+        queue(sender, "profile_view", "Another look")
+    hints.run_all()
+    with sender_scope(sender):
+        waiting = OutboundMessage.objects.get(action="inmail", body="Another word")
+        assert (waiting.state, waiting.error_kind, waiting.hold_code) == ("queued", "quota", "throttled")
+        sender.refresh_from_db()
+        assert "inmail" in sender.action_pauses
+        assert OutboundMessage.objects.get(action="profile_view", body="Another look").state == "sent"
+
+
+def test_people_who_take_no_inmail(sender: SenderAccount, sandbox: SandboxHandle, hints: Hints) -> None:
+    sandbox.change_person(PERSON, can_send_inmail=False)
+    with sender_scope(sender):
+        queue(sender, "inmail", "Hello", payload={"subject": "Hello"})
+    hints.run_all()
+    with sender_scope(sender):
+        refused = OutboundMessage.objects.get(action="inmail")
+        assert (refused.state, refused.error_kind) == ("failed", "recipient")
