@@ -8,6 +8,7 @@ import hmac
 import json
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 from integrations.sandbox.clock import MINUTE, iso_ms, utc_now
@@ -22,6 +23,14 @@ _HARD = {"type": "Permanent", "subType": "NoEmail", "message": "The recipient's 
          "diagnosticCode": ["smtp; 550 5.1.1 user unknown"]}  # fmt: skip
 _BLOCKED = {"type": "Transient", "subType": "ContentRejected", "message": "The message was refused.",
             "diagnosticCode": ["smtp; 554 5.7.1 rejected by policy"]}  # fmt: skip
+
+
+def _with_new_field(item: Any) -> Any:
+    return item | {"x_new_field": "2026-01"} if isinstance(item, dict) else item
+
+
+#: Other shapes of the same facts.
+VARIANTS: dict[str, Callable[[Any], Any]] = {"unknown_fields": _with_new_field}
 
 
 def sign(secret: str, call_id: str, timestamp: int, body: bytes) -> str:
@@ -63,6 +72,9 @@ def tell(world: World, row: Row, kind: str, **extra: Any) -> None:
         },
     }
     faults = world.faults.for_webhook("resend", event)
+    for fault in faults:
+        if fault.kind == "shape" and fault.variant in VARIANTS:
+            payload = VARIANTS[fault.variant](payload)
     body = json.dumps(payload, ensure_ascii=False)
     for hook in world.store.all("SELECT * FROM resend_webhooks"):
         wanted = json.loads(hook["events"])

@@ -164,10 +164,6 @@ def _summary(world: World) -> dict[str, Any]:
     }
 
 
-def _with_new_field(item: Any) -> Any:
-    return item | {"x_new_field": "2026-01"} if isinstance(item, dict) else item
-
-
 RESEND = Provider(
     name="resend",
     schema=state.SCHEMA,
@@ -176,7 +172,7 @@ RESEND = Provider(
     control_routes=lambda world: [],
     agenda=happenings.AGENDA,
     actions=happenings.ACTIONS,
-    variants={"unknown_fields": _with_new_field},
+    variants=happenings.VARIANTS,
     summary=_summary,
     person_summary=happenings.summary,
     active_people=happenings.active_people,

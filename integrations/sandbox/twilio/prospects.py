@@ -40,7 +40,7 @@ def emit(world: World, url: str, event: str, fields: dict[str, str]) -> None:
         return
     faults = world.faults.for_webhook("twilio", event)
     for fault in faults:
-        if fault.kind == "shape":
+        if fault.kind == "shape" and fault.variant in VARIANTS:
             fields = VARIANTS[fault.variant](fields)
     headers = {
         "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
