@@ -106,8 +106,10 @@ def address_status(access: Access, *, channel: str, address: str, client_id: UUI
         "linkedin": identity.linkedin_identifier,
     }[channel](address)
     domains = [value.rpartition("@")[2]] if "@" in value else []
+    # An empty condition would vanish in an "or".
+    within = Q() if access.whole_organization else Q(client_id=None) | access.client_filter()
     rows = (
-        Suppression.objects.filter(Q(client_id=None) | access.client_filter(), channel=channel)
+        Suppression.objects.filter(within, channel=channel)
         .filter(Q(expires_at=None) | Q(expires_at__gt=now()))
         .filter(Q(is_domain=False, value=value) | Q(is_domain=True, value__in=domains))
     )

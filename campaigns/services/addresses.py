@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -72,8 +73,13 @@ def check_many(
     missing = [address for address in dict.fromkeys(addresses) if address not in found]
     if not missing:
         return found
-    servers = _servers({domain_of(address) for address in missing}, ask or resolver())
-    fresh = {address: judge(address, servers.get(domain_of(address), Servers.UNKNOWN)) for address in missing}
+    written = {address: judge(address) for address in missing}
+    domains = {domain_of(address) for address, verdict in written.items() if verdict.verdict != "invalid"}
+    servers = _servers(domains, ask or resolver())
+    fresh = {
+        address: judge(address, servers[domain_of(address)]) if verdict.verdict != "invalid" else verdict
+        for address, verdict in written.items()
+    }
     sources = _ask_provider(fresh, client_id)
     _remember(fresh, sources, servers)
     return {**found, **fresh}
@@ -81,13 +87,17 @@ def check_many(
 
 def _servers(domains: set[str], ask: Resolver) -> dict[str, Servers]:
     """What is known about domains: from the cache of the installation, else asked. Losing the cache loses nothing."""
-    keys = {f"mx:{domain}": domain for domain in domains if domain}
+    keys = {_cache_key(domain): domain for domain in domains}
     kept = {keys[key]: Servers(value) for key, value in cache.get_many(list(keys)).items()}
     asked = servers_of(set(keys.values()) - set(kept), ask)
-    sure = {f"mx:{domain}": str(value) for domain, value in asked.items() if value is not Servers.UNKNOWN}
+    sure = {_cache_key(domain): str(value) for domain, value in asked.items() if value is not Servers.UNKNOWN}
     if sure:
         cache.set_many(sure, timeout=int(UNSURE.total_seconds()))
     return {**kept, **asked}
+
+
+def _cache_key(domain: str) -> str:
+    return f"mx:{hashlib.sha256(domain.encode()).hexdigest()[:32]}"
 
 
 def _ask_provider(fresh: dict[str, AddressVerdict], client_id: UUID) -> dict[str, str]:
