@@ -6,6 +6,7 @@ import csv
 import io
 import random
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -35,7 +36,7 @@ from project.tenancy.access import Access, access_for
 from project.tenancy.models import Client, Organization, User
 from project.tenancy.services import clients as client_service
 from project.tenancy.services import memberships, organizations
-from reporting.demo import removal
+from reporting.demo import channels, removal
 from reporting.demo.people import THREADS, Person, people, sequence
 from reporting.models import Fact
 from reporting.services import facts
@@ -80,6 +81,7 @@ def _seed() -> Organization:
         _history(clients[0], seats[0])
         _threads(clients[0], seats[0])
         _campaigns(clients, seats, manager)
+        _three_channels(clients[0], seats[0], access.user, manager)
         _triage(access)
     return organization
 
@@ -93,7 +95,7 @@ def _people() -> Organization:
             admin_name="Kim Rowe",
             admin_password=PASSWORD,
             time_zone=ZONE,
-            capabilities={"linkedin_outreach": "unipile"},
+            capabilities=channels.CAPABILITIES,
         ).organization
 
 
@@ -152,14 +154,25 @@ def _leads(client: Client, found: list[Person]) -> list[Lead]:
     return list(Lead.objects.filter(id__in=made.created).order_by("id"))
 
 
-def _import(client: Client, found: list[Person], file_name: str, actor: User) -> UUID:
-    """Import people from a CSV file, the way a manager does; return the import's id."""
+def _import(
+    client: Client,
+    found: list[Person],
+    file_name: str,
+    actor: User,
+    reach: Sequence[tuple[str, str]] = (),
+) -> UUID:
+    """Import people from a CSV file, the way a manager does; return the import's id.
+
+    ``reach`` has an e-mail address and a telephone number for each of them, or is empty.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["First name", "Last name", "Title", "Company", "LinkedIn", "City"])
-    for one in found:
+    further = ["E-mail", "Phone"] if reach else []
+    writer.writerow(["First name", "Last name", "Title", "Company", "LinkedIn", "City", *further])
+    for number, one in enumerate(found):
         link = f"https://www.linkedin.com/in/{one.slug}"
-        writer.writerow([one.first_name, one.last_name, one.title, one.company, link, one.city])
+        more = reach[number] if reach else ()
+        writer.writerow([one.first_name, one.last_name, one.title, one.company, link, one.city, *more])
     made = imports.upload(
         client=client, actor=actor, upload=SimpleUploadedFile(file_name, text.getvalue().encode())
     )
@@ -274,6 +287,32 @@ def _campaigns(clients: list[Client], seats: list[SenderAccount], manager: User)
         if launched:
             campaign_service.launch(campaign=campaign, actor=manager)
             enrollments.enroll_audience(campaign_id=campaign.id)
+
+
+def _three_channels(client: Client, seat: SenderAccount, admin: User, manager: User) -> None:
+    """A campaign over e-mail, LinkedIn and text messages whose waits are minutes."""
+    channels.settle_rules(client, admin)
+    mail, phone = channels.email_sender(client, admin), channels.number(client, admin)
+    found = people(16, "three channels")
+    name = "Fair visitors, three channels"
+    imported = _import(client, found, f"{name}.csv", manager, channels.reach(found, name))
+    campaign: Campaign = campaign_service.create(client=client, name=name, actor=manager)
+    campaign = campaign_service.update_settings(
+        campaign=campaign,
+        settings=CampaignSettings(
+            name=name,
+            time_zone=ZONE,
+            audience=Audience(kind="import", import_id=imported),
+            sender_ids=[mail.id, seat.id, phone.id],
+            weekdays=list(range(7)),
+            start="00:00",
+            end="00:00",
+        ),
+        actor=manager,
+    )
+    campaign = campaign_service.save_plan(campaign=campaign, plan=channels.plan(ZONE), actor=manager)
+    campaign_service.launch(campaign=campaign, actor=manager)
+    enrollments.enroll_audience(campaign_id=campaign.id)
 
 
 def _triage(access: Access) -> None:

@@ -4,15 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reporting', '0001_initial'),
+        ("reporting", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='fact',
-            name='kind',
-            field=models.CharField(choices=[('enrolled', 'Enrolled'), ('invited', 'Invited'), ('connected', 'Connected'), ('messaged', 'Messaged'), ('replied', 'Replied'), ('emailed', 'E-mailed'), ('texted', 'Texted'), ('delivered', 'Delivered'), ('opened', 'Opened'), ('clicked', 'Clicked'), ('machine_opened', 'Opened by a machine'), ('machine_clicked', 'Clicked by a machine'), ('bounced', 'Bounced'), ('complained', 'Marked as spam'), ('unsubscribed', 'Unsubscribed'), ('ended', 'Ended'), ('answered', 'Answered by an operator')], max_length=24),
+            model_name="fact",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("enrolled", "Enrolled"),
+                    ("invited", "Invited"),
+                    ("connected", "Connected"),
+                    ("messaged", "Messaged"),
+                    ("replied", "Replied"),
+                    ("emailed", "E-mailed"),
+                    ("texted", "Texted"),
+                    ("delivered", "Delivered"),
+                    ("opened", "Opened"),
+                    ("clicked", "Clicked"),
+                    ("machine_opened", "Opened by a machine"),
+                    ("machine_clicked", "Clicked by a machine"),
+                    ("bounced", "Bounced"),
+                    ("complained", "Marked as spam"),
+                    ("unsubscribed", "Unsubscribed"),
+                    ("ended", "Ended"),
+                    ("answered", "Answered by an operator"),
+                ],
+                max_length=24,
+            ),
         ),
     ]

@@ -52,7 +52,13 @@ def record(
 
 
 def record_enrollment(
-    *, kind: str, enrollment: Enrollment, key: str, occurred_at: datetime, node_id: str = "", sender_id: UUID | None
+    *,
+    kind: str,
+    enrollment: Enrollment,
+    key: str,
+    occurred_at: datetime,
+    node_id: str = "",
+    sender_id: UUID | None,
 ) -> None:
     """Write one fact about an enrollment."""
     record(
