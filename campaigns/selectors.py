@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,17 +12,21 @@ from django.db.models.functions import Concat
 from campaigns.models import (
     Campaign,
     Enrollment,
+    EnrollmentSender,
     Lead,
     LeadChannel,
     LeadImport,
     LeadImportError,
     OwnHoliday,
+    Relation,
+    ReplyReading,
     ScheduledAction,
     Snippet,
     Transition,
 )
 from campaigns.plans.schema import SendNode, StopNode, WaitNode
 from campaigns.querysets import with_senders
+from campaigns.replies.intents import POSITIVE
 from campaigns.services.planning import plan_of
 from integrations.models import KillSwitch, OutboundMessage, SenderAccount
 from integrations.services.switches import Target
@@ -130,6 +135,39 @@ def stage_counts(campaign_ids: list[UUID]) -> dict[UUID, dict[str, int]]:
     for campaign_id, stage, count in rows:
         counts[campaign_id][stage] = count
     return counts
+
+
+@dataclass(slots=True)
+class Progress:
+    """People of a campaign, each counted once: written to, connected on LinkedIn, replied, replied with interest."""
+
+    contacted: int = 0
+    connected: int = 0
+    replied: int = 0
+    positive: int = 0
+
+
+def progress_of(campaign_ids: list[UUID]) -> dict[UUID, Progress]:
+    """How far the people of each campaign got, whatever its channels; three queries for all of them."""
+    found = {campaign_id: Progress() for campaign_id in campaign_ids}
+    reached = Enrollment.objects.filter(campaign_id__in=campaign_ids).exclude(stage=Enrollment.Stage.PENDING)
+    for campaign_id, count in reached.values_list("campaign_id").annotate(count=Count("id")):
+        found[campaign_id].contacted = count
+    known = Relation.objects.filter(lead=OuterRef("enrollment__lead"), sender=OuterRef("sender"))
+    links = EnrollmentSender.objects.filter(
+        Exists(known), enrollment__campaign_id__in=campaign_ids, channel="linkedin"
+    ).exclude(enrollment__stage=Enrollment.Stage.PENDING)
+    for campaign_id, count in links.values_list("enrollment__campaign_id").annotate(
+        count=Count("enrollment_id", distinct=True)
+    ):
+        found[campaign_id].connected = count
+    readings = ReplyReading.objects.filter(campaign_id__in=campaign_ids)
+    for campaign_id, replied, positive in readings.values_list("campaign_id").annotate(
+        replied=Count("enrollment_id", distinct=True),
+        positive=Count("enrollment_id", distinct=True, filter=Q(intent__in=POSITIVE)),
+    ):
+        found[campaign_id].replied, found[campaign_id].positive = replied, positive
+    return found
 
 
 def visible_campaign(access: Access, campaign_id: UUID) -> Campaign | None:

@@ -129,7 +129,9 @@ def _entitlement_point(campaign: Campaign, channel: str) -> Point:
 def _outreach_points(campaign: Campaign) -> list[Point]:
     """What the client has to settle before e-mails or texts may leave: consent, and where to write back to."""
     plan = expanded_plan(campaign)
-    channels = {node.channel for node in plan.nodes if isinstance(node, SendNode)} if plan is not None else set()
+    channels = (
+        {node.channel for node in plan.nodes if isinstance(node, SendNode)} if plan is not None else set()
+    )
     policy = policy_of(campaign.client_id)
     found = []
     for channel, label in (("email", "e-mail"), ("sms", "text messages")):

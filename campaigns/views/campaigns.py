@@ -37,9 +37,13 @@ def campaigns(request: OrganizationRequest) -> HttpResponse:
         )
     except InvalidCursor as error:
         raise Http404(str(error)) from error
-    counts = selectors.stage_counts([campaign.id for campaign in page.items])
+    ids = [campaign.id for campaign in page.items]
+    counts, progress = selectors.stage_counts(ids), selectors.progress_of(ids)
     context = {
-        "rows": [{"campaign": campaign, **_funnel(counts[campaign.id])} for campaign in page.items],
+        "rows": [
+            {"campaign": campaign, **_funnel(counts[campaign.id], progress[campaign.id])}
+            for campaign in page.items
+        ],
         "next_url": f"?cursor={page.next_cursor}" if page.next_cursor else "",
         "streams": " ".join(streams.campaign(campaign.id) for campaign in page.items),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
@@ -49,13 +53,12 @@ def campaigns(request: OrganizationRequest) -> HttpResponse:
     )
 
 
-def _funnel(counts: dict[str, int]) -> dict[str, object]:
-    """People that got at least so far: everybody, invited, connected, messaged, replied."""
-    replied = counts.get("replied", 0) + counts.get("meeting", 0) + counts.get("unsubscribed", 0)
-    messaged = replied + counts.get("messaged", 0) + counts.get("completed", 0)
-    connected = messaged + counts.get("connected", 0)
-    invited = connected + counts.get("invited", 0)
-    return {"total": sum(counts.values()), "funnel": [invited, connected, messaged, replied]}
+def _funnel(counts: dict[str, int], progress: selectors.Progress) -> dict[str, object]:
+    """People that got so far, whatever the channel: contacted, connected, replied, replied with interest."""
+    return {
+        "total": sum(counts.values()),
+        "funnel": [progress.contacted, progress.connected, progress.replied, progress.positive],
+    }
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,7 +82,7 @@ def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, obj
         "switch_steps": switch_steps,
         "campaign": campaign,
         "overview": overview,
-        **_funnel(overview["counts"]),
+        **_funnel(overview["counts"], selectors.progress_of([campaign.id])[campaign.id]),
         "trials": variants.trials(campaign),
         "stream": streams.campaign(campaign.id),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),

@@ -170,13 +170,17 @@ def limit_tone(used: float, limit: float) -> str:
     return "warn" if used / limit >= 0.85 else ""
 
 
-def funnel(values: Sequence[int], labels: Sequence[str] = ()) -> SafeString:
-    """A funnel cell: each number over a bar that is its share of the number before it."""
+def funnel(values: Sequence[int], labels: Sequence[str] = (), *, of_first: bool = False) -> SafeString:
+    """A funnel cell: each number over a bar that is its share of the number before it, or of the first."""
     cells = []
     for index, value in enumerate(values):
-        before = values[index - 1] if index else value
+        before = (values[0] if of_first else values[index - 1]) if index else value
         name = labels[index] if index < len(labels) else ""
-        title = f"{formats.percent(value, before, digits=0)} of the step before" if index else "of all"
+        title = (
+            f"{formats.percent(value, before, digits=0)} {'of the first' if of_first else 'of the step before'}"
+            if index
+            else "of all"
+        )
         cells.append((f"{name}: {title}" if name else title, formats.number(value), _thin(value, before)))
     spoken = ", ".join(
         f"{labels[index]} {formats.number(value)}" if index < len(labels) else formats.number(value)

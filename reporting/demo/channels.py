@@ -17,8 +17,8 @@ from project.tenancy.models import Client, User
 from reporting.demo.people import Person
 
 CAPABILITIES = {"linkedin_outreach": "unipile", "email_outreach": "sendgrid", "sms_outreach": "twilio"}
-ADDRESS = "erik@mail.halden-robotics.com"
-REPLIES = "in.halden-robotics.com"
+ADDRESS = "greta@mail.ostro-logistics.com"
+REPLIES = "in.ostro-logistics.com"
 ZONE = "Europe/Stockholm"
 
 
@@ -27,10 +27,10 @@ def settle_rules(client: Client, actor: User) -> None:
     outreach.save(
         client=client,
         values={
-            "legal_name": "Halden Robotics AB",
+            "legal_name": "Ostro Logistics AB",
             "postal_address": "Kungsgatan 12, 411 19 Göteborg, Sweden",
             "email_basis": "consent",
-            "email_basis_note": "Signed up at the cold-chain fair in Gothenburg; the list is with marketing.",
+            "email_basis_note": "Signed up at the freight fair in Gothenburg; the list is with marketing.",
             "sms_basis": "consent",
             "sms_basis_note": "Ticked the box for texts on the same form.",
         },
@@ -53,9 +53,9 @@ def email_sender(client: Client, actor: User) -> SenderAccount:
         client=client,
         wanted=identities.Wanted(
             address=ADDRESS,
-            name="Erik Sand",
-            reply_to=f"erik@{REPLIES}",
-            signature="Erik Sand\nHalden Robotics",
+            name="Greta Lund",
+            reply_to=f"greta@{REPLIES}",
+            signature="Greta Lund\nOstro Logistics",
             time_zone=ZONE,
             postal={"address": "Kungsgatan 12", "city": "Göteborg", "zip": "41119", "country": "Sweden"},
         ),
@@ -119,9 +119,9 @@ def plan(time_zone: str) -> dict[str, Any]:
                 "variants": [
                     {
                         "id": "question",
-                        "content": {"subject": "Mis-picks at {{ company.name }}", "body": _MAIL},
+                        "content": {"subject": "Customs papers at {{ company.name }}", "body": _MAIL},
                     },
-                    {"id": "number", "content": {"subject": "0.4 per 1,000 lines", "body": _MAIL}},
+                    {"id": "number", "content": {"subject": "11 minutes a shipment", "body": _MAIL}},
                 ],
                 "transitions": [
                     {"on": "click", "within": "P5D", "to": "invite"},
@@ -175,11 +175,11 @@ def plan(time_zone: str) -> dict[str, Any]:
 
 
 _MAIL = (
-    "Hi {{ lead.first_name | default: 'there' }},\n\nmost mis-picks in deep freeze happen in the last two hours of a"
-    " shift. Is that so at {{ company.name | default: 'yours' }}?"
+    "Hi {{ lead.first_name | default: 'there' }},\n\nmost forwarders type the same customs data four times for one"
+    " shipment. Is that so at {{ company.name | default: 'yours' }}?"
 )
-_BUMP = "One number from Kiruna: 0.4 mis-picks per 1,000 lines. Would ten minutes next week be fair?"
+_BUMP = "One number from Malmö: 11 minutes saved on each shipment. Would ten minutes next week be fair?"
 _MESSAGE = (
     "Thanks for connecting, {{ lead.first_name | default: 'and hello' }}. Shall I send the two-page case?"
 )
-_TEXT = "{{ lead.first_name | default: 'Hello' }}, Erik from Halden Robotics: may I call you about the freezer halls?"
+_TEXT = "{{ lead.first_name | default: 'Hello' }}, Greta from Ostro Logistics: may I call you about customs papers?"

@@ -81,7 +81,7 @@ def _seed() -> Organization:
         _history(clients[0], seats[0])
         _threads(clients[0], seats[0])
         _campaigns(clients, seats, manager)
-        _three_channels(clients[0], seats[0], access.user, manager)
+        _three_channels(clients[2], seats[2], access.user, manager)
         _triage(access)
     return organization
 

@@ -232,7 +232,7 @@ def see_invitations(manager: Page, sandbox: SandboxHandle, account_id: str) -> l
     overview = manager.locator("#campaign-overview")
     expect(overview).to_contain_text(f"The daily limit of {LIMIT} (invite) of this account is used up.")
     expect(overview.get_by_label("People", exact=True)).to_contain_text(
-        re.compile(rf"Invited\s*{LIMIT}\s*of 196 people")
+        re.compile(rf"Contacted\s*{LIMIT}\s*of 196 people")
     )
     expect(overview).to_contain_text("171 held")
     sent = invitations(sandbox, account_id)

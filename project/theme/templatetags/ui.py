@@ -96,9 +96,9 @@ def bar(used: float, limit: float, tone: str = "", size: str = "", label: str = 
 
 
 @register.simple_tag
-def funnel(values: list[int], labels: list[str] | tuple[str, ...] = ()) -> SafeString:
-    """Numbers over bars, each a share of the one before."""
-    return marks.funnel(values, labels)
+def funnel(values: list[int], labels: list[str] | tuple[str, ...] = (), of_first: bool = False) -> SafeString:
+    """Numbers over bars, each a share of the one before, or of the first."""
+    return marks.funnel(values, labels, of_first=of_first)
 
 
 @register.simple_tag
