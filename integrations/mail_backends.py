@@ -47,7 +47,7 @@ def _take(message: EmailMessage) -> None:
     for address in dict.fromkeys(message.recipients()):
         system_mail.send(
             to=address,
-            subject=message.subject,
+            subject=str(message.subject),
             text=text,
             html=html,
             kind=kind,
