@@ -7,6 +7,7 @@ id of the mail that came back are read here.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from email.message import Message
@@ -17,6 +18,9 @@ from flufl.bounce import all_failures
 from integrations.mail.automatic import has_null_return_path
 from integrations.mail.headers import Fields, short_id
 from integrations.mail.mime import Mail
+
+#: It says each detector that it tries.
+logging.getLogger("flufl.bounce").setLevel(logging.WARNING)
 
 _DAEMON: Final = re.compile(r"(?:mailer-?daemon|postmaster|mail-?daemon|microsoftexchange[0-9a-f]*)@|\A\Z")
 _SUBJECT: Final = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from html.parser import HTMLParser
 from typing import Final
 
@@ -11,6 +12,8 @@ import nh3
 
 #: Longer HTML is cut first: no person wrote it.
 MAX_HTML: Final = 400_000
+#: Elements of HTML that is read as such; of more only the tags are cut out.
+MAX_TAGS: Final = 15_000
 _BLOCKS: Final = frozenset(
     {
         "p",
@@ -43,6 +46,12 @@ _QUOTE_CLASSES: Final = frozenset(
 _QUOTE_IDS: Final = frozenset(
     {"divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container", "olk_src_body_section"}
 )
+#: Elements that only change how letters look. They say nothing here, and thousands of them, never closed, take a
+#: standard parser quadratic time.
+_LOOKS: Final = re.compile(
+    r"</?(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?:\s[^<>]*)?/?>", re.IGNORECASE
+)
+_TAG: Final = re.compile(r"<[^<>]*>")
 _SPACES: Final = re.compile(r"[ \t\r\n\f\v]+")
 
 
@@ -56,8 +65,11 @@ class PlainHtml:
 
 def plain_of(html: str) -> PlainHtml:
     """Return the text of an HTML mail. Hostile input is made well-formed first. Never raises."""
+    plain = _LOOKS.sub("", html[:MAX_HTML].replace("\x00", ""))
+    if plain.count("<") > MAX_TAGS:
+        return PlainHtml(_tidy(unescape(_TAG.sub(" ", plain))), "")
     clean = nh3.clean(
-        html[:MAX_HTML].replace("\x00", ""),
+        plain,
         tags=set(_TAGS),
         attributes={"*": {"class", "id", "type"}},
         clean_content_tags={"script", "style", "title", "head"},
@@ -90,10 +102,8 @@ class _Reader(HTMLParser):
         self._pre += tag == "pre"
         if tag == "br":
             self.parts.append("\n")
-        elif tag in _PARAGRAPHS:
-            self.parts.append("\n\n")
         elif tag in _BLOCKS:
-            self.parts.append("\n")
+            self._end_line(tag)
         if tag == "li":
             self.parts.append("- ")
         elif tag == "hr":
@@ -102,16 +112,21 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """Break the line after blocks, part cells by a blank."""
         self._pre -= tag == "pre"
-        if tag in _PARAGRAPHS:
-            self.parts.append("\n\n")
-        elif tag in _BLOCKS:
-            self.parts.append("\n")
+        if tag in _BLOCKS:
+            self._end_line(tag)
         elif tag in {"td", "th"}:
             self.parts.append(" ")
 
     def handle_data(self, data: str) -> None:
         """Keep text; runs of blanks are one blank outside of ``pre``."""
         self.parts.append(data if self._pre > 0 else _SPACES.sub(" ", data))
+
+    def _end_line(self, tag: str) -> None:
+        """End the line if there is one; paragraphs leave a blank line besides."""
+        if self.parts and not self.parts[-1].endswith("\n"):
+            self.parts.append("\n")
+        if tag in _PARAGRAPHS:
+            self.parts.append("\n")
 
 
 def _tidy(text: str) -> str:

@@ -22,8 +22,8 @@ MAX_PROBE: Final = 60_000
 #: Portuguese, Norwegian, Finnish, Russian, Turkish, Hungarian: a line that says who wrote when.
 _ALSO_WROTE: Final = re.compile(
     r"^(?=.{8,240}$)(?=.*[\d@]).*(?:escreveu|skrev følgende|skrev|kirjoitti|пишет|написал(?:\(а\)|а)?|"  # noqa: RUF001
-    r"yazdı|írta|a scris|wrote|schrieb|a écrit|escribió|ha scritto|schreef|napisał\(a\)|napsal\(a\))"  # noqa: RUF001
-    r"[^:\n]{0,80}:\s*$",
+    r"yazdı|írta|a scris|wrote|schrieb|a écrit|escribió|ha scritto|schreef|napisał\(a\)|napsal(?:\(a\)|a)?)"  # noqa: RUF001
+    r"[^\n]{0,80}:\s*$",
     re.IGNORECASE,
 )
 #: "-----Original Message-----" in the languages of Outlook, and what forwards begin with.
@@ -34,6 +34,8 @@ _ORIGINAL: Final = re.compile(
     r"исходное сообщение|forwarded message|weitergeleitete nachricht)\s*[-_ ]{3,}\s*$",
     re.IGNORECASE,
 )
+#: When and who, without a word for it: "20 Nov 2026, Erik Sand <erik@acme.example>:".
+_WHEN_AND_WHO: Final = re.compile(r"^(?=.*\d{1,2}[:.]\d{2}).{6,200}<[^<>\s]+@[^<>\s]+>:\s*$")
 _RULE: Final = re.compile(r"^_{20,}$")
 _HEAD_FIELD: Final = re.compile(r"^[*>\s]*[^\W\d_][\w .-]{0,20}\s?:[*\s]*\S")
 _ADDRESS: Final = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
@@ -91,12 +93,16 @@ def _by_own_words(probe: list[str]) -> int | None:
     for number, line in enumerate(probe):
         if _ORIGINAL.match(line):
             return number
-        if _ALSO_WROTE.match(line) or (
-            number + 1 < len(probe)
-            and line
-            and not line.endswith((":", ".", "!", "?"))
-            and _ADDRESS.search(f"{line} {probe[number + 1]}")
-            and _ALSO_WROTE.match(f"{line} {probe[number + 1]}"[:MAX_LINE])
+        if (
+            _ALSO_WROTE.match(line)
+            or _WHEN_AND_WHO.match(line)
+            or (
+                number + 1 < len(probe)
+                and line
+                and not line.endswith((":", ".", "!", "?"))
+                and _ADDRESS.search(f"{line} {probe[number + 1]}")
+                and _ALSO_WROTE.match(f"{line} {probe[number + 1]}"[:MAX_LINE])
+            )
         ):
             return number
         if _RULE.match(line) and sum(bool(_HEAD_FIELD.match(n)) for n in probe[number + 1 : number + 7]) >= 2:
