@@ -32,7 +32,7 @@ def brake_list(access: Access, *, cursor: str | None) -> Page[Any]:
     return page
 
 
-def name_targets(rows: list[Brake]) -> None:
+def name_targets(rows: list[Any]) -> None:
     """Put a name to what each brake stops; two queries for all."""
     ids: dict[str, set[UUID]] = {"sender": set(), "list": set()}
     for row in rows:

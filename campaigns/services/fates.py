@@ -52,16 +52,12 @@ def on_fate(fact: ProviderEventRecorded, event: MessageEvent) -> Enrollment | No
         case MessageDelivered() if outbound is not None:
             return _happened(fact, outbound, "delivered_at", "delivered", LeadDelivered)
         case MessageOpened() if outbound is not None:
-            column, told = (
-                ("machine_opened_at", LeadOpenedByMachine) if event.is_machine else ("opened_at", LeadOpened)
-            )
+            told: type[EnrollmentFact] = LeadOpenedByMachine if event.is_machine else LeadOpened
+            column = "machine_opened_at" if event.is_machine else "opened_at"
             return _happened(fact, outbound, column, "open", told, machine=event.is_machine)
         case LinkClicked() if outbound is not None:
-            column, told = (
-                ("machine_clicked_at", LeadClickedByMachine)
-                if event.is_machine
-                else ("clicked_at", LeadClicked)
-            )
+            told = LeadClickedByMachine if event.is_machine else LeadClicked
+            column = "machine_clicked_at" if event.is_machine else "clicked_at"
             return _happened(fact, outbound, column, "click", told, machine=event.is_machine)
         case MessageBounced():
             return _bounced(fact, event, outbound)

@@ -25,6 +25,13 @@ _CHOICES = {
     "unsubscribe_scope": OutreachPolicy.Scope.values,
     "address_policy": OutreachPolicy.AddressPolicy.values,
 }
+_LONGEST = {
+    "legal_name": 160,
+    "postal_address": 400,
+    "email_basis_note": 1000,
+    "sms_basis_note": 1000,
+    "unsubscribe_text": 80,
+}
 
 
 class PolicyRefused(Invalid):
@@ -85,8 +92,7 @@ def _check(policy: OutreachPolicy) -> None:
     for name, allowed in _CHOICES.items():
         if getattr(policy, name) not in allowed:
             raise PolicyRefused("This is not one of the choices.", field=name)
-    for name in ("legal_name", "postal_address", "email_basis_note", "sms_basis_note", "unsubscribe_text"):
-        most = OutreachPolicy._meta.get_field(name).max_length or 0
+    for name, most in _LONGEST.items():
         if len(getattr(policy, name)) > most:
             raise PolicyRefused(f"At most {most:,} characters fit here.", field=name)
     if not policy.unsubscribe_text:

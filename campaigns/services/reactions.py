@@ -202,7 +202,7 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
         if running.get(enrollment.id) != enrollment.status:
             sentences.append(f"“{enrollment.campaign}” stopped.")
         latest = enrollment
-    if reading.kind in {"reply", "opt_out"}:
+    if reading.kind in {"human", "opt_out"}:
         sentences += reply_stops.stop_colleagues(affected, lead=match.lead, event_id=str(fact.event_id))
     fact.outcome["campaigns"] = " ".join(
         [

@@ -179,7 +179,8 @@ def suppression_of(*, client_id: UUID, lead_id: UUID, channel: str) -> Suppressi
 def suppression_of_value(*, client_id: UUID, channel: str, value: str) -> Suppression | None:
     """Return the suppression of a normalised address or its domain, whoever has the address, if there is one."""
     domains = [value.rpartition("@")[2]] if "@" in value else []
-    return _standing(client_id, channel, [value], domains).first()
+    found: Suppression | None = _standing(client_id, channel, [value], domains).first()
+    return found
 
 
 def _standing(client_id: UUID, channel: str, exact: Sequence[str], domains: Sequence[str]) -> Any:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns import selectors, streams
 from campaigns.forms import CampaignForm
 from campaigns.models import Campaign
+from campaigns.selectors_outreach import brakes_of_campaign
 from campaigns.services import campaigns as service
 from campaigns.services import entry, switching, variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
@@ -84,6 +85,7 @@ def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, obj
         "overview": overview,
         **_funnel(overview["counts"], selectors.progress_of([campaign.id])[campaign.id]),
         "trials": variants.trials(campaign),
+        "brakes": brakes_of_campaign(campaign),
         "stream": streams.campaign(campaign.id),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
     }

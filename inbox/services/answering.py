@@ -63,6 +63,6 @@ def _email(conversation: Conversation, text: str) -> Answer:
 
 def _name(conversation: Conversation) -> str:
     if conversation.lead is not None:
-        return conversation.lead.full_name
+        return str(conversation.lead.full_name)
     name = conversation.counterpart_name
     return "" if name == conversation.counterpart_id else name

@@ -17,6 +17,8 @@ DATA_DIR = env.path("DATA_DIR", str(BASE_DIR / ".data"))
 
 # --- Security ---------------------------------------------------------------------------------------
 SECRET_KEY = env.generated_secret("SECRET_KEY", DATA_DIR)
+#: Earlier keys: unsubscribe links that were signed with them go on working.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 CREDENTIAL_KEYS = env.words("CREDENTIAL_KEYS") or [env.generated_secret("CREDENTIAL_KEY", DATA_DIR)]
 DEBUG = False
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
