@@ -5,14 +5,15 @@ and one that is older than the burst lapses, so whoever hands them out, any inte
 ``t * rate + burst`` requests. A block of slots, about a second's worth, is leased to a token bucket in Redis,
 which hands them out smoothly and cheaply. What Redis loses is lost: those slots stay given, so an emptied or
 restarted Redis allows nothing more. A block belongs to the run of the Redis server that it
-was stored in, so a server that comes back with an older state does not hand out slots twice. Without Redis every
-slot is leased singly.
+was stored in, so a server that comes back with an older state does not hand out slots twice. Without Redis
+each process leases a tenth of a second's worth for itself, which is the same in small.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -116,6 +117,8 @@ def take(connection_id: UUID, rate: Rate, at: datetime) -> float:
     """Take the next slot of a connection at ``at``; return the seconds until it (see ``throttle``)."""
     slot, taken = _from_redis(connection_id, rate, at)
     if slot is None:
+        slot, taken = _own.take(connection_id, rate, at), True
+    if slot is None:
         slot, taken = _from_database(connection_id, rate, at)
     if slot is None:
         return 0.0
@@ -206,6 +209,40 @@ _rates = _Rates()
 forget_rate = _rates.forget
 
 
+class _Own:
+    """Slots that this process leased for itself while Redis was away, by connection."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks: dict[UUID, tuple[int, int, int]] = {}
+
+    def keep(self, connection_id: UUID, first: int, end: int, gap: int) -> None:
+        """Keep a block; what was left of an earlier one stays given and is not used."""
+        with self._lock:
+            self._blocks[connection_id] = (first, end, gap)
+
+    def take(self, connection_id: UUID, rate: Rate, at: datetime) -> datetime | None:
+        """Take the next slot that has not lapsed; ``None`` if there is none."""
+        if connection_id not in self._blocks:
+            return None
+        oldest = _micros(at - rate.credit)
+        with self._lock:
+            first, end, gap = self._blocks.pop(connection_id, (0, 0, 1))
+            first += max(0, -(-(oldest - first) // gap)) * gap
+            if first >= end:
+                return None
+            self._blocks[connection_id] = (first + gap, end, gap)
+        return _moment(first)
+
+    def forget(self) -> None:
+        """Drop all blocks; their slots stay given."""
+        with self._lock:
+            self._blocks.clear()
+
+
+_own = _Own()
+
+
 def _block(rate: Rate) -> int:
     """How many slots are leased at once: a second's worth."""
     return max(1, int(rate.per_second))
@@ -238,7 +275,8 @@ def _from_redis(connection_id: UUID, rate: Rate, at: datetime) -> tuple[datetime
 def _from_database(connection_id: UUID, rate: Rate, at: datetime) -> tuple[datetime | None, bool]:
     """Lease a block, keep its first slot, and leave the others in Redis; ``(None, False)`` without a connection."""
     gap = _gap(rate)
-    count = 1 if time.monotonic() < _paused_until else _block(rate)
+    is_away = time.monotonic() < _paused_until
+    count = max(1, _block(rate) // 10) if is_away else _block(rate)
     with database.cursor() as cursor:
         cursor.execute(
             _LEASE,
@@ -257,7 +295,9 @@ def _from_database(connection_id: UUID, rate: Rate, at: datetime) -> tuple[datet
         slots = RequestSlots.objects.filter(connection_id=connection_id)
         return slots.values_list("next_slot_at", flat=True).first(), False
     first = _micros(row[0])
-    if count > 1:
+    if is_away:
+        _own.keep(connection_id, first + gap, first + gap * count, gap)
+    elif count > 1:
         _ask(_STORE, _name(connection_id), first + gap, first + gap * count, gap, 60_000)
     return _moment(first), True
 
@@ -266,20 +306,17 @@ def _name(connection_id: UUID) -> str:
     return f"oex:slots:{connection_id}"
 
 
-@functools.lru_cache(maxsize=4)
-def _client(url: str) -> redis.Redis:
-    # A command that is tried again could store a block twice.
-    return redis.Redis.from_url(
+@functools.lru_cache(maxsize=8)
+def _script(url: str, source: str) -> Any:
+    # A slot that is taken twice is one lost; a block that is stored twice would be handed out twice.
+    retries = 1 if source is _TAKE else 0
+    client = redis.Redis.from_url(
         url,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(NoBackoff(), retries),
     )
-
-
-@functools.lru_cache(maxsize=8)
-def _script(url: str, source: str) -> Any:
-    return _client(url).register_script(source)
+    return client.register_script(source)
 
 
 def _ask(source: str, name: str, *arguments: int) -> Any:

@@ -34,6 +34,7 @@ GAP = RATE.gap.total_seconds()
 @pytest.fixture
 def link(kestrel: Agency, clean_redis: redis.Redis) -> Iterator[Connection]:
     requests._paused_until = 0.0
+    requests._own.forget()
     with organization_scope(kestrel.id):
         yield Connection.objects.create(provider="unipile", name="LinkedIn")
     requests._paused_until = 0.0
@@ -69,10 +70,18 @@ def test_too_far_ahead_nothing_is_taken(link: Connection) -> None:
     assert take(link, 55) == 5
 
 
-def test_without_redis_each_slot_is_leased(link: Connection, settings: Any) -> None:
+def test_without_redis_a_process_leases_for_itself(link: Connection, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert [take(link) for _ in range(4)] == [0, 0, 0, 0.1]
     assert RequestSlots.objects.get().given == 4
+    # A tenth of a second's worth at once, of which what nobody used lapses.
+    fast = Rate(100, 3)
+    other = Connection.objects.create(provider="unipile", name="Fast")
+    waits = [requests.take(other.id, fast, START) for _ in range(10)]
+    assert waits == pytest.approx([0, 0, 0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07])
+    assert RequestSlots.objects.get(connection=other).given == 10
+    assert requests.take(other.id, fast, START + timedelta(seconds=5)) == 0
+    assert RequestSlots.objects.get(connection=other).given == 20
 
 
 def windows_hold(taken: list[datetime]) -> bool:
@@ -87,7 +96,9 @@ def windows_hold(taken: list[datetime]) -> bool:
 
 
 steps = st.lists(
-    st.one_of(st.floats(0, 0.6), st.sampled_from(["emptied", "away", "back"])), min_size=1, max_size=40
+    st.one_of(st.floats(0, 0.6), st.sampled_from(["emptied", "away", "back", "dies"])),
+    min_size=1,
+    max_size=40,
 )
 
 
@@ -107,6 +118,8 @@ def test_whatever_happens_to_redis_the_rate_holds(
             elif step in {"away", "back"}:
                 current.REDIS_URL = "redis://127.0.0.1:1/0" if step == "away" else url
                 requests._paused_until = 0.0
+            elif step == "dies":
+                requests._own.forget()
             else:
                 at += timedelta(seconds=float(step))
                 taken.append(at + timedelta(seconds=requests.take(mine.id, RATE, at)))
