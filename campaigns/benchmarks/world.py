@@ -127,8 +127,10 @@ _RESET = (
     "DELETE FROM integrations_rateusage WHERE organization_id = ANY(%(organizations)s)",
     "DELETE FROM core_streamevent WHERE organization_id = ANY(%(organizations)s)",
     "DELETE FROM campaigns_transition WHERE organization_id = ANY(%(organizations)s)",
-    "DELETE FROM campaigns_scheduledaction WHERE dedupe_key = 'invite:1:send' AND organization_id = ANY(%(organizations)s)",
-    """UPDATE campaigns_enrollment SET state = %(state)s::jsonb, stage = 'pending', status = 'active', node_id = 'invite'
+    """DELETE FROM campaigns_scheduledaction
+    WHERE dedupe_key = 'invite:1:send' AND organization_id = ANY(%(organizations)s)""",
+    """UPDATE campaigns_enrollment
+    SET state = %(state)s::jsonb, stage = 'pending', status = 'active', node_id = 'invite'
     WHERE organization_id = ANY(%(organizations)s)""",
     "UPDATE campaigns_enginelane SET claimed_until = NULL WHERE organization_id = ANY(%(organizations)s)",
     _ACTIONS,

@@ -131,7 +131,7 @@ def work(claim: Claim) -> int:
     """Do a claim; whatever happens short of death, its lanes are free afterwards. Returns how many were done."""
     try:
         with transaction.atomic():
-            done = _Batch(claim.actions).run()
+            done = Batch(claim.actions).run()
             lanes.free(claim)
     except OperationalError as error:
         # Somebody else was quicker (a deadlock, a lock timeout): nothing was done, the next round does it.
@@ -150,7 +150,7 @@ def _alone(row: tuple[UUID, UUID, Lane]) -> int:
     """Do one action by itself; one that cannot be done for a fault of ours waits."""
     try:
         with transaction.atomic():
-            return _Batch([row]).run()
+            return Batch([row]).run()
     except Exception:
         # Whatever it is, it belongs to this action alone; its transaction is undone.
         log.exception("engine.action_failed", action_id=str(row[0]))
@@ -171,7 +171,7 @@ class _Send:
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
     """The work on claimed actions inside one transaction."""
 
     rows: Sequence[tuple[UUID, UUID, Lane]]

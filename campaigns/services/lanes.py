@@ -22,8 +22,8 @@ from project.core.clock import now
 
 LEASE: Final = timedelta(seconds=60)
 #: Lanes and actions of one batch; a batch is one transaction.
-LANES: Final = 16
-BATCH: Final = 320
+LANES: Final = 24
+BATCH: Final = 600
 
 _MAKE = """
 INSERT INTO campaigns_enginelane (id, organization_id, sender_id, claimed_by, crashes, created_at, updated_at)

@@ -33,16 +33,30 @@ def plan_of(enrollment: Enrollment) -> Plan:
 
 def context_of(enrollment: Enrollment) -> Context:
     """Calendar, zone and branch fields of an enrollment (``campaign`` and ``lead`` should be loaded)."""
+    campaign = enrollment.campaign
+    kept = enrollment.__dict__.get("_context")
+    if kept is not None and kept[0] is campaign:
+        # Asked several times for one action; campaigns are not changed while their enrollments are worked on.
+        context: Context = kept[1]
+        return context
     plan = plan_of(enrollment)
-    tested = tested_fields(plan)
-    return context_for(
+    tested = _tested(enrollment.plan_version_id)
+    made = context_for(
         plan,
-        calendar_of(enrollment.campaign),
+        calendar_of(campaign),
         seed=str(enrollment.id),
         lead_zone=enrollment.lead.time_zone or None,
-        use_lead_zone=enrollment.campaign.use_lead_time_zone,
+        use_lead_zone=campaign.use_lead_time_zone,
         fields=_fields(enrollment, tested) if tested else {},
     )
+    if not tested:
+        enrollment.__dict__["_context"] = (campaign, made)
+    return made
+
+
+@lru_cache(maxsize=512)
+def _tested(version_id: UUID) -> frozenset[str]:
+    return tested_fields(_plan(version_id))
 
 
 def tested_fields(plan: Plan) -> frozenset[str]:

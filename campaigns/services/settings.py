@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -107,10 +108,25 @@ class CampaignSettings(BaseModel):
 
 def calendar_of(campaign: Campaign) -> Calendar:
     """The calendar of a campaign: its window; days without a window are no working days; holidays."""
-    window = SendingWindow.from_json(campaign.window)
+    window = campaign.window
+    return _calendar(
+        tuple(window["weekdays"]),
+        window["start"],
+        window["end"],
+        campaign.holiday_country,
+        tuple(campaign.own_holidays),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _calendar(
+    weekdays: tuple[int, ...], start: str, end: str, country: str, own_holidays: tuple[str, ...]
+) -> Calendar:
+    # Asked for every action; campaigns with the same settings share one.
+    window = SendingWindow.from_json({"weekdays": list(weekdays), "start": start, "end": end})
     return Calendar(
         windows=(window,),
         days_off=frozenset(range(7)) - window.weekdays,
-        holiday_country=campaign.holiday_country,
-        own_holidays=frozenset(date.fromisoformat(day) for day in campaign.own_holidays),
+        holiday_country=country,
+        own_holidays=frozenset(date.fromisoformat(day) for day in own_holidays),
     )
