@@ -44,7 +44,9 @@ began, cpu = time.perf_counter(), time.process_time()
 with organization_scope(sys.argv[1]):
     simulations.work(simulation_id=sys.argv[2])
 seconds = time.perf_counter() - began
-print(json.dumps({"seconds": seconds, "cpu": time.process_time() - cpu, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+cpu = time.process_time() - cpu
+mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"seconds": seconds, "cpu": cpu, "mib": mib}))
 """
 
 PLAN: dict[str, Any] = {

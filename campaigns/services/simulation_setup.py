@@ -20,10 +20,11 @@ from campaigns.plans.schema import Plan, SendNode
 from campaigns.plans.state import from_json
 from campaigns.plans.validate import validate
 from campaigns.scheduling import zone
-from campaigns.services import snippets
+from campaigns.services import snippets, variants
 from campaigns.services.assignment import Rotation, health_of
 from campaigns.services.checklist import audience_leads
 from campaigns.services.messages import context_for_lead
+from campaigns.services.outreach import policy_for
 from campaigns.services.planning import lead_fields, plan_of, tested_fields
 from campaigns.services.settings import calendar_of
 from campaigns.services.suppressed import suppressed_leads
@@ -36,6 +37,8 @@ from project.core.refusals import Refused
 
 MAX_PEOPLE = 25_000
 CHUNK = 1000
+UNSUBSCRIBE_URL = "https://unsubscribe.example/u/" + "0" * 64
+"""Stands for the link that each e-mail gets of its own when it leaves."""
 
 
 class NotSimulable(Refused):
@@ -103,6 +106,7 @@ def load(*, campaign: Campaign, at: datetime, days: int) -> Loaded:
             if not name.startswith("domain:")
         },
         domains={domain: _budget(ahead.budgets[name], {}) for domain, name in ahead.domains.items()},
+        winners={node: chosen for (of, node), chosen in variants.winners().items() if of == campaign.id},
         use_lead_zone=campaign.use_lead_time_zone,
     )
     return Loaded(setup, people.summary(), [*_same_leads(campaign), *_same_senders(campaign, senders)])
@@ -124,6 +128,9 @@ class _People:
 
     def __init__(self, campaign: Campaign, plan: Plan, channels: set[str]) -> None:
         self.campaign, self.plan, self.channels = campaign, plan, channels
+        policy = policy_for(campaign.client)
+        #: Words of every e-mail that depend on no lead; the address of the link is made when it leaves.
+        self.client_words = {"name": campaign.client.name, "postal_address": policy.postal_address}
         self.branches = bool(tested_fields(plan))
         self.rotation = Rotation.of(campaign, [])
         self.prospects: list[Prospect] = []
@@ -194,7 +201,7 @@ class _People:
                 name=lead.full_name,
                 zone=lead.time_zone or None,
                 fields=lead_fields(lead, first_degree=bool(connected)) if self.branches else {},
-                variables={name: values for name, values in words.items() if name != "sender"},
+                variables={**words, "client": self.client_words, "unsubscribe_url": UNSUBSCRIBE_URL},
                 addresses=addresses,
                 blocked={
                     channel: f"On the suppression list ({source})." for channel, source in stopped.items()

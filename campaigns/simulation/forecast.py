@@ -87,7 +87,7 @@ def forecast(
 ) -> Forecast:
     """Run ``setup`` with ``script`` under several seeds. ``progress`` is told (runs done, runs in all)."""
     count = seeds or seeds_for(len(setup.prospects))
-    texts = Texts()
+    texts = Texts(setup.winners)
     told = progress or (lambda done, total: None)
     senders = assign(setup)
     outcomes: list[Outcome] = []

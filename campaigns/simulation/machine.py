@@ -167,7 +167,7 @@ class Machine:
         if channel not in prospect.addresses:
             self._refuse(number, node, request.visit, "no_address", f"There is no {channel} address.", at)
             return
-        verdict = self.texts.judge(
+        verdict = self.texts.known(prospect.key, node.id, request.visit, sender.key) or self.texts.judge(
             node,
             request.visit,
             prospect=prospect.key,

@@ -92,7 +92,9 @@ class Prospect:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One campaign, ready to be run. ``domains`` are budgets of recipient domains, charged by e-mails."""
+    """One campaign, ready to be run. ``domains`` are budgets of recipient domains, charged by e-mails; ``winners``
+    maps steps to the variant that everybody gets by now.
+    """
 
     plan: Plan
     calendar: Calendar
@@ -103,6 +105,7 @@ class Setup:
     senders: tuple[SimulatedSender, ...]
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     domains: Mapping[str, Budget] = field(default_factory=dict)
+    winners: Mapping[str, str] = field(default_factory=dict)
     use_lead_zone: bool = False
 
     @property

@@ -42,10 +42,15 @@ class Verdict:
 class Texts:
     """Renders each text once, counts problems by step and keeps the worst."""
 
-    def __init__(self) -> None:
+    def __init__(self, winners: Mapping[str, str] | None = None) -> None:
+        self.winners = winners or {}
         self._known: dict[tuple[str, str, int, str], Verdict] = {}
         self._worst: list[tuple[int, int, int, WorstText]] = []
         self.problems: dict[tuple[str, str], int] = {}
+
+    def known(self, prospect: str, node: str, visit: int, sender: str) -> Verdict | None:
+        """The answer that ``judge`` has given already."""
+        return self._known.get((prospect, node, visit, sender))
 
     def judge(
         self,
@@ -60,10 +65,8 @@ class Texts:
         premium: bool,
     ) -> Verdict:
         """Render the texts of ``node`` for one person; the answer is remembered."""
-        key = (prospect, node.id, visit, sender)
-        verdict = self._known.get(key)
-        if verdict is None:
-            verdict = self._known[key] = self._judge(node, visit, prospect, name, seed, context, premium)
+        verdict = self._judge(node, visit, prospect, name, seed, context, premium)
+        self._known[prospect, node.id, visit, sender] = verdict
         return verdict
 
     def worst(self) -> tuple[WorstText, ...]:
@@ -81,7 +84,7 @@ class Texts:
         premium: bool,
     ) -> Verdict:
         draw = f"{seed}:{node.id}:{visit}"
-        variant, content = choose(node, f"{seed}:{node.id}")
+        variant, content = choose(node, f"{seed}:{node.id}", winner=self.winners.get(node.id, ""))
         code, problem, texts = _render(
             node, {field: getattr(content, field) for field in FIELDS[node.action]}, context, draw, premium
         )

@@ -119,9 +119,9 @@ def test_they_agree(world: World, time_machine: Any) -> None:
     engine = RealEngine(world, time_machine, people)
     engine.run(until)
 
-    expected = sorted((one.at, one.prospect, one.node, one.visit) for one in simulated.sends)
+    expected = sorted((one.at, one.prospect, one.node, one.visit, one.variant) for one in simulated.sends)
     assert len(expected) > 2 * PEOPLE
-    assert sorted(one[:4] for one in engine.sent) == expected
+    assert sorted(engine.sent) == expected
     for number, prospect in enumerate(setup.prospects):
         enrollment = Enrollment.objects.get(lead_id=prospect.key)
         rows = Transition.objects.filter(enrollment=enrollment).exclude(cause="engine")

@@ -12,7 +12,7 @@ from campaigns.models import Campaign, Enrollment, Simulation
 from campaigns.services import simulations, suppression
 from campaigns.services.simulation_setup import NotSimulable, load
 from campaigns.tasks import simulate, sweep_simulations
-from integrations.models import OutboundMessage, RateUsage
+from integrations.models import OutboundMessage, RateLimit, RateUsage
 from project.core.clock import now
 from project.core.scoping import no_scope
 from tests.campaigns.conftest import WORKING, World
@@ -34,6 +34,7 @@ def test_a_draft_is_simulated_over_the_real_list(world: World) -> None:
         world.lead(f"Person{number}", f"person{number}")
     world.lead("Blocked", "blocked")
     suppression.suppress(client_id=None, channel="linkedin", value="blocked", source="person")
+    RateLimit.objects.create(sender=world.sender, action="invite", cap=6)
     done = run(world)
     assert (done.state, done.runs_done) == ("done", done.runs_total)
     result = done.result
@@ -41,7 +42,7 @@ def test_a_draft_is_simulated_over_the_real_list(world: World) -> None:
     assert result["audience"]["suppressed"] == {"linkedin": 1}
     assert {row["code"]: row["count"] for row in result["refused"]} == {"suppressed": 1}
     by_day = [row["count"] for row in result["touches"] if row["action"] == "invite"]
-    assert max(by_day) == 25
+    assert max(by_day) == 6
     assert sum(by_day) == 60
     limits = {row["limit"] for row in result["binding"]}
     assert "account_day" in limits
