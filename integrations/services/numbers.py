@@ -70,8 +70,11 @@ def offered(connection: Connection) -> list[Offered]:
 def add(*, connection: Connection, client: Client, account_id: str, actor: User) -> SenderAccount:
     """Make a number a sender of ``client`` and have what is written to it brought to us.
 
-    Raises ``Invalid`` for one that the account does not have or that is a sender already, and ``ProviderError``.
+    Raises ``Invalid`` for one that the account does not have or that is a sender already, or where the connection
+    has none at all, and ``ProviderError``.
     """
+    if not has_numbers(connection):
+        raise Invalid("This connection has no telephone numbers.", field="connection")
     taken = SenderAccount.objects.filter(connection=connection, provider_account_id=account_id)
     if taken.exclude(status=SenderAccount.Status.DELETED).exists():
         raise Invalid("This number is a sender already.", field="account")

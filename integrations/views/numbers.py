@@ -50,7 +50,8 @@ def add(request: OrganizationRequest) -> HttpResponse:
     """List the numbers of a connection's account; add one as a sender of a client."""
     if request.method == "GET":
         return _page(request)
-    connection = _chosen(request, selectors.number_connections(request.access))
+    connection_id = parse_uuid(request.POST.get("connection", "")) or UUID(int=0)
+    connection = selectors.visible_connection(request.access, connection_id)
     client_id = parse_uuid(request.POST.get("client", "")) or UUID(int=0)
     client = request.access.clients().filter(id=client_id).first()
     if connection is None or client is None:

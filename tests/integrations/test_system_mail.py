@@ -237,6 +237,7 @@ def test_without_resend_it_leaves_through_djangos_backend(hints: Hints) -> None:
     made.refresh_from_db()
     assert (made.state, made.transport) == (SystemMail.State.SENT, "django")
     (sent,) = django_mail.outbox
+    assert isinstance(sent, EmailMultiAlternatives)
     assert sent.to == [THEM]
     assert sent.extra_headers["Message-ID"].startswith(f"<{made.id.hex}@")
     assert sent.alternatives[0][0] == "<p>Numbers</p>"

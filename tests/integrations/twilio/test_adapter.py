@@ -280,6 +280,7 @@ def test_lost_messages_are_found_once_with_the_same_key(
         "Two",
         "Three",
     ]
+    assert isinstance(found[0], events.MessageReceived)
     sid = found[0].message_id
     assert found[0].dedupe_key == f"message_received:{NUMBER}:{sid}"
     assert adapter.poll_inbound(account_id=NUMBER, cursor=cursor).items == ()
