@@ -153,6 +153,7 @@ def test_an_uncertain_text_is_settled_and_never_sent_twice(
         with no_scope():
             settle_due.run()
         hints.run_all()
+    with time_machine.travel(now() + timedelta(minutes=15), tick=True):
         with no_scope():
             dispatch_due.run()
         hints.run_all()
