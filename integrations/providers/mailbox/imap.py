@@ -219,9 +219,15 @@ class ImapSession:
         return arrived(told)
 
     def news(self) -> bool:
-        """Read what the server told while idling; return whether mail arrived. Waits for nothing."""
+        """Read what the server told while idling; return whether mail arrived. Waits for nothing.
+
+        Call it when there is something to read: nothing at all means that the server closed the connection.
+        """
         with _told(self._settings.imap):
-            return arrived(self._client.idle_check(timeout=0.01))
+            told = self._client.idle_check(timeout=0.01)
+        if not told:
+            raise broken(f"{self._settings.imap} closed the connection.", EOFError())
+        return arrived(told)
 
     def socket(self) -> socket.socket:
         """Return the socket, to wait on."""
