@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations import registry, selectors
+from integrations.base import Capability
 from integrations.errors import ProviderError
 from integrations.models import Connection
 from integrations.services import connections as service
@@ -18,9 +19,17 @@ from project.tenancy.access import OrganizationRequest, Permission, organization
 from project.tenancy.views.settings import section_tabs
 
 
+def _shown(connection: Connection) -> dict[str, Any]:
+    """Say beside a connection who registers its webhooks: we do, or a person at the provider, with the address."""
+    manages = registry.can(connection.provider, Capability.MANAGES_WEBHOOKS)
+    by_hand = not manages and registry.can(connection.provider, Capability.RECEIVES_WEBHOOKS)
+    address = service.webhook_url(connection) if by_hand else ""
+    return {"connection": connection, "manages": manages, "address": address}
+
+
 def _page(request: OrganizationRequest, status: int = 200, **more: Any) -> HttpResponse:
     context = {
-        "connections": selectors.connections(request.access),
+        "rows": [_shown(row) for row in selectors.connections(request.access)],
         "providers": registry.providers(),
         "tabs": section_tabs(request.access, "integrations:connections"),
         "can_edit": request.access.can(Permission.SETTINGS_EDIT),

@@ -100,3 +100,19 @@ def test_the_page_lists_and_adds(
         assert "not available" in client.get(url).content.decode()
         client.force_login(kestrel.agent)
         assert client.get(url).status_code == 403
+
+
+def test_the_page_says_where_a_provider_has_to_report(
+    kestrel: Agency, hints: Hints, client: Browser, settings: Any
+) -> None:
+    settings.UNIPILE_BASE_URL = "http://127.0.0.1:9"
+    with kestrel.scope():
+        made = connections.create(
+            provider="resend", name="Reports", credentials={"api_key": "re_key_of_the_team"}
+        )
+        connections.create(provider="unipile", name="Seats", credentials={"api_key": "k"})
+    client.force_login(kestrel.admin)
+    page = client.get(kestrel.url("settings/connections/")).content.decode()
+    assert f"/webhooks/resend/{made.key}" in page
+    assert "/webhooks/unipile/" not in page
+    assert page.count("Mend webhooks") == 1
