@@ -13,6 +13,7 @@ subscribe(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_eve
 subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)
 subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubscribed)
 subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.learn)
+subscribe(AddressUnsubscribed, id="campaigns.tell_providers")(provider_lists.tell)
 subscribe(MessageMatched, id="campaigns.read_reply")(readings.on_message_matched)
 outbox.register_gate("campaigns.brakes", brakes.gate)
 outbox.register_gate("campaigns.before_attempt", gates.before_attempt)

@@ -1,14 +1,18 @@
-"""What providers refuse to write to becomes part of our own suppressions, and stays there when they forget it."""
+"""Providers' lists and ours, in step: what they refuse to write to becomes part of our own suppressions, and stays
+there when they forget it; what people ask of us is put on theirs.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from campaigns import identity
+from campaigns.events import AddressUnsubscribed
 from campaigns.models import Suppression
 from campaigns.services import suppression
 from integrations import registry
 from integrations.domain_events import ProviderSuppressed
+from integrations.services import suppressions
 
 _Source = Suppression.Source
 #: Kind of ``ProviderSuppression`` -> how the address came onto our list.
@@ -38,3 +42,10 @@ def learn(event: ProviderSuppressed) -> bool:
         reason=event.suppression.reason or f"On the list of {label}.",
     )
     return True
+
+
+def tell(event: AddressUnsubscribed) -> None:
+    """Put who asked to be left out on the lists of the providers concerned."""
+    wish = event.unsubscribe
+    if wish.channel == "email":
+        suppressions.tell(client_id=None if wish.everywhere else wish.client_id, address=wish.value)

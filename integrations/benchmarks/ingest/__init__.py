@@ -1,0 +1,1 @@
+"""How many webhook events are taken in, and applied, in a second."""
