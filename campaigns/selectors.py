@@ -67,7 +67,7 @@ def lead_journey(lead: Lead) -> dict[str, Any] | None:
     """The lead's newest enrollment: its steps, what goes out next and why, and the newest entries of its history."""
     enrollment = (
         Enrollment.objects.filter(lead=lead)
-        .select_related("campaign", "sender")
+        .select_related("campaign")
         .order_by("-created_at", "-id")
         .first()
     )
@@ -269,7 +269,7 @@ def visible_lead(access: Access, lead_id: UUID) -> Lead | None:
 def lead_profile(lead: Lead) -> dict[str, Any]:
     """A lead with its campaigns and one history over all of them."""
     rows = with_senders(Enrollment.objects.filter(lead=lead).select_related("campaign"))
-    found = list(rows.order_by("-created_at"))
+    found: list[Any] = list(rows.order_by("-created_at"))
     waiting = next_actions([enrollment.id for enrollment in found])
     for enrollment in found:
         enrollment.waiting = waiting.get(enrollment.id)

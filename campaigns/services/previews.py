@@ -13,6 +13,8 @@ from campaigns.rendering import TemplateError, render
 from campaigns.services import snippets
 from campaigns.services.checklist import audience_leads
 from campaigns.services.messages import context_for_lead, field_of
+from campaigns.services.outreach import policy_of
+from campaigns.services.unsubscribes import SAMPLE_URL
 from integrations.models import SenderAccount
 
 LOOKED_AT = 200
@@ -36,15 +38,20 @@ def worst(campaign: Campaign) -> list[Preview]:
     except (ValidationError, PlanInvalid):
         return []
     sender = SenderAccount.objects.filter(campaign_links__campaign=campaign).first()
-    leads = list(audience_leads(campaign).select_related("company", "client").order_by("id")[:LOOKED_AT])
+    rows = audience_leads(campaign).select_related("company", "client").prefetch_related("channels")
+    leads = list(rows.order_by("id")[:LOOKED_AT])
+    policy = policy_of(campaign.client_id)
     found = []
     for lead in leads:
         context = context_for_lead(lead, sender)
+        context["client"]["postal_address"] = policy.postal_address
         for node in plan.nodes:
             if isinstance(node, SendNode) and node.content is not None:
                 template = getattr(node.content, field_of(node.action))
+                # Each message gets a link of its own when it leaves; network messages have none.
+                link = {} if node.channel == "linkedin" else {"unsubscribe_url": SAMPLE_URL}
                 try:
-                    rendered = render(template, context, seed=str(lead.id), strict=False)
+                    rendered = render(template, {**context, **link}, seed=str(lead.id), strict=False)
                 except TemplateError as error:
                     found.append(Preview(str(lead), node.id, str(error), ("template",)))
                     continue

@@ -28,6 +28,7 @@ from campaigns.services.outreach import policy_for
 from campaigns.services.planning import lead_fields, plan_of, tested_fields
 from campaigns.services.settings import calendar_of
 from campaigns.services.suppressed import suppressed_leads
+from campaigns.services.unsubscribes import SAMPLE_URL
 from campaigns.simulation.model import Budget, Growth, Prospect, Setup, SimulatedSender
 from integrations.models import SenderAccount
 from integrations.services import rates
@@ -179,7 +180,7 @@ class _People:
             channel: blocked[lead.id, channel] for channel in self.channels if (lead.id, channel) in blocked
         }
         self.suppressed.update(stopped.keys())
-        words = context_for_lead(lead, None)
+        words = {**context_for_lead(lead, None), "unsubscribe_url": SAMPLE_URL}
         self._learn_sender_words(lead)
         connected = self.rotation.connected.get(lead.id, set())
         prefers = {

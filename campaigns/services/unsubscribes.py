@@ -39,6 +39,9 @@ How = Unsubscribe.How
 _SIGNER: Final = signing.Signer(sep=".", salt="campaigns.unsubscribe")
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}\.[A-Za-z0-9_-]{20,90}")
 
+#: Stands for the link in previews, where nothing is sent.
+SAMPLE_URL: Final = f"{settings.PUBLIC_URL}/u/..."
+
 #: How a suppression says that it came from an unsubscribe; only these are taken back by the person.
 _SOURCE: Final = {
     How.LINK: Suppression.Source.LINK,
