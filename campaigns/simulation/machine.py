@@ -192,7 +192,7 @@ class Machine:
             scopes = (*scopes, domain)
         denied = self.ledger.take(scopes, at)
         if denied is not None:
-            self._put_in_line(number, node, sender, denied, at)
+            self._put_in_line(number, node, denied, at)
             return
         plan, ctx = self.plans[number], self.contexts[number]
         try:
@@ -228,15 +228,13 @@ class Machine:
 
     # Waiting for budgets
 
-    def _put_in_line(
-        self, number: int, node: SendNode, sender: SimulatedSender, denied: Denied, at: datetime
-    ) -> None:
+    def _put_in_line(self, number: int, node: SendNode, denied: Denied, at: datetime) -> None:
         """Everybody who waits for one budget waits in one line; only its head is on the clock.
 
         Whoever is behind the head would be refused for the same reason at a later instant of the same period, so
         the result is the same as if each were tried anew, for a fraction of the work.
         """
-        line = (denied.scope, sender.key, node.action, self.contexts[number].tz.key)
+        line = (denied.scope, self.contexts[number].tz.key)
         waiting = self.waiting.setdefault(line, Waiting())
         seed = send_seed(self.setup.prospects[number].seed, node.id)
         waiting.join(seed, number, self.send_turn[number])
