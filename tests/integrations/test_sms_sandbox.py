@@ -12,7 +12,7 @@ import time_machine
 from integrations.models import OutboundMessage, ProviderEvent, SenderAccount, WebhookDelivery
 from integrations.sandbox.testing import SandboxHandle, running_sandbox
 from integrations.sandbox.twilio.state import ACCOUNT_SID, AUTH_TOKEN
-from integrations.services import certification, connections, numbers, outbox
+from integrations.services import certification, connections, numbers, outbox, sync
 from integrations.tasks import dispatch_due, settle_due
 from project.core.clock import now
 from project.core.scoping import no_scope, organization_scope
@@ -186,3 +186,27 @@ def test_our_answers_to_twilio_hold_no_words(sender: SenderAccount, client: Any)
         client.post("/webhooks/twilio/unknown", b"Body=Hi", content_type="application/x-www-form-urlencoded"),
     ):
         assert answer.content == b""
+
+
+def test_a_text_whose_call_was_lost_is_found_by_asking(
+    sender: SenderAccount, sandbox: SandboxHandle, hints: Hints
+) -> None:
+    def poll() -> None:
+        with organization_scope(sender.organization_id):
+            run = sync.request(sender=sender, resource="messages", trigger="test")
+            assert run is not None
+            assert sync.run(run.id) == "done"
+
+    poll()
+    sandbox.add_fault("lose", event="message.received", times=1)
+    sandbox.reply(THEIRS, "Did you get this?", account_id=NUMBER)
+    sandbox.reply(THEIRS, "And this?", account_id=NUMBER)
+    hints.run_all()
+    poll()
+    poll()
+    with organization_scope(sender.organization_id):
+        told = ProviderEvent.objects.filter(kind="message_received").order_by("recorded_at")
+        assert sorted(told.values_list("source", "payload__text")) == [
+            ("poll", "Did you get this?"),
+            ("webhook", "And this?"),
+        ]
