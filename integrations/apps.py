@@ -12,7 +12,7 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         """Register receivers, streams and areas."""
         from integrations import authorizers, receivers  # noqa: F401
-        from integrations.services.rates import requests
+        from integrations.services.rates import slots
         from project.core.encrypted_columns import register_encrypted
         from project.core.http import use_throttle
         from project.tenancy.access import Permission
@@ -25,4 +25,4 @@ class IntegrationsConfig(AppConfig):
         register_area(NavigationArea("ops", "integrations:sync", Permission.OPS_VIEW, operations))
         register_encrypted("integrations.Connection", "credentials")
         register_encrypted("integrations.SystemMail", "content")
-        use_throttle(requests.throttle)
+        use_throttle(slots.throttle)

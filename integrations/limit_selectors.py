@@ -22,7 +22,7 @@ from integrations.models import (
 from integrations.services import rates, warmups
 from integrations.services.rates import CapState
 from integrations.services.rates.periods import key_of, period_of, resets_at
-from integrations.services.rates.requests import RequestState, states_of
+from integrations.services.rates.slots import RequestState, states_of
 from integrations.services.senders import action_paused_until
 from integrations.warmup import PLANS, Stage
 from project.core.clock import now

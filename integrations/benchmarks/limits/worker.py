@@ -29,7 +29,6 @@ from django.db import connection  # noqa: E402
 from integrations.models import SenderAccount  # noqa: E402
 from integrations.rates import Rate  # noqa: E402
 from integrations.services import rates  # noqa: E402
-from integrations.services.rates import requests  # noqa: E402
 from project.core.clock import now  # noqa: E402
 from project.core.scoping import organization_scope, platform_scope  # noqa: E402
 
@@ -128,8 +127,8 @@ def _product(task: dict[str, Any]) -> Callable[[int, Found], None]:
             if task["slots"]:
                 with organization_scope(home):
                     moment = now()
-                    wait = requests.take(link, rate, moment)
-                if wait <= requests.LONGEST_WAIT.total_seconds():
+                    wait = slots.take(link, rate, moment)
+                if wait <= slots.LONGEST_WAIT.total_seconds():
                     found.slots.append(moment.timestamp() + wait)
 
     return race
@@ -160,5 +159,5 @@ def _bare(task: dict[str, Any]) -> Callable[[int, Found], None]:
 if __name__ == "__main__":
     settings.DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = 60
     # Redis is away for moments only, and asked again at once.
-    requests.PAUSE_SECONDS = 0.05
+    slots.PAUSE_SECONDS = 0.05
     main()

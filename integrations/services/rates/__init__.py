@@ -20,8 +20,8 @@ from integrations.services.rates.figures import (
     usage,
 )
 from integrations.services.rates.periods import covers, day_of, next_day_starts, zone_of
-from integrations.services.rates.requests import refusal as request_refusal
 from integrations.services.rates.reserving import Overrun, Refused, Reserved, release, reserve, reserve_many
+from integrations.services.rates.slots import refusal as request_refusal
 
 __all__ = [
     "UNLIMITED",

@@ -25,7 +25,7 @@ from integrations.models import (
     RateUsage,
     SenderAccount,
 )
-from integrations.services.rates import requests
+from integrations.services.rates import slots
 from integrations.services.rates.budgets import aliases_of, domain_group
 from integrations.services.rates.periods import key_of, period_of
 from project.core.clock import now
@@ -150,7 +150,7 @@ def set_request_rate(
         window=str(window),
         cap=cap,
     )
-    transaction.on_commit(lambda: requests.forget_rate(connection.id))
+    transaction.on_commit(lambda: slots.forget_rate(connection.id))
     return row
 
 

@@ -18,7 +18,7 @@ from django.db import connections
 from integrations.models import Connection, RateUsage, SenderAccount
 from integrations.rates import Rate
 from integrations.services import rates
-from integrations.services.rates import requests
+from integrations.services.rates import slots
 from project.core.clock import now
 from project.core.embedded.redis import RedisServer
 from project.core.ids import uuid7
@@ -54,9 +54,9 @@ def own_redis(tmp_path: Path, settings: Any, unused_tcp_port: int) -> Iterator[R
     server = RedisServer(tmp_path / "redis", unused_tcp_port, uuid7().hex, tmp_path / "redis.log")
     server.start()
     settings.REDIS_URL = server.url
-    requests._paused_until = 0.0
+    slots._paused_until = 0.0
     yield server
-    requests._paused_until = 0.0
+    slots._paused_until = 0.0
     server.stop()
 
 
@@ -148,8 +148,8 @@ def test_the_request_rate_holds_while_redis_restarts(kestrel: Agency, own_redis:
         with organization_scope(kestrel.id):
             while not over.is_set() and len(taken) < 60:
                 at = now()
-                wait = requests.take(link.id, rate, at)
-                if wait <= requests.LONGEST_WAIT.total_seconds():
+                wait = slots.take(link.id, rate, at)
+                if wait <= slots.LONGEST_WAIT.total_seconds():
                     taken.append(at + timedelta(seconds=wait))
         return taken
 
@@ -158,7 +158,7 @@ def test_the_request_rate_holds_while_redis_restarts(kestrel: Agency, own_redis:
             time.sleep(0.2)
             own_redis.stop()
             own_redis.start()
-            requests._paused_until = 0.0
+            slots._paused_until = 0.0
 
     restarting = threading.Thread(target=restart)
     restarting.start()

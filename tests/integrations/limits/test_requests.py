@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from integrations.models import Connection, RequestSlots
 from integrations.rates import Rate
 from integrations.services import rates
-from integrations.services.rates import requests
+from integrations.services.rates import slots
 from project.core.clock import now
 from project.core.embedded.redis import RedisServer
 from project.core.ids import uuid7
@@ -33,15 +33,15 @@ GAP = RATE.gap.total_seconds()
 
 @pytest.fixture
 def link(kestrel: Agency, clean_redis: redis.Redis) -> Iterator[Connection]:
-    requests._paused_until = 0.0
-    requests._own.forget()
+    slots._paused_until = 0.0
+    slots._own.forget()
     with organization_scope(kestrel.id):
         yield Connection.objects.create(provider="unipile", name="LinkedIn")
-    requests._paused_until = 0.0
+    slots._paused_until = 0.0
 
 
 def take(link: Connection, after: float = 0.0) -> float:
-    return round(requests.take(link.id, RATE, START + timedelta(seconds=after)), 6)
+    return round(slots.take(link.id, RATE, START + timedelta(seconds=after)), 6)
 
 
 def test_a_burst_and_then_one_gap_after_the_other(link: Connection) -> None:
@@ -77,10 +77,10 @@ def test_without_redis_a_process_leases_for_itself(link: Connection, settings: A
     # A tenth of a second's worth at once, of which what nobody used lapses.
     fast = Rate(100, 3)
     other = Connection.objects.create(provider="unipile", name="Fast")
-    waits = [requests.take(other.id, fast, START) for _ in range(10)]
+    waits = [slots.take(other.id, fast, START) for _ in range(10)]
     assert waits == pytest.approx([0, 0, 0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07])
     assert RequestSlots.objects.get(connection=other).given == 10
-    assert requests.take(other.id, fast, START + timedelta(seconds=5)) == 0
+    assert slots.take(other.id, fast, START + timedelta(seconds=5)) == 0
     assert RequestSlots.objects.get(connection=other).given == 20
 
 
@@ -109,7 +109,7 @@ def test_whatever_happens_to_redis_the_rate_holds(
 ) -> None:
     """Redis is emptied, leaves and comes back between requests that come at any time."""
     mine = Connection.objects.create(provider="unipile", name="Fresh")
-    requests._paused_until = 0.0
+    slots._paused_until = 0.0
     url, at, taken = current.REDIS_URL, START, []
     try:
         for step in steps:
@@ -117,12 +117,12 @@ def test_whatever_happens_to_redis_the_rate_holds(
                 clean_redis.flushdb()
             elif step in {"away", "back"}:
                 current.REDIS_URL = "redis://127.0.0.1:1/0" if step == "away" else url
-                requests._paused_until = 0.0
+                slots._paused_until = 0.0
             elif step == "dies":
-                requests._own.forget()
+                slots._own.forget()
             else:
                 at += timedelta(seconds=float(step))
-                taken.append(at + timedelta(seconds=requests.take(mine.id, RATE, at)))
+                taken.append(at + timedelta(seconds=slots.take(mine.id, RATE, at)))
     finally:
         current.REDIS_URL = url
     assert windows_hold(taken)
@@ -143,16 +143,16 @@ def test_a_server_that_comes_back_with_an_older_state_gives_nothing_twice(
 ) -> None:
     client = redis.Redis.from_url(own_redis.url)
     assert [take(link) for _ in range(3)] == [0, 0, 0]
-    older = client.lrange(requests._name(link.id), 0, -1)
+    older = client.lrange(slots._name(link.id), 0, -1)
     assert [take(link) for _ in range(2)] == [0.1, 0.2]
     own_redis.stop()
     own_redis.start()
-    client.delete(requests._name(link.id))
-    client.rpush(requests._name(link.id), *older)
-    requests._paused_until = 0.0
+    client.delete(slots._name(link.id))
+    client.rpush(slots._name(link.id), *older)
+    slots._paused_until = 0.0
     # 0.3 to 0.7 s were leased and are lost; nothing is handed out a second time.
     waits = [take(link) for _ in range(2)]
-    requests._paused_until = 0.0
+    slots._paused_until = 0.0
     waits += [take(link) for _ in range(2)]
     assert min(waits) >= 0.7
     assert len(set(waits)) == 4
@@ -161,31 +161,31 @@ def test_a_server_that_comes_back_with_an_older_state_gives_nothing_twice(
 
 def test_the_http_client_asks_for_connections_only(link: Connection, settings: Any) -> None:
     settings.REQUEST_RATES = {"unipile": (0.001, 1)}
-    requests.forget_rate(link.id)
-    assert requests.throttle("unipile") == requests.throttle("unipile:default") == 0
-    assert requests.throttle(f"unipile:{uuid7()}") == 0
+    slots.forget_rate(link.id)
+    assert slots.throttle("unipile") == slots.throttle("unipile:default") == 0
+    assert slots.throttle(f"unipile:{uuid7()}") == 0
     with no_scope():
-        assert requests.throttle(f"unipile:{link.id}") == 0
-    assert requests.throttle(f"unipile:{link.id}:account") == 0
-    assert requests.throttle(f"unipile:{link.id}:other") > 10
+        assert slots.throttle(f"unipile:{link.id}") == 0
+    assert slots.throttle(f"unipile:{link.id}:account") == 0
+    assert slots.throttle(f"unipile:{link.id}:other") > 10
     settings.REQUEST_RATES = {}
-    requests.forget_rate(link.id)
-    assert requests.throttle(f"unipile:{link.id}") == 0
+    slots.forget_rate(link.id)
+    assert slots.throttle(f"unipile:{link.id}") == 0
 
 
 def test_a_rate_that_is_set(link: Connection) -> None:
-    assert requests.rate_of(link.id, "unipile") == Rate(50, 100)
-    assert requests.rate_of(link.id, "elsewhere") is None
+    assert slots.rate_of(link.id, "unipile") == Rate(50, 100)
+    assert slots.rate_of(link.id, "elsewhere") is None
     rates.set_request_rate(connection=link, cap=7, actor=None)
     rates.set_request_rate(connection=link, cap=60, window="minute", actor=None)
-    assert requests.rate_of(link.id, "unipile") == Rate(1, 1)
-    [state] = requests.states_of([link])
+    assert slots.rate_of(link.id, "unipile") == Rate(1, 1)
+    [state] = slots.states_of([link])
     assert (state.rate, state.next_slot_at, state.given) == (Rate(1, 1), None, 0)
-    requests.forget_rate(link.id)
+    slots.forget_rate(link.id)
     assert rates.request_refusal(link, now()) is None
     RequestSlots.objects.create(connection=link, next_slot_at=now() + timedelta(seconds=30))
     refused = rates.request_refusal(link, now())
     assert refused is not None
     assert refused.limit_key == "provider_rate"
     assert timedelta(seconds=26) < refused.next_free - now() < timedelta(seconds=28)
-    requests.forget_rate(link.id)
+    slots.forget_rate(link.id)
