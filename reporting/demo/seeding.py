@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
@@ -25,7 +26,7 @@ from inbox.services import replies, triage
 from integrations.base import ConnectsAccounts, require
 from integrations.events import MessageReceived
 from integrations.models import Connection, SenderAccount
-from integrations.services import connections, senders
+from integrations.services import connections, mailboxes, senders
 from integrations.services.adapters import adapter_of
 from integrations.services.events import record_event
 from integrations.values import Direction
@@ -54,6 +55,9 @@ MEMBERS = (
 CLIENTS = (("Halden Robotics", 1), ("Tessera Pay", 2), ("Ostro Logistics", 4))
 SEATS = ("acc_erik_sand", "acc_lucia_ferrer", "acc_greta_lund")
 ZONE = "Europe/Stockholm"
+#: A mailbox of the sandbox's mail servers.
+MAILBOX = "erik.sand@kestrel.test"
+MAILBOX_PASSWORD = "sandbox-password"  # noqa: S105 - the sandbox's own
 
 
 def seed() -> Organization:
@@ -77,6 +81,7 @@ def _seed() -> Organization:
         ]
         _members(clients, access.user)
         seats = _seats(clients, access.user)
+        _mailbox(clients[0], access.user)
         manager = User.objects.get(email="manager@demo.test")
         _history(clients[0], seats[0])
         _threads(clients[0], seats[0])
@@ -134,6 +139,15 @@ def _seats(clients: list[Client], admin: User) -> list[SenderAccount]:
         )
         for client, seat in zip(clients, SEATS, strict=True)
     ]
+
+
+def _mailbox(client: Client, admin: User) -> None:
+    """The first seat's owner has a mailbox too, where mail servers are there."""
+    if settings.MAILBOX_BASE_URL:
+        wanted = mailboxes.Wanted(
+            address=MAILBOX, name="Erik Sand", password=MAILBOX_PASSWORD, time_zone=ZONE
+        )
+        mailboxes.add(client=client, wanted=wanted, actor=admin)
 
 
 def _leads(client: Client, found: list[Person]) -> list[Lead]:
