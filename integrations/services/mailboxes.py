@@ -152,7 +152,7 @@ def servers_of(sender: SenderAccount) -> dict[str, str]:
 
 def is_mailbox(sender: SenderAccount) -> bool:
     """Say whether a sender is a mailbox of its own; reads ``sender.connection``."""
-    return sender.connection.provider == PROVIDER
+    return bool(sender.connection.provider == PROVIDER)
 
 
 def suggested(address: str) -> Preset | None:

@@ -44,7 +44,9 @@ def add(request: OrganizationRequest) -> HttpResponse:
     """Add a mailbox: it is signed in to at once, and says what works."""
     if request.method == "GET":
         return _form(request)
-    client = request.access.clients().filter(id=parse_uuid(request.POST.get("client", ""))).first()
+    client = (
+        request.access.clients().filter(id=parse_uuid(request.POST.get("client", "")) or UUID(int=0)).first()
+    )
     if client is None:
         raise Http404("There is no such client, or it is not yours to see.")
     given = {name: request.POST.get(name, "") for name in _FIELDS}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from integrations.events import Event
+from integrations.events import Normalised
 from integrations.mail.inbound import parse_inbound
-from integrations.values import Value
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 OWN = "erik@acme.example"
@@ -33,7 +32,7 @@ def raw(body: str = "Sounds good", **headers: str) -> bytes:
     return ("\r\n".join([*lines, "", ""]) + body.replace("\n", "\r\n")).encode()
 
 
-def read(mail: bytes, **options: Any) -> Value:
+def read(mail: bytes, **options: Any) -> Normalised:
     """What a mail comes to, for our mailbox."""
     settings: dict[str, Any] = {
         "account_id": OWN,
@@ -44,7 +43,7 @@ def read(mail: bytes, **options: Any) -> Value:
     return parse_inbound(mail, **{**settings, **options})
 
 
-def event(mail: bytes, **options: Any) -> Event:
+def event(mail: bytes, **options: Any) -> Any:
     """The one event of a mail."""
     (found,) = read(mail, **options).events
     return found

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 from aiosmtpd.smtp import Session as SmtpSession
@@ -57,9 +57,10 @@ class _Handler:
         refused = await self._broken(server, "/mail")
         if refused:
             return refused
-        if not session.auth_data:
+        owner = cast("str | None", session.auth_data)
+        if owner is None:
             return "530 5.7.0 Authentication required"
-        if address.lower() != session.auth_data:
+        if address.lower() != owner:
             return "550 5.7.60 Client does not have permissions to send as this sender"
         envelope.mail_from = address
         return "250 2.1.0 OK"
