@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inbox', '0001_initial'),
+        ("inbox", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='conversation',
-            name='subject',
+            model_name="conversation",
+            name="subject",
             field=models.CharField(blank=True, max_length=300),
         ),
         migrations.AddField(
-            model_name='message',
-            name='subject',
+            model_name="message",
+            name="subject",
             field=models.CharField(blank=True, max_length=300),
         ),
     ]
