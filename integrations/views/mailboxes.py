@@ -48,7 +48,7 @@ def add(request: OrganizationRequest) -> HttpResponse:
         request.access.clients().filter(id=parse_uuid(request.POST.get("client", "")) or UUID(int=0)).first()
     )
     if client is None:
-        raise Http404("There is no such client, or it is not yours to see.")
+        return _form(request, 422, problem="Choose a client of yours.", problem_field="")
     given = {name: request.POST.get(name, "") for name in _FIELDS}
     try:
         added = service.add(
