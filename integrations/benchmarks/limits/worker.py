@@ -29,6 +29,7 @@ from django.db import connection  # noqa: E402
 from integrations.models import SenderAccount  # noqa: E402
 from integrations.rates import Rate  # noqa: E402
 from integrations.services import rates  # noqa: E402
+from integrations.services.rates import slots  # noqa: E402
 from project.core.clock import now  # noqa: E402
 from project.core.scoping import organization_scope, platform_scope  # noqa: E402
 
