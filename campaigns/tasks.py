@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
+
+from celery.signals import worker_init, worker_shutting_down
 
 from project.core.scoping import organization_scope
 from project.core.tasks import platform_task, task
@@ -108,6 +111,22 @@ def let_waiting_leads_in() -> None:
     for campaign in entry.with_waiting():
         with organization_scope(campaign.organization_id):
             enrollments.enroll_audience(campaign_id=campaign.id)
+
+
+@worker_shutting_down.connect
+def stop_ticking(**kwargs: Any) -> None:
+    """A worker that is asked to stop finishes the batch at hand and frees what it has claimed beyond it."""
+    from campaigns.services import engine
+
+    engine.stop_soon()
+
+
+@worker_init.connect
+def start_ticking(**kwargs: Any) -> None:
+    """A worker that begins takes claims."""
+    from campaigns.services import engine
+
+    engine.go_on()
 
 
 BEAT = {

@@ -257,7 +257,7 @@ class Changes:
         if not self._withdrawn:
             return
         leads = {enrollment.lead_id for enrollment, _, _ in self._withdrawn}
-        waiting: dict[UUID, list[OutboundMessage]] = {}
+        waiting: dict[UUID | None, list[OutboundMessage]] = {}
         for row in queued_of(leads):
             waiting.setdefault(row.enrollment_id, []).append(row)
         for enrollment, reason, key in self._withdrawn:

@@ -29,7 +29,7 @@ class LeftOut:
 
 
 def lock_client(client_id: UUID) -> None:
-    """Let one campaign of a client enroll at a time, so that two cannot take the same lead. Ends with the transaction."""
+    """Let one campaign of a client enroll at a time, until the transaction ends: two cannot take the same lead."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"enroll:{client_id}"])
 

@@ -93,12 +93,10 @@ def _bound(enrollment: Enrollment, link: EnrollmentSender) -> str:
 
 def _in_touch(lead: Lead, sender: SenderAccount) -> bool:
     state = OutboundMessage.State
-    return (
-        Relation.objects.filter(sender=sender, lead=lead).exists()
-        or OutboundMessage.objects.filter(
-            sender=sender, lead_id=lead.id, state__in=[state.SENDING, state.SENT, state.UNKNOWN]
-        ).exists()
+    wrote = OutboundMessage.objects.filter(
+        sender=sender, lead_id=lead.id, state__in=[state.SENDING, state.SENT, state.UNKNOWN]
     )
+    return bool(Relation.objects.filter(sender=sender, lead=lead).exists() or wrote.exists())
 
 
 def _wait_or_end(enrollment: Enrollment, link: EnrollmentSender, why: str) -> None:

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations import limit_selectors, selectors, streams
 from integrations.errors import ProviderError
 from integrations.models import SenderAccount
-from integrations.services import connecting, numbers, rates
+from integrations.services import connecting, freshness, numbers, rates
 from integrations.services import senders as service
+from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
 from project.core.refusals import Refused
@@ -32,6 +33,8 @@ def _context(request: OrganizationRequest, **more: Any) -> dict[str, Any]:
             {
                 "sender": sender,
                 "registration": numbers.registration_of(sender.options),
+                "is_polled": freshness.is_polled(sender.connection.provider),
+                "inbox_hold": freshness.hold(sender, now()),
                 **budgets[sender.id],
                 **selectors.sender_abilities(sender),
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -299,7 +300,7 @@ def test_what_was_held_together_leaves_one_after_the_other(world: World, time_ma
     world.tick()
     assert len(world.queued()) == 1
     due = sorted(ScheduledAction.objects.filter(state="due").values_list("due_at", flat=True))
-    gaps = [(later - sooner).total_seconds() for sooner, later in zip(due, due[1:], strict=False)]
+    gaps = [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(due)]
     # Seven hours of the window and 25 invitations: about seventeen minutes apart, never two together.
     assert all(500 < gap < 1700 for gap in gaps), gaps
     assert len(set(gaps)) > 1
