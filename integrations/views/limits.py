@@ -80,7 +80,7 @@ def _set_shared(request: OrganizationRequest, scope: str, subject: str) -> None:
     access, actor = request.access, request.access.user
     cap = _figure(request.POST.get("cap", ""))
     if scope == LimitScope.CLIENT:
-        client = get_or_404(access.clients(), parse_uuid(subject))
+        client = get_or_404(access.clients(), parse_uuid(subject) or UUID(int=0))
         rates.set_client_limit(client=client, cap=cap, actor=actor)
         return
     if scope == LimitScope.CONNECTION:
