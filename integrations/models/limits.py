@@ -124,7 +124,7 @@ class WarmupPlan(OrganizationModel):
 class RequestSlots(OrganizationModel):
     """The persisted truth about a connection's request rate: instants on a time axis, each for one request.
 
-    All slots before ``next_slot_at`` have been given away, each once (``integrations.services.rates.requests``).
+    All slots before ``next_slot_at`` have been given away, each once (``integrations.services.rates.slots``).
     """
 
     connection = OrganizationForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
