@@ -12,7 +12,7 @@ from project.core.events import subscribe
 subscribe(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_event)
 subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)
 subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubscribed)
-subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.learn)
+subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.on_provider_suppressed)
 subscribe(AddressUnsubscribed, id="campaigns.tell_providers")(provider_lists.tell)
 subscribe(MessageMatched, id="campaigns.read_reply")(readings.on_message_matched)
 outbox.register_gate("campaigns.brakes", brakes.gate)

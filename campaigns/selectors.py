@@ -66,10 +66,7 @@ def next_actions(enrollment_ids: list[UUID]) -> dict[UUID, ScheduledAction]:
 def lead_journey(lead: Lead) -> dict[str, Any] | None:
     """The lead's newest enrollment: its steps, what goes out next and why, and the newest entries of its history."""
     enrollment = (
-        Enrollment.objects.filter(lead=lead)
-        .select_related("campaign")
-        .order_by("-created_at", "-id")
-        .first()
+        Enrollment.objects.filter(lead=lead).select_related("campaign").order_by("-created_at", "-id").first()
     )
     if enrollment is None:
         return None

@@ -22,9 +22,7 @@ def receive(request: HttpRequest, provider: str, connection_key: str) -> HttpRes
         return HttpResponse("ready" if words else "", content_type=_PLAIN)
     if request.method != "POST":
         return HttpResponse("use POST", status=405, content_type=_PLAIN, headers={"Allow": "GET, HEAD, POST"})
-    answer = intake.receive(
-        provider=provider, key=connection_key, read=lambda limit: _call(request, limit)
-    )
+    answer = intake.receive(provider=provider, key=connection_key, read=lambda limit: _call(request, limit))
     return _answered(answer, words=registry.answers_with_words(provider))
 
 

@@ -24,6 +24,11 @@ _SOURCES: Final = {
 }
 
 
+def on_provider_suppressed(event: ProviderSuppressed) -> None:
+    """Learn from a provider's list as it is read."""
+    learn(event)
+
+
 def learn(event: ProviderSuppressed) -> bool:
     """Store an entry of a provider's list; ``False`` if it is none of those that forbid writing, or no address."""
     source = _SOURCES.get(event.suppression.kind)

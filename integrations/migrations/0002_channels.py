@@ -4,50 +4,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0001_initial'),
-        ('tenancy', '0001_initial'),
+        ("integrations", "0001_initial"),
+        ("tenancy", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='outboundmessage',
-            name='payload',
+            model_name="outboundmessage",
+            name="payload",
             field=models.JSONField(default=dict),
         ),
         migrations.AddField(
-            model_name='outboundmessage',
-            name='variant_id',
+            model_name="outboundmessage",
+            name="variant_id",
             field=models.CharField(blank=True, max_length=80),
         ),
         migrations.AddField(
-            model_name='outboundmessage',
-            name='visit',
+            model_name="outboundmessage",
+            name="visit",
             field=models.PositiveIntegerField(default=1),
         ),
         migrations.AddField(
-            model_name='senderaccount',
-            name='address',
+            model_name="senderaccount",
+            name="address",
             field=models.CharField(blank=True, max_length=254),
         ),
         migrations.AddField(
-            model_name='senderaccount',
-            name='options',
+            model_name="senderaccount",
+            name="options",
             field=models.JSONField(default=dict),
         ),
         migrations.AddField(
-            model_name='senderaccount',
-            name='reply_to',
+            model_name="senderaccount",
+            name="reply_to",
             field=models.CharField(blank=True, max_length=254),
         ),
         migrations.AddField(
-            model_name='senderaccount',
-            name='signature',
+            model_name="senderaccount",
+            name="signature",
             field=models.TextField(blank=True),
         ),
         migrations.AddIndex(
-            model_name='senderaccount',
-            index=models.Index(condition=models.Q(('address', ''), _negated=True), fields=['organization', 'address'], name='sender_by_address'),
+            model_name="senderaccount",
+            index=models.Index(
+                condition=models.Q(("address", ""), _negated=True),
+                fields=["organization", "address"],
+                name="sender_by_address",
+            ),
         ),
     ]

@@ -7,37 +7,68 @@ import project.core.ids
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0004_switches_and_freshness'),
+        ("integrations", "0004_switches_and_freshness"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SystemMail',
+            name="SystemMail",
             fields=[
-                ('id', models.UUIDField(default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('key', models.CharField(max_length=200, unique=True)),
-                ('kind', models.CharField(default='other', max_length=40)),
-                ('sender', models.CharField(max_length=320)),
-                ('recipient', models.CharField(max_length=254)),
-                ('subject', models.CharField(max_length=500)),
-                ('content', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('bounced', 'Bounced'), ('complained', 'Marked as unwanted'), ('failed', 'Not sent')], default='queued', max_length=16)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('not_before', models.DateTimeField(default=django.utils.timezone.now)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('first_attempt_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('transport', models.CharField(blank=True, max_length=16)),
-                ('provider_id', models.CharField(blank=True, max_length=200)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('events', models.JSONField(default=list)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=project.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("key", models.CharField(max_length=200, unique=True)),
+                ("kind", models.CharField(default="other", max_length=40)),
+                ("sender", models.CharField(max_length=320)),
+                ("recipient", models.CharField(max_length=254)),
+                ("subject", models.CharField(max_length=500)),
+                ("content", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("sending", "Sending"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("bounced", "Bounced"),
+                            ("complained", "Marked as unwanted"),
+                            ("failed", "Not sent"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("first_attempt_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("transport", models.CharField(blank=True, max_length=16)),
+                ("provider_id", models.CharField(blank=True, max_length=200)),
+                ("error", models.CharField(blank=True, max_length=500)),
+                ("events", models.JSONField(default=list)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'sending'])), fields=['not_before'], name='system_mail_due'), models.Index(condition=models.Q(('provider_id', ''), _negated=True), fields=['provider_id'], name='system_mail_provider'), models.Index(fields=['-created_at'], name='system_mail_recent')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["queued", "sending"])),
+                        fields=["not_before"],
+                        name="system_mail_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("provider_id", ""), _negated=True),
+                        fields=["provider_id"],
+                        name="system_mail_provider",
+                    ),
+                    models.Index(fields=["-created_at"], name="system_mail_recent"),
+                ],
             },
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0005_system_mail'),
+        ("integrations", "0005_system_mail"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='connection',
-            name='suppressions_read',
+            model_name="connection",
+            name="suppressions_read",
             field=models.JSONField(default=dict),
         ),
     ]

@@ -168,5 +168,7 @@ class KillSwitch(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["organization", "level", "target_id", "node_id"], name="kill_switch_once")
+            models.UniqueConstraint(
+                fields=["organization", "level", "target_id", "node_id"], name="kill_switch_once"
+            )
         ]

@@ -42,6 +42,7 @@ def test_a_limit_binds_with_its_end(enrolled: World) -> None:
     assert answer.binding is not None
     assert answer.binding.code == "limit"
     assert answer.at is not None
+    assert answer.binding.until is not None
     assert answer.at >= answer.binding.until
     assert "0 of 0 are used" in answer.sentence
     assert answer.binding.where == "integrations:rates"
@@ -57,6 +58,7 @@ def test_what_waits_for_a_person_binds_before_what_clears_by_itself(enrolled: Wo
         actor=enrolled.agency.admin,
     )
     answer = explanations.why_not(waiting(enrolled))
+    assert answer.binding is not None
     assert answer.binding.code == "kill_switch"
     assert answer.at is None
     assert "until somebody acts" in answer.sentence
@@ -68,6 +70,7 @@ def test_what_can_never_leave_binds_first(enrolled: World) -> None:
     lead = Enrollment.objects.get().lead
     suppression.suppress_lead(lead=lead, channel="linkedin", source="person", reason="asked")
     answer = explanations.why_not(waiting(enrolled))
+    assert answer.binding is not None
     assert answer.binding.code == "suppressed"
     assert answer.sentence.startswith("It will not leave.")
 
@@ -77,6 +80,7 @@ def test_a_timer_waits_for_its_time(enrolled: World) -> None:
     enrolled.deliver(enrolled.queued()[0])
     timer = ScheduledAction.objects.get(state="due", kind="timer")
     answer = explanations.why_not(timer)
+    assert answer.binding is not None
     assert answer.binding.code == "due"
     assert answer.at == timer.due_at
 

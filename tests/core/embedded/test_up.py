@@ -78,7 +78,16 @@ def installation(data_dir: Path) -> Iterator[Installation]:
 def test_an_installation_starts_stops_and_survives_kills(installation: Installation) -> None:
     installation.start()
     before = installation.parts()
-    assert set(before) == {"postgres", "redis", "web", "beat", "mailboxes", "worker-live", "worker-bulk", "sandbox"}
+    assert set(before) == {
+        "postgres",
+        "redis",
+        "web",
+        "beat",
+        "mailboxes",
+        "worker-live",
+        "worker-bulk",
+        "sandbox",
+    }
     assert all(process.is_running() for process in before.values())
     assert installation.memory() <= 1.2 * 1024
 
