@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from pydantic import Field, TypeAdapter
 
+from integrations.running import CampaignStatus
 from integrations.values import (
     NOT_HUMAN,
     AccountStatus,
@@ -77,6 +78,11 @@ class MessageEvent(BaseEvent):
     provider_chat_id: str = ""
     #: Our outbox row's id, where the provider gives back what we sent along.
     send_id: str = ""
+    #: Of a provider-run campaign: its id, the person's id and the step, as far as the provider says. A reply has the
+    #: number of the step that it answers.
+    campaign_id: str = ""
+    lead_id: str = ""
+    sequence_step_number: int | None = None
 
     @property
     def message_ref(self) -> str:
@@ -326,6 +332,59 @@ class Unsubscribed(MessageEvent):
         return dedupe_key(self.kind, self.account_id, self.recipient, self.occurred_at.isoformat())
 
 
+class InvitationSent(BaseEvent):
+    """The provider has invited a person by itself, for a campaign that it runs."""
+
+    kind: Literal["invitation_sent"] = "invitation_sent"
+    person: Person
+    #: The note, ``""`` for none.
+    text: str = ""
+    campaign_id: str = ""
+    sequence_step_number: int | None = None
+
+    @property
+    def dedupe_key(self) -> str:
+        """Account, campaign and person: a campaign invites a person once."""
+        who = self.person.provider_id or f"p.{self.person.public_identifier}"
+        return dedupe_key(self.kind, self.account_id, self.campaign_id, who)
+
+
+class LeadCategorised(BaseEvent):
+    """Somebody, or the provider's own reading, has sorted a person's answer (interested, not now, a tag)."""
+
+    kind: Literal["lead_categorised"] = "lead_categorised"
+    person: Person
+    #: The word as the provider has it; several tags are separated by commas.
+    category: str
+    category_id: str = ""
+    #: ``positive``, ``negative`` or ``""``, where the provider says so.
+    sentiment: str = ""
+    campaign_id: str = ""
+    lead_id: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """Campaign, person, category and instant: categories may change to and fro."""
+        who = self.lead_id or self.person.email or self.person.provider_id
+        instant = self.occurred_at.isoformat()
+        return dedupe_key(self.kind, self.campaign_id, who, self.category_id or self.category, instant)
+
+
+class CampaignStatusChanged(BaseEvent):
+    """The provider says how a campaign of its own running is."""
+
+    kind: Literal["campaign_status"] = "campaign_status"
+    campaign_id: str
+    status: CampaignStatus
+    #: The vendor's word.
+    raw_status: str
+
+    @property
+    def dedupe_key(self) -> str:
+        """Campaign, status and instant."""
+        return dedupe_key(self.kind, self.campaign_id, self.raw_status, self.occurred_at.isoformat())
+
+
 class RelationCreated(BaseEvent):
     """The account and a person are connected now, whoever invited. Comes up to 8 hours late by webhook."""
 
@@ -371,6 +430,9 @@ Event = Annotated[
     | MessageFailed
     | SpamComplained
     | Unsubscribed
+    | InvitationSent
+    | LeadCategorised
+    | CampaignStatusChanged
     | RelationCreated
     | AccountStatusChanged,
     Field(discriminator="kind"),

@@ -300,10 +300,14 @@ class SendReceipt(Value):
 
 
 class Page(Value, Generic[T]):
-    """One page of a list. ``cursor`` is opaque; ``None`` means that there is no further page."""
+    """One page of a list. ``cursor`` is opaque; ``None`` means that there is no further page.
+
+    ``note`` says why there is nothing where the provider has no such list (mission P5); it is no error.
+    """
 
     items: tuple[T, ...]
     cursor: str | None = None
+    note: str = ""
 
 
 class ConnectLink(Value):

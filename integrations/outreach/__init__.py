@@ -1,0 +1,1 @@
+"""What the adapters of providers that run campaigns have in common: lenient bodies, errors, tokens, steps."""
