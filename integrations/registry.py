@@ -69,6 +69,23 @@ class Provider:
     webhook_rule: WebhookRule = WebhookRule()
 
 
+CAMPAIGN_RUNNER: Final = frozenset(
+    {
+        Capability.VERIFIES_CREDENTIALS,
+        Capability.LISTS_ACCOUNTS,
+        Capability.RUNS_CAMPAIGNS,
+        Capability.KEEPS_SEQUENCES,
+        Capability.ASSIGNS_SENDERS,
+        Capability.KEEPS_LEADS,
+        Capability.STEERS_LEADS,
+        Capability.KEEPS_THREADS,
+        Capability.COUNTS_CAMPAIGNS,
+        Capability.RECEIVES_WEBHOOKS,
+        Capability.MANAGES_WEBHOOKS,
+    }
+)
+"""What every provider can do that runs campaigns."""
+
 _PROVIDERS: Final[dict[str, Provider]] = {
     provider.kind: provider
     for provider in (
@@ -343,6 +360,42 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                     )
                 ),
             ),
+        ),
+        Provider(
+            kind="smartlead",
+            label="Smartlead",
+            icon="envelope",
+            channels=("email",),
+            adapter_path="integrations.providers.smartlead.adapter:SmartleadAdapter",
+            base_url_setting="SMARTLEAD_BASE_URL",
+            base_url_help="Leave it blank for Smartlead's own address.",
+            capabilities=CAMPAIGN_RUNNER | {Capability.CATEGORISES_LEADS},
+            emits=frozenset(
+                {
+                    "message_received",
+                    "message_opened",
+                    "link_clicked",
+                    "message_bounced",
+                    "unsubscribed",
+                    "lead_categorised",
+                    "campaign_status",
+                    "account_status",
+                }
+            ),
+            credential_fields=(
+                CredentialField(
+                    name="api_key",
+                    label="API key",
+                    help="In Smartlead under Settings, API. It covers everything in the account.",
+                ),
+                CredentialField(
+                    name="signing_secret",
+                    label="Secret of its webhooks",
+                    help="If Smartlead shows a signing secret or secret key, paste it. Our token works without.",
+                    required=False,
+                ),
+            ),
+            webhook_secret_fields=("webhook_secret", "signing_secret"),
         ),
     )
 }

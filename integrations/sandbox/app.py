@@ -16,6 +16,7 @@ from integrations.sandbox import control
 from integrations.sandbox.mailbox.routes import MAILBOX
 from integrations.sandbox.resend.routes import RESEND
 from integrations.sandbox.sendgrid.routes import SENDGRID
+from integrations.sandbox.smartlead.routes import SMARTLEAD
 from integrations.sandbox.twilio.routes import TWILIO
 from integrations.sandbox.unipile.routes import UNIPILE
 from integrations.sandbox.world import World
@@ -23,7 +24,7 @@ from integrations.sandbox.world import World
 logger = logging.getLogger(__name__)
 
 #: Every provider the sandbox plays. A new one joins here.
-PROVIDERS = (UNIPILE, SENDGRID, TWILIO, RESEND, MAILBOX)
+PROVIDERS = (UNIPILE, SENDGRID, TWILIO, RESEND, MAILBOX, SMARTLEAD)
 
 
 def _report(world: World, task: asyncio.Task[None]) -> None:

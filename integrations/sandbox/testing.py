@@ -63,6 +63,10 @@ class SandboxHandle:
         """What ``RESEND_BASE_URL`` must be to talk to this sandbox."""
         return f"{self.base_url}/resend"
 
+    def url_of(self, provider: str) -> str:
+        """What ``<PROVIDER>_BASE_URL`` must be to talk to this sandbox (providers that run campaigns)."""
+        return f"{self.base_url}/{provider}"
+
     @property
     def mailbox_url(self) -> str:
         """What ``MAILBOX_BASE_URL`` must be to talk to this sandbox."""

@@ -260,6 +260,10 @@ RESEND_BASE_URL = env.optional("RESEND_BASE_URL") or (
 SENDGRID_BASE_URL = env.text(
     "SENDGRID_BASE_URL", f"{SANDBOX_URL}/sendgrid" if SANDBOX_URL else "https://api.sendgrid.com"
 )
+SMARTLEAD_BASE_URL = env.text(
+    "SMARTLEAD_BASE_URL",
+    f"{SANDBOX_URL}/smartlead" if SANDBOX_URL else "https://server.smartlead.ai/api/v1",
+)
 #: Base address that providers call back; the sandbox reaches us on loopback.
 #: The installation's own mail servers, for mailboxes without hosts of their own; they may be on a private network
 #: and unencrypted: ``mail://host?smtp=587&imap=143&security=starttls``. The sandbox's are its next two ports.
@@ -296,8 +300,14 @@ RECIPIENT_DOMAIN_HOURLY_DEFAULT: int | None = None
 VELOCITY_GROWTH_PERCENT: int | None = env.integer("VELOCITY_GROWTH_PERCENT", 25)
 VELOCITY_FLOOR_DAYS = 5
 #: Requests to a provider per connection: a second on average, at once after a pause. Resend states 5 a second;
-#: the others state none, so that these are ours.
-REQUEST_RATES = {"unipile": (50.0, 100), "sendgrid": (10.0, 20), "twilio": (20.0, 40), "resend": (5.0, 5)}
+#: the others state none, so that these are ours. Smartlead states 10 in 2 seconds.
+REQUEST_RATES = {
+    "unipile": (50.0, 100),
+    "sendgrid": (10.0, 20),
+    "twilio": (20.0, 40),
+    "resend": (5.0, 5),
+    "smartlead": (5.0, 10),
+}
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
 

@@ -567,8 +567,11 @@ class AdapterContract(ABC):
         adapter.delete_webhook(finding.remove[0])
         assert check() == ()
         adapter.delete_webhook(finding.remove[0])
+        # Where calls are not signed, a token is in the address.
         mine = [
-            found.registration_id for found in adapter.list_webhooks() if found.url == outside.webhook_url
+            found.registration_id
+            for found in adapter.list_webhooks()
+            if found.url.partition("?")[0] == outside.webhook_url
         ]
         assert len({*mine, duplicate} - {finding.remove[0]}) == len(required)
         for registration_id in mine:

@@ -1,0 +1,1 @@
+"""Smartlead: e-mail campaigns that Smartlead runs (docs/providers/smartlead.md)."""

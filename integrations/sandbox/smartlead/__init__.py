@@ -1,0 +1,1 @@
+"""Smartlead as the sandbox plays it (docs/providers/smartlead.md)."""
