@@ -99,7 +99,7 @@ class ImportOut(Schema):
 
     After the mapping was set, ``state`` is previewing, then previewed; after confirming, running, then done.
     ``counts`` has create, update, duplicate, suppressed and invalid rows: as previewed, then as done; ``risky`` are
-    imported rows whose e-mail address may not work.
+    imported rows whose e-mail address may not work, ``gap:<variable>`` those that leave a variable blank.
     """
 
     id: UUID

@@ -111,6 +111,7 @@ class PreviewOut(Schema):
     node_id: str = Field(validation_alias="step")
     text: str
     missing: list[str]
+    remarks: list[str]
 
 
 # --- Plans ------------------------------------------------------------------------------------------

@@ -124,6 +124,26 @@ def draft(row: RawRow, mapping: dict[str, str], headers: list[str]) -> RowDraft:
     return made
 
 
+def gaps(made: RowDraft, mapping: dict[str, str], headers: list[str]) -> list[str]:
+    """Return the variables (``lead.first_name``, ``custom.City``) that a mapped column leaves blank in a row.
+
+    A text that uses one of them without a fallback would not leave for this person.
+    """
+    chosen = set(mapping.values())
+    blank = [f"lead.{name}" for name in ("first_name", "last_name", "title") if not getattr(made, name)]
+    found = [name for name in blank if name.removeprefix("lead.") in chosen or "full_name" in chosen]
+    if "title" not in chosen and "lead.title" in found:
+        found.remove("lead.title")
+    if "company" in chosen and not made.company:
+        found.append("company.name")
+    own = [
+        headers[int(index)]
+        for index, name in mapping.items()
+        if name == "custom" and int(index) < len(headers)
+    ]
+    return [*found, *(f"custom.{header}" for header in own if header not in made.fields)]
+
+
 def _normalise(made: RowDraft) -> None:
     if made.country:
         if not re.fullmatch(r"[A-Za-z]{2}", made.country):

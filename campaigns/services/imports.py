@@ -230,6 +230,7 @@ def _preview(lead_import: LeadImport) -> None:
         verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
         risky = check_addresses(lead_import, drafts, verdicts)
         counts.update(verdicts)
+        counts.update(_gaps(lead_import, drafts, verdicts))
         if risky:
             counts["risky"] += risky
         total += len(drafts)
@@ -244,6 +245,16 @@ def _preview(lead_import: LeadImport) -> None:
     if total == 0:
         raise UnreadableFile("The file has column names and no rows.")
     _finish(lead_import, LeadImport.State.PREVIEWED, rows_total=total, counts=dict(counts), sample=sample)
+
+
+def _gaps(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]) -> Counter[str]:
+    """Count, for rows that would be imported, the variables that they leave blank: ``gap:lead.first_name``."""
+    return Counter(
+        f"gap:{name}"
+        for draft, verdict in zip(drafts, verdicts, strict=True)
+        if verdict in {"create", "update"}
+        for name in columns.gaps(draft, lead_import.mapping, lead_import.headers)
+    )
 
 
 def _report_errors(lead_import: LeadImport, drafts: list[RowDraft], reported: int) -> int:

@@ -10,6 +10,7 @@ from campaigns.models import Campaign
 from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import Plan, SendNode
 from campaigns.rendering import TemplateError, render
+from campaigns.rendering.proofreading import proofread
 from campaigns.services import snippets
 from campaigns.services.checklist import audience_leads
 from campaigns.services.messages import context_for_lead, field_of
@@ -29,6 +30,8 @@ class Preview:
     step: str
     text: str
     missing: tuple[str, ...]
+    #: What a careful reader objects to in the text as it stands.
+    remarks: tuple[str, ...] = ()
 
 
 def worst(campaign: Campaign) -> list[Preview]:
@@ -55,5 +58,14 @@ def worst(campaign: Campaign) -> list[Preview]:
                 except TemplateError as error:
                     found.append(Preview(str(lead), node.id, str(error), ("template",)))
                     continue
-                found.append(Preview(str(lead), node.id, rendered.text, rendered.missing))
-    return sorted(found, key=lambda preview: (not preview.missing, -len(preview.text)))[:SHOWN]
+                remarks = tuple(
+                    remark.message
+                    for remark in proofread(rendered.text, action=node.action, field=field_of(node.action))
+                )
+                found.append(Preview(str(lead), node.id, rendered.text, rendered.missing, remarks))
+    return sorted(found, key=_worth_looking)[:SHOWN]
+
+
+def _worth_looking(preview: Preview) -> tuple[bool, int, int]:
+    """What would not leave first, then what a reader objects to most, then the longest."""
+    return not preview.missing, -len(preview.remarks), -len(preview.text)

@@ -77,6 +77,7 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         ],
         "fields": FIELDS.items(),
         "kinds": _kinds(counts),
+        "gaps": _gaps(counts),
         "good": counts.get("create", 0) + counts.get("update", 0),
         "bad": counts.get("duplicate", 0) + counts.get("suppressed", 0) + counts.get("invalid", 0),
         "errors": selectors.import_errors(lead_import, 20),
@@ -93,9 +94,15 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
     }
 
 
+def _gaps(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """Variables that people of the file lack, the most frequent first."""
+    found = [(key.removeprefix("gap:"), count) for key, count in counts.items() if key.startswith("gap:")]
+    return sorted(found, key=lambda gap: (-gap[1], gap[0]))[:12]
+
+
 def _kinds(counts: dict[str, int]) -> list[dict[str, Any]]:
     """What happens to how many rows; ``start`` and ``width`` place each on one bar, in percent."""
-    total = sum(counts.values())
+    total = sum(counts.get(key, 0) for key, _, _ in _KINDS)
     made: list[dict[str, Any]] = []
     before = 0
     for key, label, tone in _KINDS:

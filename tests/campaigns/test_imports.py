@@ -18,7 +18,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.test import Client as Browser
 
-from campaigns.imports.mapping import draft, suggest
+from campaigns.imports.mapping import draft, gaps, suggest
 from campaigns.imports.reading import MAX_CELL, RawRow, UnreadableFile, detect, rows
 from campaigns.models import Lead, LeadChannel, LeadImport, LeadImportError, LeadImportLead
 from campaigns.services import imports, suppression
@@ -331,3 +331,12 @@ class Counted:
     def __call__(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         self.statements += 1
         return execute(sql, params, many, context)
+
+
+def test_the_preview_says_which_variables_will_be_blank() -> None:
+    headers = ["First name", "Company", "City", "LinkedIn"]
+    mapping = {"0": "first_name", "1": "company", "2": "custom", "3": "linkedin"}
+    row = RawRow(2, ["", "Halden", " ", "https://www.linkedin.com/in/marta"], "")
+    assert gaps(draft(row, mapping, headers), mapping, headers) == ["lead.first_name", "custom.City"]
+    full = RawRow(3, ["Marta", "Halden", "Umeå", "https://www.linkedin.com/in/marta"], "")
+    assert gaps(draft(full, mapping, headers), mapping, headers) == []
