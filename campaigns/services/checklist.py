@@ -11,7 +11,8 @@ from campaigns.models import Campaign, Lead, LeadChannel, LeadImportLead
 from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import Plan, SendNode, exits
 from campaigns.plans.texts import FIELDS
-from campaigns.plans.validate import validate
+from campaigns.plans.validate import Options, validate
+from campaigns.rendering import INVITE_NOTE, INVITE_NOTE_FREE
 from campaigns.rendering.proofreading import Remark, Weight, proofread
 from campaigns.scheduling import CalendarNeverOpens, next_opening, zone
 from campaigns.services import snippets
@@ -71,7 +72,7 @@ def _plan_points(campaign: Campaign) -> list[Point]:
         Point(
             "plan", False, f"{problem.node}: {problem.message}" if problem.node else problem.message, "plan"
         )
-        for problem in validate(plan)
+        for problem in validate(plan, _options(campaign))
     ]
     channels = {node.channel for node in plan.nodes if node.type == "send"}
     entitled = [_entitlement_point(campaign, channel) for channel in sorted(channels)]
@@ -82,6 +83,13 @@ def _plan_points(campaign: Campaign) -> list[Point]:
         ),
         *entitled,
     ]
+
+
+def _options(campaign: Campaign) -> Options:
+    """What the plan's validity depends on besides: free LinkedIn seats send shorter notes."""
+    seats = SenderAccount.objects.filter(campaign_links__campaign=campaign, channel="linkedin")
+    free = any(not seat.has_paid_seat for seat in seats)
+    return Options(invite_note=INVITE_NOTE_FREE if free else INVITE_NOTE)
 
 
 def _text_points(campaign: Campaign) -> list[Point]:

@@ -50,6 +50,8 @@ def compose(
     if node.channel == "sms":
         return _sms(enrollment, node, sender, address, content, variant_id, context, seed)
     body = _text(node, content, context, seed)
+    if node.action == "invite":
+        _check_length(node, "note", body, premium=sender.has_paid_seat)
     payload = (
         {"subject": _rendered(node, "subject", content, context, seed)} if node.action == "inmail" else {}
     )
@@ -212,9 +214,9 @@ def _rendered(node: SendNode, name: str, content: Content, context: dict[str, An
     return text
 
 
-def _check_length(node: SendNode, name: str, text: str) -> None:
+def _check_length(node: SendNode, name: str, text: str, *, premium: bool = True) -> None:
     try:
-        check_length(text, node.action, name)
+        check_length(text, node.action, name, premium=premium)
     except TooLong as error:
         raise NotSendable("length", str(error)) from error
 

@@ -274,6 +274,7 @@ def _sender(
         health=health_of(sender),
         names=frozenset({f"pool:{pool}" for pool in pools} | {f"account:{name}" for name in named}),
         unavailable=hold.reason if hold is not None and hold.until is None else "",
+        premium=sender.has_paid_seat,
     )
 
 

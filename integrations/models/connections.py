@@ -121,6 +121,11 @@ class SenderAccount(OrganizationModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def has_paid_seat(self) -> bool:
+        """Whether LinkedIn allows it what paid seats may, as far as known: a free one sends shorter notes."""
+        return bool(self.options.get("seat") != "free")
+
 
 class ConnectRequest(OrganizationModel):
     """A sign-in link that was handed out: its nonce comes back in the provider's notice. Only the hash is

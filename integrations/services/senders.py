@@ -209,7 +209,8 @@ def adopt(
         sender.own_user_ids = sorted({*sender.own_user_ids, *account.own_user_ids})
     sender.own_public_identifier = account.public_identifier or sender.own_public_identifier
     sender.address = account.address or sender.address
-    sender.options = {**sender.options, **account.options}
+    seat = {"seat": "paid" if account.premium_features else "free"} if sender.channel == "linkedin" else {}
+    sender.options = {**sender.options, **seat, **account.options}
     sender.save()
     if is_new:
         audit.record(actor=actor, action="sender.connected", subject=sender, provider=connection.provider)
