@@ -181,6 +181,7 @@ def switches(access: Access) -> list[dict[str, Any]]:
             "label": level(wanted).label,
             "target": target,
             "name": getattr(target, "name", str(target)),
+            "channel": target.get_channel_display() if wanted == level.SENDER else "",
             "row": on.get((wanted, target.id)),
         }
         for wanted, target in targets

@@ -39,6 +39,11 @@ urlpatterns = [
     path("ops/switches/throw/", operations.throw_switch, name="throw_switch"),
     path("settings/connections/", connections.connections, name="connections"),
     path("settings/connections/add/", connections.add, name="add_connection"),
+    path(
+        "settings/connections/<uuid:connection_id>/credentials/",
+        connections.replace_credentials,
+        name="replace_credentials",
+    ),
     path("settings/connections/<uuid:connection_id>/test/", connections.try_out, name="test_connection"),
     path(
         "settings/connections/<uuid:connection_id>/webhooks/", connections.mend_webhooks, name="mend_webhooks"

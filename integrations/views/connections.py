@@ -14,7 +14,8 @@ from integrations.base import Capability
 from integrations.errors import ProviderError
 from integrations.models import Connection
 from integrations.services import connections as service
-from project.core.refusals import Refused
+from integrations.services import mailboxes
+from project.core.refusals import Invalid, Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 from project.tenancy.views.settings import section_tabs
 
@@ -24,13 +25,26 @@ def _shown(connection: Connection) -> dict[str, Any]:
     manages = registry.can(connection.provider, Capability.MANAGES_WEBHOOKS)
     by_hand = not manages and registry.can(connection.provider, Capability.RECEIVES_WEBHOOKS)
     address = service.webhook_url(connection) if by_hand else ""
-    return {"connection": connection, "manages": manages, "address": address}
+    kind = registry.get(connection.provider)
+    return {
+        "connection": connection,
+        "label": kind.label,
+        "manages": manages,
+        "address": address,
+        # A mailbox is changed where its sender is: its servers go with it.
+        "fields": kind.credential_fields if connection.provider in _added_here() else (),
+    }
+
+
+def _added_here() -> dict[str, registry.Provider]:
+    """The providers whose connections are made on this page; a mailbox is made together with its sender."""
+    return {known.kind: known for known in registry.providers() if known.kind != mailboxes.PROVIDER}
 
 
 def _page(request: OrganizationRequest, status: int = 200, **more: Any) -> HttpResponse:
     context = {
         "rows": [_shown(row) for row in selectors.connections(request.access)],
-        "providers": registry.providers(),
+        "providers": tuple(_added_here().values()),
         "tabs": section_tabs(request.access, "integrations:connections"),
         "can_edit": request.access.can(Permission.SETTINGS_EDIT),
         **more,
@@ -52,6 +66,8 @@ def add(request: OrganizationRequest) -> HttpResponse:
     typed = {name: request.POST.get(name, "") for name in ("provider", "name", "base_url")}
     given = {key: value for key, value in request.POST.items() if isinstance(value, str)}
     try:
+        if typed["provider"] == mailboxes.PROVIDER:
+            raise Invalid("Add a mailbox among the senders; it becomes one at once.")
         made = service.create(
             credentials=given,
             actor=request.access.user,
@@ -66,7 +82,7 @@ def add(request: OrganizationRequest) -> HttpResponse:
 
 def _tested(request: OrganizationRequest, connection: Connection) -> HttpResponse:
     check = service.try_out(connection=connection, actor=request.access.user)
-    return _page(request, tested=connection, check=check)
+    return _page(request, tested=connection, check=check, replaced_id=None if check.ok else connection.id)
 
 
 def _connection(request: OrganizationRequest, connection_id: UUID) -> Connection:
@@ -81,6 +97,16 @@ def _connection(request: OrganizationRequest, connection_id: UUID) -> Connection
 def try_out(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
     """Say what works with these credentials and what is lacking."""
     return _tested(request, _connection(request, connection_id))
+
+
+@require_POST
+@organization_view(Permission.SETTINGS_EDIT, whole=True)
+def replace_credentials(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
+    """Store what was typed in place of the old credentials, and test the connection."""
+    connection = _connection(request, connection_id)
+    given = {key: value for key, value in request.POST.items() if isinstance(value, str)}
+    changed = service.replace_credentials(connection=connection, credentials=given, actor=request.access.user)
+    return _tested(request, changed)
 
 
 @require_POST

@@ -41,7 +41,11 @@ def _page(request: OrganizationRequest, status: int = 200, **more: Any) -> HttpR
 def _chosen(request: OrganizationRequest, connections: list[Connection]) -> Connection | None:
     wanted = parse_uuid(request.POST.get("connection", "") or request.GET.get("connection", ""))
     found = next((row for row in connections if row.id == wanted), None)
-    return found or (connections[0] if connections and wanted is None else None)
+    if found is None and wanted is None:
+        # One that works, where there is one: a failing one has no numbers to show.
+        ranked = sorted(connections, key=lambda row: row.status != Connection.Status.OK)
+        found = ranked[0] if ranked else None
+    return found
 
 
 @require_http_methods(["GET", "POST"])

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from integrations.models import KillSwitch, OutboundMessage, RateLimit, WebhookDelivery
+from integrations.models import Connection, KillSwitch, OutboundMessage, RateLimit, WebhookDelivery
 from integrations.services import connections, outbox, rates
+from integrations.services.adapters import credentials_of
 from project.core.clock import now
 from project.tenancy.models import Organization
 from tests.campaigns.conftest import World, world
@@ -78,6 +79,37 @@ def test_credentials_are_never_shown(world: World, client: Browser, settings: An
     assert "Second" in page
     assert "very-secret-key" not in page
     assert made.key not in page
+
+
+def test_credentials_are_corrected_in_place(world: World, client: Browser, settings: Any) -> None:
+    settings.UNIPILE_BASE_URL = "http://127.0.0.1:1/unipile"
+    made = connections.create(provider="unipile", name="Second", credentials={"api_key": "mistyped-key"})
+    client.force_login(world.agency.admin)
+    url = world.agency.url(f"settings/connections/{made.id}/credentials/")
+    assert url in client.get(world.agency.url("settings/connections/")).content.decode()
+    answer = client.post(url, {"api_key": "the-right-key", "webhook_secret": "not for people"})
+    assert answer.status_code == 200
+    assert "the-right-key" not in answer.content.decode()
+    stored = credentials_of(made.refreshed())
+    assert stored["api_key"] == "the-right-key"
+    assert stored["webhook_secret"] != "not for people"
+
+
+def test_a_mailbox_is_not_made_without_its_sender(world: World, client: Browser) -> None:
+    client.force_login(world.agency.admin)
+    page = client.get(world.agency.url("settings/connections/")).content.decode()
+    assert 'value="mailbox"' not in page
+    assert world.agency.url("senders/mailboxes/add/") in page
+    given = {"provider": "mailbox", "address": "ana@kestrel.test", "password": "x"}
+    refused = client.post(world.agency.url("settings/connections/add/"), given)
+    assert refused.status_code == 422
+    assert not Connection.objects.filter(provider="mailbox").exists()
+
+
+def test_managers_find_a_clients_rules(world: World, client: Browser) -> None:
+    client.force_login(world.agency.manager)
+    page = client.get(world.agency.url("settings/clients/")).content.decode()
+    assert world.agency.url(f"settings/clients/{world.campaign.client_id}/outreach/") in page
 
 
 def test_private_addresses_are_refused(world: World, client: Browser) -> None:

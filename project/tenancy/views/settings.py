@@ -115,6 +115,7 @@ def _clients_context(access: Access) -> dict[str, Any]:
     return {
         "clients": [row for row in rows if not row.is_archived],
         "archived": [row for row in rows if row.is_archived],
+        "may_set_rules": access.can(Permission.CAMPAIGNS_EDIT),
     }
 
 
