@@ -24,7 +24,7 @@ from project.core.bench import BenchOptions, BenchResult, Target, median_of
 
 PROCESSES: Final = 2
 #: Steps that Celery gets: it is slow, and its rate does not depend on their number.
-TASKS: Final = 1_500
+TASKS: Final = 400
 
 
 def engine(options: BenchOptions) -> BenchResult:
