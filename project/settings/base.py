@@ -264,6 +264,10 @@ SMARTLEAD_BASE_URL = env.text(
     "SMARTLEAD_BASE_URL",
     f"{SANDBOX_URL}/smartlead" if SANDBOX_URL else "https://server.smartlead.ai/api/v1",
 )
+#: Each customer has an instance of its own: without a sandbox there is no default.
+EMAILBISON_BASE_URL = env.optional("EMAILBISON_BASE_URL") or (
+    f"{SANDBOX_URL}/emailbison" if SANDBOX_URL else None
+)
 #: Base address that providers call back; the sandbox reaches us on loopback.
 #: The installation's own mail servers, for mailboxes without hosts of their own; they may be on a private network
 #: and unencrypted: ``mail://host?smtp=587&imap=143&security=starttls``. The sandbox's are its next two ports.
@@ -307,6 +311,7 @@ REQUEST_RATES = {
     "twilio": (20.0, 40),
     "resend": (5.0, 5),
     "smartlead": (5.0, 10),
+    "emailbison": (5.0, 10),
 }
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))

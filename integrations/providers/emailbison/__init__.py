@@ -1,0 +1,1 @@
+"""EmailBison: e-mail campaigns that an EmailBison instance runs (docs/providers/emailbison.md)."""

@@ -1,0 +1,1 @@
+"""EmailBison as the sandbox plays it (docs/providers/emailbison.md)."""
