@@ -23,16 +23,20 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_the_demo_is_made_and_removed(settings: Any) -> None:
     with running_sandbox() as sandbox:
         settings.UNIPILE_BASE_URL = sandbox.unipile_url
+        settings.SANDBOX_URL = sandbox.base_url
+        settings.SENDGRID_BASE_URL = f"{sandbox.base_url}/sendgrid"
+        settings.TWILIO_BASE_URL = f"{sandbox.base_url}/twilio"
         call_command("demo")
         with platform_scope("test"):
-            assert SenderAccount.objects.filter(status="ok").count() == 3
+            # Three seats, an e-mail address and a number.
+            assert SenderAccount.objects.filter(status="ok").count() == 5
             assert Conversation.objects.filter(has_inbound=True).count() == 8
-            # The one in office hours and the one around the clock.
-            assert Enrollment.objects.count() == 54
+            # The one in office hours, the one around the clock, and the one over three channels.
+            assert Enrollment.objects.count() == 70
         call_command("demo", reset=True)
         with platform_scope("test"):
             assert Organization.objects.filter(slug="demo").count() == 1
-            assert Enrollment.objects.count() == 54
+            assert Enrollment.objects.count() == 70
 
 
 def test_half_a_demo_is_taken_back(settings: Any) -> None:
