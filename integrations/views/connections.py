@@ -25,14 +25,14 @@ def _shown(connection: Connection) -> dict[str, Any]:
     manages = registry.can(connection.provider, Capability.MANAGES_WEBHOOKS)
     by_hand = not manages and registry.can(connection.provider, Capability.RECEIVES_WEBHOOKS)
     address = service.webhook_url(connection) if by_hand else ""
-    kind = registry.get(connection.provider)
+    known = _added_here().get(connection.provider)
     return {
         "connection": connection,
-        "label": kind.label,
+        "label": known.label if known else connection.provider.capitalize(),
         "manages": manages,
         "address": address,
         # A mailbox is changed where its sender is: its servers go with it.
-        "fields": kind.credential_fields if connection.provider in _added_here() else (),
+        "fields": known.credential_fields if known else (),
     }
 
 
@@ -105,7 +105,12 @@ def replace_credentials(request: OrganizationRequest, connection_id: UUID) -> Ht
     """Store what was typed in place of the old credentials, and test the connection."""
     connection = _connection(request, connection_id)
     given = {key: value for key, value in request.POST.items() if isinstance(value, str)}
-    changed = service.replace_credentials(connection=connection, credentials=given, actor=request.access.user)
+    try:
+        changed = service.replace_credentials(
+            connection=connection, credentials=given, actor=request.access.user
+        )
+    except Refused as error:
+        return _page(request, error.status, problem=error.message)
     return _tested(request, changed)
 
 
