@@ -370,6 +370,10 @@ class SyncsSuppressions(Protocol):
         """Put an address on its list of people who unsubscribed."""
         ...
 
+    def unsuppress(self, address: str) -> None:
+        """Take an address off its list of people who unsubscribed."""
+        ...
+
 
 @runtime_checkable
 class ValidatesAddresses(Protocol):

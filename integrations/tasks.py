@@ -202,13 +202,13 @@ def pull_due_suppressions() -> int:
 
 
 @task(queue="sync", name="integrations.push_suppression")
-def push_suppression(*, connection_id: str, address: str) -> bool:
-    """Put one address on the provider's list."""
+def push_suppression(*, connection_id: str, address: str, listed: bool = True) -> bool:
+    """Put one address on the provider's list, or take it off."""
     connection = Connection.objects.filter(id=connection_id).first()
     if connection is None:
         return False
     try:
-        suppressions.push(connection=connection, address=address)
+        suppressions.push(connection=connection, address=address, listed=listed)
     except ProviderError as error:
         log.warning("suppressions.not_pushed", connection=connection_id, kind=error.kind)
         return False

@@ -13,8 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from campaigns import identity
-from campaigns.models import Lead, LeadChannel, Suppression
+from campaigns.models import Lead, LeadChannel, Suppression, Unsubscribe
 from integrations.models import OutboundMessage
+from integrations.services import suppressions
 from integrations.services.holds import Hold
 from project.core.refusals import Invalid
 from project.tenancy import audit
@@ -77,8 +78,19 @@ def _address(channel: str, value: str) -> str:
 
 @transaction.atomic
 def remove(*, suppression: Suppression, actor: User) -> None:
-    """Take an entry off the list: the person may be contacted again."""
+    """Take an entry off the list: the person may be contacted again, and a new wish of theirs counts as new."""
     audit.record(actor=actor, action="suppression.removed", subject=suppression, channel=suppression.channel)
+    if not suppression.is_domain:
+        wishes = Unsubscribe.objects.filter(
+            channel=suppression.channel, value=suppression.value, undone_at=None
+        )
+        if suppression.client_id is not None:
+            wishes = wishes.filter(client_id=suppression.client_id)
+        if (
+            wishes.update(undone_at=timezone.now(), updated_at=timezone.now())
+            and suppression.channel == "email"
+        ):
+            suppressions.take_back(client_id=suppression.client_id, address=suppression.value)
     suppression.delete()
 
 
@@ -205,11 +217,17 @@ def gate(outbound: OutboundMessage) -> Hold | None:
     return hold_of(found) if found is not None else None
 
 
+def _words_of(found: Suppression) -> str:
+    """How an entry came onto the list, and why if that is known."""
+    how = dict(Suppression.Source.choices).get(found.source, found.source)
+    return f"{how}: {found.reason.rstrip('.')}" if found.reason else how
+
+
 def hold_of(found: Suppression) -> Hold:
     """A suppression as a hold: one with an end waits for it, one without is final."""
     return Hold(
         code="suppressed",
-        reason=f"On the suppression list ({found.source}): {found.reason or 'no reason given'}.",
+        reason=f"They must not be contacted. {_words_of(found)}.",
         until=found.expires_at,
         final=found.expires_at is None,
     )

@@ -29,6 +29,7 @@ from campaigns.models import (
 from campaigns.services import suppression
 from campaigns.services.outreach import policy_of
 from integrations.models import SenderAccount
+from integrations.services import suppressions
 from project.core.clock import now
 from project.core.events import publish
 from project.core.scoping import organization_scope, platform_scope
@@ -242,6 +243,8 @@ def resubscribe(*, address: Address, actor: User | None = None) -> bool:
         client_id=address.client_id, channel=address.channel, value=address.value
     )
     if left is None:
+        if row is not None and row.channel == "email":
+            suppressions.take_back(client_id=None if row.everywhere else row.client_id, address=row.value)
         standing.update(undone_at=now(), updated_at=now())
     audit.record(
         actor=actor,

@@ -12,8 +12,6 @@ from campaigns.models import UnsubscribeLink
 from campaigns.services import unsubscribes
 from project.tenancy.access import public_view
 
-_NOT_FOUND = "This link does not work. It may have been cut off; copy the whole address from the message.\n"
-
 
 @csrf_exempt  # mail providers post without a cookie; the token is the right to do it
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -23,7 +21,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Show where one stands (GET changes nothing: scanners follow links), or act (POST, no redirect, idempotent)."""
     link = unsubscribes.find(token)
     if link is None:
-        return HttpResponse(_NOT_FOUND, content_type="text/plain; charset=utf-8", status=404)
+        return render(request, "campaigns/unsubscribe_unknown.html", status=404)
     if request.method != "POST":
         return _page(request, link, is_out=unsubscribes.stands(link))
     if request.POST.get("act") == "resubscribe":

@@ -99,12 +99,20 @@ def tell(*, client_id: UUID | None, address: str) -> int:
 
     A list of a connection that several clients send through is told only what holds for all of them.
     """
+    return _enqueue(_concerned(client_id), address, listed=True)
+
+
+def take_back(*, client_id: UUID | None, address: str) -> int:
+    """Take an address that may be written to again off the lists it was put on by ``tell``; return how many."""
+    return _enqueue(_concerned(client_id), address, listed=False)
+
+
+def _enqueue(connections: list[Connection], address: str, *, listed: bool) -> int:
     from integrations.tasks import push_suppression  # tasks call services
 
-    found = list(_concerned(client_id))
-    for connection in found:
-        enqueue(push_suppression, connection_id=connection.id, address=address)
-    return len(found)
+    for connection in connections:
+        enqueue(push_suppression, connection_id=connection.id, address=address, listed=listed)
+    return len(connections)
 
 
 def _concerned(client_id: UUID | None) -> list[Connection]:
@@ -116,9 +124,13 @@ def _concerned(client_id: UUID | None) -> list[Connection]:
     return list(rows.filter(Q(client_id=client_id) | (Q(id__in=used) & ~Q(id__in=shared))))
 
 
-def push(*, connection: Connection, address: str) -> None:
-    """Put one address on the provider's list. Raises ``ProviderError``."""
-    require(adapter_of(connection), SyncsSuppressions).suppress(address)
+def push(*, connection: Connection, address: str, listed: bool = True) -> None:
+    """Put one address on the provider's list, or take it off. Raises ``ProviderError``."""
+    adapter = require(adapter_of(connection), SyncsSuppressions)
+    if listed:
+        adapter.suppress(address)
+    else:
+        adapter.unsuppress(address)
 
 
 def _able() -> list[str]:

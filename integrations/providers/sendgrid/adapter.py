@@ -302,6 +302,10 @@ class SendGridAdapter:
         """Put an address on the global list of unsubscribes."""
         self._client.post("/asm/suppressions/global", {"recipient_emails": [address]})
 
+    def unsuppress(self, address: str) -> None:
+        """Take an address off the global list of unsubscribes."""
+        self._client.delete(f"/asm/suppressions/global/{segment(address)}")
+
     # --- ValidatesAddresses -----------------------------------------------------------------------
 
     def validate_email(self, address: str) -> AddressVerdict:

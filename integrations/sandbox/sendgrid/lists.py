@@ -205,6 +205,14 @@ def get_global(world: World, call: Call) -> Answer:
     return Answer({"recipient_email": email} if listed else {})
 
 
+def delete_global(world: World, call: Call) -> Answer:
+    """``DELETE /asm/suppressions/global/{email}``."""
+    email = call.parameters["email"].lower()
+    world.store.run("DELETE FROM sendgrid_suppressions WHERE kind = 'unsubscribes' AND email = ?", email)
+    call.wrote("suppression_removed", email=email)
+    return empty()
+
+
 # ---- validation and activity
 
 

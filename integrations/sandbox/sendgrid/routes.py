@@ -29,6 +29,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", "/suppression/{list}/{email}", lists.delete_suppression),
     ("POST", "/asm/suppressions/global", lists.add_global),
     ("GET", "/asm/suppressions/global/{email}", lists.get_global),
+    ("DELETE", "/asm/suppressions/global/{email}", lists.delete_global),
     ("POST", "/validations/email", lists.validate),
     ("GET", "/messages", lists.activity),
     ("GET", f"{_EVENT}/all", hooks.list_events),

@@ -269,6 +269,16 @@ def test_lists_are_kept_in_step_both_ways(
     with no_scope():
         assert pull_due_suppressions.run() == 0
 
+    with organization_scope(kestrel.id):
+        assert suppressions.take_back(client_id=kestrel.first.id, address="gone@prospect.example") == 1
+    hints.run_all()
+    told.clear()
+    with organization_scope(kestrel.id):
+        suppressions.pull(sender.connection)
+    assert ("unsubscribe", "gone@prospect.example") not in {
+        (event.suppression.kind, event.suppression.address) for event in told
+    }
+
 
 def test_a_list_that_cannot_be_read_is_read_the_next_time(
     kestrel: Agency, connection: Connection, sandbox: SandboxHandle
