@@ -29,11 +29,16 @@ class CampaignsConfig(AppConfig):
                     "campaigns:snippets",
                     "campaigns:holidays",
                     "campaigns:simulation",
+                    "campaigns:brakes",
+                    "campaigns:why",
                 ),
             )
         )
         register_area(
             NavigationArea(
-                "leads", "campaigns:leads", Permission.LEADS_VIEW, ("campaigns:lead", "campaigns:import")
+                "leads",
+                "campaigns:leads",
+                Permission.LEADS_VIEW,
+                ("campaigns:lead", "campaigns:import", "campaigns:do_not"),
             )
         )

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 
 from campaigns.models import OutreachPolicy
+from integrations.models.connections import Channel
+from project.tenancy.access import Access
 
 _BASIS = OutreachPolicy.Basis
 
@@ -79,3 +81,43 @@ class OutreachForm(forms.Form):
         if start is not None and end is not None and start >= end:
             self.add_error("sms_until_hour", "Must be later than the hour it begins.")
         return data
+
+
+class SuppressionForm(forms.Form):
+    """An address or an e-mail domain that must not be contacted, for one client or for all of them."""
+
+    client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Who must not write", required=False
+    )
+    channel = forms.ChoiceField(
+        label="Channel",
+        choices=[(Channel.EMAIL, "E-mail"), (Channel.SMS, "SMS"), (Channel.LINKEDIN, "LinkedIn")],
+    )
+    value = forms.CharField(
+        max_length=300,
+        label="Address or domain",
+        help_text="ana@example.com, example.com for everybody there, +46701740615, or a LinkedIn profile.",
+    )
+    reason = forms.CharField(max_length=200, required=False, label="Why")
+
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["client"]
+        field.queryset = access.clients().filter(is_archived=False)
+        if access.whole_organization:
+            field.empty_label = "All clients"
+        else:
+            field.required, field.empty_label = True, None
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of ``services.suppression.add``."""
+        given = self.cleaned_data
+        is_email = given["channel"] == Channel.EMAIL
+        return {
+            "client_id": given["client"].id if given["client"] else None,
+            "channel": given["channel"],
+            "value": given["value"],
+            "is_domain": is_email and "@" not in given["value"].strip()[1:],
+            "reason": given["reason"],
+            "expires_at": None,
+        }

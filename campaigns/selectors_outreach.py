@@ -61,6 +61,26 @@ def brakes_of_campaign(campaign: Campaign) -> list[Brake]:
     return found
 
 
+def suppressions(access: Access) -> QuerySet[Suppression]:
+    """Entries of the do-not-contact list within reach; those for all clients are for members over all of them."""
+    rows: QuerySet[Suppression] = Suppression.objects.filter(access.client_filter()).select_related("client")
+    return rows
+
+
+def suppression_list(access: Access, *, search: str, cursor: str | None) -> Page[Any]:
+    """Entries within reach, newest first, each with ``source_label``, ``was_asked`` (by the person) and ``is_over``."""
+    rows = suppressions(access)
+    if search:
+        rows = rows.filter(value__icontains=search)
+    page = keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+    labels = dict(Suppression.Source.choices)
+    for row in page.items:
+        row.source_label = labels.get(row.source, row.source)
+        row.was_asked = row.source in Suppression.ASKED
+        row.is_over = row.expires_at is not None and row.expires_at <= now()
+    return page
+
+
 def unsubscribes(access: Access) -> QuerySet[Unsubscribe]:
     """Unsubscribes within reach, those taken back included."""
     rows: QuerySet[Unsubscribe] = Unsubscribe.objects.filter(access.client_filter())

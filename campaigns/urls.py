@@ -15,6 +15,7 @@ from campaigns.views import (
     outreach,
     simulations,
     snippets,
+    suppressions,
 )
 
 app_name = "campaigns"
@@ -46,6 +47,9 @@ urlpatterns = [
     path("campaigns/brakes/<uuid:brake_id>/release/", outreach.release_brake, name="release_brake"),
     path("settings/clients/<uuid:client_id>/outreach/", outreach.rules, name="outreach_rules"),
     path("leads/", leads.leads, name="leads"),
+    path("leads/do-not-contact/", suppressions.do_not_contact, name="do_not_contact"),
+    path("leads/do-not-contact/add/", suppressions.add, name="suppress"),
+    path("leads/do-not-contact/<uuid:suppression_id>/remove/", suppressions.remove, name="unsuppress"),
     path("leads/imports/", imports.imports, name="imports"),
     path("leads/imports/<uuid:import_id>/", imports.lead_import, name="import"),
     path("leads/imports/<uuid:import_id>/mapping/", imports.mapping, name="import_mapping"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 from integrations.models.connections import Channel
@@ -28,6 +30,11 @@ class Suppression(OrganizationModel):
         COMPLAINT = "complaint", "Marked as spam"
         PROVIDER = "provider", "Told by the provider"
         IMPORT = "import", "Imported"
+
+    #: Sources that are a wish of the person.
+    ASKED: ClassVar = (
+        Source.REPLY, Source.LINK, Source.ONE_CLICK, Source.MAIL, Source.STOP_WORD, Source.COMPLAINT,
+    )  # fmt: skip
 
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     channel = models.CharField(max_length=16, choices=Channel.choices)

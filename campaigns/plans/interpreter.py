@@ -362,7 +362,7 @@ def _take_in_inert(plan: Plan, state: State, event: Event, now: datetime, ctx: C
         code, text = (
             ("soft_bounce", "A temporary bounce: recorded, nothing changes.")
             if event.kind == "bounce"
-            else ("machine", "Made by a machine, not a person: recorded, nothing changes.")
+            else ("machine", "Opened or clicked by a machine, not a person: recorded, nothing changes.")
         )
         note = Note(code, event.id, text, now)
         if not state.timers or state.timers[0].at > now:
