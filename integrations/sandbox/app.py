@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from integrations.sandbox import control
 from integrations.sandbox.emailbison.routes import EMAILBISON
+from integrations.sandbox.heyreach.routes import HEYREACH
 from integrations.sandbox.mailbox.routes import MAILBOX
 from integrations.sandbox.resend.routes import RESEND
 from integrations.sandbox.sendgrid.routes import SENDGRID
@@ -25,7 +26,7 @@ from integrations.sandbox.world import World
 logger = logging.getLogger(__name__)
 
 #: Every provider the sandbox plays. A new one joins here.
-PROVIDERS = (UNIPILE, SENDGRID, TWILIO, RESEND, MAILBOX, SMARTLEAD, EMAILBISON)
+PROVIDERS = (UNIPILE, SENDGRID, TWILIO, RESEND, MAILBOX, SMARTLEAD, EMAILBISON, HEYREACH)
 
 
 def _report(world: World, task: asyncio.Task[None]) -> None:

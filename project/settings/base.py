@@ -264,6 +264,9 @@ SMARTLEAD_BASE_URL = env.text(
     "SMARTLEAD_BASE_URL",
     f"{SANDBOX_URL}/smartlead" if SANDBOX_URL else "https://server.smartlead.ai/api/v1",
 )
+HEYREACH_BASE_URL = env.text(
+    "HEYREACH_BASE_URL", f"{SANDBOX_URL}/heyreach" if SANDBOX_URL else "https://api.heyreach.io/api/public"
+)
 #: Each customer has an instance of its own: without a sandbox there is no default.
 EMAILBISON_BASE_URL = env.optional("EMAILBISON_BASE_URL") or (
     f"{SANDBOX_URL}/emailbison" if SANDBOX_URL else None
@@ -312,6 +315,7 @@ REQUEST_RATES = {
     "resend": (5.0, 5),
     "smartlead": (5.0, 10),
     "emailbison": (5.0, 10),
+    "heyreach": (5.0, 20),
 }
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))

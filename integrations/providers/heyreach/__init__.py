@@ -1,0 +1,1 @@
+"""HeyReach: LinkedIn campaigns that HeyReach runs (docs/providers/heyreach.md)."""

@@ -1,0 +1,1 @@
+"""HeyReach as the sandbox plays it (docs/providers/heyreach.md)."""
