@@ -24,6 +24,9 @@ from project.tenancy.models import User
 _DOMAIN = re.compile(r"^(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
 _LONGEST = timedelta(days=36525)
 
+#: Sources of entries that stand on a provider's list of unsubscribes as well.
+_LISTED = (*Suppression.ASKED, Suppression.Source.PERSON, Suppression.Source.PROVIDER)
+
 
 class SuppressionRefused(Invalid):
     """Nobody can be suppressed by this; the message says why."""
@@ -60,7 +63,9 @@ def add(
 def _domain(channel: str, value: str) -> str:
     text = value.strip().lower().removeprefix("@")
     if channel != "email" or not _DOMAIN.match(text):
-        raise SuppressionRefused("Only e-mail has domains; write one like example.com.", field="value")
+        raise SuppressionRefused(
+            "This is no e-mail address, and no domain such as example.com.", field="value"
+        )
     return text
 
 
@@ -86,10 +91,8 @@ def remove(*, suppression: Suppression, actor: User) -> None:
         )
         if suppression.client_id is not None:
             wishes = wishes.filter(client_id=suppression.client_id)
-        if (
-            wishes.update(undone_at=timezone.now(), updated_at=timezone.now())
-            and suppression.channel == "email"
-        ):
+        wishes.update(undone_at=timezone.now(), updated_at=timezone.now())
+        if suppression.channel == "email" and suppression.source in _LISTED:
             suppressions.take_back(client_id=suppression.client_id, address=suppression.value)
     suppression.delete()
 

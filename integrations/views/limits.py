@@ -106,7 +106,7 @@ def _figure(typed: str) -> int | None:
     if not typed:
         return None
     if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
-        raise Invalid(f"A limit is a whole number, not “{typed[:20]}”.", field="cap")
+        raise Invalid(f"A limit is a whole number below 1,000,000,000, not “{typed[:20]}”.", field="cap")
     return int(typed)
 
 
