@@ -211,6 +211,12 @@ def _confirm(conversation: Conversation, message: Message, event: MessageReceive
         live.conversation_changed(conversation)
 
 
+def _writer(conversation: Conversation, event: MessageReceived) -> str:
+    """Who wrote to us; a telephone number is no name where the lead is known."""
+    name = event.sender.name
+    return name if name and name != conversation.counterpart_id else conversation.title
+
+
 def _store(conversation: Conversation, matched: MessageMatched, event: MessageReceived) -> Message:
     direction = Message.Direction(event.direction.value)
     inbound = direction == Message.Direction.INBOUND
@@ -221,9 +227,9 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
         state=Message.State.RECEIVED if inbound else Message.State.SENT,
         provider_message_id=event.provider_message_id,
         api_message_id=event.message_id,
-        sender_name=(
-            event.sender.name or (conversation.counterpart_name if inbound else matched.sender.name)
-        )[:200],
+        sender_name=(_writer(conversation, event) if inbound else event.sender.name or matched.sender.name)[
+            :200
+        ],
         subject=event.subject[:300],
         body=event.text,
         attachments=[attachment.model_dump(mode="json") for attachment in event.attachments],

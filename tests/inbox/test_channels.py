@@ -64,6 +64,7 @@ def test_a_person_answers_a_text(post: Post) -> None:
     post.texts("+46701234567", "Who is this?", WORKING)
     conversation = Conversation.objects.get()
     assert conversation.channel == "sms"
+    assert Message.objects.get().sender_name == conversation.title == "Ada Berg"
     reply = write(post, conversation, "Kestrel, about cold rooms.")
     assert (reply.action, reply.recipient) == ("sms", {"phone": "+46701234567"})
     assert reply.payload["segments"]["count"] == 1
