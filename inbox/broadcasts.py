@@ -73,6 +73,6 @@ def _entries(model: Any, present: Callable[[Any], dict[str, Any]], load: tuple[s
     return render
 
 
-renderer("thread.message")(_entries(Message, presenters.message, ("author",)))
+renderer("thread.message")(_entries(Message, presenters.message, ("author", "outbound")))
 renderer("thread.note")(_entries(Note, presenters.note, ("author",)))
 renderer("thread.line")(_entries(SystemLine, presenters.line, ()))

@@ -9,6 +9,7 @@ from typing import Any
 from django.urls import reverse
 
 from inbox.models import Conversation, Message, Note, SystemLine
+from integrations.models import OutboundMessage
 
 #: What stands in place of a message that was taken back.
 DELETED = "This message was deleted."
@@ -101,7 +102,8 @@ def message(entry: Message) -> dict[str, Any]:
             {"name": item.get("name") or "attachment", "size": item.get("size")} for item in entry.attachments
         ],
         "key": f"{_instant(entry.occurred_at)}~0~{entry.id}",
-        "can_retry": entry.state == Message.State.FAILED and entry.outbound_id is not None,
+        # One that was taken back, for an address that must not be written to, stays where it is.
+        "can_retry": entry.outbound is not None and entry.outbound.state == OutboundMessage.State.FAILED,
     }
 
 

@@ -123,7 +123,7 @@ def entries(conversation: Conversation) -> list[dict[str, Any]]:
     """The last entries of a thread - messages, notes, system lines - oldest first."""
     messages = (
         Message.objects.filter(conversation=conversation)
-        .select_related("author")
+        .select_related("author", "outbound")
         .order_by("-occurred_at", "-id")[:THREAD_ENTRIES]
     )
     notes = Note.objects.filter(conversation=conversation).select_related("author").order_by("-created_at")

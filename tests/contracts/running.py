@@ -328,7 +328,7 @@ class RunningContract(AdapterContract):
             for item in self.thread(outside, campaign_id, lead)
             for event in self.normalised(outside, item)
         ]
-        (reply,) = [event for event in polled if event.is_reply]
+        (reply,) = [event for event in polled if getattr(event, "is_reply", False)]
         (called,) = {event.dedupe_key: event for event in told if getattr(event, "is_reply", False)}.values()
         compared = ["dedupe_key", "account_id", "chat_id", "campaign_id", "text"]
         compared += ["sequence_step_number"] if outside.calls_tell_steps else []

@@ -235,7 +235,7 @@ def test_a_running_campaign_keeps_its_steps(router: respx.MockRouter, adapter: S
     }  # fmt: skip
 
 
-HISTORY = {
+HISTORY: dict[str, Any] = {
     "history": [
         {"stats_id": "s-1", "type": "SENT", "message_id": "<m1@x.test>", "time": "2026-03-02T09:00:00.000Z",
          "email_body": "<p>Hi</p>", "subject": "Q", "email_seq_number": "1", "open_count": 1},
@@ -248,7 +248,7 @@ HISTORY = {
 }  # fmt: skip
 NEWER = {
     "messages": [
-        item | {"direction": {"SENT": "outbound", "REPLY": "inbound"}[item["type"]], "type": ""}
+        {**item, "direction": {"SENT": "outbound", "REPLY": "inbound"}[item["type"]], "type": ""}
         for item in HISTORY["history"]
     ],
     "from": "ana@x.test", "to": "lee@acme.test",
