@@ -240,12 +240,15 @@ class Machine:
         waiting.join(seed, number, self.send_turn[number])
         waiting.free_at = max(waiting.free_at or denied.free_at, denied.free_at)
         self._note(at, denied.scope, denied.key, denied.name, len(waiting))
-        self._call_head(line, waiting, at)
+        if waiting.called != (*waiting.head(), waiting.free_at):
+            # Whoever joins behind the head changes nothing about when the head is called.
+            self._call_head(line, waiting, at)
 
     def _head(self, at: datetime, line: tuple[str, ...], version: int) -> None:
         waiting = self.waiting[line]
         if version != waiting.version:
             return
+        waiting.called = None
         number, turn = waiting.leave()
         if turn == self.send_turn[number]:
             self._send(number, at)
@@ -256,7 +259,9 @@ class Machine:
         while waiting and waiting.head()[1] != self.send_turn[waiting.head()[0]]:
             waiting.leave()
         waiting.version += 1
+        waiting.called = None
         if waiting:
+            waiting.called = (*waiting.head(), waiting.free_at)
             number = waiting.head()[0]
             ctx = self.contexts[number]
             opens = spread(waiting.free_at or at, ctx.calendar, ctx.tz, seed=waiting.head_seed())

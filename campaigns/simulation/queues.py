@@ -39,6 +39,8 @@ class Waiting:
         self._count = 0
         self.free_at: datetime | None = None
         self.version = 0
+        #: Who is on the clock for which opening: ``(number, turn, free_at)``; ``None`` while nobody is.
+        self.called: tuple[int, int, datetime | None] | None = None
 
     def __len__(self) -> int:
         """How many wait, those included who have been withdrawn since."""
