@@ -536,7 +536,7 @@ def test_a_suppression_survives_deletion_and_reimport_and_holds_people_too(post:
     post.launch()
     post.tick()
     assert not post.queued()
-    assert "suppression list" in post.enrollment(again).reason
+    assert "must not be contacted" in post.enrollment(again).reason
     reply = outbox.queue(
         sender=post.mailbox, client_id=again.client_id, channel="email", action="email", origin="reply",
         dedupe_key="reply:1", recipient={"email": "Ada@Prospect.test"}, body="Hello",

@@ -115,7 +115,7 @@ def test_a_suppressed_person_is_never_written_to(world: World) -> None:
     assert not OutboundMessage.objects.exists()
     enrollment = world.enrollment(marta)
     assert (enrollment.status, enrollment.stage) == ("ended", "error")
-    assert "suppression list" in enrollment.reason
+    assert "must not be contacted" in enrollment.reason
 
 
 def test_a_pause_holds_and_a_resume_goes_on(world: World, time_machine: Any) -> None:

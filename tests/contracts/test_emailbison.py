@@ -72,7 +72,7 @@ class TestEmailBisonSandbox(RunningContract):
                 sandbox.add_fault("shape", provider=KIND, variant=variant, on="webhook")
         elif request.param:
             sandbox.add_fault("shape", provider=KIND, variant=request.param, on="request")
-        accounts = [str(item["id"]) for item in sandbox.state()[KIND]["accounts"]]
+        accounts = [str(item["id"]) for item in sandbox.state()[KIND]["senders"]]
         return RunningOutside(
             adapter=registry.adapter_for(KIND, credentials={"api_key": "sandbox-key"}),
             wrong_adapter=registry.adapter_for(KIND, credentials={"api_key": "wrong-key"}),

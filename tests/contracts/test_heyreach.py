@@ -72,7 +72,7 @@ class TestHeyReachSandbox(RunningContract):
         if request.param:
             for event in ("MESSAGE_SENT", "EVERY_MESSAGE_REPLY_RECEIVED"):
                 sandbox.add_fault("shape", provider=KIND, variant=request.param, on="webhook", event=event)
-        accounts = [str(item["id"]) for item in sandbox.state()[KIND]["accounts"]]
+        accounts = [str(item["id"]) for item in sandbox.state()[KIND]["senders"]]
         right = {"api_key": "sandbox-key", "mode": "pull_best_effort"}
         return RunningOutside(
             adapter=registry.adapter_for(KIND, credentials=right),

@@ -25,7 +25,7 @@ def summary(p: str) -> Callable[[World], dict[str, Any]]:
     def show(world: World) -> dict[str, Any]:
         accounts = state.accounts(world, p)
         return {
-            "accounts": [
+            "senders": [
                 {"id": row["id"], "address": row["address"], "name": row["name"], "ok": bool(row["ok"])}
                 for row in accounts
             ],
