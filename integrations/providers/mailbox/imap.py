@@ -219,15 +219,14 @@ class ImapSession:
         return arrived(told)
 
     def news(self) -> bool:
-        """Read what the server told while idling; return whether mail arrived. Waits for nothing.
+        """Read what the server told while idling, idle again; return whether mail arrived.
 
-        Call it when there is something to read: nothing at all means that the server closed the connection.
+        Idling is ended for it: a server may have sent half a line so far, which only a read that waits can
+        complete (the library's ``idle_check`` does not wait, and takes half a line for a lost connection).
         """
-        with _told(self._settings.imap):
-            told = self._client.idle_check(timeout=0.01)
-        if not told:
-            raise broken(f"{self._settings.imap} closed the connection.", EOFError())
-        return arrived(told)
+        mail_arrived = self.stop_idle()
+        self.start_idle()
+        return mail_arrived
 
     def socket(self) -> socket.socket:
         """Return the socket, to wait on."""

@@ -29,16 +29,13 @@ class IdleWatch:
 
     def read(self) -> bool:
         """Read what the server told; return whether something came in. Raises ``ProviderError`` if it is gone."""
-        return self._session.news()
+        news = self._session.news()
+        self._renew_at = time.monotonic() + RENEW_SECONDS
+        return news
 
     def keep_alive(self) -> bool:
         """Begin anew if it is time to; return whether something came in meanwhile. Raises ``ProviderError``."""
-        if time.monotonic() < self._renew_at:
-            return False
-        news = self._session.stop_idle()
-        self._session.start_idle()
-        self._renew_at = time.monotonic() + RENEW_SECONDS
-        return news
+        return self.read() if time.monotonic() >= self._renew_at else False
 
     def close(self) -> None:
         """Drop the connection."""
