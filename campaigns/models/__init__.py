@@ -7,6 +7,7 @@ from campaigns.models.enrollments import Enrollment, EnrollmentSender, Scheduled
 from campaigns.models.holidays import OwnHoliday
 from campaigns.models.imports import LeadImport, LeadImportError, LeadImportLead
 from campaigns.models.leads import Company, Lead, LeadChannel, Relation
+from campaigns.models.mirrors import CampaignMirror, EnrollmentMirror
 from campaigns.models.outreach import OutreachPolicy, Unsubscribe, UnsubscribeLink
 from campaigns.models.replies import ReplyReading, VariantChoice
 from campaigns.models.simulations import Simulation
@@ -17,11 +18,13 @@ __all__ = [
     "AddressCheck",
     "Brake",
     "Campaign",
+    "CampaignMirror",
     "CampaignSender",
     "Company",
     "EngineLane",
     "EngineSettings",
     "Enrollment",
+    "EnrollmentMirror",
     "EnrollmentSender",
     "Lead",
     "LeadChannel",

@@ -25,6 +25,10 @@ class Campaign(OrganizationModel):
         COMPLETED = "completed", "Completed"
         ARCHIVED = "archived", "Archived"
 
+    class Kind(models.TextChoices):
+        NATIVE = "native", "Run here"
+        PROVIDER = "provider", "Run by a provider"
+
     class ReplyStops(models.TextChoices):
         CAMPAIGN = "campaign", "This campaign"
         LEAD = "lead", "All campaigns of the client that write to the lead"
@@ -32,6 +36,8 @@ class Campaign(OrganizationModel):
 
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="campaigns")
     name = models.CharField(max_length=160)
+    #: Who carries it out: our engine, or the provider of its ``CampaignMirror``. Settled when it is made.
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.NATIVE)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
     #: The plan being edited; a launch freezes it into a ``PlanVersion``.
     draft_plan = models.JSONField(default=dict)

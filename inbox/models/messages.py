@@ -54,6 +54,8 @@ class Message(OrganizationModel):
     enrollment_id = models.UUIDField(null=True)
     node_id = models.CharField(max_length=80, blank=True)
     step_label = models.CharField(max_length=80, blank=True)
+    #: Provider-run campaigns: the step that sent it, from 1; of a reply, the step that it answers.
+    sequence_step_number = models.PositiveSmallIntegerField(null=True)
     #: How the provider stated the direction (``is_sender``), kept raw (mission P6).
     direction_raw = models.CharField(max_length=40, blank=True)
     failure = models.CharField(max_length=300, blank=True)
