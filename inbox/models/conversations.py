@@ -19,6 +19,11 @@ class Conversation(OrganizationModel):
         SNOOZED = "snoozed", "Snoozed"
         CLOSED = "closed", "Closed"
 
+    class Priority(models.IntegerChoices):
+        NORMAL = 0, "Normal"
+        HIGH = 1, "High"
+        URGENT = 2, "Urgent"
+
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
     sender = OrganizationForeignKey(SenderAccount, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=16, choices=Channel.choices)
@@ -57,6 +62,15 @@ class Conversation(OrganizationModel):
     last_snippet = models.CharField(max_length=200, blank=True)
     last_inbound = models.BooleanField(default=True)
     closed_at = models.DateTimeField(null=True)
+    #: What their last reply means (``campaigns.replies.intents``): read by rules, or said by a person.
+    intent = models.CharField(max_length=24, blank=True)
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    #: Their first message that nobody has answered yet, when an answer is late, and since when it is.
+    awaiting_since = models.DateTimeField(null=True)
+    sla_due_at = models.DateTimeField(null=True)
+    sla_breached_at = models.DateTimeField(null=True)
+    #: Whoever took a hot conversation has it until then unless they act; after that it goes back to the team.
+    lease_expires_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [
@@ -89,6 +103,38 @@ class Conversation(OrganizationModel):
             models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
             models.Index(
                 fields=["snoozed_until"], name="conversation_wakes", condition=models.Q(status="snoozed")
+            ),
+            models.Index(
+                fields=["organization", "sla_due_at", "id"],
+                name="conversation_due",
+                condition=models.Q(status="open", sla_due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["lease_expires_at"],
+                name="conversation_leases",
+                condition=models.Q(lease_expires_at__isnull=False),
+            ),
+            models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                name="conversation_failed",
+                condition=models.Q(failed_sends__gt=0),
+            ),
+            models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                name="conversation_unmatched",
+                condition=models.Q(lead__isnull=True, status="open"),
+            ),
+            models.Index(
+                fields=["organization", "campaign", "-last_message_at", "-id"],
+                name="conversation_by_campaign",
+            ),
+            models.Index(
+                fields=["organization", "sender", "-last_message_at", "-id"], name="conversation_by_sender"
+            ),
+            models.Index(
+                fields=["organization", "intent", "-last_message_at", "-id"],
+                name="conversation_by_intent",
+                condition=~models.Q(intent=""),
             ),
         ]
 
