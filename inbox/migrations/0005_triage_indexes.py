@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies: ClassVar = [("inbox", "0003_triage")]
+    dependencies: ClassVar = [("inbox", "0004_triage")]
 
     operations: ClassVar = [
         AddIndexConcurrently(

@@ -15,7 +15,7 @@ import project.core.models
 class Migration(migrations.Migration):
     dependencies = [
         ("campaigns", "0008_mail_domains"),
-        ("inbox", "0002_email_subjects"),
+        ("inbox", "0003_step_numbers"),
         ("integrations", "0007_inbound_token"),
         ("tenancy", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
