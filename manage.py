@@ -12,6 +12,12 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     try:
+        if sys.argv[1:2] == ["up"]:
+            # Before Django is set up: see the command.
+            from project.core.management.commands.up import Command
+
+            Command().run_from_argv(sys.argv)
+            return
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         # A wrong setting or a data directory that cannot be written: one line says what to correct.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from celery.signals import beat_init, setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
+# Containers and fresh machines often have no user but root; workers need not complain about it.
+warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
 
 app = Celery("outbound")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+BASE_DIR: Final = Path(__file__).resolve().parent.parent
 _reader = environ.FileAwareEnv()
 
 
@@ -98,3 +100,8 @@ def generated_secret(name: str, data_dir: Path) -> str:
     with os.fdopen(descriptor, "w") as handle:
         handle.write(value)
     return value
+
+
+def data_dir() -> Path:
+    """Return where an installation keeps its data."""
+    return path("DATA_DIR", str(BASE_DIR / ".data"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +11,8 @@ from project import env
 from project.core.embedded import discover
 from project.core.logging import logging_config
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
-DATA_DIR = env.path("DATA_DIR", str(BASE_DIR / ".data"))
+BASE_DIR = env.BASE_DIR
+DATA_DIR = env.data_dir()
 
 # --- Security ---------------------------------------------------------------------------------------
 SECRET_KEY = env.generated_secret("SECRET_KEY", DATA_DIR)
@@ -53,7 +52,6 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 
 # --- Applications -----------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import signal
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
+import django
 import psycopg
 from django.apps import apps
-from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
+from project import env
 from project.core.embedded import processes
+from project.core.embedded.forking import fork
 
 STYLESHEET = "theme/css/app.css"
 NO_ANSWER = "web does not answer yet"
@@ -30,15 +32,23 @@ class BootstrapFailed(RuntimeError):
         self.code = code
 
 
-def manage(
-    *arguments: str, environment: Mapping[str, str], meanwhile: Callable[[float], None] = time.sleep
-) -> None:
-    """Run a management command in a process of its own; raises ``BootstrapFailed`` when it fails.
+def preload(modules: Sequence[str]) -> None:
+    """Set up Django and load ``modules``, ready to be forked. Settings are read here: set the environment first."""
+    processes.few_arenas()
+    django.setup()
+    for module in modules:
+        import_module(module)
+    # What is loaded stays; a collection in a child would touch, and so copy, all of it.
+    gc.collect()
+    gc.freeze()
+
+
+def manage(*arguments: str, meanwhile: Callable[[float], None] = time.sleep) -> None:
+    """Run a management command in a fork of this process; raises ``BootstrapFailed`` when it fails.
 
     ``meanwhile(seconds)`` is called over and over while it runs.
     """
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
-    process = processes.spawn(command, output=None, environment=environment)
+    process = fork("django", arguments)
     try:
         while process.poll() is None:
             meanwhile(0.05)
@@ -69,9 +79,8 @@ def pending_migrations(database_url: str) -> list[str]:
 
 def ensure_stylesheet() -> None:
     """Check that the stylesheet is built or collected. Raises ``BootstrapFailed`` with what to do."""
-    built = Path(apps.get_app_config("theme").path) / "static" / STYLESHEET
-    collected = Path(settings.STATIC_ROOT) / STYLESHEET
-    if not built.exists() and not collected.exists():
+    places = (env.BASE_DIR / "project/theme/static", env.data_dir() / "static")
+    if not any((place / STYLESHEET).exists() for place in places):
         raise BootstrapFailed("The stylesheet is not built; run make css.", 2)
 
 

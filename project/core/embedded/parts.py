@@ -6,7 +6,6 @@ keeps memory small. ``live`` serves what people wait for, ``bulk`` everything lo
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,21 +60,49 @@ def selected(only: str | None) -> tuple[str, ...]:
 
 
 def build(names: Sequence[str], plan: Plan, environment: Mapping[str, str]) -> list[Part]:
-    """Return the supervised parts for ``names``."""
-    return [Part(name, _command(name, plan), environment, _STAGES[name], _GRACE[name]) for name in names]
+    """Return the supervised parts for ``names``. All but the sandbox, which is no part of us, are forks."""
+    return [
+        Part(
+            name,
+            _sandbox(plan) if name == "sandbox" else _module(name, plan),
+            environment,
+            _STAGES[name],
+            _GRACE[name],
+            forked=name != "sandbox",
+            # Behind the others, so that it delays no start; without it mail is found within a minute.
+            niceness=10 if name == "mailboxes" else 0,
+        )
+        for name in names
+    ]
 
 
-def _command(name: str, plan: Plan) -> list[str]:
-    python = sys.executable
-    # Containers and fresh machines often have no user but root; workers need not complain about it.
-    quiet = "ignore:You're running the worker with superuser privileges"
-    celery = [python, "-W", quiet, "-m", "celery", "--quiet", "-A", "project.celery"]
+def preloaded(names: Sequence[str]) -> list[str]:
+    """Return the modules that most of the parts run, to be loaded once before they are forked.
+
+    Not the server's: its event loop belongs to the process in which it is made.
+    """
+    modules = ["project.celery", "celery.bin.celery", "celery.bin.worker", "celery.bin.beat", "integrations.tasks",
+               "campaigns.tasks", "inbox.tasks", "project.tenancy.tasks", "project.core.upkeep"]  # fmt: skip
+    return [*modules, "project.urls", "channels.routing"] if "web" in names else modules
+
+
+def _sandbox(plan: Plan) -> list[str]:
+    seed = ["--seed", "demo"] if plan.demo else []
+    address = ["--host", plan.sandbox_host, "--port", str(plan.sandbox_port)]
+    return [sys.executable, "-m", "integrations.sandbox", *address, *seed]
+
+
+def _module(name: str, plan: Plan) -> list[str]:
+    """Return the module that a part runs, and its arguments."""
     if name == "web":
         return [
-            python, "-m", "daphne", "--bind", plan.host, "--port", str(plan.port), "--no-server-name",
+            "daphne", "--bind", plan.host, "--port", str(plan.port), "--no-server-name",
             "--application-close-timeout", "2", "--http-timeout", "120", "--verbosity", "0",
             "project.asgi:application",
         ]  # fmt: skip
+    if name == "mailboxes":
+        return ["django", "watch_mailboxes"]
+    celery = ["celery", "--quiet", "-A", "project.celery"]
     if name == "beat":
         # The schedule is in code and everything is due at a start (project.celery): there is nothing to remember.
         return [
@@ -88,14 +115,6 @@ def _command(name: str, plan: Plan) -> list[str]:
             "--loglevel",
             "INFO",
         ]
-    if name == "mailboxes":
-        # Behind the others, so that it delays no start; without it mail is found within a minute.
-        polite = ["nice", "-n", "10"] if shutil.which("nice") else []
-        return [*polite, python, "-m", "django", "watch_mailboxes"]
-    if name == "sandbox":
-        seed = ["--seed", "demo"] if plan.demo else []
-        address = ["--host", plan.sandbox_host, "--port", str(plan.sandbox_port)]
-        return [python, "-m", "integrations.sandbox", *address, *seed]
     queues, threads = {
         "worker-live": ("inbound,dispatch", 8),
         "worker-bulk": ("sync,bulk,ai,reports", 4),

@@ -18,13 +18,43 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import psutil
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_M_ARENA_MAX = -8
 _LINUX = sys.platform.startswith("linux")
 _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
+
+
+class ChildProcess(Protocol):
+    """What supervisors need of a child; ``subprocess.Popen`` has it too."""
+
+    pid: int
+    stdout: IO[bytes] | None
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code of a process that has been found ended, negative for a signal."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return the exit code, ``None`` while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end. Raises ``subprocess.TimeoutExpired``."""
+        ...
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal unless it has ended."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
 
 
 def die_with_parent(death_signal: signal.Signals, parent_pid: int) -> None:
@@ -38,6 +68,18 @@ def die_with_parent(death_signal: signal.Signals, parent_pid: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != parent_pid:
         os._exit(1)
+
+
+def call_itself(name: str) -> None:
+    """Show ``name`` for this process in lists (Linux only, 15 letters)."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def few_arenas() -> None:
+    """Keep glibc from giving each thread of a pool memory of its own that it never returns (glibc only)."""
+    if _libc is not None and hasattr(_libc, "mallopt"):
+        _libc.mallopt(_M_ARENA_MAX, 2)
 
 
 def spawn(
@@ -94,7 +136,7 @@ def is_same_process(pid: int, started: float) -> bool:
 
 
 def stop(
-    process: subprocess.Popen[bytes],
+    process: ChildProcess,
     *,
     gentle: signal.Signals,
     forced: signal.Signals = signal.SIGKILL,

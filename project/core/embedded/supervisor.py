@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from project.core.embedded import processes
+from project.core.embedded.forking import fork
+from project.core.embedded.processes import ChildProcess
 
 _COLOURS = (36, 32, 33, 35, 34, 31)
 #: A part that has run this long has recovered; its next crash is restarted without delay again.
@@ -31,7 +33,8 @@ class Part:
     """One supervised program.
 
     ``stage`` orders stopping (lower first; one stage stops together), ``grace`` is how many seconds a part of
-    the stage gets to finish after SIGTERM before it is killed.
+    the stage gets to finish after SIGTERM before it is killed. A ``forked`` part's ``command`` is a module of this
+    application and its arguments (``forking``); its environment is this process's.
     """
 
     name: str
@@ -39,12 +42,14 @@ class Part:
     environment: Mapping[str, str]
     stage: int
     grace: float
+    forked: bool = False
+    niceness: int = 0
 
 
 @dataclass(slots=True)
 class _Running:
     part: Part
-    process: subprocess.Popen[bytes] | None = None
+    process: ChildProcess | None = None
     launched: float = 0.0
     crashes: int = 0
     restart_at: float | None = None
@@ -69,7 +74,7 @@ class Supervisor:
     _signals: int = 0
 
     def start(self) -> None:
-        """Take over signals and launch every part."""
+        """Take over signals and launch the parts that are programs of their own."""
         for number in _STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         reader, writer = os.pipe()
@@ -79,9 +84,12 @@ class Supervisor:
         # Signals wake the loop through this pipe instead of waiting for its next turn.
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         self._selector.register(reader, selectors.EVENT_READ, None)
-        for part in self.parts:
-            self._running[part.name] = _Running(part)
-            self._launch(self._running[part.name])
+        self._running = {part.name: _Running(part) for part in self.parts}
+        self._launch_all(forked=False)
+
+    def start_forked(self) -> None:
+        """Launch the parts that are forks of this process, which has loaded what they run (``bootstrap.preload``)."""
+        self._launch_all(forked=True)
 
     def run(self) -> None:
         """Serve until a signal asks to stop; then stop all parts."""
@@ -170,20 +178,38 @@ class Supervisor:
         self._reap()
 
     # --- running ------------------------------------------------------------------------------------
+    def _launch_all(self, *, forked: bool) -> None:
+        for running in self._running.values():
+            if running.part.forked is forked and not self.stopping:
+                self._launch(running)
+
     def _launch(self, running: _Running) -> None:
         running.restart_at = None
         running.launched = time.monotonic()
-        running.process = processes.spawn(
-            running.part.command,
-            output=subprocess.PIPE,
-            environment=running.part.environment,
-            death_signal=signal.SIGKILL,
-        )
-        stream = running.process.stdout
+        part = running.part
+        process: ChildProcess
+        if part.forked:
+            process = fork(
+                part.command[0],
+                part.command[1:],
+                name=part.name,
+                piped=True,
+                niceness=part.niceness,
+                death_signal=signal.SIGKILL,
+            )
+        else:
+            process = processes.spawn(
+                part.command,
+                output=subprocess.PIPE,
+                environment=part.environment,
+                death_signal=signal.SIGKILL,
+            )
+        running.process = process
+        stream = process.stdout
         assert stream is not None
         os.set_blocking(stream.fileno(), False)
         self._selector.register(stream, selectors.EVENT_READ, running)
-        self.on_change(running.part.name, running.process.pid)
+        self.on_change(part.name, process.pid)
 
     def _pump(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
@@ -220,7 +246,7 @@ class Supervisor:
                 running.part.name, f"ended with code {process.returncode}; starting again in {delay:g} s"
             )
 
-    def _close_output(self, running: _Running, process: subprocess.Popen[bytes]) -> None:
+    def _close_output(self, running: _Running, process: ChildProcess) -> None:
         """Pass on what a part wrote last, then close its pipe (its children may still hold the other end)."""
         stream = process.stdout
         if stream is None or stream.closed:

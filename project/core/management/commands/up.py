@@ -1,4 +1,8 @@
-"""``manage.py up``: run the whole installation, or parts of it, under one supervisor."""
+"""``manage.py up``: run the whole installation, or parts of it, under one supervisor.
+
+``manage.py`` runs this command before Django is set up: settings name the servers, which are started here first.
+Then the application is loaded, once, and the parts are forks of this process.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -42,6 +47,8 @@ class Command(BaseCommand):
     _locks: list[object]
     _servers: servers.Servers | None = None
     _supervisor: Supervisor
+    _data_dir: Path
+    _database_url: str
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options; each has an environment variable that ``make`` passes on."""
@@ -80,37 +87,39 @@ class Command(BaseCommand):
         port = options["port"] or env.integer("PORT", 8000)
         if not 0 < port < 65536:
             self._fail(f"PORT must be between 1 and 65535, not {port}.", 2)
+        self._data_dir = env.data_dir()
         ours = self._claim(names)
-        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if "web" in names:
             if not is_port_free(port, host):
                 self._fail(f"Port {port} is taken; stop what uses it or set PORT to another one.", 2)
             bootstrap.ensure_stylesheet()
         runtime = self._runtime(names, ours=ours)
-        environment = self._environment(runtime, host, port)
-        database_url = environment.get("DATABASE_URL") or env.text("DATABASE_URL")
-        if not options["no_migrate"]:
-            self._migrate(database_url, environment)
+        os.environ.update(self._environment(runtime, host, port))
         sandbox_port = runtime.sandbox_port if runtime is not None else None
         plan = parts.Plan(
             host=host,
             port=port,
-            data_dir=settings.DATA_DIR,
+            data_dir=self._data_dir,
             sandbox_port=sandbox_port or env.integer("SANDBOX_PORT", 8100),
             sandbox_host=env.text("SANDBOX_HOST", "127.0.0.1"),
             demo=self._wants_demo(),
         )
         supervisor = Supervisor(
-            parts.build(names, plan, environment), on_change=self._note, tick=self._tend_servers
+            parts.build(names, plan, dict(os.environ)), on_change=self._note, tick=self._tend_servers
         )
         self._supervisor = supervisor
         supervisor.start()
         try:
-            self._until_ready(names, plan, environment, database_url)
+            if set(names) != {"sandbox"}:
+                bootstrap.preload(parts.preloaded(names))
+                self._database_url = os.environ.get("DATABASE_URL") or env.text("DATABASE_URL")
+                if not options["no_migrate"]:
+                    self._migrate()
+                supervisor.start_forked()
+            self._until_ready(names, plan)
             supervisor.run()
         finally:
-            if not supervisor.stopping:
-                supervisor.stop()
+            supervisor.stop()
 
     # --- servers ------------------------------------------------------------------------------------
     def _claim(self, names: tuple[str, ...]) -> bool:
@@ -121,11 +130,11 @@ class Command(BaseCommand):
         if env.is_set("DATABASE_URL") and env.is_set("REDIS_URL"):
             return False
         for name in names:
-            self._locks.append(servers.claim(settings.DATA_DIR, f"up-{name}"))
+            self._locks.append(servers.claim(self._data_dir, f"up-{name}"))
         try:
-            self._locks.append(servers.claim(settings.DATA_DIR))
+            self._locks.append(servers.claim(self._data_dir))
         except servers.DataDirBusy:
-            if discover(settings.DATA_DIR) is None:
+            if discover(self._data_dir) is None:
                 raise
             return False
         return True
@@ -133,8 +142,8 @@ class Command(BaseCommand):
     def _runtime(self, names: tuple[str, ...], *, ours: bool) -> Runtime | None:
         """Return the embedded servers' addresses, started if they are ours; ``None`` if there are none."""
         if not ours:
-            return discover(settings.DATA_DIR)
-        self._servers = servers.start(settings.DATA_DIR)
+            return discover(self._data_dir)
+        self._servers = servers.start(self._data_dir)
         runtime = self._servers.runtime
         if "sandbox" in names:
             taken = frozenset({runtime.postgres_port, runtime.redis_port})
@@ -144,16 +153,13 @@ class Command(BaseCommand):
         return self._servers.runtime
 
     def _environment(self, runtime: Runtime | None, host: str, port: int) -> dict[str, str]:
-        """Return the environment of every part: addresses, and few memory arenas for thread pools."""
+        """Return the environment of every part."""
         environment = {
             "PYTHONUNBUFFERED": "1",
-            "MALLOC_ARENA_MAX": "2",
             "DJANGO_SETTINGS_MODULE": "project.settings.dev",
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")])
-            ),
-            "DATA_DIR": str(settings.DATA_DIR),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(env.BASE_DIR), os.environ.get("PYTHONPATH")])),
+            "DATA_DIR": str(self._data_dir),
             "HOST": host,
             "PORT": str(port),
         }
@@ -166,12 +172,11 @@ class Command(BaseCommand):
                 environment["SANDBOX_URL"] = runtime.sandbox_url
         return environment
 
-    def _migrate(self, database_url: str, environment: dict[str, str]) -> None:
-        pending = bootstrap.pending_migrations(database_url)
+    def _migrate(self) -> None:
+        pending = bootstrap.pending_migrations(self._database_url)
         if pending:
-            self.stdout.write(f"applying {len(pending)} migrations")
-            self.stdout.flush()
-            bootstrap.manage("migrate", "--no-input", "--verbosity", "0", environment=environment)
+            self._supervisor.write(f"applying {len(pending)} migrations")
+            bootstrap.manage("migrate", "--no-input", "--verbosity", "0", meanwhile=self._serve)
 
     def _note(self, name: str, pid: int | None) -> None:
         if self._servers is None:
@@ -190,9 +195,7 @@ class Command(BaseCommand):
             self._supervisor.write(f"{revived} had ended and was started again")
 
     # --- readiness ----------------------------------------------------------------------------------
-    def _until_ready(
-        self, names: tuple[str, ...], plan: parts.Plan, environment: dict[str, str], database_url: str
-    ) -> None:
+    def _until_ready(self, names: tuple[str, ...], plan: parts.Plan) -> None:
         """Serve until ``/readyz`` is content and the demo is seeded, then say so."""
         supervisor = self._supervisor
         if "web" not in names:
@@ -213,7 +216,7 @@ class Command(BaseCommand):
                 raise bootstrap.BootstrapFailed(f"Not ready after {READY_SECONDS:.0f} seconds: {missing}.")
         if supervisor.stopping:
             return
-        seeded = self._seed(names, environment, database_url)
+        seeded = self._seed(names)
         if not supervisor.stopping:
             supervisor.write(f"ready http://localhost:{plan.port}")
             if seeded:
@@ -230,16 +233,19 @@ class Command(BaseCommand):
         """Only an installation of its own is seeded unasked, never somebody's database."""
         return env.flag("DEMO", default=self._servers is not None)
 
-    def _seed(self, names: tuple[str, ...], environment: dict[str, str], database_url: str) -> bool:
+    def _seed(self, names: tuple[str, ...]) -> bool:
         """Create the demo organization if it is wanted and missing; return whether it is there."""
         if not self._wants_demo():
             return False
-        if not bootstrap.is_seeded(database_url):
+        if not bootstrap.is_seeded(self._database_url):
             if "sandbox" not in names:
                 return False
-            supervisor = self._supervisor
-            supervisor.write("creating the demo organization")
-            bootstrap.manage(
-                "demo", environment=environment, meanwhile=lambda seconds: supervisor.serve(seconds=seconds)
-            )
+            self._supervisor.write("creating the demo organization")
+            bootstrap.manage("demo", meanwhile=self._serve)
         return True
+
+    def _serve(self, seconds: float) -> None:
+        """Serve while a command runs. Raises ``_Stopped``, which ends it, when a signal comes."""
+        self._supervisor.serve(seconds=seconds)
+        if self._supervisor.stopping:
+            raise _Stopped
