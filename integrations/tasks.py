@@ -51,6 +51,12 @@ def process_delivery(*, delivery_id: str, received_at: str) -> str:
     return webhooks.process(UUID(delivery_id), received)
 
 
+@task(queue="inbound", name="integrations.process_deliveries")
+def process_deliveries(*, connection_id: str) -> int:
+    """Process what is stored of one connection's calls."""
+    return webhooks.process_waiting(UUID(connection_id))
+
+
 @platform_task(queue="inbound", name="integrations.sweep_deliveries")
 def sweep_deliveries() -> int:
     """Hint again at calls that nobody took up, whose worker is gone, or whose pause is over."""

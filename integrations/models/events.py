@@ -46,7 +46,7 @@ class ProviderEvent(PartitionedByRecord, OrganizationModel):
 class ProviderEventKey(OrganizationModel):
     """The idempotency key of a fact: the same fact by webhook, poll and history is applied once."""
 
-    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="+")
+    sender = OrganizationForeignKey(SenderAccount, on_delete=models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=200)
     event_id = models.UUIDField()
 

@@ -65,7 +65,9 @@ class WebhookDelivery(PartitionedByReceipt, OrganizationModel):
 class WebhookKey(OrganizationModel):
     """The idempotency key of a delivery: one row per distinct call (unique; partitions cannot hold it)."""
 
-    connection = OrganizationForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    connection = OrganizationForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     key = models.CharField(max_length=200)
     delivery_id = models.UUIDField()
     delivery_received_at = models.DateTimeField()

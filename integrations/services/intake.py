@@ -1,8 +1,9 @@
 """Intake of webhooks: verify, store, answer. Nothing here reads the body's meaning.
 
-The path is light on purpose: one look-up of the connection, one statement that stores the call and its unique
-key, and a hint to the workers. What cannot be proven genuine is refused, counted, and stored only so often a
-minute, so that nobody can fill the disk.
+The path is light on purpose: one statement that stores the call and its unique key, and after it a word with Redis that
+counts the call and says whether the workers need a hint (``intake_hints``). The connection and its secrets are
+remembered between calls (``intake_connections``); the statement stores nothing if they have changed since. What cannot
+be proven genuine is refused, counted, and stored only so often a minute, so that nobody can fill the disk.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -23,16 +23,16 @@ from django.db import transaction
 from django.db.models import F
 
 from integrations import metrics, registry, streams
-from integrations.base import CALLED_QUERY, Adapter, ReceivesWebhooks, require
+from integrations.base import CALLED_QUERY
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.models import Connection, WebhookDelivery
-from integrations.services import intake_limits, system_mail_reports
-from integrations.services.adapters import adapter_of, credentials_of, webhook_secrets
+from integrations.services import intake_connections, intake_hints, intake_limits, system_mail_reports
+from integrations.services.intake_connections import Opened
 from project.core.clock import now
+from project.core.db.bulk import execute_prepared
 from project.core.http import Redactor
 from project.core.ids import uuid7
-from project.core.scoping import organization_scope, platform_scope
-from project.core.tasks import enqueue
+from project.core.scoping import organization_scope
 
 log = structlog.get_logger(__name__)
 
@@ -47,29 +47,32 @@ _KEPT_QUERY: Final = 2000
 #: A declared length may be any number; the column holds this much.
 _MAX_SIZE: Final = 2**31 - 1
 
+#: Says whether the connection is still what it was when the call was verified, and whether the call is new.
 _STORE: Final = """
-WITH fresh AS (
+WITH connection AS (
+    SELECT id FROM integrations_connection
+    WHERE id = %(connection)s AND credentials = %(credentials)s AND status = %(status)s
+), fresh AS (
     INSERT INTO integrations_webhookkey
         (id, organization_id, connection_id, key, delivery_id, delivery_received_at, created_at, updated_at)
-    SELECT %(key_id)s, %(organization)s, %(connection)s, %(key)s, %(id)s, %(at)s, %(at)s, %(at)s
+    SELECT %(key_id)s, %(organization)s, id, %(key)s, %(id)s, %(at)s, %(at)s, %(at)s
+    FROM connection
     ON CONFLICT (connection_id, key) DO NOTHING
     RETURNING delivery_id
 ), seen AS (
     UPDATE integrations_connection SET last_webhook_at = %(at)s
-    WHERE id = %(connection)s AND (last_webhook_at IS NULL OR last_webhook_at < %(seen_before)s)
+    WHERE id IN (SELECT id FROM connection) AND (last_webhook_at IS NULL OR last_webhook_at < %(seen_before)s)
 ), stored AS (
     INSERT INTO integrations_webhookdelivery
         (id, organization_id, created_at, updated_at, received_at, connection_id, provider, event_type, state,
-        reason,
-         headers, body, size, payload_hash, duplicates, attempts, not_before, replay_count, last_error,
+         reason, headers, body, size, payload_hash, duplicates, attempts, not_before, replay_count, last_error,
          outcome)
-    SELECT %(id)s, %(organization)s, %(at)s, %(at)s, %(at)s, %(connection)s, %(provider)s, %(event_type)s,
-    %(state)s,
-           %(reason)s, %(headers)s, %(body)s, %(size)s, %(hash)s, 0, 0, %(not_before)s, 0, '', '[]'
+    SELECT %(id)s, %(organization)s, %(at)s, %(at)s, %(at)s, %(connection)s, %(provider)s, %(event_type)s, %(state)s,
+           %(reason)s, %(headers)s::jsonb, %(body)s, %(size)s, %(hash)s, 0, 0, %(not_before)s, 0, '', '[]'
     FROM fresh
     RETURNING id
 )
-SELECT id FROM stored
+SELECT EXISTS (SELECT FROM connection), EXISTS (SELECT FROM stored)
 """
 
 _REPEATED: Final = """
@@ -116,15 +119,23 @@ def receive(*, provider: str, key: str, read: Callable[[int], Call]) -> Answer:
     """
     if system_mail_reports.is_ours(provider, key):
         return _platform_call(provider, read(max_bytes(provider)))
-    with platform_scope("find the connection of a webhook"):
-        connection = Connection.objects.filter(key=key, provider=provider).first()
+    call: Call | None = None
+    known = intake_connections.remembered(provider, key)
+    if known is not None:
+        call = read(max_bytes(provider))
+        try:
+            return _counted(provider, _receive(known, call))
+        except (_Changed, WebhookRefusedError):
+            pass  # What is remembered may be old: look again.
+    connection = intake_connections.find(provider, key)
     if connection is None:
         metrics.WEBHOOKS.labels("unknown", "no_connection").inc()
         return Answer(404, "unknown address")
-    call = read(max_bytes(provider))
-    with organization_scope(connection.organization_id):
-        answer = _receive(connection, call)
-    metrics.WEBHOOKS.labels(connection.provider, answer.word.replace(" ", "_")).inc()
+    return _counted(provider, _receive_anew(connection, call or read(max_bytes(provider))))
+
+
+def _counted(provider: str, answer: Answer) -> Answer:
+    metrics.WEBHOOKS.labels(provider, answer.word.replace(" ", "_")).inc()
     return answer
 
 
@@ -137,69 +148,76 @@ def _platform_call(provider: str, call: Call) -> Answer:
     return Answer(status, word)
 
 
-def _receive(connection: Connection, call: Call) -> Answer:
+class _Changed(Exception):
+    """The connection is not what it was when the call was verified."""
+
+
+def _receive_anew(connection: Connection, call: Call) -> Answer:
+    """Take in a call for a connection as it is stored now."""
     try:
-        credentials = credentials_of(connection)
-        adapter = adapter_of(connection, credentials)
-        receiver = require(adapter, ReceivesWebhooks)
+        known = intake_connections.opened(connection)
     except ProviderError:
         # Ours to mend: the provider tries again later and loses nothing.
         log.exception("webhook.connection_unusable", connection=str(connection.id))
         return Answer(503, "not ready", retry_after=60)
-    secrets = webhook_secrets(connection.provider, credentials)
-    rule = registry.webhook_rule(connection.provider)
-    limit = max_bytes(connection.provider)
-    if call.size > limit:
-        reason = f"Larger than {limit // 1024} KiB: only the beginning is kept."
-        _refuse(connection, call, secrets, reason, "oversize")
-        return Answer(rule.too_large, "too large")
     try:
-        receiver.verify_webhook(url=call.url, headers=call.headers, body=call.body, secrets=secrets)
+        return _receive(known, call)
     except WebhookRefusedError as refused:
-        _refuse(connection, call, secrets, refused.reason, receiver.webhook_type(call.body))
+        with organization_scope(known.organization_id):
+            _refuse(known, call, refused.reason, known.receiver.webhook_type(call.body))
         if refused.fault_is_ours:
             # Without a key nothing can be proven; once there is one, what comes again is taken in.
             return Answer(503, "not ready", retry_after=300)
         return Answer(401, "refused")
-    wait = intake_limits.wait(connection.id)
-    if wait:
-        return Answer(rule.too_many, "too many", retry_after=wait)
-    return _store(connection, adapter, receiver, call, secrets)
+    except _Changed:
+        # Changed in this very moment: the provider's next try will do.
+        return Answer(503, "not ready", retry_after=1)
 
 
-def _store(
-    connection: Connection, adapter: Adapter, receiver: ReceivesWebhooks, call: Call, secrets: list[str]
-) -> Answer:
-    """Store a genuine call and hint at the workers; the same call again is only counted."""
+def _receive(known: Opened, call: Call) -> Answer:
+    """Verify a call and store it. Raises ``WebhookRefusedError`` if it is not genuine, ``_Changed``."""
+    rule = registry.webhook_rule(known.provider)
+    limit = max_bytes(known.provider)
+    with organization_scope(known.organization_id):
+        if call.size > limit:
+            _refuse(known, call, f"Larger than {limit // 1024} KiB: only the beginning is kept.", "oversize")
+            return Answer(rule.too_large, "too large")
+        known.receiver.verify_webhook(
+            url=call.url, headers=call.headers, body=call.body, secrets=known.secrets
+        )
+        wait = intake_limits.wait(known.id)
+        if wait:
+            return Answer(rule.too_many, "too many", retry_after=wait)
+        return _store(known, call)
+
+
+def _store(known: Opened, call: Call) -> Answer:
+    """Store a genuine call and hint at the workers; the same call again is only counted. Raises ``_Changed``."""
     at = now()
-    row = _row(connection, call, secrets, at)
-    row["event_type"] = receiver.webhook_type(call.body).replace("\x00", "")[:80]
-    if connection.status == Connection.Status.DISABLED:
+    row = _row(known, call, at)
+    row |= {"credentials": known.credentials, "status": known.status}
+    row["event_type"] = known.receiver.webhook_type(call.body).replace("\x00", "")[:80]
+    if known.status == Connection.Status.DISABLED:
         row |= {"state": WebhookDelivery.State.IGNORED, "reason": "This connection is disabled."}
     else:
         row |= {"state": WebhookDelivery.State.RECEIVED, "reason": ""}
     # A call without a name of its own is news each time: its key is its own id.
-    row["key"] = (receiver.webhook_key(call.body) or f"once:{row['id']}").replace("\x00", "")[:200]
+    row["key"] = (known.receiver.webhook_key(call.body) or f"once:{row['id']}").replace("\x00", "")[:200]
     # One statement is its own transaction; the second one only counts.
-    with database.cursor() as cursor:
-        cursor.execute(_STORE, row)
-        is_new = cursor.fetchone() is not None
-        if not is_new:
+    [(is_unchanged, is_new)] = execute_prepared(_STORE, row)
+    if not is_unchanged:
+        raise _Changed
+    if not is_new:
+        with database.cursor() as cursor:
             cursor.execute(_REPEATED, row)
-    if is_new and row["state"] == WebhookDelivery.State.RECEIVED:
-        # Open pages are told by the worker: a live event here would cost the provider several statements.
-        _hint(row["id"], at)
+    # Open pages are told by the worker: a live event here would cost the provider several statements.
+    is_news = is_new and row["state"] == WebhookDelivery.State.RECEIVED
+    intake_hints.taken(connection_id=known.id, organization_id=known.organization_id, is_news=is_news)
     return Answer(200, "received" if is_new else "repeated")
 
 
-def _hint(delivery_id: UUID, received_at: datetime) -> None:
-    from integrations.tasks import process_delivery  # tasks call services
-
-    enqueue(process_delivery, delivery_id=delivery_id, received_at=received_at.isoformat())
-
-
-def _row(connection: Connection, call: Call, secrets: list[str], at: datetime) -> dict[str, Any]:
-    headers = Redactor(secrets).headers(dict(list(call.headers.items())[:_KEPT_HEADERS]))
+def _row(known: Opened, call: Call, at: datetime) -> dict[str, Any]:
+    headers = Redactor(known.secrets).headers(dict(list(call.headers.items())[:_KEPT_HEADERS]))
     # Ours, whatever the caller sent under that name: what we put into the address comes back this way.
     headers = {name: value for name, value in headers.items() if name.lower() != CALLED_QUERY.lower()}
     if query := urlsplit(call.url).query:
@@ -207,9 +225,9 @@ def _row(connection: Connection, call: Call, secrets: list[str], at: datetime) -
     return {
         "id": uuid7(),
         "key_id": uuid7(),
-        "organization": connection.organization_id,
-        "connection": connection.id,
-        "provider": connection.provider,
+        "organization": known.organization_id,
+        "connection": known.id,
+        "provider": known.provider,
         "at": at,
         "seen_before": at - SEEN_EVERY,
         "headers": json.dumps({name: value.replace("\x00", "") for name, value in headers.items()}),
@@ -220,23 +238,23 @@ def _row(connection: Connection, call: Call, secrets: list[str], at: datetime) -
     }
 
 
-def _refuse(connection: Connection, call: Call, secrets: list[str], reason: str, event_type: str) -> None:
+def _refuse(known: Opened, call: Call, reason: str, event_type: str) -> None:
     """Count a call that is not taken in, and store it with the reason as long as there are few of them."""
     at = now()
-    rows = Connection.objects.filter(id=connection.id)
-    if not intake_limits.may_store_refused(connection.id):
-        if intake_limits.may_count_refused(connection.id):
+    rows = Connection.objects.filter(id=known.id)
+    if not intake_limits.may_store_refused(known.id):
+        if intake_limits.may_count_refused(known.id):
             rows.update(refused_webhooks=F("refused_webhooks") + 1, last_refused_at=at)
         return
-    row = _row(connection, call, secrets, at)
+    row = _row(known, call, at)
     body = call.body[:OVERSIZE_KEPT]
     with transaction.atomic():
         rows.update(refused_webhooks=F("refused_webhooks") + 1, last_refused_at=at)
         delivery = WebhookDelivery.objects.create(
             id=row["id"],
             received_at=at,
-            connection_id=connection.id,
-            provider=connection.provider,
+            connection_id=known.id,
+            provider=known.provider,
             event_type=event_type.replace("\x00", "")[:80],
             state=WebhookDelivery.State.REJECTED,
             reason=reason[:300],

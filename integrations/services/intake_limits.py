@@ -1,4 +1,4 @@
-"""How many webhook calls a connection takes in a minute, counted in Redis.
+"""How many webhook calls a connection takes in a minute, counted in Redis, and when its workers need a hint.
 
 Genuine calls: ``settings.WEBHOOKS_PER_MINUTE``; without Redis they are not limited (a call must not be lost
 for our sake). Refused calls have budgets of their own, so that nobody can use up the genuine ones' or fill
@@ -7,6 +7,7 @@ the disk; without Redis each process counts for itself.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from functools import lru_cache
 from threading import Lock
@@ -23,6 +24,11 @@ log = structlog.get_logger(__name__)
 REFUSED_STORED: Final = 30
 REFUSED_COUNTED: Final = 600
 _WINDOW_S: Final = 60
+#: Seconds after which the workers are told again, whatever they were told.
+TOLD_S: Final = 5
+
+#: The minute and how many genuine calls it had by then, as far as this process has heard.
+_heard: dict[UUID, tuple[int, int]] = {}
 
 _local: dict[str, int] = {}
 _local_lock = Lock()
@@ -34,11 +40,48 @@ def _client(url: str) -> redis.Redis:
 
 
 def wait(connection_id: UUID) -> int:
-    """Count one genuine call; return seconds to wait if the minute's budget is used up, else 0."""
-    count = _count(f"in:{connection_id}")
-    if count is None or count <= settings.WEBHOOKS_PER_MINUTE:
+    """Return seconds to wait if the minute's budget of genuine calls is used up, else 0.
+
+    As this process has heard last (``taken``): several may let a call each too many pass.
+    """
+    minute, count = _heard.get(connection_id, (0, 0))
+    if minute != int(time.time()) // _WINDOW_S or count < settings.WEBHOOKS_PER_MINUTE:
         return 0
     return _WINDOW_S - int(time.time()) % _WINDOW_S or 1
+
+
+def taken(connection_id: UUID, *, calls: int, is_news: bool) -> bool:
+    """Count genuine calls; say whether the workers have to be told of them, if there is news.
+
+    They need not be if they were told of the connection before and have not begun with it (``begin``), so that many
+    calls cause few messages. Without Redis they always are; the sweeper finds what they were not told of.
+    """
+    minute = int(time.time()) // _WINDOW_S
+    key = f"oex:webhooks:in:{connection_id}:{minute}"
+    try:
+        pipeline = _client(settings.REDIS_URL).pipeline(transaction=False)
+        pipeline.incr(key, calls)
+        pipeline.expire(key, 2 * _WINDOW_S)
+        if is_news:
+            pipeline.set(_told(connection_id), "", nx=True, ex=TOLD_S)
+        count, _expires, *told = pipeline.execute()
+    except redis.RedisError as error:
+        log.warning("webhook.limits_unavailable", error=type(error).__name__)
+        return is_news
+    if len(_heard) > 10_000:
+        _heard.clear()
+    _heard[connection_id] = (minute, int(count))
+    return any(told)
+
+
+def begin(connection_id: UUID) -> None:
+    """Say that a worker looks at what is stored for a connection from now on: news need a hint again."""
+    with contextlib.suppress(redis.RedisError):
+        _client(settings.REDIS_URL).delete(_told(connection_id))
+
+
+def _told(connection_id: UUID) -> str:
+    return f"oex:webhooks:told:{connection_id}"
 
 
 def may_store_refused(connection_id: UUID) -> bool:

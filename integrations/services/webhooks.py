@@ -8,6 +8,7 @@ finish the row.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -24,16 +25,21 @@ from integrations.base import ReceivesWebhooks, require
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Event, Normalised
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
+from integrations.services import intake_hints, intake_limits
 from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import Recorded, record_event, record_events
-from project.core.claims import compare_and_set
+from project.core.claims import claim_batch, compare_and_set
 from project.core.clock import now
+from project.core.scoping import current_organization_id
 from project.core.tasks import enqueue
 
 log = structlog.get_logger(__name__)
 
 LEASE: Final = timedelta(minutes=2)
 MAX_ATTEMPTS: Final = 8
+#: Calls of one connection that a worker claims at once, and seconds after which others have their turn.
+CLAIMED: Final = 20
+TURN_S: Final = 1.0
 #: Events of one account in a call that share a transaction.
 TOGETHER: Final = 25
 #: Rows that one sweep hints at, and how long it then leaves them to the workers.
@@ -57,8 +63,50 @@ def process(delivery_id: UUID, received_at: datetime) -> str:
     ours.
     """
     delivery = claim(delivery_id, received_at)
-    if delivery is None:
-        return ""
+    return _work(delivery) if delivery is not None else ""
+
+
+def process_waiting(connection_id: UUID) -> int:
+    """Process what waits of one connection's calls, oldest first, for a while; return how many there were.
+
+    While more wait than are claimed at once, nobody else is told of the connection: one worker goes through them.
+    """
+    done, until = 0, time.monotonic() + TURN_S
+    while True:
+        claimed = claim_waiting(connection_id)
+        is_last = len(claimed) < CLAIMED
+        if is_last:
+            # From here on news cause a hint; what came before that and after the claim is looked for once more.
+            intake_limits.begin(connection_id)
+            claimed += claim_waiting(connection_id)
+        for delivery in claimed:
+            _work(delivery)
+        done += len(claimed)
+        if is_last:
+            return done
+        if time.monotonic() >= until:
+            intake_hints.hint(connection_id, current_organization_id())
+            return done
+
+
+def claim_waiting(connection_id: UUID) -> list[WebhookDelivery]:
+    """Take the oldest calls of a connection that nobody has taken yet, for the length of the lease."""
+    rows = WebhookDelivery.objects.filter(connection_id=connection_id, state=State.RECEIVED)
+    until = now() + LEASE
+    claimed: list[WebhookDelivery] = claim_batch(
+        rows.order_by("not_before"),
+        limit=CLAIMED,
+        state=State.PROCESSING,
+        claimed_until=until,
+        not_before=until,
+        attempts=F("attempts") + 1,
+    )
+    for delivery in claimed:
+        delivery.attempts += 1
+    return claimed
+
+
+def _work(delivery: WebhookDelivery) -> str:
     try:
         result = _apply(delivery)
     except ProviderError as error:
@@ -69,7 +117,7 @@ def process(delivery_id: UUID, received_at: datetime) -> str:
     except Exception as error:
         # A call is never lost: whatever broke is tried again and, if it stays broken, kept as dead with the
         # error.
-        log.exception("webhook.processing_broke", delivery=str(delivery_id))
+        log.exception("webhook.processing_broke", delivery=str(delivery.id))
         return _failed(delivery, f"{type(error).__name__}: {error}", None)
     return _finish(delivery, result)
 

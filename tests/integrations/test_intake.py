@@ -22,7 +22,7 @@ def test_a_genuine_call_is_stored_raw_and_hinted_at(room: Room) -> None:
     (delivery,) = room.deliveries()
     assert json.loads(bytes(delivery.body)) == payload
     assert (delivery.state, delivery.event_type) == ("received", "message_received")
-    assert room.hints.names() == ["integrations.process_delivery"]
+    assert room.hints.names() == ["integrations.process_deliveries"]
     with room.scope():
         assert Connection.objects.get().last_webhook_at is not None
 

@@ -1,8 +1,9 @@
 """Batches of 100 signed SendGrid events and single Unipile events over HTTP, answered after commit, eight at once;
 then the same events normalised and applied.
 
-Baselines of the same run: for batches psycopg alone with the events of a batch as one jsonb parameter and
-``INSERT .. ON CONFLICT``; for single events a bare ASGI callable on the same server that inserts the body.
+The product is served as deployments serve it (``manage.py up --only pages``, compose.yaml). Baselines of the same run:
+for batches psycopg alone with the events of a batch as one jsonb parameter and ``INSERT .. ON CONFLICT``; for single
+events a bare WSGI callable on the same server that inserts the body.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from integrations.services import webhooks
 from project.core import crypto
 from project.core.bench import BenchOptions, BenchResult, Target, median_of, percentile
 from project.core.db.base import owner_connection
+from project.core.embedded import parts
 from project.core.ids import uuid7
 from project.core.scoping import no_scope, organization_scope, platform_scope
 from project.tenancy.models import Client, Organization
@@ -61,7 +63,7 @@ def ingest(options: BenchOptions) -> BenchResult:
     """Measure how many events are taken in, and how many are applied."""
     batches, singles, rounds = (20, 200, 1) if options.quick else (200, 2000, 3)
     with _stage(mails=batches * BATCH // len(_EVENTS)) as stage, _bare_table():
-        with _server("project.asgi:application") as port:
+        with _server("project.wsgi:application") as port:
             _batches(stage, port, 10)  # loads what is loaded once
             taken = [_batches(stage, port, batches) for _ in range(rounds)]
             one_by_one = [_singles(port, stage.unipile, singles) for _ in range(rounds)]
@@ -76,7 +78,7 @@ def ingest(options: BenchOptions) -> BenchResult:
     return BenchResult(
         name="ingest",
         figures={"batches": batch, "singles": single, "applied_per_second": round(applied)},
-        baseline={"psycopg_jsonb": most, "bare_asgi_singles": bare},
+        baseline={"psycopg_jsonb": most, "bare_wsgi_singles": bare},
         ratios={
             "batches_of_the_limit": round(batch["per_second"] / most["per_second"], 3),
             "singles_of_a_bare_app": round(single["per_second"] / bare["per_second"], 3),
@@ -319,10 +321,8 @@ def _server(application: str) -> Iterator[int]:
         "LOG_LEVEL": "ERROR",
         "BENCH_DATABASE_URL": _database_url(),
     }
-    arguments = ["daphne", "--bind", "127.0.0.1", "--port", str(port), "-v", "0", application]
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / arguments[0]), *arguments[1:]], env=environment
-    )
+    plan = parts.Plan(host="127.0.0.1", port=port, data_dir=Path(), sandbox_port=0)
+    process = subprocess.Popen(parts.pages(plan, application), env=environment)
     try:
         _wait_for(port, process)
         yield port

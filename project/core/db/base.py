@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.db import DataError, connections
+from django.db import DataError, OperationalError, connections
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 
@@ -85,18 +86,48 @@ class DatabaseWrapper(base.DatabaseWrapper):
             ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
         ):
             return execute(sql, params, many, context)
-        scope = active_scope()
-        wanted = scope.database_value if scope else ""
-        if self.connection is not None and getattr(self.connection, "_app_scope", None) != wanted:
-            with self.connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('app.scope', %s, false)", [wanted])
-            self.connection._app_scope = wanted
+        self._repeat_scope()
         try:
             return execute(sql, params, many, context)
         except (DataError, UnicodeEncodeError) as error:
             if isinstance(error, UnicodeEncodeError) or any(words in str(error) for words in _UNSTORABLE):
                 raise UnstorableText("The text has characters that cannot be stored.") from error
             raise
+
+    def execute_prepared(self, sql: LiteralString, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Run one statement of a hot path and return its rows.
+
+        The server keeps the plan, and parameters travel beside the statement as they are (bytes as bytes), not
+        written into its text as the ORM's are. Outside a transaction it is run again on a fresh connection if the kept
+        one was cut, so that it has to be harmless twice. Raises Django's database errors.
+        """
+        try:
+            return self._execute_prepared(sql, params)
+        except OperationalError:
+            if self.in_atomic_block or self.connection is None or not self.connection.broken:
+                raise
+            self.close()
+            return self._execute_prepared(sql, params)
+
+    def _execute_prepared(self, sql: LiteralString, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        self.ensure_connection()
+        self.validate_no_broken_transaction()
+        with self.wrap_database_errors:
+            self._repeat_scope()
+            raw: psycopg.Connection[tuple[Any, ...]] = self.connection
+            # Django switches prepared statements off; its own cursors cannot have any, so that this is for ours alone.
+            raw.prepare_threshold = 0
+            with psycopg.Cursor(raw) as cursor:
+                return cursor.execute(sql, params, prepare=True).fetchall()
+
+    def _repeat_scope(self) -> None:
+        """Tell the server the active scope, if it has not been told."""
+        scope = active_scope()
+        wanted = scope.database_value if scope else ""
+        if self.connection is not None and getattr(self.connection, "_app_scope", None) != wanted:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('app.scope', %s, false)", [wanted])
+            self.connection._app_scope = wanted
 
     def _forget_scope(self) -> None:
         if self.connection is not None:

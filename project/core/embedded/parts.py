@@ -16,6 +16,7 @@ from project.core.embedded.supervisor import Part
 #: What ``--only`` accepts, and the parts each name stands for.
 NAMES: Mapping[str, tuple[str, ...]] = {
     "web": ("web",),
+    "pages": ("pages",),
     "worker": ("worker-live", "worker-bulk"),
     "worker-live": ("worker-live",),
     "worker-bulk": ("worker-bulk",),
@@ -25,9 +26,19 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 EVERYTHING = ("web", "worker", "beat", "mailboxes", "sandbox")
 #: The server workers and beat stop before what they call (sandbox, then Redis and PostgreSQL).
-_STAGES = {"web": 0, "beat": 0, "mailboxes": 0, "worker-live": 1, "worker-bulk": 1, "sandbox": 2}
+_STAGES = {"web": 0, "pages": 0, "beat": 0, "mailboxes": 0, "worker-live": 1, "worker-bulk": 1, "sandbox": 2}
 #: Seconds to finish after SIGTERM; the stages' longest together leave three of ten seconds for the servers.
-_GRACE = {"web": 2.0, "beat": 2.0, "mailboxes": 2.0, "worker-live": 4.0, "worker-bulk": 4.0, "sandbox": 1.0}
+_GRACE = {
+    "web": 2.0,
+    "pages": 2.0,
+    "beat": 2.0,
+    "mailboxes": 2.0,
+    "worker-live": 4.0,
+    "worker-bulk": 4.0,
+    "sandbox": 1.0,
+}
+#: Requests that a process of ``pages`` serves at once; each holds a connection to the database meanwhile.
+PAGE_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +71,18 @@ def selected(only: str | None) -> tuple[str, ...]:
 
 
 def build(names: Sequence[str], plan: Plan, environment: Mapping[str, str]) -> list[Part]:
-    """Return the supervised parts for ``names``. All but the sandbox, which is no part of us, are forks."""
+    """Return the supervised parts for ``names``. All are forks but the sandbox, which is no part of us, and the server
+    that makes its own processes.
+    """
+    alone = {"sandbox": _sandbox, "pages": pages}
     return [
         Part(
             name,
-            _sandbox(plan) if name == "sandbox" else _module(name, plan),
+            alone[name](plan) if name in alone else _module(name, plan),
             environment,
             _STAGES[name],
             _GRACE[name],
-            forked=name != "sandbox",
+            forked=name not in alone,
             # Behind the others, so that it delays no start; without it mail is found within a minute.
             niceness=10 if name == "mailboxes" else 0,
         )
@@ -90,6 +104,15 @@ def _sandbox(plan: Plan) -> list[str]:
     seed = ["--seed", "demo"] if plan.demo else []
     address = ["--host", plan.sandbox_host, "--port", str(plan.sandbox_port)]
     return [sys.executable, "-m", "integrations.sandbox", *address, *seed]
+
+
+def pages(plan: Plan, application: str = "project.wsgi:application") -> list[str]:
+    """Return the command that serves what needs no socket: pages, API and webhooks."""
+    return [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", plan.host, "--port", str(plan.port),
+        "--workers", "1", "--blocking-threads", str(PAGE_THREADS), "--backlog", "2048", "--no-ws",
+        "--log-level", "error", "--workers-kill-timeout", "2", application,
+    ]  # fmt: skip
 
 
 def _module(name: str, plan: Plan) -> list[str]:

@@ -132,6 +132,7 @@ def test_no_part_outlives_a_supervisor_that_was_killed(watch: Run) -> None:
 
 def test_only_takes_known_parts_in_starting_order() -> None:
     assert selected(None) == ("web", "beat", "mailboxes", "worker-live", "worker-bulk", "sandbox")
+    assert selected("pages") == ("pages",)
     assert selected("worker, web") == ("web", "worker-live", "worker-bulk")
     with pytest.raises(UnknownPart, match="'wob'"):
         selected("wob")

@@ -57,6 +57,7 @@ def test_a_second_instance_on_the_same_data_is_refused(data_dir: Path) -> None:
     ("arguments", "environment", "said"),
     [
         (["--only", "wob"], {}, "--only does not know 'wob'"),
+        (["--only", "web,pages"], {}, "web and pages listen on the same port"),
         ([], {"PORT": "70000"}, "PORT must be between 1 and 65535"),
         ([], {"PORT": "high"}, "PORT must be a whole number"),
     ],

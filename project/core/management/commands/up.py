@@ -25,6 +25,8 @@ from project.core.embedded.supervisor import Supervisor
 DEMO_NAMES = ("admin", "manager", "agent", "agent2", "viewer", "client", "ops")
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.4
+#: The parts that answer on the port.
+SERVING = frozenset({"web", "pages"})
 #: A part that crashes this often before the installation was ready will not come up by trying again.
 CRASHES_BEFORE_READY = 4
 
@@ -89,7 +91,9 @@ class Command(BaseCommand):
             self._fail(f"PORT must be between 1 and 65535, not {port}.", 2)
         self._data_dir = env.data_dir()
         ours = self._claim(names)
-        if "web" in names:
+        if {"web", "pages"} <= set(names):
+            self._fail("web and pages listen on the same port; run one of them.", 2)
+        if SERVING & set(names):
             if not is_port_free(port, host):
                 self._fail(f"Port {port} is taken; stop what uses it or set PORT to another one.", 2)
             bootstrap.ensure_stylesheet()
@@ -198,7 +202,7 @@ class Command(BaseCommand):
     def _until_ready(self, names: tuple[str, ...], plan: parts.Plan) -> None:
         """Serve until ``/readyz`` is content and the demo is seeded, then say so."""
         supervisor = self._supervisor
-        if "web" not in names:
+        if not SERVING & set(names):
             supervisor.write(f"running {', '.join(names)}")
             return
         deadline = time.monotonic() + READY_SECONDS

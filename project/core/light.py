@@ -1,0 +1,66 @@
+"""A WSGI door for addresses that machines call often: their views without the site's middleware.
+
+No session, no template, no signal that gives the database connection back: a thread keeps its own between calls. Only
+for views that need nothing of all that and prove by themselves who calls (``project.wsgi`` says which).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import structlog
+from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import Error, connection
+from django.http import Http404, HttpResponse
+from django.urls import URLResolver, get_resolver
+
+log = structlog.get_logger(__name__)
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+_PLAIN: Final = "text/plain; charset=utf-8"
+
+
+class LightDoor:
+    """Serves the views of one module of addresses (``urlconf``, below ``prefix``).
+
+    ``on_first_call`` prepares the process; at least once, before it serves its first call.
+    """
+
+    def __init__(self, prefix: str, urlconf: str, *, on_first_call: Callable[[], None]) -> None:
+        self.prefix = prefix
+        self._on_first_call = on_first_call
+        self._is_prepared = False
+        self._resolver: URLResolver = get_resolver(urlconf)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one call."""
+        if not self._is_prepared:
+            self._on_first_call()
+            self._is_prepared = True
+        request = WSGIRequest(environ)
+        response = self._answer(request)
+        # What was not read of the body must not be taken for the next request on the same connection.
+        request.close()
+        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        return [response.content]
+
+    def _answer(self, request: WSGIRequest) -> HttpResponse:
+        try:
+            found = self._resolver.resolve("/" + request.path_info.removeprefix(self.prefix))
+        except Http404:
+            return HttpResponse("unknown address", status=404, content_type=_PLAIN)
+        try:
+            response: HttpResponse = found.func(request, *found.args, **found.kwargs)
+            return response
+        except SuspiciousOperation:
+            return HttpResponse("it cannot be stored", status=400, content_type=_PLAIN)
+        except Error:
+            log.exception("light.database_failed", path=self.prefix)
+            connection.close()
+            headers = {"Retry-After": "5"}
+            return HttpResponse("not ready", status=503, content_type=_PLAIN, headers=headers)
+        except Exception:
+            log.exception("light.broke", path=self.prefix)
+            return HttpResponse("error", status=500, content_type=_PLAIN)
