@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -93,12 +95,26 @@ def _connected(provider: str, name: str, credentials: dict[str, str], actor: Use
     return connection
 
 
-def reach(people: list[Person], seed: str) -> list[tuple[str, str]]:
-    """Return an e-mail address and a Swedish number (of those kept for stories) for each person."""
+#: Numbers kept for stories (PTS in Sweden, 555-01xx in North America), by where it is that hour.
+_NUMBERS = {
+    "Europe/Stockholm": "+467017406",
+    "America/Los_Angeles": "+121355501",
+    "Pacific/Honolulu": "+180855501",
+    "Pacific/Guam": "+167155501",
+}
+
+
+def reach(people: list[Person], seed: str, at: datetime) -> list[tuple[str, str]]:
+    """Return an e-mail address and a telephone number for each person.
+
+    The numbers are of a place where it is the middle of the day ``at`` that moment, so that texts are seen to leave
+    whenever the demo is made: they wait for decent hours.
+    """
     dice = random.Random(seed)  # noqa: S311 - invented data, not a secret
     ends = dice.sample(range(5, 100), len(people))
+    place = min(_NUMBERS, key=lambda name: abs(at.astimezone(ZoneInfo(name)).hour - 14))
     return [
-        (f"{person.slug.replace('-', '.')}@firm.example", f"+467017406{end:02d}")
+        (f"{person.slug.replace('-', '.')}@firm.example", f"{_NUMBERS[place]}{end:02d}")
         for person, end in zip(people, ends, strict=True)
     ]
 

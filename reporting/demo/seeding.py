@@ -309,7 +309,7 @@ def _three_channels(client: Client, seat: SenderAccount, admin: User, manager: U
     mail, phone = channels.email_sender(client, admin), channels.number(client, admin)
     found = people(16, "three channels")
     name = "Fair visitors, three channels"
-    imported = _import(client, found, f"{name}.csv", manager, channels.reach(found, name))
+    imported = _import(client, found, f"{name}.csv", manager, channels.reach(found, name, now()))
     campaign: Campaign = campaign_service.create(client=client, name=name, actor=manager)
     campaign = campaign_service.update_settings(
         campaign=campaign,
