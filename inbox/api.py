@@ -12,7 +12,7 @@ from inbox import api_rows as rows
 from inbox import api_schemas as schemas
 from inbox import selectors
 from inbox.models import Conversation, Message
-from inbox.services import replies, triage
+from inbox.services import notes, replies, triage
 from project.core.api_pages import OrderedPageIn, PageOut, page_of
 from project.core.refusals import Refused
 from project.tenancy.access import Permission, get_or_404
@@ -83,7 +83,14 @@ def send_reply(request: ApiRequest, conversation_id: UUID, payload: schemas.Repl
     """
     found = _conversation(request, conversation_id)
     try:
-        message = replies.send_reply(conversation_id=found.id, author=request.access.user, **payload.dict())
+        message = replies.send_reply(
+            conversation_id=found.id,
+            author=request.access.user,
+            body=payload.body,
+            client_token=payload.client_token,
+            seen_revision=payload.seen_revision,
+            options=payload.options(),
+        )
     except replies.StaleThread as stale:
         stale.details["new"] = schemas.stale_details(stale.new)
         raise
@@ -96,7 +103,7 @@ def add_note(request: ApiRequest, conversation_id: UUID, payload: schemas.NoteIn
     """Add a private note; it is never sent."""
     found = _conversation(request, conversation_id)
     return Status(
-        201, replies.add_note(conversation_id=found.id, author=request.access.user, body=payload.body)
+        201, notes.add_note(conversation_id=found.id, author=request.access.user, body=payload.body)
     )
 
 

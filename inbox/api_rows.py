@@ -60,7 +60,9 @@ def entries(conversation: Conversation) -> list[dict[str, Any]]:
     last = selectors.THREAD_ENTRIES
     found: list[dict[str, Any]] = [
         {"kind": "message", "at": row.occurred_at, "message": row}
-        for row in Message.objects.filter(conversation=conversation).order_by("-occurred_at", "-id")[:last]
+        for row in Message.objects.filter(conversation=conversation)
+        .exclude(state=Message.State.WITHDRAWN)
+        .order_by("-occurred_at", "-id")[:last]
     ]
     found += [
         {"kind": "note", "at": row.created_at, "note": row}

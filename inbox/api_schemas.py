@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
+from inbox.services.replies import Options
 from project.core.api_pages import OrderedPageIn
 from project.core.api_values import Instant
 
@@ -55,6 +56,8 @@ class ConversationOut(Schema):
 class AttachmentOut(Schema):
     """A file of a message; ``size`` is in bytes."""
 
+    #: Download it at `/files/{file_id}`.
+    file_id: UUID | None = None
     kind: str = "file"
     name: str = ""
     mime_type: str = ""
@@ -76,10 +79,17 @@ class MessageOut(Schema):
     conversation_id: UUID
     revision: int
     direction: Direction
-    state: Literal["received", "queued", "sent", "delivered", "seen", "failed", "unknown"]
+    state: Literal["received", "queued", "sent", "delivered", "seen", "failed", "unknown", "withdrawn"]
+    timing: Literal["", "undo", "scheduled"] = Field(
+        "", description="Why a queued reply waits for `leaves_at`."
+    )
+    leaves_at: datetime | None = None
     author_id: UUID | None
     sender_name: str
     body: str
+    html: str = Field("", description="E-mail: as it was made, sanitised; empty where the text says it all.")
+    quoted: str = Field("", description="E-mail: what the text quotes.")
+    copied_to: list[str] = []
     attachments: list[AttachmentOut]
     reactions: list[ReactionOut]
     step_label: str = Field(description="The step of a sequence that sent it; empty for replies of people.")
@@ -96,8 +106,17 @@ class MessageOut(Schema):
         return "" if message.deleted_at else str(message.body)
 
 
+class MentionOut(Schema):
+    """Whom a note mentions."""
+
+    id: UUID
+    name: str
+
+
 class NoteOut(Schema):
     """A private note of the team."""
+
+    mentions: list[MentionOut] = []
 
     id: UUID
     conversation_id: UUID
@@ -155,11 +174,37 @@ class ConversationDetailOut(ConversationOut):
 class ReplyIn(Schema):
     """A reply. The same ``client_token`` (make one per reply) is the same reply, however often it is sent."""
 
-    body: str = Field(min_length=1, max_length=20_000)
+    body: str = Field(max_length=20_000)
     client_token: UUID
     seen_revision: int = Field(
         ge=0, le=2_147_483_647, description="``revision`` of what the writer has seen."
     )
+
+    sender_id: UUID | None = Field(
+        None,
+        description="Leave from this account of the same client, into its thread with the same person. With "
+        "another than the thread's own, say `confirm_sender` (else 409 `CONFIRM_SENDER`).",
+    )
+    confirm_sender: bool = False
+    subject: str = Field("", max_length=200, description="Of the e-mail, where it begins a thread.")
+    file_ids: list[UUID] = Field(default_factory=list, max_length=10, description="Files uploaded for it.")
+    leaves_at: Instant | None = Field(
+        None, description="Leave then; it is called off (its text is a draft again) if they write first."
+    )
+    undo_seconds: int = Field(0, ge=0, le=60, description="How long it can be taken back before it leaves.")
+    canned_id: UUID | None = None
+
+    def options(self) -> Options:
+        """How it leaves, as the service takes it."""
+        return Options(
+            sender_id=self.sender_id,
+            confirm_sender=self.confirm_sender,
+            subject=self.subject,
+            file_ids=tuple(self.file_ids),
+            leaves_at=self.leaves_at,
+            undo_seconds=self.undo_seconds,
+            canned_id=self.canned_id,
+        )
 
 
 class NoteIn(Schema):

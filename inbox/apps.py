@@ -12,9 +12,12 @@ class InboxConfig(AppConfig):
     def ready(self) -> None:
         """Register receivers, streams and areas."""
         from inbox import authorizers, broadcasts, receivers, selectors  # noqa: F401
+        from inbox.services import files
+        from integrations.services import outgoing
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
 
+        outgoing.use_files(files.of_outbound)
         register_area(
             NavigationArea("inbox", "inbox:list", Permission.INBOX_VIEW, ("inbox:",), selectors.area_count)
         )

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from inbox import presenters, selectors
 from inbox.models import Conversation, Message, Note, SystemLine
-from project.core.realtime import Fragment, renderer
+from project.core.realtime import Fragment, data_kind, renderer
 from project.core.realtime.models import StreamEvent
 from project.tenancy.models import Organization
 
@@ -73,6 +73,7 @@ def _entries(model: Any, present: Callable[[Any], dict[str, Any]], load: tuple[s
     return render
 
 
+data_kind("draft.changed")
 renderer("thread.message")(_entries(Message, presenters.message, ("author", "outbound")))
 renderer("thread.note")(_entries(Note, presenters.note, ("author",)))
 renderer("thread.line")(_entries(SystemLine, presenters.line, ()))

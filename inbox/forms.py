@@ -2,15 +2,79 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django import forms
+from django.utils.dateparse import parse_datetime
+
+from inbox.models import ReplyDraft
+from integrations.models.connections import Channel
+from project.tenancy.access import Access
+from project.tenancy.models import Client
 
 
 class ReplyForm(forms.Form):
-    """A reply: the text, the browser's token, and the revision that the writer has seen."""
+    """A reply: the text, the browser's token, the revision that the writer has seen, and how it is to leave."""
 
     body = forms.CharField(max_length=20_000, strip=False, required=False)
     client_token = forms.UUIDField()
     seen_revision = forms.IntegerField(min_value=0)
+    sender = forms.UUIDField(required=False)
+    confirm_sender = forms.BooleanField(required=False)
+    subject = forms.CharField(max_length=200, required=False)
+    leaves_at = forms.CharField(max_length=40, required=False)
+    canned = forms.UUIDField(required=False)
+
+    def clean_leaves_at(self) -> datetime | None:
+        """An instant with its zone, or nothing."""
+        given = self.cleaned_data["leaves_at"]
+        if not given:
+            return None
+        try:
+            found = parse_datetime(given)
+        except ValueError:
+            found = None
+        if found is None or found.tzinfo is None:
+            raise forms.ValidationError("Choose a day and a time.")
+        return found
+
+
+class DraftForm(forms.Form):
+    """What somebody is writing."""
+
+    body = forms.CharField(max_length=20_000, strip=False, required=False)
+    mode = forms.ChoiceField(choices=ReplyDraft.Mode.choices, required=False)
+    sender_id = forms.UUIDField(required=False)
+    version = forms.IntegerField(min_value=0, required=False)
+
+    def clean_mode(self) -> str:
+        """A reply unless it says otherwise."""
+        return self.cleaned_data["mode"] or ReplyDraft.Mode.REPLY
+
+
+class CannedForm(forms.Form):
+    """A text to use again."""
+
+    name = forms.CharField(max_length=60)
+    body = forms.CharField(max_length=8000, strip=False, widget=forms.Textarea)
+    client: forms.ModelChoiceField[Client] = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label="All clients"
+    )
+    channel = forms.ChoiceField(choices=[("", "Every channel"), *Channel.choices], required=False)
+    is_mine = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client"].queryset = access.clients().order_by("name")  # type: ignore[attr-defined]
+        self.access = access
+
+    def clean(self) -> dict[str, Any]:
+        """Whoever works for some clients makes texts for these."""
+        data = super().clean() or {}
+        if data.get("client") is None and not self.access.whole_organization and "client" not in self.errors:
+            self.add_error("client", "Choose one of your clients.")
+        return data
 
 
 class NoteForm(forms.Form):

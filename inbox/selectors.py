@@ -13,8 +13,10 @@ from django.urls import reverse
 from campaigns import selectors as campaign_selectors
 from campaigns.rendering.mail import reply_subject
 from inbox import presenters, querysets, streams
-from inbox.models import Conversation, Message, Note, SystemLine
+from inbox.models import CannedReply, Conversation, Message, Note, SystemLine
+from inbox.selectors_composer import writing
 from inbox.services.answering import MAX_LENGTH
+from inbox.services.canned import VARIABLES
 from integrations.services import rates
 from project.core.clock import now
 from project.core.ids import parse_uuid
@@ -123,6 +125,7 @@ def entries(conversation: Conversation) -> list[dict[str, Any]]:
     """The last entries of a thread - messages, notes, system lines - oldest first."""
     messages = (
         Message.objects.filter(conversation=conversation)
+        .exclude(state=Message.State.WITHDRAWN)
         .select_related("author", "outbound")
         .order_by("-occurred_at", "-id")[:THREAD_ENTRIES]
     )
@@ -132,6 +135,15 @@ def entries(conversation: Conversation) -> list[dict[str, Any]]:
     found += [presenters.note(entry) for entry in notes[:THREAD_ENTRIES]]
     found += [presenters.line(entry) for entry in lines[:THREAD_ENTRIES]]
     return sorted(found, key=lambda entry: str(entry["key"]))
+
+
+def entries_of(conversation: Conversation) -> dict[str, Any]:
+    """The entries of a thread alone."""
+    return {
+        "conversation": conversation,
+        "entries": entries(conversation),
+        "stream": streams.conversation(conversation.id),
+    }
 
 
 def thread(access: Access, conversation: Conversation) -> dict[str, Any]:
@@ -144,6 +156,7 @@ def thread(access: Access, conversation: Conversation) -> dict[str, Any]:
         "can_reply": access.can(Permission.INBOX_REPLY),
         "assignees": assignees(conversation) if access.can(Permission.INBOX_REPLY) else [],
         "composer": composer(conversation),
+        "writing": writing(access, conversation) if access.can(Permission.INBOX_REPLY) else None,
     }
 
 
@@ -189,6 +202,20 @@ def composer(conversation: Conversation) -> dict[str, Any]:
         "max_length": MAX_LENGTH[conversation.channel],
         "subject": reply_subject(conversation.subject) if conversation.channel == "email" else "",
         "to": conversation.counterpart_id if conversation.channel in {"email", "sms"} else "",
+    }
+
+
+def canned_rows(access: Access) -> QuerySet[Any]:
+    """Canned replies that somebody may use or change: the team's for clients within reach, and their own."""
+    rows = CannedReply.objects.filter(Q(owner=access.user) | Q(owner=None)).select_related("client", "owner")
+    return rows if access.whole_organization else rows.filter(access.client_filter() | Q(client=None))
+
+
+def canned_replies(access: Access) -> dict[str, Any]:
+    """The page of canned replies."""
+    return {
+        "rows": list(canned_rows(access).order_by("name", "id")[:300]),
+        "variables": sorted(VARIABLES),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from inbox import views
+from inbox import views, views_composer, views_files
 
 app_name = "inbox"
 urlpatterns = [
@@ -21,5 +21,21 @@ urlpatterns = [
     path("<uuid:conversation_id>/reading/", views.reading, name="reading"),
     path("<uuid:conversation_id>/lead/", views.link_lead, name="link_lead"),
     path("<uuid:conversation_id>/sequence/", views.sequence, name="sequence"),
+    path("<uuid:conversation_id>/composer/", views_composer.composer, name="composer"),
+    path("<uuid:conversation_id>/draft/", views_composer.draft, name="draft"),
+    path("<uuid:conversation_id>/files/", views_composer.upload, name="upload"),
+    path(
+        "<uuid:conversation_id>/files/<uuid:file_id>/discard/",
+        views_composer.discard_file,
+        name="discard_file",
+    ),
+    path("<uuid:conversation_id>/preview/", views_composer.preview, name="preview"),
     path("messages/<uuid:message_id>/retry/", views.retry, name="retry"),
+    path("messages/<uuid:message_id>/taking-back/", views_composer.take_back, name="take_back"),
+    path("messages/<uuid:message_id>/departure/", views_composer.leave_now, name="leave_now"),
+    path("messages/<uuid:message_id>/body/", views_files.body, name="body"),
+    path("files/<uuid:file_id>/", views_files.file, name="file"),
+    path("pictures/", views_files.picture, name="picture"),
+    path("canned/", views_composer.canned_list, name="canned"),
+    path("canned/<uuid:canned_id>/", views_composer.canned_reply, name="canned_reply"),
 ]

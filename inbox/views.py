@@ -6,17 +6,22 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from campaigns.services import enrollments
 from inbox import forms, presenters, selectors
 from inbox.models import Conversation, Message
-from inbox.services import replies, triage
+from inbox.services import notes, replies, triage
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
+from project.core.ids import parse_uuid
 from project.core.pagination import InvalidCursor
+from project.core.refusals import Refused
 from project.tenancy.access import Access, OrganizationRequest, Permission, organization_view
 
 
@@ -98,7 +103,7 @@ def conversation(request: OrganizationRequest, conversation_id: UUID) -> HttpRes
 def thread(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """The entries of a thread alone: what catching up and stale views fetch."""
     found = _conversation(request.access, conversation_id)
-    return render(request, "inbox/_entries.html", selectors.thread(request.access, found))
+    return render(request, "inbox/_entries.html", selectors.entries_of(found))
 
 
 @require_GET
@@ -121,7 +126,12 @@ def reply(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
         )
     try:
         message = replies.send_reply(
-            conversation_id=found.id, author=request.access.user, **form.cleaned_data
+            conversation_id=found.id,
+            author=request.access.user,
+            body=form.cleaned_data["body"],
+            client_token=form.cleaned_data["client_token"],
+            seen_revision=form.cleaned_data["seen_revision"],
+            options=_options(request, form.cleaned_data),
         )
     except replies.StaleThread as stale:
         return _refused(
@@ -132,14 +142,49 @@ def reply(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
             new=[presenters.message(entry) for entry in stale.new],
             revision=stale.revision,
         )
-    except replies.ReplyRefused as refusal:
-        return _refused(request, found, str(refusal), 422)
+    except Refused as refusal:
+        return _refused(request, found, refusal.message, 409 if refusal.status == 409 else 422)
+    if message.timing and is_partial(request):
+        return _tell_undo(_composer(request, found, sent=presenters.message(message)), request, message)
     return _composer(request, found, sent=presenters.message(message))
+
+
+def _options(request: OrganizationRequest, data: dict[str, Any]) -> replies.Options:
+    return replies.Options(
+        sender_id=data["sender"],
+        confirm_sender=data["confirm_sender"],
+        subject=data["subject"],
+        file_ids=tuple(found for value in request.POST.getlist("file") if (found := parse_uuid(value))),
+        leaves_at=data["leaves_at"],
+        undo_seconds=settings.REPLY_UNDO_SECONDS,
+        canned_id=data["canned"],
+    )
+
+
+def _tell_undo(response: HttpResponse, request: OrganizationRequest, message: Message) -> HttpResponse:
+    """Offer to take it back, for as long as that can be done."""
+    assert message.leaves_at is not None
+    to = message.conversation.title
+    undo = reverse(
+        "inbox:take_back", kwargs={"organization_slug": request.organization.slug, "message_id": message.id}
+    )
+    if message.timing == Message.Timing.SCHEDULED:
+        text, seconds = f"Scheduled for {to}", 8
+    else:
+        left = (message.leaves_at - now()).total_seconds()
+        text, seconds = f"Sending to {to}", max(1, int(left))
+    return trigger_client_event(response, "toast", {"text": text, "undo_url": undo, "seconds": seconds})
 
 
 def _composer(request: OrganizationRequest, conversation: Conversation, **more: Any) -> HttpResponse:
     fresh = _conversation(request.access, conversation.id)
-    context = {"conversation": fresh, "composer": selectors.composer(fresh), "can_reply": True, **more}
+    context = {
+        "conversation": fresh,
+        "composer": selectors.composer(fresh),
+        "writing": selectors.writing(request.access, fresh),
+        "can_reply": True,
+        **more,
+    }
     if not is_partial(request):
         return redirect_to(f"../?{request.GET.urlencode()}", request)
     return render(request, "inbox/_sent.html", context)
@@ -154,7 +199,9 @@ def _refused(
             **selectors.composer(conversation),
             "revision": more.get("revision", conversation.revision),
         },
+        "writing": selectors.writing(request.access, conversation),
         "draft": request.POST.get("body", ""),
+        "posted": request.POST,
         "refusal": message,
         "organization_slug": request.organization.slug,
         **more,
@@ -170,9 +217,9 @@ def add_note(request: OrganizationRequest, conversation_id: UUID) -> HttpRespons
     form = forms.NoteForm(request.POST)
     body = form.cleaned_data["body"] if form.is_valid() else ""
     try:
-        added = replies.add_note(conversation_id=found.id, author=request.access.user, body=body)
-    except replies.ReplyRefused as refusal:
-        return _refused(request, found, str(refusal), 422)
+        added = notes.add_note(conversation_id=found.id, author=request.access.user, body=body)
+    except Refused as refusal:
+        return _refused(request, found, refusal.message, 422, mode="note")
     return _composer(request, found, sent=presenters.note(added))
 
 

@@ -104,6 +104,8 @@ class Capability(StrEnum):
     CATEGORISES_LEADS = "categorises_leads"
     KEEPS_THREADS = "keeps_threads"
     COUNTS_CAMPAIGNS = "counts_campaigns"
+    FETCHES_MAIL = "fetches_mail"
+    UNPACKS_MAIL = "unpacks_mail"
 
 
 class MessageKnowledge(Protocol):
@@ -701,6 +703,24 @@ class CountsCampaigns(Protocol):
         ...
 
 
+@runtime_checkable
+class FetchesMail(Protocol):
+    """Keeps the mail that it received, and can be asked for one again."""
+
+    def fetch_mail(self, *, account_id: str, message_id: str) -> bytes:
+        """Return the whole mail with this RFC 5322 id. Kind ``not_found`` if the mailbox has it no more."""
+        ...
+
+
+@runtime_checkable
+class UnpacksMail(Protocol):
+    """Brings received mail in its calls, which are kept raw."""
+
+    def mail_of(self, body: bytes) -> bytes:
+        """Return the whole mail that a call brought. Kind ``validation`` if it brought none."""
+        ...
+
+
 PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.VERIFIES_CREDENTIALS: VerifiesCredentials,
     Capability.LISTS_ACCOUNTS: ListsAccounts,
@@ -731,6 +751,8 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.CATEGORISES_LEADS: CategorisesLeads,
     Capability.KEEPS_THREADS: KeepsThreads,
     Capability.COUNTS_CAMPAIGNS: CountsCampaigns,
+    Capability.FETCHES_MAIL: FetchesMail,
+    Capability.UNPACKS_MAIL: UnpacksMail,
 }
 """Capability name -> protocol."""
 

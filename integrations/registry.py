@@ -245,6 +245,7 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                     Capability.SYNCS_SUPPRESSIONS,
                     Capability.VALIDATES_ADDRESSES,
                     Capability.LISTS_IP_POOLS,
+                    Capability.UNPACKS_MAIL,
                 }
             ),
             emits=frozenset(
@@ -318,6 +319,7 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                     Capability.SETTLES_SENDS,
                     Capability.POLLS_INBOUND,
                     Capability.WATCHES_INBOUND,
+                    Capability.FETCHES_MAIL,
                 }
             ),
             emits=frozenset(

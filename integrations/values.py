@@ -203,6 +203,8 @@ class Attachment(Value):
     url: str = ""
     unavailable: bool = False
     voice_note: bool = False
+    #: E-mail: the name by which the HTML shows it (``cid:``), without angle brackets.
+    content_id: str = ""
 
 
 class OutgoingAttachment(Value):

@@ -71,6 +71,15 @@ class Conversation(OrganizationModel):
     sla_breached_at = models.DateTimeField(null=True)
     #: Whoever took a hot conversation has it until then unless they act; after that it goes back to the team.
     lease_expires_at = models.DateTimeField(null=True)
+    #: Where its entries went when it was merged: what the provider tells of its chat lands there.
+    merged_into = OrganizationForeignKey(
+        "inbox.Conversation",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
 
     class Meta(OrganizationModel.Meta):
         constraints = [
@@ -101,6 +110,11 @@ class Conversation(OrganizationModel):
                 name="conversation_mine",
             ),
             models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
+            models.Index(
+                fields=["merged_into"],
+                name="conversation_merged",
+                condition=models.Q(merged_into__isnull=False),
+            ),
             models.Index(
                 fields=["snoozed_until"], name="conversation_wakes", condition=models.Q(status="snoozed")
             ),

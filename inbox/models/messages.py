@@ -27,6 +27,14 @@ class Message(OrganizationModel):
         SEEN = "seen", "Seen"
         FAILED = "failed", "Not sent"
         UNKNOWN = "unknown", "Not known yet"
+        WITHDRAWN = "withdrawn", "Taken back before it left"
+
+    class Timing(models.TextChoices):
+        """Why a reply waits although nothing is in its way."""
+
+        NOW = "", "Leaves at once"
+        UNDO = "undo", "May be taken back for some seconds"
+        SCHEDULED = "scheduled", "Leaves at a chosen time"
 
     conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     #: Position of the change in the conversation; see ``Conversation.revision``.
@@ -47,6 +55,20 @@ class Message(OrganizationModel):
     #: E-mail.
     subject = models.CharField(max_length=300, blank=True)
     body = models.TextField(blank=True)
+    #: E-mail: the HTML as received, made harmless when it was stored (``inbox.mail_html``); empty where the text says
+    #: it all. ``quoted`` is what the plain text quotes, ``remote_images`` how many pictures elsewhere the HTML names.
+    html = models.TextField(blank=True)
+    quoted = models.TextField(blank=True)
+    remote_images = models.PositiveSmallIntegerField(default=0)
+    #: E-mail: other recipients, as addresses.
+    copied_to = models.JSONField(default=list)
+    #: Of a reply: when it may leave at the earliest, and why not at once.
+    leaves_at = models.DateTimeField(null=True)
+    timing = models.CharField(max_length=12, choices=Timing.choices, blank=True, default=Timing.NOW)
+    #: The canned reply that it was made of.
+    canned_id = models.UUIDField(null=True)
+    #: ``[{"file_id", "name", "mime_type", "size", "kind"}]``: what ``MessageFile`` holds, so that a thread needs no
+    #: query for it.
     attachments = models.JSONField(default=list)
     #: ``[{"value": "👍", "by": "name", "ours": false}]``
     reactions = models.JSONField(default=list)
@@ -89,6 +111,8 @@ class Note(OrganizationModel):
     revision = models.PositiveIntegerField()
     author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     body = models.TextField()
+    #: Who is mentioned: ``[{"id", "name"}]``, as they were called then.
+    mentions = models.JSONField(default=list)
 
 
 class SystemLine(OrganizationModel):

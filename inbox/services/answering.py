@@ -54,7 +54,8 @@ def _email(conversation: Conversation, text: str) -> Answer:
         references = [references[0], *references[-(MAX_REFERENCES - 1) :]]
     theirs = [found for found, direction in known if direction == Message.Direction.INBOUND]
     body = mail_body(text, signature=conversation.sender.signature)
-    payload: dict[str, Any] = {"subject": reply_subject(conversation.subject), "html": body.html}
+    subject = reply_subject(conversation.subject) if references else conversation.subject
+    payload: dict[str, Any] = {"subject": subject, "html": body.html}
     if references:
         payload |= {"in_reply_to": theirs[-1] if theirs else references[-1], "references": references}
     recipient = {"email": conversation.counterpart_id, "name": _name(conversation)}

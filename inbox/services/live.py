@@ -29,3 +29,13 @@ def entry_changed(conversation: Conversation, kind: str, entry_id: UUID) -> None
         subject=(kind, entry_id),
         data={"conversation_id": str(conversation.id)},
     )
+
+
+def thread_changed(conversation: Conversation) -> None:
+    """So much of a thread moved that whoever has it open fetches it again."""
+    emit(
+        stream=streams.conversation(conversation.id),
+        kind="thread.moved",
+        subject=("conversation", conversation.id),
+        data={},
+    )

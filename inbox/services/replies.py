@@ -1,18 +1,21 @@
-"""Replies and notes of people, and what becomes of everything that we send in a thread."""
+"""Replies of people, and what becomes of everything that we send in a thread."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
-from inbox.events import ConversationAnswered
-from inbox.models import Conversation, Message, Note
-from inbox.services import live, threads
+from inbox.events import ConversationAnswered, ReplyFailed
+from inbox.models import Conversation, Message
+from inbox.services import canned, channels, departures, drafts, files, live, threads
 from inbox.services.answering import MAX_LENGTH as LONGEST
 from inbox.services.answering import answer
 from integrations.domain_events import OutboundChanged
-from integrations.locks import lock_sender
+from integrations.locks import lock_senders
 from integrations.models import OutboundMessage
 from integrations.services import outbox
 from integrations.values import Person
@@ -45,33 +48,107 @@ class StaleThread(ReplyRefused):
         self.revision = revision
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a reply leaves, where it is not from the thread's own sender, at once and as plain text.
+
+    ``sender_id``       leave from this account: the reply goes into its thread with the same person.
+    ``confirm_sender``  the writer has been told that the person knows another sender.
+    ``subject``         of the e-mail, where it begins a thread.
+    ``file_ids``        files that were uploaded for it (``services.files``).
+    ``leaves_at``       leave then, unless they write first; else after ``undo_seconds``, in which it can be taken back.
+    ``canned_id``       the canned reply that it was made of, for its statistics.
+    """
+
+    sender_id: UUID | None = None
+    confirm_sender: bool = False
+    subject: str = ""
+    file_ids: tuple[UUID, ...] = ()
+    leaves_at: datetime | None = None
+    undo_seconds: int = 0
+    canned_id: UUID | None = None
+
+
 @transaction.atomic
 def send_reply(
-    *, conversation_id: UUID, author: User, body: str, client_token: UUID, seen_revision: int
+    *,
+    conversation_id: UUID,
+    author: User,
+    body: str,
+    client_token: UUID,
+    seen_revision: int,
+    options: Options | None = None,
 ) -> Message:
     """Queue a reply in a thread. The same ``client_token`` again returns the reply that exists.
 
-    Raises ``StaleThread`` when messages came or were sent by others after ``seen_revision``, and ``ReplyRefused`` for
-    empty or over-long text and for threads that cannot be answered.
+    Raises ``StaleThread`` when messages came or were sent by others after ``seen_revision``, ``ReplyRefused`` for empty
+    or over-long text and for threads that cannot be answered, and ``Invalid`` for variables without a value, files that
+    are gone and times that have passed.
     """
+    chosen = options or Options()
     sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
-    lock_sender(sender_id)
-    conversation = threads.locked(conversation_id)
-    known: Message | None = Message.objects.filter(
-        conversation=conversation, client_token=client_token
-    ).first()
+    lock_senders({sender_id, chosen.sender_id or sender_id})
+    seen_in = threads.locked(conversation_id)
+    threads_with = Q(conversation=seen_in)
+    if chosen.sender_id is not None and seen_in.lead_id is not None:
+        threads_with |= Q(conversation__lead_id=seen_in.lead_id, conversation__sender_id=chosen.sender_id)
+    known: Message | None = Message.objects.filter(threads_with, client_token=client_token).first()
     if known is not None:
         return known
-    text = _checked(body, conversation)
     new = list(
-        Message.objects.filter(conversation=conversation, revision__gt=seen_revision)
+        Message.objects.filter(conversation=seen_in, revision__gt=seen_revision)
+        .exclude(state=Message.State.WITHDRAWN)
         .select_related("author")
         .order_by("revision")
     )
     if new:
-        raise StaleThread(new, conversation.revision)
+        raise StaleThread(new, seen_in.revision)
+    conversation = channels.thread_for(
+        seen_in, chosen.sender_id, confirmed=chosen.confirm_sender, subject=chosen.subject
+    )
+    text = _checked(body, conversation, has_files=bool(chosen.file_ids))
+    message = _queue(conversation, seen_in, author, text, client_token, chosen)
+    drafts.clear(conversation_id=seen_in.id, author=author)
+    if conversation.id != seen_in.id:
+        told = f"{author.display_name} answered from {conversation.sender.name} by {conversation.channel}."
+        threads.add_line(seen_in, "elsewhere", told, now())
+        live.conversation_changed(seen_in)
+    return message
+
+
+def _queue(
+    conversation: Conversation,
+    seen_in: Conversation,
+    author: User,
+    text: str,
+    client_token: UUID,
+    chosen: Options,
+) -> Message:
+    timing, leaves_at = departures.timing_of(chosen.leaves_at, chosen.undo_seconds)
     leaving = answer(conversation, text)
-    outbound = outbox.queue(
+    message = Message(
+        conversation=conversation,
+        revision=threads.next_revision(conversation),
+        direction=Message.Direction.OUTBOUND,
+        state=Message.State.QUEUED,
+        timing=timing,
+        leaves_at=leaves_at,
+        client_token=client_token,
+        author=author,
+        sender_name=conversation.sender.name,
+        subject=str(leaving.payload.get("subject", ""))[:300],
+        body=text,
+        canned_id=chosen.canned_id,
+        occurred_at=leaves_at if timing == Message.Timing.SCHEDULED and leaves_at else now(),
+    )
+    message.save()
+    payload = dict(leaving.payload)
+    if chosen.file_ids:
+        files.take_over(file_ids=chosen.file_ids, author=author, conversation=conversation, came_from=seen_in)
+        payload["files"] = [
+            str(row.id) for row in files.attach(message=message, file_ids=chosen.file_ids, author=author)
+        ]
+    message.outbound = outbox.queue(
         sender=conversation.sender,
         client_id=conversation.client_id,
         channel=conversation.channel,
@@ -80,31 +157,22 @@ def send_reply(
         dedupe_key=f"reply:{conversation.id}:{client_token}",
         recipient=leaving.recipient,
         body=leaving.body,
-        payload=leaving.payload,
+        payload=payload,
         lead_id=conversation.lead_id,
         conversation_id=conversation.id,
         author=author,
+        not_before=leaves_at,
     )
-    message: Message = Message.objects.create(
-        conversation=conversation,
-        revision=threads.next_revision(conversation),
-        direction=Message.Direction.OUTBOUND,
-        state=Message.State.QUEUED,
-        outbound=outbound,
-        client_token=client_token,
-        author=author,
-        sender_name=conversation.sender.name,
-        subject=str(leaving.payload.get("subject", ""))[:300],
-        body=text,
-        occurred_at=now(),
-    )
+    message.save(update_fields=["outbound", "attachments", "updated_at"])
+    if chosen.canned_id is not None:
+        canned.count_use(chosen.canned_id)
     _answered(conversation, message, author)
     return message
 
 
-def _checked(body: str, conversation: Conversation) -> str:
-    text = body.replace("\r\n", "\n").strip()
-    if not text:
+def _checked(body: str, conversation: Conversation, *, has_files: bool) -> str:
+    text = canned.finished(body.replace("\r\n", "\n").strip(), conversation=conversation)
+    if not text and not (has_files and conversation.channel == "linkedin"):
         raise ReplyRefused("Write something first; the reply is empty.")
     most = LONGEST.get(conversation.channel, MAX_LENGTH)
     if len(text) > most:
@@ -116,33 +184,26 @@ def _checked(body: str, conversation: Conversation) -> str:
 
 
 def _answered(conversation: Conversation, message: Message, author: User) -> None:
-    waited = None
-    if conversation.last_inbound and conversation.last_inbound_at is not None:
-        waited = int((message.occurred_at - conversation.last_inbound_at).total_seconds())
-    conversation.last_message_at = message.occurred_at
-    conversation.last_snippet = threads.snippet(message.body)
-    conversation.last_inbound = False
-    conversation.unread = 0
-    conversation.last_read_at = now()
-    conversation.save()
+    """Bring the conversation in line with a reply; one that waits for its time has answered nobody yet."""
     audit.record(actor=author, action="reply.queued", subject=conversation, message=str(message.id))
-    publish(ConversationAnswered(conversation=conversation, message=message, author=author, seconds=waited))
+    if message.timing != Message.Timing.SCHEDULED:
+        waited = None
+        if conversation.last_inbound and conversation.last_inbound_at is not None:
+            waited = int((message.occurred_at - conversation.last_inbound_at).total_seconds())
+        conversation.last_message_at = message.occurred_at
+        conversation.last_snippet = threads.summary(message)
+        conversation.last_inbound = False
+        conversation.unread = 0
+        conversation.last_read_at = now()
+        if message.timing == Message.Timing.NOW:
+            publish(
+                ConversationAnswered(
+                    conversation=conversation, message=message, author=author, seconds=waited
+                )
+            )
+    conversation.save()
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)
-
-
-@transaction.atomic
-def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
-    """Add a private note. Raises ``ReplyRefused`` for empty or over-long text."""
-    text = body.replace("\r\n", "\n").strip()
-    if not text or len(text) > MAX_LENGTH:
-        raise ReplyRefused(f"A note has 1 to {MAX_LENGTH:,} characters.")
-    conversation = threads.locked(conversation_id)
-    note: Note = Note.objects.create(
-        conversation=conversation, revision=threads.next_revision(conversation), author=author, body=text
-    )
-    live.entry_changed(conversation, "note", note.id)
-    return note
 
 
 @transaction.atomic
@@ -189,6 +250,8 @@ _STATES = {
 
 
 def _follow(message: Message, outbound: OutboundMessage) -> None:
+    if message.state == Message.State.WITHDRAWN:
+        return  # it was taken back; the conversation has been told
     conversation = threads.locked(message.conversation_id)
     before = (message.state, message.failure, message.api_message_id, message.provider_message_id)
     if message.state not in {Message.State.DELIVERED, Message.State.SEEN}:
@@ -196,8 +259,10 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
     message.failure = _why(outbound)[:300]
     message.api_message_id = message.api_message_id or outbound.message_id
     message.provider_message_id = message.provider_message_id or outbound.provider_message_id
+    had_to_wait = message.timing
     if outbound.state == OutboundMessage.State.SENT and outbound.sent_at:
         message.occurred_at = outbound.sent_at
+        message.timing, message.leaves_at = Message.Timing.NOW, None
     if before == (message.state, message.failure, message.api_message_id, message.provider_message_id):
         return
     message.save()
@@ -206,6 +271,11 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
         conversation.chat_id = outbound.chat_id
         conversation.save(update_fields=["chat_id", "updated_at"])
     threads.count_failures(conversation)
+    if had_to_wait and message.state == Message.State.SENT:
+        threads.summarise(conversation)
+        departures.answered(conversation=conversation, message=message)
+    if message.state == Message.State.FAILED and before[0] != Message.State.FAILED and message.author_id:
+        publish(ReplyFailed(conversation=conversation, message=message))
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)
 

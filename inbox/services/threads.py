@@ -15,10 +15,11 @@ from django.db.models import F, Q
 from campaigns.events import MessageMatched
 from campaigns.models import Enrollment, Lead
 from campaigns.rendering.mail import base_subject
+from inbox import mail_html
 from inbox.events import ReplyStored
-from inbox.models import Conversation, Message, Participant, PendingChange, SystemLine
+from inbox.models import CannedReply, Conversation, Message, Participant, PendingChange, SystemLine
 from inbox.presenters import DELETED
-from inbox.services import live
+from inbox.services import files, live
 from integrations.events import (
     BaseEvent,
     LinkClicked,
@@ -43,6 +44,8 @@ from project.core.clock import now
 from project.core.events import publish
 
 SNIPPET = 160
+#: Characters of quoted mail that are kept.
+LONGEST_QUOTE = 60_000
 #: About a message, and nothing that its thread shows.
 _NOT_SHOWN = (LinkClicked, SpamComplained, Unsubscribed)
 _HIDDEN_KINDS = {MessageKind.SPONSORED, MessageKind.SYSTEM}
@@ -106,15 +109,14 @@ def find_or_create(
         ids |= Q(chat_id=chat_id)
     if provider_chat_id:
         ids |= Q(provider_chat_id=provider_chat_id)
-    found = rows.filter(ids, sender=sender).order_by("created_at", "id").first() if ids else None
-    if found is None and references:
-        answered = Message.objects.filter(
-            conversation__sender=sender, provider_message_id__in=list(references)
-        ).values("conversation_id")
-        found = rows.filter(id__in=answered).order_by("created_at", "id").first()
+    found = _answered_thread(sender, references)
+    if found is None and ids:
+        found = rows.filter(ids, sender=sender).order_by("created_at", "id").first()
     if found is None and counterpart is not None and identifier_of(counterpart):
         nameless = Q(chat_id="", provider_chat_id="", counterpart_id=identifier_of(counterpart))
         found = rows.filter(nameless, sender=sender).first()
+    if found is not None and found.merged_into_id is not None:
+        found = _home_of(found)
     if found is None:
         found = Conversation(
             client_id=sender.client_id, sender=sender, channel=sender.channel, last_message_at=occurred_at
@@ -127,6 +129,26 @@ def find_or_create(
         found.save()
     elif changes:
         found.save(update_fields=[*changes, "updated_at"])
+    return found
+
+
+def _answered_thread(sender: SenderAccount, references: Sequence[str]) -> Conversation | None:
+    """The locked conversation of the newest message that a mail answers: threads may have been split since."""
+    if not references:
+        return None
+    rows = Message.objects.filter(conversation__sender=sender, provider_message_id__in=list(references))
+    homes = dict(rows.values_list("provider_message_id", "conversation_id"))
+    newest = next((homes[found] for found in reversed(references) if found in homes), None)
+    return locked(newest) if newest is not None else None
+
+
+def _home_of(merged: Conversation) -> Conversation:
+    """Where the entries of a merged conversation went, locked."""
+    seen = {merged.id}
+    found = merged
+    while found.merged_into_id is not None and found.merged_into_id not in seen:
+        seen.add(found.merged_into_id)
+        found = locked(found.merged_into_id)
     return found
 
 
@@ -232,19 +254,48 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
         ],
         subject=event.subject[:300],
         body=event.text,
-        attachments=[attachment.model_dump(mode="json") for attachment in event.attachments],
+        quoted=mail_html.quoted_part(event.text, event.full_text)[:LONGEST_QUOTE],
+        copied_to=[address[:254] for address in event.copied_to[:20]],
+        **_html_of(event),
         direction_raw=f"{event.raw_direction} ({event.direction_rule})"[:40],
         occurred_at=event.occurred_at,
         **_attribution(matched.outbound),
     )
     message.save()
+    files.receive(message=message, found=event.attachments)
     apply_pending(matched.sender, message)
-    _settle_into(conversation, message, counts_as_unread=matched.source != ProviderEvent.Source.HISTORY)
+    is_news = matched.source != ProviderEvent.Source.HISTORY
+    _settle_into(conversation, message, counts_as_unread=is_news)
+    if inbound and is_news:
+        _count_canned(conversation, message)
+        _wrote_first(conversation, message)
     _attach_enrollment(conversation, matched.enrollment)
     conversation.save()
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)
     return message
+
+
+def _wrote_first(conversation: Conversation, message: Message) -> None:
+    """Call off what waits for its time: it would answer something else than what they wrote last."""
+    from inbox.services import departures  # departures adds lines to threads
+
+    departures.call_off(conversation=conversation, message=message)
+
+
+def _html_of(event: MessageReceived) -> dict[str, Any]:
+    kept = mail_html.keep(event.html) if event.html else None
+    return {"html": kept.html, "remote_images": kept.remote_images} if kept is not None else {}
+
+
+def _count_canned(conversation: Conversation, message: Message) -> None:
+    """Their message speaks for the canned reply that it answers."""
+    ours = Message.objects.filter(
+        conversation=conversation, direction=Message.Direction.OUTBOUND, occurred_at__lte=message.occurred_at
+    ).exclude(state__in=[Message.State.WITHDRAWN, Message.State.FAILED])
+    canned = ours.order_by("-occurred_at", "-id").values_list("canned_id", flat=True).first()
+    if canned is not None:
+        CannedReply.objects.filter(id=canned).update(answers=F("answers") + 1)
 
 
 def lead_of(lead_id: UUID | None) -> Lead | None:
@@ -320,7 +371,28 @@ def _settle_into(conversation: Conversation, message: Message, *, counts_as_unre
 
 def summary(message: Message) -> str:
     """What the list says of a message; what was taken back is not shown there either."""
-    return DELETED if message.deleted_at else snippet(message.body)
+    if message.deleted_at:
+        return DELETED
+    text = snippet(message.body)
+    return text or ", ".join(str(item.get("name", "")) for item in message.attachments)[:SNIPPET]
+
+
+def summarise(conversation: Conversation) -> None:
+    """Bring a conversation's summary in line with what is in it now; the caller has its row locked."""
+    rows = Message.objects.filter(conversation=conversation).exclude(state=Message.State.WITHDRAWN)
+    shown = rows.exclude(state=Message.State.QUEUED, timing=Message.Timing.SCHEDULED)
+    newest = shown.order_by("-occurred_at", "-id").first()
+    theirs = rows.filter(direction=Message.Direction.INBOUND)
+    conversation.last_inbound_at = (
+        theirs.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
+    )
+    conversation.has_inbound = conversation.last_inbound_at is not None
+    conversation.failed_sends = rows.filter(state=Message.State.FAILED).count()
+    conversation.last_snippet = summary(newest) if newest is not None else ""
+    if newest is not None:
+        conversation.last_message_at = newest.occurred_at
+        conversation.last_inbound = newest.direction == Message.Direction.INBOUND
+    conversation.save()
 
 
 def snippet(text: str) -> str:

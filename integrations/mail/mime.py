@@ -50,6 +50,9 @@ class Mail:
 @dataclass(slots=True)
 class _Walk:
     parts: int = 0
+    #: The one file whose bytes are wanted, and they.
+    wanted: str = ""
+    content: bytes | None = None
     attachments: list[Attachment] = field(default_factory=list)
     reports: dict[str, RawMessage] = field(default_factory=dict)
     returned: Fields | None = None
@@ -89,6 +92,20 @@ def take_apart(raw: bytes) -> Mail:
         reports=walk.reports,
         returned=walk.returned,
     )
+
+
+def file_of(raw: bytes, attachment_id: str) -> bytes:
+    """Return the bytes of one file of an e-mail; ``attachment_id`` is as ``take_apart`` named it.
+
+    Raises ``KeyError`` if the mail has no such file, ``ValueError`` for what is no mail.
+    """
+    if not raw.strip() or len(raw) > MAX_BYTES:
+        raise ValueError("This is no e-mail.")
+    walk = _Walk(wanted=attachment_id)
+    _read(_parse(raw), walk, 0)
+    if walk.content is None:
+        raise KeyError(attachment_id)
+    return walk.content
 
 
 def _parse(raw: bytes) -> RawMessage:
@@ -199,13 +216,18 @@ def _note_file(part: RawMessage, kind: str, walk: _Walk) -> None:
     except (ValueError, LookupError, TypeError, AttributeError):
         name = ""
     name = words(str(name)).replace("\x00", "").replace("\r", " ").replace("\n", " ")[:200]
+    data = _bytes_of(part)
+    number = str(len(walk.attachments) + 1)
+    if number == walk.wanted:
+        walk.content = data
     walk.attachments.append(
         Attachment(
-            attachment_id=str(len(walk.attachments) + 1),
+            attachment_id=number,
             kind="image" if kind.startswith("image/") else "file",
             name=name,
             mime_type=kind[:120],
-            size=len(_bytes_of(part)),
+            size=len(data),
+            content_id=str(part.get("Content-ID", "")).strip().strip("<>")[:200],
         )
     )
 

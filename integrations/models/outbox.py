@@ -49,6 +49,7 @@ class OutboundMessage(OrganizationModel):
     body = models.TextField(blank=True)
     #: What else leaves besides ``body``. E-mail: ``subject``, ``html``, ``headers``, ``message_id`` (RFC 5322),
     #: ``in_reply_to``, ``references``, ``track_opens``, ``track_clicks``, ``ip_pool``. SMS: ``segments``.
+    #: ``files``: ids of what ``services.outgoing.files_of`` loads.
     payload = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     not_before = models.DateTimeField(default=timezone.now)

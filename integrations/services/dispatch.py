@@ -321,6 +321,7 @@ def _message(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
         text=outbound.body,
         chat_id=outbound.recipient.get("chat_id", ""),
         recipient_provider_id=outbound.recipient.get("provider_id", ""),
+        attachments=outgoing.files_of(outbound),
     )
 
 

@@ -1,12 +1,27 @@
-"""From an outbox row to what an adapter is handed: the whole e-mail or text message."""
+"""From an outbox row to what an adapter is handed: the whole e-mail or text message, with its files."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from django.conf import settings
 from django.urls import reverse
 
 from integrations.models import OutboundMessage
-from integrations.values import OutgoingEmail, OutgoingSms
+from integrations.values import OutgoingAttachment, OutgoingEmail, OutgoingSms
+
+Files = Callable[[OutboundMessage], tuple[OutgoingAttachment, ...]]
+_files: list[Files] = []
+
+
+def use_files(load: Files) -> None:
+    """Say who keeps the files of outbox rows whose ``payload`` has ``files``: a room above. The last one counts."""
+    _files[:] = [load]
+
+
+def files_of(outbound: OutboundMessage) -> tuple[OutgoingAttachment, ...]:
+    """Return the files that a row leaves with, from whoever keeps them."""
+    return _files[0](outbound) if _files and outbound.payload.get("files") else ()
 
 
 def email_of(outbound: OutboundMessage) -> OutgoingEmail:
@@ -30,6 +45,7 @@ def email_of(outbound: OutboundMessage) -> OutgoingEmail:
         track_opens=bool(payload.get("track_opens")),
         track_clicks=bool(payload.get("track_clicks")),
         ip_pool=str(sender.options.get("ip_pool", "")),
+        attachments=files_of(outbound),
     )
 
 

@@ -110,6 +110,7 @@ def intent_of(attempt: SendAttempt) -> SendIntent:
         recipient_public_identifier=recipient.get("public_identifier", ""),
         chat_id=recipient.get("chat_id", ""),
         text=outbound.body,
+        attachment_count=len(outbound.payload.get("files", ())),
         known_message_ids=_known_ids(outbound),
         send_id=str(outbound.id),
         rfc_message_id=outbound.payload.get("message_id", ""),

@@ -318,6 +318,9 @@ REQUEST_RATES = {
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
 
+#: Seconds in which a reply can be taken back before it leaves; 0: it leaves at once.
+REPLY_UNDO_SECONDS = env.integer("REPLY_UNDO_SECONDS", 5)
+
 #: Ask the name service whether the domains of addresses take mail (mission C15).
 ADDRESS_LOOKUPS = env.flag("ADDRESS_LOOKUPS", True)
 

@@ -22,7 +22,7 @@ from campaigns.services import enrollments, imports
 from campaigns.services import leads as lead_service
 from campaigns.services.settings import Audience, CampaignSettings
 from inbox.models import Conversation
-from inbox.services import replies, triage
+from inbox.services import notes, triage
 from integrations.base import ConnectsAccounts, require
 from integrations.events import MessageReceived
 from integrations.models import Connection, SenderAccount
@@ -337,7 +337,7 @@ def _triage(access: Access) -> None:
         if assignee is not None:
             triage.assign(conversation_id=conversation.id, assignee_id=assignee.id, actor=access.user)
     if found:
-        replies.add_note(
+        notes.add_note(
             conversation_id=found[0].id,
             author=ana,
             body="Erik is in Gothenburg on Tuesday anyway, offer on site. No price before the survey.",

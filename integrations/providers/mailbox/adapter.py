@@ -181,6 +181,19 @@ class MailboxAdapter:
         self._own(account_id)
         return watching.watch(self._settings)
 
+    # --- FetchesMail ----------------------------------------------------------------------------------
+
+    def fetch_mail(self, *, account_id: str, message_id: str) -> bytes:
+        """Return a mail from the inbox, the folder for sent mail, or the junk folder, wherever it lies."""
+        self._own(account_id)
+        with imap.session(self._settings) as session:
+            for folder in filter(None, (polling.INBOX, session.sent_folder(), session.junk_folder())):
+                session.open(folder)
+                found = session.whole(message_id, max_bytes=imap.MAX_MESSAGE)
+                if found is not None:
+                    return found
+        raise ProviderError(ErrorKind.NOT_FOUND, "The mailbox has this mail no more.", provider=PROVIDER)
+
     @property
     def settings(self) -> MailboxSettings:
         """The mailbox as its credentials describe it."""

@@ -198,6 +198,26 @@ class ImapSession:
                 if raw is not None:
                     yield Fetched(uid, _aware(facts[uid].get(b"INTERNALDATE")), raw)
 
+    def whole(self, message_id: str, *, max_bytes: int) -> bytes | None:
+        """Return a message of the open folder by its id, ``None`` if it is not there.
+
+        Kind ``validation`` if it is larger than ``max_bytes``.
+        """
+        if _UNSAFE.search(message_id):
+            return None
+        with _told(self._settings.imap):
+            uids = self._client.search(["HEADER", "Message-ID", message_id])
+            facts = self._client.fetch(uids[:1], ["RFC822.SIZE"]) if uids else {}
+        if not facts:
+            return None
+        if _size(facts[uids[0]]) > max_bytes:
+            raise ProviderError(
+                ErrorKind.VALIDATION, "The message is too large to be fetched.", provider=PROVIDER
+            )
+        with _told(self._settings.imap):
+            bodies = self._client.fetch(uids[:1], ["BODY.PEEK[]"])
+        return _body(bodies.get(uids[0], {}))
+
     def append(self, folder: str, content: bytes, at: datetime) -> None:
         """Put a message into a folder, read."""
         with _told(self._settings.imap, f"Nothing can be put into the folder {folder!r}."):

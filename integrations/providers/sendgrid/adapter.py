@@ -255,6 +255,10 @@ class SendGridAdapter:
 
     # --- ManagesWebhooks --------------------------------------------------------------------------
 
+    def mail_of(self, body: bytes) -> bytes:
+        """Return the mail that a call of Inbound Parse brought."""
+        return inbound_mail.read(body).mail
+
     def required_webhooks(self, *, url: str, secret: str) -> tuple[WebhookRegistration, ...]:
         """Return the event webhook, and the setting of each host for inbound mail."""
         return webhooks.required(url, secret, self._parse_hosts())

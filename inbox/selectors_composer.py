@@ -1,0 +1,89 @@
+"""Reads for the composer: ways to the person, what is half written, texts to use again, and times to leave at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from campaigns.scheduling.zones import UnknownZone, to_instant, zone
+from inbox.models import Conversation, ReplyDraft
+from inbox.services import canned, channels, drafts, files, notes
+from project.core.clock import now
+from project.tenancy.access import Access
+from project.tenancy.streams import user_stream
+
+#: When people begin to read: the time that is offered first.
+MORNING = time(9)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadClock:
+    """The zone that a person's times are shown in. ``is_known``: theirs; else the campaign's, or UTC."""
+
+    tz: ZoneInfo
+    is_known: bool
+
+
+def clock_of(conversation: Conversation) -> LeadClock:
+    """The zone of a conversation's person. Reads ``lead`` and ``campaign``."""
+    lead, campaign = conversation.lead, conversation.campaign
+    names = [(lead.time_zone if lead else "", True), (campaign.time_zone if campaign else "", False)]
+    for name, is_known in names:
+        try:
+            if name:
+                return LeadClock(zone(name), is_known)
+        except UnknownZone:
+            continue
+    return LeadClock(zone("UTC"), is_known=False)
+
+
+def times(clock: LeadClock, at: datetime) -> list[dict[str, Any]]:
+    """Times at which a reply could leave, in the person's own day: their next mornings of work."""
+    local = at.astimezone(clock.tz)
+    day = local.date()
+    found: list[dict[str, Any]] = []
+    while len(found) < 3:
+        instant = to_instant(datetime.combine(day, MORNING), clock.tz)
+        if instant > at and day.weekday() < 5:
+            whose = "Their " if clock.is_known else ""
+            found.append(
+                {
+                    "label": f"{whose}{day:%a} 09:00",
+                    "value": instant.isoformat(),
+                    "at": instant.astimezone(UTC),
+                }
+            )
+        day += timedelta(days=1)
+    return found
+
+
+def writing(access: Access, conversation: Conversation) -> dict[str, Any]:
+    """All that the composer offers to one person, beside what ``selectors.composer`` says to everybody."""
+    clock = clock_of(conversation)
+    at = now()
+    draft = drafts.draft_of(conversation_id=conversation.id, author=access.user)
+    return {
+        "draft": draft,
+        "mode": draft.mode if draft is not None else ReplyDraft.Mode.REPLY.value,
+        "others": list(
+            ReplyDraft.objects.filter(conversation=conversation)
+            .exclude(author=access.user)
+            .select_related("author")
+            .order_by("-updated_at")[:3]
+        ),
+        "files": list(files.waiting(conversation_id=conversation.id, author=access.user)),
+        "canned": canned.offered(conversation=conversation, user=access.user),
+        "ways": channels.ways(conversation),
+        "forbidden": channels.forbidden(conversation),
+        "people": notes.people_of(conversation.client_id),
+        "variables": sorted(name for name in canned.VARIABLES if not name.endswith("*")),
+        "times": times(clock, at),
+        "zone": clock.tz.key,
+        "zone_is_known": clock.is_known,
+        "undo_seconds": settings.REPLY_UNDO_SECONDS,
+        "stream": user_stream(access.user.id),
+    }

@@ -1,0 +1,159 @@
+"""Replies that have not left: taken back within the undo window, called off or sent before their time.
+
+A reply waits as a row of the outbox whose time has not come, so nothing here lives in a process: a worker that restarts
+finds what is due, and what was taken back is not there to be found.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from inbox.events import ConversationAnswered, ReplyCalledOff
+from inbox.models import Conversation, Message
+from inbox.services import drafts, files, live, threads
+from integrations.locks import lock_sender
+from integrations.models import OutboundMessage
+from integrations.services import outbox
+from project.core.clock import now
+from project.core.events import publish
+from project.core.refusals import Invalid
+from project.tenancy import audit
+from project.tenancy.models import User
+
+#: How far ahead a reply may be scheduled.
+FURTHEST: Final = timedelta(days=180)
+
+
+class TooLate(Invalid):
+    """The reply has left, or is leaving: nothing can be taken back."""
+
+    status = 409
+    default_code = "ALREADY_LEFT"
+
+
+def timing_of(leaves_at: datetime | None, undo_seconds: int) -> tuple[str, datetime | None]:
+    """Return why a reply waits, and until when. Raises ``Invalid`` for a time that has passed or is too far away."""
+    at = now()
+    if leaves_at is not None:
+        if not at < leaves_at <= at + FURTHEST:
+            raise Invalid(f"Choose a time in the next {FURTHEST.days} days.", field="leaves_at")
+        return Message.Timing.SCHEDULED, leaves_at
+    if undo_seconds > 0:
+        return Message.Timing.UNDO, at + timedelta(seconds=min(undo_seconds, 60))
+    return Message.Timing.NOW, None
+
+
+@transaction.atomic
+def take_back(*, message_id: UUID, actor: User) -> Message:
+    """Take a reply back that has not left; its text is its author's draft again. Raises ``TooLate``."""
+    message = _waiting(message_id)
+    _withdraw(message, f"Taken back by {actor.display_name}.")
+    audit.record(
+        actor=actor, action="reply.taken_back", subject=message.conversation, message=str(message.id)
+    )
+    return message
+
+
+@transaction.atomic
+def leave_now(*, message_id: UUID, actor: User) -> Message:
+    """Let a scheduled reply leave at once. Raises ``TooLate``."""
+    message = _waiting(message_id)
+    at = now()
+    OutboundMessage.objects.filter(id=message.outbound_id).update(not_before=at, updated_at=at)
+    message.timing, message.leaves_at, message.occurred_at = Message.Timing.UNDO, at, at
+    message.save(update_fields=["timing", "leaves_at", "occurred_at", "updated_at"])
+    outbox.nudge(message.conversation.sender_id)
+    audit.record(
+        actor=actor, action="reply.sent_early", subject=message.conversation, message=str(message.id)
+    )
+    live.entry_changed(message.conversation, "message", message.id)
+    return message
+
+
+@transaction.atomic
+def move(*, message_id: UUID, leaves_at: datetime, actor: User) -> Message:
+    """Choose another time for a scheduled reply. Raises ``TooLate`` and ``Invalid``."""
+    message = _waiting(message_id)
+    message.timing, message.leaves_at = timing_of(leaves_at, 0)
+    message.occurred_at = leaves_at
+    message.save(update_fields=["timing", "leaves_at", "occurred_at", "updated_at"])
+    OutboundMessage.objects.filter(id=message.outbound_id).update(not_before=leaves_at, updated_at=now())
+    audit.record(
+        actor=actor, action="reply.rescheduled", subject=message.conversation, message=str(message.id)
+    )
+    live.entry_changed(message.conversation, "message", message.id)
+    return message
+
+
+def _waiting(message_id: UUID) -> Message:
+    """A reply that waits, with its account's and its conversation's locks. Raises ``TooLate``."""
+    sender_id = Message.objects.values_list("conversation__sender_id", flat=True).get(id=message_id)
+    lock_sender(sender_id)
+    message: Message = Message.objects.select_related("outbound", "outbound__sender", "author").get(
+        id=message_id
+    )
+    message.conversation = threads.locked(message.conversation_id)
+    is_waiting = (
+        message.timing
+        and message.outbound is not None
+        and message.outbound.state == OutboundMessage.State.QUEUED
+        and message.state == Message.State.QUEUED
+    )
+    if not is_waiting:
+        raise TooLate("This message has left already, so it cannot be taken back.")
+    return message
+
+
+def _withdraw(message: Message, reason: str) -> None:
+    """Make a waiting reply as if it had not been sent. The caller holds the locks."""
+    conversation = message.conversation
+    message.state, message.failure = Message.State.WITHDRAWN, reason[:300]
+    message.revision = threads.next_revision(conversation)
+    message.save(update_fields=["state", "failure", "revision", "updated_at"])
+    assert message.outbound is not None
+    outbox.cancel(message.outbound, reason=reason)
+    files.give_back(message=message)
+    if message.author is not None:
+        drafts.give_back(conversation_id=conversation.id, author=message.author, body=message.body)
+    threads.summarise(conversation)
+    live.entry_changed(conversation, "message", message.id)
+    live.conversation_changed(conversation)
+
+
+def call_off(*, conversation: Conversation, message: Message) -> None:
+    """They wrote first: what was scheduled was an answer to something else. The caller holds the locks."""
+    rows = Message.objects.filter(
+        conversation=conversation, state=Message.State.QUEUED, timing=Message.Timing.SCHEDULED
+    ).select_related("outbound", "outbound__sender", "author")
+    for waiting in rows:
+        if waiting.outbound is None or waiting.outbound.state != OutboundMessage.State.QUEUED:
+            continue
+        waiting.conversation = conversation
+        _withdraw(waiting, "They wrote first.")
+        author = waiting.author.display_name if waiting.author else "somebody"
+        threads.add_line(
+            conversation,
+            "called_off",
+            f"{conversation.title} wrote first, so the reply that {author} had scheduled does not leave. "
+            "Its text is a draft again.",
+            message.occurred_at,
+        )
+        publish(ReplyCalledOff(conversation=conversation, message=waiting))
+
+
+def answered(*, conversation: Conversation, message: Message) -> None:
+    """A reply that had to wait has left: only now has somebody answered. The caller holds the locks."""
+    if message.author is None:
+        return
+    waited = None
+    if conversation.last_inbound_at is not None and conversation.last_inbound_at <= message.occurred_at:
+        waited = int((message.occurred_at - conversation.last_inbound_at).total_seconds())
+    publish(
+        ConversationAnswered(
+            conversation=conversation, message=message, author=message.author, seconds=waited
+        )
+    )

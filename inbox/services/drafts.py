@@ -1,0 +1,105 @@
+"""Drafts: what somebody is writing lies on the server, with a version, so that it is there on every device."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from inbox.models import Conversation, ReplyDraft
+from project.core.realtime import emit
+from project.core.refusals import Invalid, Refused
+from project.tenancy.models import User
+from project.tenancy.streams import user_stream
+
+MAX_LENGTH = 20_000
+
+
+class DraftConflict(Refused):
+    """The draft was changed on another device since; ``draft`` is what it says there."""
+
+    default_code = "DRAFT_CHANGED"
+
+    def __init__(self, draft: ReplyDraft) -> None:
+        super().__init__(
+            "This draft was changed on another device. Nothing was overwritten.", version=draft.version
+        )
+        self.draft = draft
+
+
+def draft_of(*, conversation_id: UUID, author: User) -> ReplyDraft | None:
+    """What somebody is writing in a conversation, or ``None``."""
+    found: ReplyDraft | None = ReplyDraft.objects.filter(
+        conversation_id=conversation_id, author=author
+    ).first()
+    return found
+
+
+@transaction.atomic
+def save(
+    *,
+    conversation_id: UUID,
+    author: User,
+    body: str,
+    mode: str = ReplyDraft.Mode.REPLY,
+    sender_id: UUID | None = None,
+    version: int | None = None,
+) -> ReplyDraft | None:
+    """Keep what somebody is writing; an empty text takes the draft away and gives ``None``.
+
+    ``version`` is the one that the writer's device has (0: none); raises ``DraftConflict`` if there is a newer one with
+    another text, and ``Invalid`` for what is too long. Without ``version`` the last writer wins.
+    """
+    if mode not in ReplyDraft.Mode.values:
+        raise Invalid("A draft is of a reply or a note.", field="mode")
+    if len(body) > MAX_LENGTH:
+        raise Invalid(f"A draft has at most {MAX_LENGTH:,} characters.", field="body")
+    conversation = Conversation.objects.select_for_update(of=("self",)).get(id=conversation_id)
+    draft = draft_of(conversation_id=conversation.id, author=author)
+    if draft is not None and version is not None and version < draft.version and draft.body != body:
+        raise DraftConflict(draft)
+    if not body.strip():
+        clear(conversation_id=conversation_id, author=author)
+        return None
+    if draft is None:
+        draft = ReplyDraft(conversation=conversation, author=author, version=(version or 0) + 1)
+    elif (draft.body, draft.mode, draft.sender_id) == (body, mode, sender_id):
+        return draft
+    else:
+        draft.version += 1
+    draft.body, draft.mode, draft.sender_id = body, mode, sender_id
+    draft.save()
+    _tell(conversation_id, author, version=draft.version, mode=draft.mode, body=draft.body)
+    return draft
+
+
+@transaction.atomic
+def clear(*, conversation_id: UUID, author: User) -> None:
+    """The draft was sent, or thrown away."""
+    deleted, _ = ReplyDraft.objects.filter(conversation_id=conversation_id, author=author).delete()
+    if deleted:
+        _tell(conversation_id, author, version=0, mode=ReplyDraft.Mode.REPLY, body="")
+
+
+@transaction.atomic
+def give_back(*, conversation_id: UUID, author: User, body: str) -> None:
+    """Put a text that was not sent before whatever its author is writing now."""
+    there = draft_of(conversation_id=conversation_id, author=author)
+    text = f"{body}\n\n{there.body}" if there is not None and there.body.strip() != body.strip() else body
+    save(
+        conversation_id=conversation_id,
+        author=author,
+        body=text[:MAX_LENGTH],
+        mode=there.mode if there is not None else ReplyDraft.Mode.REPLY,
+        sender_id=there.sender_id if there is not None else None,
+    )
+
+
+def _tell(conversation_id: UUID, author: User, **data: Any) -> None:
+    emit(
+        stream=user_stream(author.id),
+        kind="draft.changed",
+        subject=("draft", conversation_id),
+        data={"conversation": str(conversation_id), **data},
+    )

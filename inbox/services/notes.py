@@ -1,0 +1,84 @@
+"""Private notes: never sent, and able to call somebody's attention."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from inbox.events import NoteAdded
+from inbox.models import Note
+from inbox.services import drafts, live, threads
+from project.core.events import publish
+from project.core.refusals import Invalid
+from project.tenancy.models import Membership, Role, User
+
+MAX_LENGTH: Final = 8000
+MAX_MENTIONS: Final = 20
+_AT: Final = re.compile(r"(?<![\w@])@(?=\w)")
+_SEES: Final = (Role.ADMIN, Role.MANAGER, Role.AGENT, Role.VIEWER)
+
+
+def people_of(client_id: UUID) -> list[User]:
+    """Members who read conversations of a client, by name: whom a note may mention."""
+    members = (
+        Membership.objects.filter(is_active=True, role__in=_SEES)
+        .filter(Q(all_clients=True) | Q(client_links__client_id=client_id))
+        .select_related("user")
+        .order_by("user__name", "id")
+        .distinct()
+    )
+    return [membership.user for membership in members]
+
+
+def mentioned(text: str, people: list[User]) -> list[User]:
+    """Whom a text mentions: ``@`` and a name, the longest that fits, or a first name that only one of them has."""
+    found: dict[UUID, User] = {}
+    names = _names(people)
+    lowered = text.casefold()
+    for mark in _AT.finditer(lowered):
+        rest = lowered[mark.end() :]
+        fitting = [
+            name for name in names if rest.startswith(name) and not rest[len(name) : len(name) + 1].isalnum()
+        ]
+        if fitting:
+            person = names[max(fitting, key=len)]
+            found.setdefault(person.id, person)
+    return list(found.values())[:MAX_MENTIONS]
+
+
+def _names(people: list[User]) -> dict[str, User]:
+    names: dict[str, User] = {}
+    first: dict[str, list[User]] = {}
+    for person in people:
+        name = person.display_name.casefold()
+        names[name] = person
+        first.setdefault(name.split(" ")[0], []).append(person)
+    for name, bearers in first.items():
+        if len(bearers) == 1:
+            names.setdefault(name, bearers[0])
+    return names
+
+
+@transaction.atomic
+def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
+    """Add a private note. Raises ``Invalid`` for empty or over-long text."""
+    text = body.replace("\r\n", "\n").strip()
+    if not text or len(text) > MAX_LENGTH:
+        raise Invalid(f"A note has 1 to {MAX_LENGTH:,} characters.", field="body")
+    conversation = threads.locked(conversation_id)
+    people = mentioned(text, people_of(conversation.client_id)) if "@" in text else []
+    note: Note = Note.objects.create(
+        conversation=conversation,
+        revision=threads.next_revision(conversation),
+        author=author,
+        body=text,
+        mentions=[{"id": str(person.id), "name": person.display_name} for person in people],
+    )
+    drafts.clear(conversation_id=conversation_id, author=author)
+    live.entry_changed(conversation, "note", note.id)
+    publish(NoteAdded(conversation=conversation, note=note, author=author, mentioned=tuple(people)))
+    return note
