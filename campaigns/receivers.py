@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from campaigns import selectors
+from campaigns import row_words, selectors
 from campaigns.events import AddressUnsubscribed, MessageMatched
 from campaigns.services import brakes, gates, provider_lists, reactions, readings
-from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderSuppressed
+from integrations.domain_events import (
+    OutboundChanged,
+    ProviderEventRecorded,
+    ProviderEventRetold,
+    ProviderSuppressed,
+)
 from integrations.services import outbox, switches
 from project.core.events import subscribe
 
 subscribe(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_event)
+subscribe(ProviderEventRetold, id="campaigns.react_again")(reactions.on_provider_event_retold)
 subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)
 subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubscribed)
 subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.on_provider_suppressed)
@@ -18,3 +24,4 @@ subscribe(MessageMatched, id="campaigns.read_reply")(readings.on_message_matched
 outbox.register_gate("campaigns.brakes", brakes.gate)
 outbox.register_gate("campaigns.before_attempt", gates.before_attempt)
 switches.register_targets("campaigns", selectors.switchable)
+row_words.register()

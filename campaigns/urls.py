@@ -7,6 +7,7 @@ from django.urls import path
 from campaigns.views import (
     builder,
     campaigns,
+    diagnostics,
     engine,
     explanations,
     holidays,
@@ -57,4 +58,5 @@ urlpatterns = [
     path("leads/imports/<uuid:import_id>/cancel/", imports.cancel, name="import_cancel"),
     path("leads/imports/<uuid:import_id>/errors.csv", imports.error_file, name="import_errors"),
     path("leads/<uuid:lead_id>/", leads.lead, name="lead"),
+    path("leads/<uuid:lead_id>/diagnostics/", diagnostics.lead_diagnostics, name="lead_diagnostics"),
 ]

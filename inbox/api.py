@@ -11,6 +11,7 @@ from campaigns.services import enrollments
 from inbox import api_rows as rows
 from inbox import api_schemas as schemas
 from inbox import selectors
+from inbox.api_diagnostics import router as diagnostics_router
 from inbox.models import Conversation, Message
 from inbox.services import notes, replies, triage
 from project.core.api_pages import OrderedPageIn, PageOut, page_of
@@ -19,6 +20,7 @@ from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 
 router = Router()
+router.add_router("", diagnostics_router)
 
 TAGS = ["Conversations"]
 

@@ -154,6 +154,7 @@ def thread(access: Access, conversation: Conversation) -> dict[str, Any]:
         "entries": entries(conversation),
         "stream": streams.conversation(conversation.id),
         "can_reply": access.can(Permission.INBOX_REPLY),
+        "can_diagnose": access.can(Permission.OPS_VIEW),
         "assignees": assignees(conversation) if access.can(Permission.INBOX_REPLY) else [],
         "composer": composer(conversation),
         "writing": writing(access, conversation) if access.can(Permission.INBOX_REPLY) else None,
@@ -245,6 +246,7 @@ def context_panel(access: Access, conversation: Conversation) -> dict[str, Any]:
         if lead
         else campaign_selectors.lead_candidates(conversation.client_id, conversation.counterpart_name),
         "can_reply": access.can(Permission.INBOX_REPLY),
+        "can_diagnose": access.can(Permission.OPS_VIEW),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from inbox import views, views_composer, views_files
+from inbox import views, views_composer, views_diagnostics, views_files
 
 app_name = "inbox"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("views/", views.view_counts, name="views"),
     path("<uuid:conversation_id>/", views.conversation, name="conversation"),
     path("<uuid:conversation_id>/thread/", views.thread, name="thread"),
+    path("<uuid:conversation_id>/diagnostics/", views_diagnostics.diagnostics, name="diagnostics"),
     path("<uuid:conversation_id>/context/", views.context, name="context"),
     path("<uuid:conversation_id>/replies/", views.reply, name="reply"),
     path("<uuid:conversation_id>/notes/", views.add_note, name="note"),

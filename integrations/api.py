@@ -13,11 +13,13 @@ from ninja import Query, Router, Status
 from integrations import api_rows
 from integrations import api_schemas as schemas
 from integrations.api_limits import router as limits_router
+from integrations.api_webhooks import router as webhooks_router
 from integrations.models import OutboundMessage, SenderAccount, SyncRun
 from integrations.services import (
     certification,
     connecting,
     connections,
+    hygiene,
     mailboxes,
     outbox,
     rates,
@@ -33,6 +35,7 @@ from project.tenancy.api_auth import ApiRequest, api_rule
 
 router = Router()
 router.add_router("", limits_router)
+router.add_router("", webhooks_router)
 
 NEWEST = ("-created_at", "-id")
 
@@ -274,7 +277,7 @@ def check_webhooks(request: ApiRequest, connection_id: UUID) -> Any:
 def mend_webhooks(request: ApiRequest, connection_id: UUID) -> Any:
     """Register what is missing and remove what is wrong; answers what was mended."""
     connection = get_or_404(api_rows.connections(request.access), connection_id)
-    return list(connections.ensure_webhooks(connection=connection, actor=request.access.user))
+    return list(hygiene.mend(connection=connection, actor=request.access.user))
 
 
 @router.post(
@@ -285,29 +288,6 @@ def rotate_secret(request: ApiRequest, connection_id: UUID) -> Any:
     """Give the webhooks a new secret; calls with the old one are accepted until the next rotation."""
     connection = get_or_404(api_rows.connections(request.access), connection_id)
     return list(connections.rotate_webhook_secret(connection=connection, actor=request.access.user))
-
-
-# --- Webhooks ---------------------------------------------------------------------------------------
-
-
-@router.get("/webhook-deliveries", response=PageOut[schemas.DeliveryOut], tags=["Webhooks"])
-@api_rule(Permission.OPS_VIEW)
-def list_deliveries(
-    request: ApiRequest, page: Query[PageIn], state: str = "", connection_id: UUID | None = None
-) -> Any:
-    """Webhook calls, newest first."""
-    rows = api_rows.deliveries(request.access, state=state, connection_id=connection_id)
-    return page_of(rows.defer("body", "headers"), page, order=("-received_at", "-id"))
-
-
-@router.get("/webhook-deliveries/{delivery_id}", response=schemas.DeliveryDetailOut, tags=["Webhooks"])
-@api_rule(Permission.OPS_VIEW)
-def get_delivery(request: ApiRequest, delivery_id: UUID) -> Any:
-    """One webhook call as it came in, and what became of it."""
-    row = get_or_404(api_rows.deliveries(request.access), delivery_id)
-    shown = schemas.DeliveryOut.from_orm(row).model_dump()
-    body = bytes(row.body).decode("utf-8", "replace")
-    return {**shown, "headers": row.headers, "body": body, "payload_hash": row.payload_hash}
 
 
 # --- Outbox -----------------------------------------------------------------------------------------

@@ -221,6 +221,8 @@ class DeliveryOut(Schema):
     attempts: int
     processed_at: datetime | None
     replay_count: int
+    last_replay_at: datetime | None
+    last_replay_id: UUID | None
     last_error: str
     outcome: list[dict[str, Any]]
 

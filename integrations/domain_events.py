@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from integrations.events import BaseEvent
-from integrations.models import Connection, OutboundMessage, SenderAccount
+from integrations.models import Connection, OutboundMessage, SenderAccount, WebhookDelivery
 from integrations.values import ProviderSuppression
 from project.core.events import DomainEvent
 
@@ -32,6 +33,56 @@ class ProviderEventRecorded(DomainEvent):
     def __post_init__(self) -> None:
         if not isinstance(self.event, BaseEvent):
             raise TypeError("Only normalised events are recorded.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEventRetold(DomainEvent):
+    """A known fact is looked at once more, by a replay. ``outcome`` says what it did when it was recorded.
+
+    A receiver acts only if the fact found nobody then and finds somebody now; what it does it writes into
+    ``outcome``, as for ``ProviderEventRecorded``. Whoever acts leaves ``outcome`` different, so that it happens once.
+    """
+
+    event: Any
+    event_id: UUID
+    sender: SenderAccount
+    source: str
+    outcome: dict[str, str]
+    outbound: OutboundMessage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksDrifted(DomainEvent):
+    """What is registered at the provider of a connection is no longer what is needed, or could not be looked at.
+
+    ``problems`` are plain sentences, empty once everything is right again.
+    """
+
+    connection: Connection
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksFellSilent(DomainEvent):
+    """The provider's records show messages of an account that no webhook told of. ``since`` is the oldest of them."""
+
+    sender: SenderAccount
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksHeardAgain(DomainEvent):
+    """A webhook told something about an account that had been silent."""
+
+    sender: SenderAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryDied(DomainEvent):
+    """A delivery failed for the last time; only a replay takes it up again."""
+
+    delivery: WebhookDelivery
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from integrations import row_words
 from integrations.domain_events import SenderChanged
 from integrations.services import outbox, recovery
 from integrations.services.holds import suspension
@@ -13,3 +14,6 @@ outbox.register_gate("integrations.organization", suspension)
 @subscribe(SenderChanged, id="integrations.catch_up")
 def _catch_up(event: SenderChanged) -> None:
     recovery.after_change(sender=event.sender, previous=event.previous)
+
+
+row_words.register()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -26,7 +24,6 @@ from integrations.services import numbers
 from integrations.services import switches as switch_service
 from project.core.clock import now
 from project.core.models import Heartbeat
-from project.core.pagination import Page, keyset_page
 from project.tenancy.access import Access
 
 #: Older than this an account counts as stale on the page.
@@ -92,39 +89,6 @@ def _sync_row(sender: SenderAccount, cursors: dict[str, SyncCursor], run: SyncRu
         "next_try": next_try if error else None,
         "run": run,
     }
-
-
-def deliveries(access: Access, *, state: str, cursor: str | None) -> Page[Any]:
-    """Webhook deliveries within reach, newest first; members over some clients see those clients'
-    connections.
-    """
-    rows = WebhookDelivery.objects.defer("body", "headers")
-    if access.client_ids is not None:
-        reachable = Connection.objects.filter(client_id__in=access.client_ids).values("id")
-        rows = rows.filter(connection_id__in=reachable)
-    if state in WebhookDelivery.State.values:
-        rows = rows.filter(state=state)
-    return keyset_page(rows, order=("-received_at", "-id"), cursor=cursor, limit=50)
-
-
-def visible_delivery(access: Access, delivery_id: UUID) -> WebhookDelivery | None:
-    """A delivery within reach, or ``None``."""
-    rows = WebhookDelivery.objects.filter(id=delivery_id)
-    if access.client_ids is not None:
-        rows = rows.filter(
-            connection_id__in=Connection.objects.filter(client_id__in=access.client_ids).values("id")
-        )
-    found: WebhookDelivery | None = rows.first()
-    return found
-
-
-def payload_text(delivery: WebhookDelivery) -> str:
-    """The raw body as text: JSON indented, anything else as it came, at most 20,000 characters."""
-    text = bytes(delivery.body).decode("utf-8", errors="replace")
-    with suppress(ValueError):
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    # JSON may name halves of surrogate pairs, which no answer can carry.
-    return text[:20_000].encode("utf-8", errors="replace").decode()
 
 
 def queues(access: Access) -> dict[str, Any]:

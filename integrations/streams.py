@@ -24,8 +24,10 @@ SENDER_CHANGED: Final = "sender.changed"
 SYNC_CHANGED: Final = "sync.changed"
 RATE_CHANGED: Final = "rate.changed"
 WEBHOOK_CHANGED: Final = "webhook.changed"
+REPLAY_CHANGED: Final = "replay.changed"
+ENDPOINTS_CHANGED: Final = "webhook_endpoints.changed"
 
-for _kind in (SENDER_CHANGED, SYNC_CHANGED, RATE_CHANGED, WEBHOOK_CHANGED):
+for _kind in (SENDER_CHANGED, SYNC_CHANGED, RATE_CHANGED, WEBHOOK_CHANGED, REPLAY_CHANGED, ENDPOINTS_CHANGED):
     data_kind(_kind)
 
 
@@ -57,3 +59,13 @@ def many_rates_changed(sender_ids: Iterable[UUID]) -> None:
 def webhook_changed(delivery_id: UUID) -> None:
     """Say that a delivery came in or changed its state."""
     emit(stream=WEBHOOKS, kind=WEBHOOK_CHANGED, subject=("delivery", delivery_id))
+
+
+def replay_changed(run_id: UUID) -> None:
+    """Say that a replay has begun, ended or got on."""
+    emit(stream=WEBHOOKS, kind=REPLAY_CHANGED, subject=("replay", run_id))
+
+
+def endpoints_changed(connection_id: UUID) -> None:
+    """Say that what is known about a connection's webhooks has changed."""
+    emit(stream=WEBHOOKS, kind=ENDPOINTS_CHANGED, subject=("connection", connection_id))

@@ -16,6 +16,8 @@ from integrations.models import Connection, OutboundMessage, SendAttempt, Sender
 from integrations.services import (
     connections,
     dispatch,
+    hygiene,
+    replays,
     senders,
     settlement,
     suppressions,
@@ -61,6 +63,41 @@ def process_deliveries(*, connection_id: str) -> int:
 def sweep_deliveries() -> int:
     """Hint again at calls that nobody took up, whose worker is gone, or whose pause is over."""
     return webhooks.sweep()
+
+
+@task(queue="bulk", name="integrations.run_replay")
+def run_replay(*, run_id: str) -> str:
+    """Do one replay."""
+    return replays.run(UUID(run_id))
+
+
+@platform_task(queue="bulk", name="integrations.sweep_replays")
+def sweep_replays() -> int:
+    """Hint again at replays whose worker is gone or never came."""
+    return replays.forgotten()
+
+
+@task(queue="sync", name="integrations.check_webhooks")
+def check_webhooks(*, connection_id: str) -> int:
+    """Compare what is registered at the provider of one connection with what is needed."""
+    connection = Connection.objects.filter(id=connection_id).first()
+    return len(hygiene.check(connection=connection).problems) if connection is not None else 0
+
+
+@platform_task(queue="sync", name="integrations.check_due_webhooks")
+def check_due_webhooks() -> int:
+    """Hint at connections whose registrations were not looked at for a while."""
+    found = hygiene.due(limit=TICK_BATCH)
+    with transaction.atomic():
+        for connection_id, organization_id in found:
+            enqueue(check_webhooks, organization_id=organization_id, connection_id=connection_id)
+    return len(found)
+
+
+@platform_task(queue="sync", name="integrations.watch_silence")
+def watch_silence() -> int:
+    """Find accounts whose provider shows messages that no webhook told of."""
+    return hygiene.watch_silence()
 
 
 # --- outbox -----------------------------------------------------------------------------------------
@@ -264,6 +301,9 @@ def sweep_system_mail() -> int:
 #: entries.
 BEAT: dict[str, tuple[str, float, str]] = {
     "integrations-sweep-deliveries": ("integrations.sweep_deliveries", 5, "inbound"),
+    "integrations-sweep-replays": ("integrations.sweep_replays", 20, "bulk"),
+    "integrations-check-webhooks": ("integrations.check_due_webhooks", 60, "sync"),
+    "integrations-watch-silence": ("integrations.watch_silence", 60, "sync"),
     "integrations-dispatch-due": ("integrations.dispatch_due", 1, "dispatch"),
     "integrations-sweep-system-mail": ("integrations.sweep_system_mail", 20, "dispatch"),
     "integrations-settle-due": ("integrations.settle_due", 10, "dispatch"),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.views import connections, identities, limits, mailboxes, numbers, operations, senders
+from integrations.views import (
+    connections,
+    identities,
+    limits,
+    mailboxes,
+    numbers,
+    operations,
+    senders,
+    webhooks,
+)
 
 app_name = "integrations"
 urlpatterns = [
@@ -29,8 +38,15 @@ urlpatterns = [
     path("ops/sync/", operations.sync, name="sync"),
     path("ops/sync/<uuid:sender_id>/start/", operations.start_sync, name="start_sync"),
     path("ops/sync/runs/<uuid:run_id>/cancel/", operations.cancel_sync, name="cancel_sync"),
-    path("ops/webhooks/", operations.webhooks, name="webhooks"),
-    path("ops/webhooks/<uuid:delivery_id>/", operations.webhook, name="webhook"),
+    path("ops/webhooks/", webhooks.webhooks, name="webhooks"),
+    path("ops/webhooks/<uuid:delivery_id>/", webhooks.webhook, name="webhook"),
+    path("ops/webhooks/preview/", webhooks.preview, name="preview_replay"),
+    path("ops/webhooks/replay/", webhooks.replay, name="replay_webhooks"),
+    path("ops/webhooks/replays/", webhooks.replay_list, name="webhook_replays"),
+    path("ops/webhooks/replays/<uuid:replay_id>/", webhooks.webhook_replay, name="webhook_replay"),
+    path("ops/webhooks/replays/<uuid:replay_id>/cancel/", webhooks.cancel_replay, name="cancel_replay"),
+    path("ops/webhooks/endpoints/", webhooks.endpoints, name="webhook_endpoints"),
+    path("ops/webhooks/endpoints/<uuid:connection_id>/", webhooks.check_endpoint, name="check_endpoint"),
     path("ops/rates/", limits.usage, name="rates"),
     path("ops/rates/shared/", limits.set_shared, name="set_shared_limit"),
     path("ops/queues/", operations.queues, name="queues"),

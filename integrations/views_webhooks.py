@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from integrations import registry
 from integrations.services import connecting, intake
 from project.tenancy.access import public_view
+from project.tenancy.middleware import client_address
 
 _PLAIN = "text/plain; charset=utf-8"
 
@@ -22,7 +23,12 @@ def receive(request: HttpRequest, provider: str, connection_key: str) -> HttpRes
         return HttpResponse("ready" if words else "", content_type=_PLAIN)
     if request.method != "POST":
         return HttpResponse("use POST", status=405, content_type=_PLAIN, headers={"Allow": "GET, HEAD, POST"})
-    answer = intake.receive(provider=provider, key=connection_key, read=lambda limit: _call(request, limit))
+    answer = intake.receive(
+        provider=provider,
+        key=connection_key,
+        read=lambda limit: _call(request, limit),
+        address=lambda: client_address(request) or "",
+    )
     return _answered(answer, words=registry.answers_with_words(provider))
 
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("readyz", core_views.readyz, name="readyz"),
     path("metrics", core_views.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
+    path("platform/webhooks/", include("integrations.platform_urls")),
     path("", include("project.tenancy.urls")),
     path("api/v1/", include("project.api")),
     path("webhooks/", include("integrations.webhook_urls")),

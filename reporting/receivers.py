@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaigns import events as campaign_events
 from inbox.events import ConversationAnswered
 from project.core.events import subscribe
+from reporting import row_words
 from reporting.models import Fact
 from reporting.services import facts
 
@@ -48,3 +49,4 @@ def on_answered(event: ConversationAnswered) -> None:
 subscribe(ConversationAnswered, id="reporting.answered")(on_answered)
 for _event_class in _KINDS:
     subscribe(_event_class, id="reporting.fact")(on_enrollment_fact)
+row_words.register()

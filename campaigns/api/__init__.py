@@ -4,6 +4,7 @@ variants, enrollments, outreach.
 
 from campaigns.api import (
     campaigns,
+    diagnostics,
     engine,
     enrollments,
     explanations,
@@ -21,6 +22,7 @@ from campaigns.api.routing import router
 
 __all__ = [
     "campaigns",
+    "diagnostics",
     "engine",
     "enrollments",
     "explanations",

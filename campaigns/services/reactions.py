@@ -27,7 +27,7 @@ from campaigns.plans import interpreter
 from campaigns.plans.state import Event
 from campaigns.services import delivery, enrollments, fates, reply_stops, suppression, unsubscribes
 from campaigns.services.matching import Match, address_of, match_address, match_person, match_thread
-from integrations.domain_events import OutboundChanged, ProviderEventRecorded
+from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderEventRetold
 from integrations.events import MessageEvent, MessageReceived, RelationCreated
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.values import Direction, Person
@@ -42,6 +42,26 @@ def on_provider_event(fact: ProviderEventRecorded) -> None:
         _on_relation(fact, event)
     elif isinstance(event, MessageEvent):
         _on_message_event(fact, event)
+
+
+def on_provider_event_retold(told: ProviderEventRetold) -> None:
+    """A replayed fact that found no lead does what it would have done, if it finds one now."""
+    if "lead_id" in told.outcome:
+        return
+    fact = ProviderEventRecorded(
+        event=told.event,
+        event_id=told.event_id,
+        sender=told.sender,
+        source=told.source,
+        outcome=told.outcome,
+        outbound=told.outbound,
+    )
+    if isinstance(told.event, RelationCreated):
+        found = match_person(sender=told.sender, person=told.event.person)
+    else:
+        found = _match_message(fact, told.event) if isinstance(told.event, MessageReceived) else None
+    if found is not None:
+        on_provider_event(fact)
 
 
 def _on_relation(fact: ProviderEventRecorded, event: RelationCreated) -> None:

@@ -45,6 +45,6 @@ def leads(request: OrganizationRequest) -> HttpResponse:
 @organization_view(Permission.LEADS_VIEW)
 def lead(request: OrganizationRequest, lead_id: UUID) -> HttpResponse:
     """A lead with its campaigns, what it waits for and why, and its history."""
-    return render(
-        request, "campaigns/lead.html", selectors.lead_profile(lead_or_404(request.access, lead_id))
-    )
+    profile = selectors.lead_profile(lead_or_404(request.access, lead_id))
+    profile["can_diagnose"] = request.access.can(Permission.OPS_VIEW)
+    return render(request, "campaigns/lead.html", profile)

@@ -13,7 +13,7 @@ from integrations.models.limits import LimitScope, LimitWindow, RateLimit, RateU
 from integrations.models.outbox import OutboundMessage, SendAttempt
 from integrations.models.sync import SyncCursor, SyncRun
 from integrations.models.system_mail import SystemMail
-from integrations.models.webhooks import WebhookDelivery, WebhookKey
+from integrations.models.webhooks import ReplayRun, WebhookDelivery, WebhookKey
 
 __all__ = [
     "Channel",
@@ -28,6 +28,7 @@ __all__ = [
     "ProviderEventKey",
     "RateLimit",
     "RateUsage",
+    "ReplayRun",
     "RequestSlots",
     "SendAttempt",
     "SenderAccount",

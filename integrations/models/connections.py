@@ -49,6 +49,14 @@ class Connection(OrganizationModel):
     #: Inbound calls that were not proven to come from the provider (not all of them are stored).
     refused_webhooks = models.PositiveBigIntegerField(default=0)
     last_refused_at = models.DateTimeField(null=True)
+    #: Genuine calls that were put off because there were too many of them (not all of them are counted).
+    limited_webhooks = models.PositiveBigIntegerField(default=0)
+    last_limited_at = models.DateTimeField(null=True)
+    #: What was wrong with the webhooks registered at the provider: ``[{problem, source, message}]``.
+    webhook_findings = models.JSONField(default=list)
+    webhooks_checked_at = models.DateTimeField(null=True)
+    #: Why they could not be looked at, blank if they could.
+    webhooks_check_error = models.TextField(blank=True)
     #: How far the provider's lists of suppressed addresses were read: list -> ISO time.
     suppressions_read = models.JSONField(default=dict)
 
@@ -104,6 +112,8 @@ class SenderAccount(OrganizationModel):
     last_inbound_at = models.DateTimeField(null=True)
     #: When a webhook last told something about this account; silence makes the sync poll.
     last_webhook_at = models.DateTimeField(null=True)
+    #: Since when the provider's records show messages that no webhook told of; null while webhooks come.
+    webhooks_silent_since = models.DateTimeField(null=True)
     #: Up to when everything that people wrote to this account is known here (``services.freshness``).
     inbound_synced_at = models.DateTimeField(null=True)
 

@@ -43,8 +43,12 @@ class WebhookDelivery(PartitionedByReceipt, OrganizationModel):
     not_before = models.DateTimeField(default=timezone.now)
     claimed_until = models.DateTimeField(null=True)
     processed_at = models.DateTimeField(null=True)
+    #: Attempts before the last replay: it begins anew with as many as a fresh call has.
+    forgiven_attempts = models.PositiveIntegerField(default=0, db_default=0)
     replay_count = models.PositiveIntegerField(default=0)
     last_replay_at = models.DateTimeField(null=True)
+    #: The ``ReplayRun`` that replayed it last, which says who asked for that.
+    last_replay_id = models.UUIDField(null=True)
     last_error = models.TextField(blank=True)
     #: What it changed, for the operations page: a list of ``{event, outcome, conversation_id,
     #: enrollment_id}``.
@@ -59,6 +63,11 @@ class WebhookDelivery(PartitionedByReceipt, OrganizationModel):
                 condition=models.Q(state__in=["received", "processing", "failed"]),
             ),
             models.Index(fields=["id"], name="webhook_by_id"),
+            models.Index(
+                fields=["organization", "-received_at", "-id"],
+                name="webhook_dead",
+                condition=models.Q(state="dead"),
+            ),
         ]
 
 
@@ -74,3 +83,56 @@ class WebhookKey(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["connection", "key"], name="webhook_key_once")]
+
+
+class ReplayRun(OrganizationModel):
+    """One replay of stored deliveries: which ones, who asked, and how far it is. Goes through them in the order in
+    which they came in.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    requested_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    #: Which deliveries (``integrations.webhook_filters.Filter``), as JSON.
+    criteria = models.JSONField(default=dict)
+    #: The clients within reach of who asked; null means all of them.
+    client_ids = models.JSONField(null=True)
+    #: Deliveries that came in later are not part of it.
+    until = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    #: Of the done ones: those that told something new, those that failed, and those that could not be replayed.
+    changed = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    #: The last delivery that is done.
+    position_received_at = models.DateTimeField(null=True)
+    position_id = models.UUIDField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    #: How often a worker took it up: raised on each claim, so that an outrun worker notices.
+    claims = models.PositiveIntegerField(default=0)
+    cancel_requested = models.BooleanField(default=False)
+    error = models.TextField(blank=True)
+
+    class Meta(OrganizationModel.Meta):
+        indexes = [
+            models.Index(fields=["organization", "-created_at", "-id"], name="replay_run_recent"),
+            models.Index(
+                fields=["created_at"],
+                name="replay_run_open",
+                condition=models.Q(state__in=["queued", "running"]),
+            ),
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is waiting or going on."""
+        return self.state in {self.State.QUEUED, self.State.RUNNING}

@@ -19,7 +19,12 @@ from django.db import transaction
 from django.db.models import Q
 
 from integrations import metrics
-from integrations.domain_events import OutboundChanged, ProviderEventRecorded
+from integrations.domain_events import (
+    OutboundChanged,
+    ProviderEventRecorded,
+    ProviderEventRetold,
+    WebhooksHeardAgain,
+)
 from integrations.events import (
     AccountStatusChanged,
     BaseEvent,
@@ -44,6 +49,7 @@ from integrations.values import Direction, MessageKind, SendAction, SendReceipt
 from project.core.clock import now
 from project.core.events import publish
 from project.core.ids import uuid7
+from project.core.rehearsal import rehearsal
 
 #: An own message without known ids is only taken for an outbox row whose attempt began this shortly before
 #: it.
@@ -69,23 +75,35 @@ _FATES: Final = (
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What ``record_event`` did: true in a condition if the fact was new. ``outcome`` as saved with the
-    fact.
+    fact; ``rematched`` if a known one did more than it had done before.
     """
 
     new: bool
     event_id: UUID
     outcome: dict[str, str] = field(default_factory=dict)
+    rematched: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is different now."""
+        return self.new or self.rematched
 
     def __bool__(self) -> bool:
         return self.new
 
 
 def record_event(
-    event: BaseEvent, *, sender: SenderAccount, source: str, delivery_id: UUID | None = None
+    event: BaseEvent,
+    *,
+    sender: SenderAccount,
+    source: str,
+    delivery_id: UUID | None = None,
+    again: bool = False,
 ) -> Recorded:
     """Record and apply one fact about ``sender``, unless it is known already.
 
-    ``source`` is a ``ProviderEvent.Source``. Errors of receivers undo everything and are raised.
+    ``source`` is a ``ProviderEvent.Source``. ``again`` also has a known fact looked at once more: one that found
+    nobody then may find somebody now. Errors of receivers undo everything and are raised.
     """
     event = storable(event)
     key = event.dedupe_key  # type: ignore[attr-defined]  # every event of the vocabulary has one
@@ -94,15 +112,26 @@ def record_event(
         known = ProviderEventKey.objects.filter(sender=sender, key=key).first()
         if known is not None:
             recorded = Recorded(False, known.event_id, _outcome_of(known.event_id))
+            recorded = _retold(event, recorded, sender, source) if again else recorded
         else:
             recorded = _record(event, key, sender, source, delivery_id)
         _note_life(event, sender, source)
-    metrics.EVENTS.labels(event.kind, source, str(recorded.new).lower()).inc()  # type: ignore[attr-defined]
+    _count(event, source, recorded)
     return recorded
 
 
+def _count(event: BaseEvent, source: str, recorded: Recorded) -> None:
+    if rehearsal() is None:
+        metrics.EVENTS.labels(event.kind, source, str(recorded.new).lower()).inc()  # type: ignore[attr-defined]
+
+
 def record_events(
-    events: Sequence[BaseEvent], *, sender: SenderAccount, source: str, delivery_id: UUID | None = None
+    events: Sequence[BaseEvent],
+    *,
+    sender: SenderAccount,
+    source: str,
+    delivery_id: UUID | None = None,
+    again: bool = False,
 ) -> list[Recorded]:
     """Record and apply several facts about ``sender`` in one transaction, in their order: all of them or none.
 
@@ -121,13 +150,14 @@ def record_events(
             if key in known:
                 outcome = dict(outcomes_of.get(known[key]) or {})
                 recorded = Recorded(False, known[key], outcome)
+                recorded = _retold(event, recorded, sender, source) if again else recorded
             else:
                 recorded = _record(event, key, sender, source, delivery_id)
                 known[key], outcomes_of[recorded.event_id] = recorded.event_id, recorded.outcome
             found.append(recorded)
             _note_life(event, sender, source)
     for event, recorded in zip(stored, found, strict=True):
-        metrics.EVENTS.labels(event.kind, source, str(recorded.new).lower()).inc()  # type: ignore[attr-defined]
+        _count(event, source, recorded)
     return found
 
 
@@ -156,6 +186,25 @@ def _record(
         outcome=outcome,
     )
     return Recorded(True, event_id, outcome)
+
+
+def _retold(event: BaseEvent, known: Recorded, sender: SenderAccount, source: str) -> Recorded:
+    """Have the rooms above look at a known fact once more, and keep what they did beyond what they had done."""
+    outcome = dict(known.outcome)
+    publish(
+        ProviderEventRetold(
+            event=event,
+            event_id=known.event_id,
+            sender=sender,
+            source=source,
+            outcome=outcome,
+            outbound=outbound_of(event, sender) if isinstance(event, MessageEvent) else None,
+        )
+    )
+    if outcome == known.outcome:
+        return known
+    ProviderEvent.objects.filter(id=known.event_id).update(outcome=outcome)
+    return Recorded(False, known.event_id, outcome, rematched=True)
 
 
 def _outcome_of(event_id: UUID) -> dict[str, str]:
@@ -366,6 +415,10 @@ def _note_life(event: BaseEvent, sender: SenderAccount, source: str) -> None:
     ):
         sender.last_webhook_at = at
         fields.append("last_webhook_at")
+        if sender.webhooks_silent_since is not None:
+            sender.webhooks_silent_since = None
+            fields.append("webhooks_silent_since")
+            publish(WebhooksHeardAgain(sender=sender))
     is_inbound = isinstance(event, MessageReceived) and event.direction is Direction.INBOUND
     if is_inbound and (sender.last_inbound_at is None or sender.last_inbound_at < event.occurred_at):
         sender.last_inbound_at = event.occurred_at

@@ -111,11 +111,13 @@ def max_bytes(provider: str) -> int:
     return registry.webhook_rule(provider).max_bytes or int(settings.WEBHOOK_MAX_BYTES)
 
 
-def receive(*, provider: str, key: str, read: Callable[[int], Call]) -> Answer:
+def receive(
+    *, provider: str, key: str, read: Callable[[int], Call], address: Callable[[], str] = lambda: ""
+) -> Answer:
     """Take in one call to ``/webhooks/<provider>/<key>``; never raises for what a caller may send.
 
     ``read`` reads the call, of its body at most as many bytes as it is told; it is not asked to for an address
-    that is none of ours.
+    that is none of ours. ``address`` tells the caller's IP address.
     """
     if system_mail_reports.is_ours(provider, key):
         return _platform_call(provider, read(max_bytes(provider)))
@@ -130,7 +132,8 @@ def receive(*, provider: str, key: str, read: Callable[[int], Call]) -> Answer:
     connection = intake_connections.find(provider, key)
     if connection is None:
         metrics.WEBHOOKS.labels("unknown", "no_connection").inc()
-        return Answer(404, "unknown address")
+        pause = intake_limits.wait_unknown(address())
+        return Answer(429, "too many", retry_after=pause) if pause else Answer(404, "unknown address")
     return _counted(provider, _receive_anew(connection, call or read(max_bytes(provider))))
 
 
@@ -185,10 +188,19 @@ def _receive(known: Opened, call: Call) -> Answer:
         known.receiver.verify_webhook(
             url=call.url, headers=call.headers, body=call.body, secrets=known.secrets
         )
-        wait = intake_limits.wait(known.id)
+        wait = intake_limits.wait(known.id, known.organization_id)
         if wait:
+            _count_limited(known)
             return Answer(rule.too_many, "too many", retry_after=wait)
         return _store(known, call)
+
+
+def _count_limited(known: Opened) -> None:
+    """Count a genuine call that is put off; a flood of them is not written down one by one."""
+    if intake_limits.may_count_limited(known.id):
+        Connection.objects.filter(id=known.id).update(
+            limited_webhooks=F("limited_webhooks") + 1, last_limited_at=now()
+        )
 
 
 def _store(known: Opened, call: Call) -> Answer:

@@ -57,8 +57,11 @@ def gather() -> None:
 
 
 def _tell(connection_id: UUID, gathered: _Gathered) -> None:
-    if intake_limits.taken(connection_id, calls=gathered.calls, is_news=gathered.has_news):
-        hint(connection_id, gathered.organization_id)
+    organization_id = gathered.organization_id
+    if intake_limits.taken(
+        connection_id, organization_id=organization_id, calls=gathered.calls, is_news=gathered.has_news
+    ):
+        hint(connection_id, organization_id)
 
 
 class _Gatherer:

@@ -22,6 +22,7 @@ from django.db.models import F, Q
 from integrations import metrics, streams
 from integrations.backoff import DELIVERY_CAP, DELIVERY_FIRST, wait_after
 from integrations.base import ReceivesWebhooks, require
+from integrations.domain_events import DeliveryDied
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Event, Normalised
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
@@ -30,6 +31,7 @@ from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import Recorded, record_event, record_events
 from project.core.claims import claim_batch, compare_and_set
 from project.core.clock import now
+from project.core.events import publish
 from project.core.scoping import current_organization_id
 from project.core.tasks import enqueue
 
@@ -56,6 +58,8 @@ class _Result:
     state: str
     reason: str = ""
     outcome: list[dict[str, Any]] = field(default_factory=list)
+    #: Whether anything was told that was not known or not matched before.
+    changed: bool = False
 
 
 def process(delivery_id: UUID, received_at: datetime) -> str:
@@ -63,7 +67,7 @@ def process(delivery_id: UUID, received_at: datetime) -> str:
     ours.
     """
     delivery = claim(delivery_id, received_at)
-    return _work(delivery) if delivery is not None else ""
+    return work(delivery).state if delivery is not None else ""
 
 
 def process_waiting(connection_id: UUID) -> int:
@@ -80,7 +84,7 @@ def process_waiting(connection_id: UUID) -> int:
             intake_limits.begin(connection_id)
             claimed += claim_waiting(connection_id)
         for delivery in claimed:
-            _work(delivery)
+            work(delivery)
         done += len(claimed)
         if is_last:
             return done
@@ -106,43 +110,70 @@ def claim_waiting(connection_id: UUID) -> list[WebhookDelivery]:
     return claimed
 
 
-def _work(delivery: WebhookDelivery) -> str:
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What became of a claimed delivery: its state, ``""`` if somebody else took it over, and whether it told
+    anything new.
+    """
+
+    state: str
+    changed: bool = False
+
+
+def work(delivery: WebhookDelivery) -> Worked:
+    """Apply a claimed delivery and finish it, whatever happens."""
     try:
-        result = _apply(delivery)
+        result = apply(delivery)
     except ProviderError as error:
         if error.kind is ErrorKind.VALIDATION:
             result = _Result(State.REJECTED, f"It cannot be read: {error.message}")
         else:
-            return _failed(delivery, str(error), error.retry_after)
+            return Worked(_failed(delivery, str(error), error.retry_after))
     except Exception as error:
         # A call is never lost: whatever broke is tried again and, if it stays broken, kept as dead with the
         # error.
         log.exception("webhook.processing_broke", delivery=str(delivery.id))
-        return _failed(delivery, f"{type(error).__name__}: {error}", None)
-    return _finish(delivery, result)
+        return Worked(_failed(delivery, f"{type(error).__name__}: {error}", None))
+    return Worked(_finish(delivery, result), result.changed)
+
+
+def reclaim(delivery_id: UUID, received_at: datetime, *, replay_id: UUID) -> WebhookDelivery | None:
+    """Take a delivery for a replay, whatever became of it; ``None`` if a worker holds it or it must not be replayed.
+
+    What was refused at the door stays out: nothing proves that the provider sent it.
+    """
+    row = WebhookDelivery.objects.filter(id=delivery_id, received_at=received_at)
+    held = Q(state=State.PROCESSING, claimed_until__gt=now())
+    refused = Q(state=State.REJECTED, attempts=0)
+    replayed = {"replay_count": F("replay_count") + 1, "last_replay_at": now(), "last_replay_id": replay_id}
+    return _taken(row.exclude(held).exclude(refused), row, forgiven_attempts=F("attempts"), **replayed)
 
 
 def claim(delivery_id: UUID, received_at: datetime) -> WebhookDelivery | None:
     """Take an open delivery for the length of the lease; ``None`` if it is done or somebody else holds it."""
-    at = now()
     row = WebhookDelivery.objects.filter(id=delivery_id, received_at=received_at)
-    free = Q(state__in=[State.RECEIVED, State.FAILED]) | Q(state=State.PROCESSING, claimed_until__lte=at)
-    until = at + LEASE
+    free = Q(state__in=[State.RECEIVED, State.FAILED]) | Q(state=State.PROCESSING, claimed_until__lte=now())
+    return _taken(row.filter(free), row)
+
+
+def _taken(free: Any, row: Any, **marks: Any) -> WebhookDelivery | None:
+    until = now() + LEASE
     if not compare_and_set(
-        row.filter(free),
+        free,
         state=State.PROCESSING,
         claimed_until=until,
         # The sweeper looks at this column alone.
         not_before=until,
         attempts=F("attempts") + 1,
+        **marks,
     ):
         return None
     claimed: WebhookDelivery = row.get()
     return claimed
 
 
-def _apply(delivery: WebhookDelivery) -> _Result:
-    """Normalise a delivery and record its events, each in a transaction of its own."""
+def apply(delivery: WebhookDelivery) -> _Result:
+    """Normalise a delivery and record its events, each in a transaction of its own. Raises ``ProviderError``."""
     connection = Connection.objects.filter(id=delivery.connection_id).first()
     if connection is None:
         return _Result(State.IGNORED, "Its connection was deleted.")
@@ -175,6 +206,7 @@ def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: Sto
             chunk = events[start : start + TOGETHER]
             for event, recorded in zip(chunk, _record_chunk(chunk, sender, delivery), strict=True):
                 result.state = State.PROCESSED
+                result.changed |= recorded.changed
                 done = (
                     recorded.outcome
                     if recorded.new
@@ -198,13 +230,19 @@ def _record_chunk(chunk: list[Event], sender: SenderAccount, delivery: WebhookDe
     """Record the events of one account together; one by one if that fails, so that one that breaks does not
     take the others with it.
     """
-    source = ProviderEvent.Source.WEBHOOK
+    told: Any = {
+        "sender": sender,
+        "source": ProviderEvent.Source.WEBHOOK,
+        "delivery_id": delivery.id,
+        # What is known and found no lead then may find one now.
+        "again": delivery.replay_count > 0,
+    }
     if len(chunk) > 1:
         try:
-            return record_events(chunk, sender=sender, source=source, delivery_id=delivery.id)
+            return record_events(chunk, **told)
         except Exception:
             log.warning("webhook.batch_broke", delivery=str(delivery.id), events=len(chunk), exc_info=True)
-    return [record_event(event, sender=sender, source=source, delivery_id=delivery.id) for event in chunk]
+    return [record_event(event, **told) for event in chunk]
 
 
 def _ids(outcome: dict[str, str]) -> dict[str, str]:
@@ -235,8 +273,9 @@ def _finish(delivery: WebhookDelivery, result: _Result) -> str:
 
 def _failed(delivery: WebhookDelivery, error: str, retry_after: float | None) -> str:
     """Put a delivery off with a longer pause each time, or give it up after the last try."""
-    is_dead = delivery.attempts >= MAX_ATTEMPTS
-    pause = retry_after or wait_after(delivery.attempts, first=DELIVERY_FIRST, cap=DELIVERY_CAP)
+    tries = delivery.attempts - delivery.forgiven_attempts
+    is_dead = tries >= MAX_ATTEMPTS
+    pause = retry_after or wait_after(tries, first=DELIVERY_FIRST, cap=DELIVERY_CAP)
     state = State.DEAD if is_dead else State.FAILED
     with transaction.atomic():
         ours = compare_and_set(
@@ -248,6 +287,8 @@ def _failed(delivery: WebhookDelivery, error: str, retry_after: float | None) ->
         )
         if not ours:
             return ""
+        if is_dead:
+            publish(DeliveryDied(delivery=delivery, error=error))
         streams.webhook_changed(delivery.id)
     metrics.DELIVERIES.labels(delivery.provider, state).inc()
     return str(state)

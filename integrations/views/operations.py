@@ -10,13 +10,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from integrations import selectors, streams
-from integrations.models import KillSwitch, SyncRun, WebhookDelivery
+from integrations.models import KillSwitch, SyncRun
 from integrations.services import certification
 from integrations.services import switches as switch_service
 from integrations.services import sync as sync_service
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
-from project.core.pagination import InvalidCursor
 from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 
@@ -78,40 +77,6 @@ def _after(request: OrganizationRequest, page: str) -> HttpResponse:
     if page == "switches":
         return _render(request, "switches", {"rows": selectors.switches(request.access)})
     return _render(request, "sync", {"rows": selectors.sync_rows(request.access), "stream": streams.SYNC})
-
-
-@require_GET
-@organization_view(Permission.OPS_VIEW)
-def webhooks(request: OrganizationRequest) -> HttpResponse:
-    """The deliveries, newest first, with what became of them."""
-    state = request.GET.get("state", "")
-    try:
-        page = selectors.deliveries(request.access, state=state, cursor=request.GET.get("cursor"))
-    except InvalidCursor as error:
-        raise Http404(str(error)) from error
-    context = {
-        "rows": page.items,
-        "state": state,
-        "states": WebhookDelivery.State.choices,
-        "stream": streams.WEBHOOKS,
-        "next_url": f"?state={state}&cursor={page.next_cursor}" if page.next_cursor else "",
-    }
-    if is_partial(request) and request.GET.get("cursor"):
-        return render(request, "integrations/_webhook_rows.html", context)
-    return _render(request, "webhooks", context)
-
-
-@require_GET
-@organization_view(Permission.OPS_VIEW)
-def webhook(request: OrganizationRequest, delivery_id: UUID) -> HttpResponse:
-    """One delivery: raw payload, headers, attempts, what it changed."""
-    delivery = selectors.visible_delivery(request.access, delivery_id)
-    if delivery is None:
-        raise Http404("There is no such delivery, or it is not yours to see.")
-    context = {"delivery": delivery, "payload": selectors.payload_text(delivery)}
-    if is_partial(request):
-        return render(request, "integrations/_webhook.html", context)
-    return _render(request, "webhook", context)
 
 
 @require_GET

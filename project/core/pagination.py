@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -64,6 +65,11 @@ def keyset_page(
         return Page(items, None)
     last = items[limit - 1]
     return Page(items[:limit], _encode([getattr(last, name) for name in names]))
+
+
+def after_position(order: Sequence[str], values: list[Any]) -> Q:
+    """Rows after a position in ascending ``order``, for work that goes on where it stood."""
+    return _after(list(order), values, "gt")
 
 
 def _after(names: list[str], values: list[Any], operator: str) -> Q:

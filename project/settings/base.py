@@ -281,6 +281,8 @@ MAILBOX_BASE_URL = env.optional("MAILBOX_BASE_URL") or (
 WEBHOOK_BASE_URL = env.text("WEBHOOK_BASE_URL", PUBLIC_URL).rstrip("/")
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
 WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
+WEBHOOKS_PER_MINUTE_ORGANIZATION = env.integer("WEBHOOKS_PER_MINUTE_ORGANIZATION", 20_000)
+WEBHOOKS_UNKNOWN_PER_MINUTE = env.integer("WEBHOOKS_UNKNOWN_PER_MINUTE", 300)
 #: An account that no webhook told about for this long is polled, and again after as long.
 #: How often accounts are asked for what came in that tell nothing by themselves (mailboxes), and how many of them are
 #: watched at most, so that news are fetched at once.

@@ -16,6 +16,19 @@ document.addEventListener("live:frame", (event) => {
   }
 });
 
+/** Whether a person is using the part as it is: paused it, picked something in it, or loaded more of it. */
+function isHeld(region) {
+  return region.matches("[data-paused]") || region.querySelector("input[type=checkbox]:checked, [data-more]") !== null;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-pause]");
+  const region = button && document.getElementById(button.dataset.pause);
+  if (!region) return;
+  const paused = region.toggleAttribute("data-paused");
+  button.setAttribute("aria-pressed", String(paused));
+});
+
 function later(region) {
   if (pending.has(region.id)) return;
   const pause = Number(region.dataset.liveRefetch) || DEFAULT_PAUSE;
@@ -23,7 +36,9 @@ function later(region) {
     region.id,
     setTimeout(() => {
       pending.delete(region.id);
-      refreshRegion(document.getElementById(region.id));
+      const present = document.getElementById(region.id);
+      if (present && isHeld(present)) later(present);
+      else refreshRegion(present);
     }, pause),
   );
 }

@@ -34,6 +34,7 @@ MODELS: dict[str, str] = {
     "note_id": "inbox.Note",
     "outbound_id": "integrations.OutboundMessage",
     "reading_id": "campaigns.ReplyReading",
+    "replay_id": "integrations.ReplayRun",
     "run_id": "integrations.SyncRun",
     "sender_id": "integrations.SenderAccount",
     "simulation_id": "campaigns.Simulation",

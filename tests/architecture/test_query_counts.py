@@ -32,7 +32,7 @@ LEFT_OUT = ("live/", "components/")
 VARIANTS = {
     "o/<slug:organization_slug>/leads/": ["q=Ada"],
     "o/<slug:organization_slug>/inbox/": ["view=all", "view=failed"],
-    "o/<slug:organization_slug>/ops/webhooks/": ["state=processed"],
+    "o/<slug:organization_slug>/ops/webhooks/": ["state=dead", "text=message"],
     "o/<slug:organization_slug>/campaigns/<uuid:campaign_id>/leads/": ["stage=pending"],
 }
 MANY = 12

@@ -318,6 +318,7 @@ def _server(application: str) -> Iterator[int]:
     environment = {
         **os.environ,
         "WEBHOOKS_PER_MINUTE": "100000000",
+        "WEBHOOKS_PER_MINUTE_ORGANIZATION": "100000000",
         "LOG_LEVEL": "ERROR",
         "BENCH_DATABASE_URL": _database_url(),
     }

@@ -29,6 +29,7 @@ from project.core.http.guard import check_shape
 from project.core.http.pool import USER_AGENT, pool_for
 from project.core.http.redaction import Redactor, is_secret_name
 from project.core.http.retries import READ_METHODS, RETRIED_STATUSES, RetryPolicy, parse_retry_after
+from project.core.rehearsal import refuse_outside
 
 log = structlog.get_logger(__name__)
 
@@ -201,6 +202,7 @@ class HttpClient:
         started = time.monotonic()
         outcome = "broken"
         status: int | None = None
+        refuse_outside(self.name)
         try:
             self.breaker.before(key)
             self._wait_for_turn(key)

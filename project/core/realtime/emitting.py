@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from project.core.realtime import rendering, sequencer
 from project.core.realtime.models import StreamEvent
 from project.core.realtime.names import check_name
+from project.core.rehearsal import rehearsal
 from project.core.scoping import current_organization_id
 
 
@@ -71,6 +72,10 @@ def _write(events: Sequence[tuple[str, str, tuple[str, UUID] | None, Mapping[str
                 data=dict(data or {}),
             )
         )
+    rehearsed = rehearsal()
+    if rehearsed is not None:
+        rehearsed.live_events.update(row.kind for row in rows)
+        return
     StreamEvent.objects.bulk_create(rows)
     callback = _Sequence(organization_id)
     if not _is_registered(connection, callback):

@@ -1,0 +1,13 @@
+"""Addresses of platform staff, below ``/platform/webhooks/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from integrations.views import platform
+
+app_name = "webhooks_platform"
+urlpatterns = [
+    path("", platform.webhooks, name="webhooks"),
+    path("replay/", platform.replay, name="replay"),
+]

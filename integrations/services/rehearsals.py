@@ -1,0 +1,156 @@
+"""Dry runs of replays: the deliveries are applied for real in one transaction, which is then rolled back.
+
+What it would change is read from the rows themselves, so that it is the same code and the same answer as the replay.
+Nothing leaves: no task, no live event, no request to a provider (``project.core.rehearsal``). The locks of the
+accounts are held meanwhile, so that a dry run is bounded in deliveries and in time and says how far it came.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from celery import current_app
+from django.db import transaction
+
+from integrations.errors import ErrorKind, ProviderError
+from integrations.models import WebhookDelivery
+from integrations.services import webhooks
+from integrations.webhook_filters import Filter, replayable
+from project.core.changes import Difference, difference, watch
+from project.core.rehearsal import OutsideRefused, rehearse
+
+log = structlog.get_logger(__name__)
+
+#: How many deliveries and seconds a dry run takes, unless something else is said.
+MAX_DELIVERIES: Final = 200
+MAX_SECONDS: Final = 3.0
+
+
+class _RolledBack(Exception):
+    """Ends the transaction of a dry run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A delivery that a replay would not get through, and why."""
+
+    delivery_id: UUID
+    event_type: str
+    reason: str
+
+
+@dataclass(slots=True)
+class DryRun:
+    """What a replay would do. ``total`` deliveries can be replayed, the first ``tried`` of them were."""
+
+    total: int = 0
+    tried: int = 0
+    #: Deliveries that would tell something new; those that are known already; and those that come to nothing.
+    changed: int = 0
+    known: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+    troubles: list[Trouble] = field(default_factory=list)
+    difference: Difference = field(default_factory=Difference)
+    live_events: Counter[str] = field(default_factory=Counter)
+    #: Work that would be handed to the background, by what it does.
+    tasks: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every delivery was tried."""
+        return self.tried >= self.total
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether a replay of what was tried would leave everything as it is."""
+        return not self.changed and not self.difference.changes and not self.difference.bookkeeping
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API and the command tell it."""
+        return {
+            "total": self.total,
+            "tried": self.tried,
+            "complete": self.is_complete,
+            "changed": self.changed,
+            "known": self.known,
+            "ignored": [{"reason": reason, "count": count} for reason, count in self.ignored.most_common()],
+            "troubles": [
+                {"delivery_id": str(one.delivery_id), "event_type": one.event_type, "reason": one.reason}
+                for one in self.troubles
+            ],
+            "added": self.difference.count("+"),
+            "updated": self.difference.count("~"),
+            "removed": self.difference.count("-"),
+            "bookkeeping": self.difference.bookkeeping,
+            "changes": [
+                {"sign": one.sign, "kind": one.kind, "text": one.text} for one in self.difference.changes
+            ],
+            "stopped": [one.text for one in self.difference.stopped],
+            "live_events": sum(self.live_events.values()),
+            "tasks": dict(self.tasks),
+        }
+
+
+def dry_run(
+    *,
+    criteria: Filter,
+    client_ids: Iterable[UUID] | None = None,
+    limit: int = MAX_DELIVERIES,
+    seconds: float = MAX_SECONDS,
+) -> DryRun:
+    """Say what a replay of ``criteria`` would change, oldest delivery first. Leaves no trace."""
+    rows = replayable(criteria.rows(client_ids))
+    found = DryRun(total=rows.count())
+    deliveries = list(rows.order_by("received_at", "id")[:limit])
+    with rehearse() as rehearsed, watch() as watched, suppress(_RolledBack), transaction.atomic():
+        end = time.monotonic() + seconds
+        for delivery in deliveries:
+            if found.tried and time.monotonic() >= end:
+                break
+            found.tried += 1
+            _try(found, delivery)
+        after = watched.read()
+        raise _RolledBack
+    found.difference = difference(watched.read(), after)
+    found.live_events = rehearsed.live_events
+    for name, count in rehearsed.tasks.items():
+        found.tasks[_what_it_does(name)] += count
+    return found
+
+
+def _try(found: DryRun, delivery: WebhookDelivery) -> None:
+    """Apply one delivery in a savepoint of its own: one that breaks leaves the others as they are."""
+    # As in a replay, known facts are looked at once more.
+    delivery.replay_count += 1
+    try:
+        with transaction.atomic():
+            result = webhooks.apply(delivery)
+    except ProviderError as error:
+        unreadable = error.kind is ErrorKind.VALIDATION
+        reason = f"It cannot be read: {error.message}" if unreadable else error.message
+    except OutsideRefused as error:
+        reason = f"It cannot be foretold: {error}"
+    except Exception as error:
+        log.exception("replay.rehearsal_broke", delivery=str(delivery.id))
+        reason = f"It breaks: {type(error).__name__}: {error}"
+    else:
+        found.changed += result.changed
+        if result.outcome:
+            found.known += not result.changed
+        else:
+            found.ignored[result.reason] += 1
+        return
+    found.troubles.append(Trouble(delivery.id, delivery.event_type, reason[:300]))
+
+
+def _what_it_does(name: str) -> str:
+    """The first sentence about a task, for a person."""
+    told = (getattr(current_app.tasks.get(name), "__doc__", "") or "").strip().split("\n")[0]
+    return told.rstrip(".") or name

@@ -1,0 +1,281 @@
+"""Reads of webhooks: deliveries and what became of them, dead letters, replays, endpoints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.utils.timezone import localtime
+
+from integrations import registry
+from integrations.base import Capability
+from integrations.models import Connection, ProviderEvent, ReplayRun, SenderAccount, WebhookDelivery
+from integrations.services import connections, hygiene
+from integrations.webhook_filters import Filter, with_reason, within
+from project.core.clock import now
+from project.core.pagination import Page, keyset_page
+from project.core.scoping import platform_scope
+from project.tenancy.access import Access
+from project.tenancy.models import Organization
+
+State = WebhookDelivery.State
+PAGE: Final = 50
+#: Groups of dead letters that are shown, and how far back refused and dead calls are counted.
+GROUPS: Final = 20
+RECENT: Final = timedelta(days=1)
+#: Over how long lag and rate are measured.
+WINDOW: Final = timedelta(minutes=5)
+MAX_EVENTS: Final = 100
+BODY_SHOWN: Final = 20_000
+
+
+def deliveries(access: Access, criteria: Filter, cursor: str | None) -> Page[Any]:
+    """Deliveries within reach that the filter takes, newest first. Raises ``InvalidCursor``."""
+    rows = criteria.rows(access.client_ids).defer("body", "headers")
+    return keyset_page(rows, order=("-received_at", "-id"), cursor=cursor, limit=PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How intake is doing: calls a minute, how long they take (95th percentile, seconds), what waits and what died."""
+
+    per_minute: float
+    lag: float | None
+    waiting: int
+    oldest_waiting: datetime | None
+    retrying: int
+    dead: int
+    dead_today: int
+    refused_today: int
+
+
+def figures(access: Access) -> Figures:
+    """The figures of the strip above the deliveries, in two statements."""
+    at = now()
+    rows = within(access.client_ids)
+    recent = rows.filter(received_at__gte=at - RECENT).aggregate(
+        calls=Count("id", filter=Q(received_at__gte=at - WINDOW)),
+        dead=Count("id", filter=Q(state=State.DEAD)),
+        refused=Count("id", filter=Q(state=State.REJECTED, attempts=0)),
+        lag=RawSQL(
+            "percentile_cont(0.95) WITHIN GROUP (ORDER BY EXTRACT(EPOCH FROM processed_at - received_at))"
+            " FILTER (WHERE replay_count = 0 AND attempts > 0 AND received_at >= %s)",
+            [at - WINDOW],
+        ),
+    )
+    unfinished = rows.filter(
+        state__in=[State.RECEIVED, State.PROCESSING, State.FAILED, State.DEAD]
+    ).aggregate(
+        waiting=Count("id", filter=Q(state__in=[State.RECEIVED, State.PROCESSING])),
+        oldest=Min("received_at", filter=Q(state__in=[State.RECEIVED, State.PROCESSING])),
+        retrying=Count("id", filter=Q(state=State.FAILED)),
+        dead=Count("id", filter=Q(state=State.DEAD)),
+    )
+    return Figures(
+        per_minute=recent["calls"] / (WINDOW.total_seconds() / 60),
+        lag=float(recent["lag"]) if recent["lag"] is not None else None,
+        waiting=unfinished["waiting"],
+        oldest_waiting=unfinished["oldest"],
+        retrying=unfinished["retrying"],
+        dead=unfinished["dead"],
+        dead_today=recent["dead"],
+        refused_today=recent["refused"],
+    )
+
+
+def dead_letters(access: Access) -> list[dict[str, Any]]:
+    """Dead deliveries by provider, event and reason, the most first: ``provider``, ``event_type``, ``why``, ``count``,
+    ``first`` and ``last`` time of receipt.
+    """
+    rows = with_reason(within(access.client_ids).filter(state=State.DEAD))
+    grouped = rows.order_by().values("provider", "event_type", "why")
+    counted = grouped.annotate(count=Count("id"), first=Min("received_at"), last=Max("received_at"))
+    return list(counted.order_by("-count", "provider", "event_type", "why")[:GROUPS])
+
+
+def visible_delivery(access: Access, delivery_id: UUID) -> WebhookDelivery | None:
+    """A delivery within reach, or ``None``."""
+    found: WebhookDelivery | None = within(access.client_ids).filter(id=delivery_id).first()
+    return found
+
+
+def events_of(delivery: WebhookDelivery) -> list[ProviderEvent]:
+    """The facts that a delivery told, also those that were known before."""
+    ids = [entry["event_id"] for entry in delivery.outcome if entry.get("event_id")][:MAX_EVENTS]
+    return list(ProviderEvent.objects.filter(id__in=ids).order_by("occurred_at", "id"))
+
+
+def replay_of(delivery: WebhookDelivery) -> ReplayRun | None:
+    """The replay that took the delivery last."""
+    if delivery.last_replay_id is None:
+        return None
+    found: ReplayRun | None = (
+        ReplayRun.objects.select_related("requested_by").filter(id=delivery.last_replay_id).first()
+    )
+    return found
+
+
+def payload_text(delivery: WebhookDelivery) -> str:
+    """The raw body as text: JSON indented, anything else as it came, at most ``BODY_SHOWN`` characters."""
+    return readable(bytes(delivery.body).decode("utf-8", errors="replace"))
+
+
+def readable(text: str) -> str:
+    """JSON indented, anything else as it is; nothing that an answer cannot carry."""
+    try:
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = text.replace("\x00", "")
+    # JSON may name halves of surrogate pairs, which no answer can carry.
+    return text[:BODY_SHOWN].encode("utf-8", errors="replace").decode()
+
+
+# --- replays ----------------------------------------------------------------------------------------
+
+
+def replay_runs(access: Access) -> QuerySet[ReplayRun]:
+    """Replays within reach: members over some clients see those that stayed within their reach."""
+    rows = ReplayRun.objects.select_related("requested_by")
+    if access.client_ids is not None:
+        rows = rows.filter(client_ids__contained_by=sorted(str(one) for one in access.client_ids))
+    found: QuerySet[ReplayRun] = rows
+    return found
+
+
+def replays(access: Access, cursor: str | None) -> Page[Any]:
+    """Replays within reach, newest first. Raises ``InvalidCursor``."""
+    return keyset_page(replay_runs(access), order=("-created_at", "-id"), cursor=cursor, limit=PAGE)
+
+
+def in_words(criteria: Filter, access: Access) -> str:
+    """A filter as a sentence part: “dead, from Unipile, since 20 Nov 09:12”."""
+    count = len(criteria.ids)
+    named = {
+        "": f"{count} picked {'delivery' if count == 1 else 'deliveries'}" if count else "",
+        "state": State(criteria.state).label.lower() if criteria.state else "",
+        "from": label_of(criteria.provider) if criteria.provider else "",
+        "through": _name(Connection.objects.filter(id=criteria.connection_id))
+        if criteria.connection_id
+        else "",
+        "about": _name(SenderAccount.objects.filter(id=criteria.sender_id)) if criteria.sender_id else "",
+        "of": _name(access.clients().filter(id=criteria.client_id)) if criteria.client_id else "",
+        "event": criteria.event_type,
+        "because of": f"“{criteria.reason}”" if criteria.reason else "",
+        "with": f"“{criteria.text}”" if criteria.text else "",
+        "since": f"{localtime(criteria.since):%d %b %H:%M}" if criteria.since else "",
+        "until": f"{localtime(criteria.until):%d %b %H:%M}" if criteria.until else "",
+    }
+    parts = [f"{word} {value}".strip() for word, value in named.items() if value]
+    return ", ".join(parts) or "everything"
+
+
+def _name(rows: QuerySet[Any]) -> str:
+    return str(rows.first() or "something that is gone")
+
+
+def label_of(provider: str) -> str:
+    """A provider's name as it writes itself."""
+    try:
+        return registry.get(provider).label
+    except registry.UnknownProviderError:
+        return provider.capitalize()
+
+
+# --- endpoints --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How the webhooks of one connection are: registered as needed, and coming in.
+
+    ``status`` is ``ok``, ``wrong``, ``silent``, ``unchecked``, ``by_hand`` (registered at the provider by a person) or
+    ``off``.
+    """
+
+    connection: Connection
+    label: str
+    url: str
+    status: str
+    problems: tuple[str, ...]
+    error: str
+    silent: tuple[SenderAccount, ...]
+    dead: int
+    can_mend: bool
+    per_minute_limit: int
+
+
+def endpoints(access: Access) -> list[Endpoint]:
+    """The endpoints within reach, in a constant number of statements; those that need somebody come first."""
+    found = list(
+        Connection.objects.filter(access.client_filter()).select_related("client").order_by("name", "id")
+    )
+    told = [row for row in found if registry.can(row.provider, Capability.RECEIVES_WEBHOOKS)]
+    ids = [row.id for row in told]
+    silent: dict[UUID, list[SenderAccount]] = {}
+    for sender in SenderAccount.objects.filter(connection_id__in=ids, webhooks_silent_since__isnull=False):
+        silent.setdefault(sender.connection_id, []).append(sender)
+    rows = WebhookDelivery.objects.filter(connection_id__in=ids, state=State.DEAD)
+    counted = rows.order_by().values("connection_id").annotate(count=Count("id"))
+    dead = {row["connection_id"]: row["count"] for row in counted}
+    made = [_endpoint(row, tuple(silent.get(row.id, ())), dead.get(row.id, 0)) for row in told]
+    return sorted(made, key=lambda one: one.status not in {"wrong", "silent"})
+
+
+def _endpoint(connection: Connection, silent: tuple[SenderAccount, ...], dead: int) -> Endpoint:
+    managed = hygiene.is_managed(connection)
+    problems = tuple(one["message"] for one in connection.webhook_findings)
+    if connection.status == Connection.Status.DISABLED:
+        status = "off"
+    elif problems or (managed and connection.webhooks_check_error):
+        status = "wrong"
+    elif silent:
+        status = "silent"
+    elif not managed:
+        status = "by_hand"
+    else:
+        status = "ok" if connection.webhooks_checked_at else "unchecked"
+    return Endpoint(
+        connection=connection,
+        label=label_of(connection.provider),
+        url=connections.webhook_url(connection),
+        status=status,
+        problems=problems,
+        error=connection.webhooks_check_error,
+        silent=silent,
+        dead=dead,
+        can_mend=managed and connection.status != Connection.Status.DISABLED,
+        per_minute_limit=settings.WEBHOOKS_PER_MINUTE,
+    )
+
+
+# --- platform staff ---------------------------------------------------------------------------------
+
+
+def organizations() -> list[dict[str, Any]]:
+    """Each organization with what waits, fails and died, and how many replays go on; those in trouble first."""
+    with platform_scope("webhooks of all organizations"):
+        rows = WebhookDelivery.objects.filter(
+            state__in=[State.RECEIVED, State.PROCESSING, State.FAILED, State.DEAD]
+        )
+        counted = rows.order_by().values_list("organization_id", "state").annotate(count=Count("id"))
+        counts = {(organization_id, state): count for organization_id, state, count in counted}
+        open_runs = ReplayRun.objects.filter(state__in=[ReplayRun.State.QUEUED, ReplayRun.State.RUNNING])
+        runs = dict(open_runs.order_by().values_list("organization_id").annotate(count=Count("id")))
+        found = list(Organization.objects.order_by("name", "id"))
+    made = [
+        {
+            "organization": one,
+            "waiting": counts.get((one.id, State.RECEIVED), 0) + counts.get((one.id, State.PROCESSING), 0),
+            "failed": counts.get((one.id, State.FAILED), 0),
+            "dead": counts.get((one.id, State.DEAD), 0),
+            "runs": runs.get(one.id, 0),
+        }
+        for one in found
+    ]
+    return sorted(made, key=lambda row: -row["dead"])
