@@ -53,7 +53,7 @@ class Filter:
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> Self:
         """Read a filter from a query string, a form or JSON; blank means not set. Raises ``Invalid``."""
-        text = {name: str(given.get(name) or "").strip() for name in _TEXTS}
+        text: dict[str, Any] = {name: str(given.get(name) or "").strip() for name in _TEXTS}
         if text["state"] and text["state"] not in State.values:
             raise Invalid(f"A delivery is never {text['state']!r}.", field="state")
         if len(text["text"]) > MAX_TEXT:
@@ -61,10 +61,11 @@ class Filter:
         ids = given.get("ids") or ()
         if len(ids) > MAX_SELECTED:
             raise Invalid(f"Pick at most {MAX_SELECTED} deliveries, or use a filter.", field="ids")
+        values: dict[str, Any] = {name: _uuid(given.get(name), name) for name in _IDS}
+        values |= {name: _moment(given.get(name), name) for name in _TIMES}
         found = cls(
+            **values,
             **text,
-            **{name: _uuid(given.get(name), name) for name in _IDS},
-            **{name: _moment(given.get(name), name) for name in _TIMES},
             ids=tuple(one for entry in ids if (one := _uuid(entry, "ids")) is not None),
         )
         if found.since and found.until and found.since > found.until:
@@ -138,7 +139,7 @@ def is_replayable(delivery: WebhookDelivery) -> bool:
     return delivery.state != State.REJECTED or delivery.attempts > 0
 
 
-def with_reason(rows: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
+def with_reason(rows: QuerySet[WebhookDelivery]) -> QuerySet[Any]:
     """Add ``why``: what went wrong, with ids and numbers left out, so that the same trouble is one group."""
     told = Coalesce(NullIf(F("last_error"), Value("")), F("reason"))
     first_line = Func(told, Value("\n"), Value(1), function="split_part", output_field=TextField())

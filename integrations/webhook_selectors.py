@@ -9,8 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Aggregate, Count, F, FloatField, Func, Max, Min, Q, QuerySet
 from django.utils.timezone import localtime
 
 from integrations import registry
@@ -55,6 +54,14 @@ class Figures:
     refused_today: int
 
 
+class _Percentile(Aggregate):
+    """The 95th percentile."""
+
+    function = "PERCENTILE_CONT"
+    template = "%(function)s(0.95) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = FloatField()
+
+
 def figures(access: Access) -> Figures:
     """The figures of the strip above the deliveries, in two statements."""
     at = now()
@@ -63,10 +70,13 @@ def figures(access: Access) -> Figures:
         calls=Count("id", filter=Q(received_at__gte=at - WINDOW)),
         dead=Count("id", filter=Q(state=State.DEAD)),
         refused=Count("id", filter=Q(state=State.REJECTED, attempts=0)),
-        lag=RawSQL(
-            "percentile_cont(0.95) WITHIN GROUP (ORDER BY EXTRACT(EPOCH FROM processed_at - received_at))"
-            " FILTER (WHERE replay_count = 0 AND attempts > 0 AND received_at >= %s)",
-            [at - WINDOW],
+        lag=_Percentile(
+            Func(
+                F("processed_at") - F("received_at"),
+                template="EXTRACT(EPOCH FROM %(expressions)s)",
+                output_field=FloatField(),
+            ),
+            filter=Q(received_at__gte=at - WINDOW, replay_count=0, attempts__gt=0),
         ),
     )
     unfinished = rows.filter(
@@ -79,7 +89,7 @@ def figures(access: Access) -> Figures:
     )
     return Figures(
         per_minute=recent["calls"] / (WINDOW.total_seconds() / 60),
-        lag=float(recent["lag"]) if recent["lag"] is not None else None,
+        lag=recent["lag"],
         waiting=unfinished["waiting"],
         oldest_waiting=unfinished["oldest"],
         retrying=unfinished["retrying"],

@@ -75,7 +75,8 @@ def _until_next() -> int:
 
 
 def taken(connection_id: UUID, *, organization_id: UUID, calls: int, is_news: bool) -> bool:
-    """Count genuine calls of a connection and its organization; say whether the workers have to be told of them, if there is news.
+    """Count genuine calls of a connection and its organization; say whether the workers have to be told of them, if
+    there is news.
 
     They need not be if they were told of the connection before and have not begun with it (``begin``), so that many
     calls cause few messages. Without Redis they always are; the sweeper finds what they were not told of.

@@ -14,7 +14,7 @@ from integrations.base import Capability
 from integrations.errors import ProviderError
 from integrations.models import Connection
 from integrations.services import connections as service
-from integrations.services import mailboxes
+from integrations.services import hygiene, mailboxes
 from project.core.refusals import Invalid, Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 from project.tenancy.views.settings import section_tabs
@@ -120,7 +120,7 @@ def mend_webhooks(request: OrganizationRequest, connection_id: UUID) -> HttpResp
     """Register what is missing at the provider and remove what is wrong."""
     connection = _connection(request, connection_id)
     try:
-        mended = service.ensure_webhooks(connection=connection, actor=request.access.user)
+        mended = hygiene.mend(connection=connection, actor=request.access.user)
     except ProviderError as error:
         return _page(request, 422, problem=error.message)
     sentences = [finding.message for finding in mended] or ["All webhooks were registered already."]

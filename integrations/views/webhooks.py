@@ -165,6 +165,8 @@ def preview(request: OrganizationRequest) -> HttpResponse:
         "told": webhook_selectors.in_words(criteria, request.access),
         "shown": difference.changes[:ROWS_SHOWN],
         "summary": _summary(difference, left),
+        "ignored": found.ignored.most_common(),
+        "tasks": found.tasks.most_common(),
         "live_events": sum(found.live_events.values()),
         "fields": [
             (name, one)
