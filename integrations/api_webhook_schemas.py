@@ -150,7 +150,9 @@ class DeadLettersOut(Schema):
 
 
 class EndpointOut(Schema):
-    """How the webhooks of one connection are: ``ok``, ``wrong``, ``silent``, ``unchecked``, ``by_hand`` or ``off``."""
+    """How the webhooks of one connection are: ``ok``, ``wrong``, ``silent``, ``unchecked``, ``by_hand``, ``routed`` or
+    ``off``.
+    """
 
     connection_id: UUID
     name: str
@@ -170,7 +172,7 @@ class EndpointOut(Schema):
 
 
 class FindingOut(Schema):
-    """One delivery or fact: ``verdict`` is ``matched``, ``unmatched`` or ``nothing``, ``why`` says it in words;
+    """One delivery or fact: ``verdict`` is ``matched``, ``unmatched``, ``nothing`` or ``waiting``, ``why`` says it;
     ``mentions`` are the person's addresses and ids that it names; ``raw`` is what the provider sent.
     """
 

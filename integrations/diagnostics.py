@@ -53,7 +53,9 @@ class Subject:
 
 @dataclass(slots=True)
 class Finding:
-    """One fact or delivery. ``verdict`` is ``matched``, ``unmatched`` or ``nothing``; ``why`` says it in words."""
+    """One fact or delivery. ``verdict`` is ``matched``, ``unmatched``, ``nothing`` or ``waiting`` (for a worker);
+    ``why`` says it in words.
+    """
 
     at: datetime
     title: str
@@ -207,12 +209,18 @@ def _of_delivery(row: WebhookDelivery, subject: Subject) -> Finding:
         at=row.received_at,
         title=row.event_type or "unknown event",
         source=f"Webhook, {state.lower()}",
-        verdict="matched" if matched else "nothing" if not row.outcome else "unmatched",
+        verdict="matched" if matched else _verdict(row),
         why=why,
         delivery_id=row.id,
         mentions=_mentions(body, subject.searched),
         raw=readable(body),
     )
+
+
+def _verdict(row: WebhookDelivery) -> str:
+    if row.state in {row.State.RECEIVED, row.State.PROCESSING, row.State.FAILED}:
+        return "waiting"
+    return "unmatched" if row.outcome else "nothing"
 
 
 def _mentions(text: str, words: Iterable[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
+from django.utils.timezone import localtime
 
 from integrations import registry
 from integrations.base import Capability
@@ -77,6 +78,9 @@ def _sync_row(sender: SenderAccount, cursors: dict[str, SyncCursor], run: SyncRu
         going_on = sender.status_reason or sender.get_status_display()
     elif error:
         going_on = error
+    elif sender.webhooks_silent_since:
+        since = localtime(sender.webhooks_silent_since)
+        going_on = f"Polling: no webhook told of what came since {since:%H:%M}"
     elif sender.last_webhook_at and now() - sender.last_webhook_at < STALE:
         going_on = "Live by webhook"
     else:

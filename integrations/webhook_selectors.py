@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -164,7 +165,25 @@ def replays(access: Access, cursor: str | None) -> Page[Any]:
 
 
 def in_words(criteria: Filter, access: Access) -> str:
-    """A filter as a sentence part: “dead, from Unipile, since 20 Nov 09:12”."""
+    """A filter as a sentence part: “state dead, from Unipile, since 20 Nov 09:12”."""
+    return all_in_words([criteria], access)[0]
+
+
+def all_in_words(criteria: Sequence[Filter], access: Access) -> list[str]:
+    """Several filters in words, in a constant number of statements."""
+    names: dict[UUID | None, str] = {}
+    for column, rows in (
+        ("connection_id", Connection.objects.all()),
+        ("sender_id", SenderAccount.objects.all()),
+        ("client_id", access.clients()),
+    ):
+        if ids := {getattr(one, column) for one in criteria} - {None}:
+            names |= dict(rows.filter(id__in=ids).order_by().values_list("id", "name"))
+    return [_told(one, names) for one in criteria]
+
+
+def _told(criteria: Filter, names: dict[UUID | None, str]) -> str:
+    gone = "something that is gone"
     count = len(criteria.ids)
     named = {
         "": f"{count} picked {'delivery' if count == 1 else 'deliveries'}" if count else "",
@@ -173,8 +192,8 @@ def in_words(criteria: Filter, access: Access) -> str:
         "through": _name(Connection.objects.filter(id=criteria.connection_id))
         if criteria.connection_id
         else "",
-        "about": _name(SenderAccount.objects.filter(id=criteria.sender_id)) if criteria.sender_id else "",
-        "of": _name(access.clients().filter(id=criteria.client_id)) if criteria.client_id else "",
+        "about": names.get(criteria.sender_id, gone) if criteria.sender_id else "",
+        "of": names.get(criteria.client_id, gone) if criteria.client_id else "",
         "event": criteria.event_type,
         "because of": f"“{criteria.reason}”" if criteria.reason else "",
         "with": f"“{criteria.text}”" if criteria.text else "",
@@ -183,10 +202,6 @@ def in_words(criteria: Filter, access: Access) -> str:
     }
     parts = [f"{word} {value}".strip() for word, value in named.items() if value]
     return ", ".join(parts) or "everything"
-
-
-def _name(rows: QuerySet[Any]) -> str:
-    return str(rows.first() or "something that is gone")
 
 
 def label_of(provider: str) -> str:
@@ -204,8 +219,8 @@ def label_of(provider: str) -> str:
 class Endpoint:
     """How the webhooks of one connection are: registered as needed, and coming in.
 
-    ``status`` is ``ok``, ``wrong``, ``silent``, ``unchecked``, ``by_hand`` (registered at the provider by a person) or
-    ``off``.
+    ``status`` is ``ok``, ``wrong``, ``silent``, ``unchecked``, ``by_hand`` (registered at the provider by a person),
+    ``routed`` (set with each number) or ``off``.
     """
 
     connection: Connection
@@ -247,7 +262,8 @@ def _endpoint(connection: Connection, silent: tuple[SenderAccount, ...], dead: i
     elif silent:
         status = "silent"
     elif not managed:
-        status = "by_hand"
+        routed = registry.can(connection.provider, Capability.ROUTES_INBOUND)
+        status = "routed" if routed else "by_hand"
     else:
         status = "ok" if connection.webhooks_checked_at else "unchecked"
     return Endpoint(

@@ -219,15 +219,15 @@ def replay_list(request: OrganizationRequest) -> HttpResponse:
     except InvalidCursor as error:
         raise Http404(str(error)) from error
     context = {
-        "runs": [_told(run, request.access) for run in page.items],
+        "runs": _told(page.items, request.access),
         "next_url": f"?cursor={page.next_cursor}" if page.next_cursor else "",
     }
     return _page(request, "replays", context, tab="replays")
 
 
-def _told(run: ReplayRun, access: Access) -> dict[str, Any]:
-    criteria = Filter.parse({name: run.criteria.get(name, "") for name in (*_FILTERS, "ids")})
-    return {"run": run, "told": webhook_selectors.in_words(criteria, access)}
+def _told(runs: list[ReplayRun], access: Access) -> list[dict[str, Any]]:
+    told = webhook_selectors.all_in_words([Filter.parse(run.criteria) for run in runs], access)
+    return [{"run": run, "told": words} for run, words in zip(runs, told, strict=True)]
 
 
 @require_GET
@@ -239,7 +239,7 @@ def webhook_replay(request: OrganizationRequest, replay_id: UUID) -> HttpRespons
 
 def _shown(request: OrganizationRequest, replay_id: UUID) -> HttpResponse:
     run = get_or_404(webhook_selectors.replay_runs(request.access), replay_id)
-    return _page(request, "replay", _told(run, request.access), tab="replays")
+    return _page(request, "replay", _told([run], request.access)[0], tab="replays")
 
 
 @require_POST
@@ -275,8 +275,12 @@ def _endpoints(
 def check_endpoint(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
     """Look at what is registered at the provider now; with ``mend`` in the form, mend it too."""
     connection = selectors.visible_connection(request.access, connection_id)
-    if connection is None or not hygiene.is_managed(connection):
+    if connection is None:
         raise Http404("There is no such connection, or it is not yours to see.")
+    if not hygiene.is_managed(connection):
+        return _endpoints(
+            request, problem=f"{connection}: webhooks of this provider are registered by hand.", status=409
+        )
     if "mend" not in request.POST:
         checked = hygiene.check(connection=connection)
         told = "everything is as it has to be" if checked.is_right else "see below"
@@ -285,5 +289,7 @@ def check_endpoint(request: OrganizationRequest, connection_id: UUID) -> HttpRes
         mended = hygiene.mend(connection=connection, actor=request.access.user)
     except ProviderError as error:
         return _endpoints(request, problem=f"{connection}: {error.message}", status=409)
-    told = " ".join(one.message for one in mended) or "Nothing had to be mended."
-    return _endpoints(request, done=f"{connection} is mended. It was: {told}")
+    if not mended:
+        return _endpoints(request, done=f"{connection}: nothing had to be mended.")
+    was = " ".join(one.message for one in mended)
+    return _endpoints(request, done=f"{connection} is mended. It was: {was}")

@@ -29,6 +29,14 @@ document.addEventListener("click", (event) => {
   button.setAttribute("aria-pressed", String(paused));
 });
 
+// What was picked has been handed over: the list goes on.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const list = event.detail.target?.querySelector?.("[data-unpick]")?.dataset.unpick;
+  for (const box of document.getElementById(list ?? "")?.querySelectorAll("input[type=checkbox]:checked") ?? []) {
+    box.checked = false;
+  }
+});
+
 function later(region) {
   if (pending.has(region.id)) return;
   const pause = Number(region.dataset.liveRefetch) || DEFAULT_PAUSE;

@@ -194,6 +194,10 @@ class Abundance:
             event_type="message_received", state="processed", body=b"{}", payload_hash=mark,
             outcome=[{"event": "message_received", "outcome": {"inbox": "Stored."}}],
         )  # fmt: skip
+        replay = self._new(
+            "integrations.ReplayRun", requested_by=make_user(f"{uuid4().hex}@rows.test"), total=1,
+            criteria={"connection_id": str(sender.connection_id), "sender_id": str(sender.id)},
+        )  # fmt: skip
         run = self._new(
             "integrations.SyncRun", sender=sender, resource="messages", state="running", started_at=now()
         )
@@ -216,4 +220,4 @@ class Abundance:
                 action="message", origin="campaign", dedupe_key=f"{mark}:{state}", body="Hi", state=state,
                 hold_code="limit" if state == "queued" else "", hold_reason=f"Held {mark}",
             )  # fmt: skip
-        self._keep(delivery=delivery, run=run)
+        self._keep(delivery=delivery, run=run, replay=replay)

@@ -86,7 +86,7 @@ def test_what_is_wrong_is_found_by_schedule_named_and_mended_to_one_of_each(
         hygiene.mend(connection=room.connection.refreshed(), actor=room.agency.ops)
         assert connections.webhook_findings(room.connection) == ()
     assert sorted(row.source for row in room.world.registered) == sorted(sources)
-    assert client.post(url, {"mend": "1"}).content.decode().count("Nothing had to be mended") == 1
+    assert client.post(url, {"mend": "1"}).content.decode().count("nothing had to be mended") == 1
 
 
 def test_a_check_that_fails_says_so_and_keeps_what_was_known(
@@ -132,6 +132,9 @@ def test_silence_is_told_by_what_the_provider_shows_and_ends_with_the_first_webh
         "wrong" if found["problems"] else "silent",
         ["Maya Lindqvist"],
     )
+    browser = Browser()
+    browser.force_login(room.agency.ops)
+    assert "no webhook told of what came since" in browser.get(room.agency.url("ops/sync/")).content.decode()
     # The webhook comes after all, hours late: what it tells is known, and the silence is over.
     room.post(
         message_webhook(
