@@ -189,9 +189,7 @@ def _told(criteria: Filter, names: dict[UUID | None, str]) -> str:
         "": f"{count} picked {'delivery' if count == 1 else 'deliveries'}" if count else "",
         "state": State(criteria.state).label.lower() if criteria.state else "",
         "from": label_of(criteria.provider) if criteria.provider else "",
-        "through": _name(Connection.objects.filter(id=criteria.connection_id))
-        if criteria.connection_id
-        else "",
+        "through": names.get(criteria.connection_id, gone) if criteria.connection_id else "",
         "about": names.get(criteria.sender_id, gone) if criteria.sender_id else "",
         "of": names.get(criteria.client_id, gone) if criteria.client_id else "",
         "event": criteria.event_type,
