@@ -36,9 +36,14 @@ BODY_SHOWN: Final = 20_000
 
 
 def deliveries(access: Access, criteria: Filter, cursor: str | None) -> Page[Any]:
-    """Deliveries within reach that the filter takes, newest first. Raises ``InvalidCursor``."""
+    """Deliveries within reach that the filter takes, newest first, each with its provider's ``label``. Raises
+    ``InvalidCursor``.
+    """
     rows = criteria.rows(access.client_ids).defer("body", "headers")
-    return keyset_page(rows, order=("-received_at", "-id"), cursor=cursor, limit=PAGE)
+    page = keyset_page(rows, order=("-received_at", "-id"), cursor=cursor, limit=PAGE)
+    for row in page.items:
+        row.label = label_of(row.provider)
+    return page
 
 
 @dataclass(frozen=True, slots=True)
