@@ -100,7 +100,7 @@ def webhooks(request: OrganizationRequest) -> HttpResponse:
         "choices": _choices(request.access),
         "groups": webhook_selectors.dead_letters(request.access) if criteria.state == "dead" else [],
     }
-    return _page(request, "deliveries", context, tab="deliveries", status=422 if problem else 200)
+    return _page(request, "deliveries", context, tab="deliveries", status=400 if problem else 200)
 
 
 def _choices(access: Access) -> dict[str, list[tuple[Any, str]]]:
