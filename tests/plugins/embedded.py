@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from project.core.embedded import servers
+from tests.plugins import template
 
 
 def _worker_redis_url(url: str, worker: str) -> str:
@@ -37,7 +37,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     directory = Path(tempfile.mkdtemp(prefix="outbound-tests-"))
     # At exit, not in pytest_unconfigure: that hook is not called when loading the settings fails.
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    started = servers.start(directory, durable=False)
+    started = template.start(directory)
     atexit.register(started.stop)
     os.environ.setdefault("DATABASE_URL", started.postgres.url)
     os.environ.setdefault("REDIS_URL", started.redis.url)
