@@ -22,6 +22,7 @@ from campaigns.plans import interpreter
 from campaigns.plans.schema import Plan
 from campaigns.plans.state import context_for
 from campaigns.scheduling import Calendar
+from campaigns.simulation.forecast import seeds_for
 from integrations.models import Connection, SenderAccount
 from project.core.bench import BenchOptions, BenchResult, Target, median_of
 from project.core.db.base import owner_connection
@@ -42,7 +43,7 @@ from project.core.scoping import organization_scope
 from campaigns.services import simulations
 began, cpu = time.perf_counter(), time.process_time()
 with organization_scope(sys.argv[1]):
-    simulations.work(simulation_id=sys.argv[2])
+    simulations.work(simulation_id=sys.argv[2], seeds=int(sys.argv[3]))
 seconds = time.perf_counter() - began
 cpu = time.process_time() - cpu
 mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -87,14 +88,18 @@ PLAN: dict[str, Any] = {
 
 
 def simulate(options: BenchOptions) -> BenchResult:
-    """Simulate at a tenth of the size and at full size; the median of three runs at full size counts."""
+    """Simulate at a tenth of the size and at full size; the median of three runs at full size counts.
+
+    Both sizes are run with as many seeds as the full one gets, so that a step bears the same share of the loading.
+    """
     full = PEOPLE // 10 if options.quick else PEOPLE
+    seeds = seeds_for(full)
     rounds = []
     with campaign(full // 10) as small, campaign(full) as large:
         for number in range(1 if options.quick else 3):
             options.say(f"simulate: round {number + 1}")
             bare = _interpreter_alone()
-            tenth, whole = _run(*small), _run(*large)
+            tenth, whole = _run(*small, seeds), _run(*large, seeds)
             rounds.append(
                 {
                     "seconds": whole["seconds"],
@@ -125,7 +130,7 @@ def simulate(options: BenchOptions) -> BenchResult:
     )
 
 
-def _run(organization_id: UUID, campaign_id: UUID) -> dict[str, float]:
+def _run(organization_id: UUID, campaign_id: UUID, seeds: int) -> dict[str, float]:
     """One simulation in a process of its own."""
     with organization_scope(organization_id):
         found = Campaign.objects.get(id=campaign_id)
@@ -133,7 +138,7 @@ def _run(organization_id: UUID, campaign_id: UUID) -> dict[str, float]:
             client_id=found.client_id, campaign=found, days=DAYS, starts_at=START
         )
     done = subprocess.run(
-        [sys.executable, "-c", _WORKER, str(organization_id), str(made.id)],
+        [sys.executable, "-c", _WORKER, str(organization_id), str(made.id), str(seeds)],
         stdout=subprocess.PIPE,
         check=True,
         text=True,

@@ -14,7 +14,15 @@ from campaigns.scheduling.calendars import (
     parse_time,
 )
 from campaigns.scheduling.durations import Duration, InvalidDuration, add_duration, parse_duration
-from campaigns.scheduling.pacing import fraction, jitter, limit_day, next_limit_reset, send_seed, spread
+from campaigns.scheduling.pacing import (
+    drawn,
+    fraction,
+    jitter,
+    limit_day,
+    next_limit_reset,
+    send_seed,
+    spread,
+)
 from campaigns.scheduling.zones import (
     UnknownZone,
     local_date,
@@ -36,6 +44,7 @@ __all__ = [
     "UnknownHolidayCountry",
     "UnknownZone",
     "add_duration",
+    "drawn",
     "fraction",
     "is_open",
     "jitter",

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from campaigns.scheduling.calendars import Calendar, opening_at_or_after
 from campaigns.scheduling.zones import local_date, start_of_day
+
+T = TypeVar("T")
 
 
 def fraction(seed: str) -> float:
     """A number in [0, 1) that depends on nothing but ``seed``."""
     digest = hashlib.sha256(seed.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def drawn(options: Sequence[T], seed: str) -> T:
+    """One of ``options``, each as likely as the other, that depends on nothing but ``seed`` and how many there are."""
+    return options[int(fraction(seed) * len(options))]
 
 
 def send_seed(enrollment: str, node: str) -> str:

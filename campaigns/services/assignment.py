@@ -15,7 +15,7 @@ from django.db.models import Count, Sum
 
 from campaigns.models import Campaign, CampaignSender, Enrollment, EnrollmentSender, Lead, Relation
 from campaigns.plans.schema import Plan, SendNode
-from campaigns.scheduling import fraction
+from campaigns.scheduling import drawn
 from integrations.models import Connection, RateUsage, SenderAccount
 from integrations.models.connections import Channel
 from integrations.services import rates
@@ -158,11 +158,14 @@ class Rotation:
         return None
 
     def _freest(self, lead_id: UUID, fit: list[SenderAccount]) -> Chosen:
-        def share(sender: SenderAccount) -> tuple[float, float]:
+        def share(sender: SenderAccount) -> float:
             free = health_of(sender) * (1 + self.room.get(sender.id, PLENTY))
-            return free / (1 + self.loads.get(sender.id, 0)), fraction(f"{lead_id}:{sender.id}")
+            return free / (1 + self.loads.get(sender.id, 0))
 
-        best = max(fit, key=share)
+        shares = [share(sender) for sender in fit]
+        most = max(shares)
+        tied = [sender for sender, its in zip(fit, shares, strict=True) if its == most]
+        best = drawn(tied, f"{lead_id}:{fit[0].channel}")
         return Chosen(best, f"The most room of {len(fit)} senders." if len(fit) > 1 else "The only sender.")
 
 

@@ -25,6 +25,16 @@ from project.core.clock import now
 
 #: Columns that no step needs.
 _STAMPS = ("created_at", "updated_at")
+_UNUSED = (
+    *_STAMPS,
+    *(f"lead__{name}" for name in _STAMPS),
+    *(f"lead__company__{name}" for name in (*_STAMPS, "client_id", "name_key", "fields")),
+)
+#: What the engine reads of an action and of an address.
+_ACTION = (
+    "organization_id", "enrollment_id", "kind", "node_id", "visit", "dedupe_key", "due_at", "held_by", "held_reason",
+)  # fmt: skip
+_ADDRESS = ("organization_id", "lead_id", "kind", "normalized", "provider_id", "bounced_at", "created_at")
 
 
 def any_of(ids: Iterable[UUID]) -> RawSQL:
@@ -60,7 +70,7 @@ def load(claimed: Sequence[tuple[UUID, UUID, Lane]]) -> list[Item]:
             id__in=any_of([action_id for action_id, found, _ in claimed if found in enrollments]),
             state=ScheduledAction.State.DUE,
             due_at__lte=now(),
-        ).defer(*_STAMPS, "detail")
+        ).only(*_ACTION)
     }
     _complete(enrollments.values())
     taken: set[UUID] = set()
@@ -80,9 +90,7 @@ def _locked(enrollment_ids: set[UUID]) -> dict[UUID, Enrollment]:
         .filter(id__in=any_of(enrollment_ids))
         .exclude(status=Enrollment.Status.ENDED)
         .order_by("id")
-        .defer(
-            *_STAMPS, *(f"lead__{name}" for name in _STAMPS), *(f"lead__company__{name}" for name in _STAMPS)
-        )
+        .defer(*_UNUSED)
     )
     return {row.id: row for row in rows}
 
@@ -126,7 +134,7 @@ def _complete(enrollments: Iterable[Enrollment]) -> None:
     found = LeadChannel.objects.filter(lead__in=any_of([row.lead_id for row in rows])).order_by(
         "created_at", "id"
     )
-    for address in found.defer("updated_at"):
+    for address in found.only(*_ADDRESS):
         addresses.setdefault(address.lead_id, []).append(address)
     by_enrollment: dict[UUID, list[EnrollmentSender]] = {}
     for link in links:

@@ -40,6 +40,7 @@ from integrations.services import freshness, outbox, rates
 from integrations.services.holds import Hold
 from integrations.services.outbox import Draft
 from integrations.services.rates import Demand
+from project.core import collector
 from project.core.clock import now
 from project.core.scoping import organization_scope
 
@@ -124,7 +125,10 @@ def one_batch(organization_id: UUID) -> tuple[int, int]:
     claim = lanes.claim(organization_id)
     if not claim.actions:
         return 0, 0
-    return len(claim.actions), work(claim)
+    with collector.paused():
+        done = work(claim)
+        collector.sweep()
+    return len(claim.actions), done
 
 
 def work(claim: Claim) -> int:

@@ -34,10 +34,12 @@ from integrations.models import SenderAccount
 from integrations.services import rates
 from integrations.services.rates.ahead import Ahead, BudgetAhead, budgets_ahead
 from integrations.services.senders import sendable
+from project.core import collector
 from project.core.refusals import Refused
 
 MAX_PEOPLE = 25_000
 CHUNK = 1000
+_UNUSED = ("created_at", "updated_at", "company__created_at", "company__updated_at")
 UNSUBSCRIBE_URL = "https://unsubscribe.example/u/" + "0" * 64
 """Stands for the link that each e-mail gets of its own when it leaves."""
 
@@ -85,7 +87,8 @@ def load(*, campaign: Campaign, at: datetime, days: int) -> Loaded:
     plan = plan_for(campaign)
     actions = _actions(plan)
     people = _People(campaign, plan, set(actions))
-    people.load()
+    with collector.paused():
+        people.load()
     if not people.prospects:
         raise NotSimulable(["Nobody is in the list. Import leads first."])
     senders = people.rotation.senders
@@ -151,6 +154,7 @@ class _People:
             blocked = suppressed_leads(leads, channels=self.channels)
             for lead in leads:
                 self._add(lead, blocked)
+            collector.sweep()
             if len(self.prospects) > MAX_PEOPLE:
                 raise NotSimulable([f"More than {MAX_PEOPLE:,} people. Simulate a part of the list."])
 
@@ -163,11 +167,13 @@ class _People:
     def _chunks(self) -> Iterator[list[Lead]]:
         last = None
         while True:
-            rows = audience_leads(self.campaign).select_related("company", "client")
-            rows = rows.prefetch_related("channels").order_by("id")
+            rows = audience_leads(self.campaign).select_related("company").prefetch_related("channels")
+            rows = rows.order_by("id").defer(*_UNUSED)
             found = list((rows.filter(id__gt=last) if last else rows)[:CHUNK])
             if not found:
                 return
+            for lead in found:
+                lead.client = self.campaign.client
             yield found
             last = found[-1].id
 

@@ -75,8 +75,11 @@ def forgotten() -> list[Simulation]:
     return list(Simulation.objects.filter(waiting, state__in=("queued", "running")).order_by("id")[:10])
 
 
-def work(*, simulation_id: UUID) -> None:
-    """Run one simulation; returns at once when another worker has it. A third worker that dies with it fails it."""
+def work(*, simulation_id: UUID, seeds: int | None = None) -> None:
+    """Run one simulation; returns at once when another worker has it. A third worker that dies with it fails it.
+
+    ``seeds`` is how many runs are made, by default as many as the list needs.
+    """
     free = Q(claimed_until=None) | Q(claimed_until__lt=now())
     rows = Simulation.objects.filter(free, id=simulation_id, state__in=("queued", "running"))
     if not compare_and_set(
@@ -102,7 +105,7 @@ def work(*, simulation_id: UUID) -> None:
             )
             campaigns.changed(simulation.campaign_id)
 
-    found = forecast(loaded.setup, Script.model_validate(simulation.script), progress=tell)
+    found = forecast(loaded.setup, Script.model_validate(simulation.script), seeds=seeds, progress=tell)
     result = {**found.to_json(), "audience": loaded.audience, "conflicts": loaded.conflicts}
     _finish(simulation, Simulation.State.DONE, result=result)
 

@@ -7,7 +7,7 @@ the sender with the most room, which is what is left of its budgets times its he
 from __future__ import annotations
 
 from campaigns.plans.schema import Plan, SendNode
-from campaigns.scheduling import fraction
+from campaigns.scheduling import drawn
 from campaigns.simulation.model import Prospect, Setup, SimulatedSender
 
 Senders = dict[tuple[str, str, str], SimulatedSender]
@@ -32,15 +32,18 @@ def assign(setup: Setup) -> Senders:
     load = {sender.key: sender.load for sender in setup.senders}
     by_key = {sender.key: sender for sender in setup.senders}
     plans = {id(one.plan): one.plan for one in setup.prospects if one.plan}
-    slots = {slot for plan in (setup.plan, *plans.values()) for slot in slots_of(plan)}
-    fits = {slot: _fitting(setup, *slot) for slot in slots}
+    slots = sorted({slot for plan in (setup.plan, *plans.values()) for slot in slots_of(plan)})
+    lines = {slot: _Line(_fitting(setup, *slot), load) for slot in slots}
     for prospect in setup.prospects:
-        for slot in sorted(slots):
-            if not fits[slot]:
+        for slot in slots:
+            line = lines[slot]
+            if not line.senders:
                 continue
             settled = by_key.get(prospect.prefers.get(slot[0], "")) if not slot[1] else None
-            sender = settled or _freest(prospect, fits[slot], load)
+            sender = settled or line.freest(prospect)
             load[sender.key] += 1
+            for other in lines.values():
+                other.changed(sender)
             found[(prospect.key, *slot)] = sender
     return found
 
@@ -50,12 +53,28 @@ def _fitting(setup: Setup, channel: str, choice: str) -> list[SimulatedSender]:
     return [one for one in fit if one.health > 0] or fit
 
 
-def _freest(prospect: Prospect, fit: list[SimulatedSender], load: dict[str, int]) -> SimulatedSender:
-    if len(fit) == 1:
-        return fit[0]
-    shares = [sender.health * (1 + sender.room) / (1 + load[sender.key]) for sender in fit]
-    best = max(shares)
-    tied = [sender for sender, share in zip(fit, shares, strict=True) if share == best]
-    if len(tied) == 1:
-        return tied[0]
-    return max(tied, key=lambda sender: fraction(f"{prospect.key}:{sender.key}"))
+class _Line:
+    """The senders of one slot and what each has free by now."""
+
+    def __init__(self, senders: list[SimulatedSender], load: dict[str, int]) -> None:
+        self.senders, self._load = senders, load
+        self._place = {sender.key: place for place, sender in enumerate(senders)}
+        self._shares = [self._share(sender) for sender in senders]
+
+    def freest(self, prospect: Prospect) -> SimulatedSender:
+        """The sender with the most room; of equal ones the one that is drawn."""
+        if len(self.senders) == 1:
+            return self.senders[0]
+        most = max(self._shares)
+        tied = [place for place, share in enumerate(self._shares) if share == most]
+        place = tied[0] if len(tied) == 1 else drawn(tied, f"{prospect.key}:{self.senders[0].channel}")
+        return self.senders[place]
+
+    def changed(self, sender: SimulatedSender) -> None:
+        """Take up that ``sender`` has one more person."""
+        place = self._place.get(sender.key)
+        if place is not None:
+            self._shares[place] = self._share(sender)
+
+    def _share(self, sender: SimulatedSender) -> float:
+        return sender.health * (1 + sender.room) / (1 + self._load[sender.key])

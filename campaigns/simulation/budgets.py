@@ -24,80 +24,104 @@ class Denied:
     free_at: datetime
 
 
+@dataclass(slots=True)
+class _Counter:
+    """One budget in the period that is running: ``used`` of ``cap``, both unchanged in kind until ``ends``."""
+
+    period: date | datetime
+    ends: datetime
+    resets: datetime
+    cap: Cap
+    used: int
+
+
 class Ledger:
-    """What was used of each budget in each of its periods."""
+    """What is used of each budget. Time only moves forward: a period that is over is not asked for again."""
 
     def __init__(self, budgets: Mapping[str, Budget], start: datetime) -> None:
         self.budgets = budgets
-        self._used: dict[tuple[str, object], int] = {}
         self._first = {scope: start.astimezone(budget.tz).date() for scope, budget in budgets.items()}
+        self._counters: dict[str, _Counter] = {}
+        #: What was used in weeks that are over, for budgets that grow from week to week.
+        self._weeks: dict[tuple[str, date], int] = {}
 
     def take(self, scopes: Sequence[str], at: datetime) -> Denied | None:
         """Charge one unit to every scope, or nothing at all and say which one binds."""
-        periods = [(scope, self._period(self.budgets[scope], at)) for scope in scopes]
-        for scope, period in periods:
-            if self._used_of(scope, period) >= self._cap(scope, at).value:
-                return self._denied(periods, at)
-        for scope, period in periods:
-            self._used[scope, period] += 1
+        counters = [self._counter(scope, at) for scope in scopes]
+        for counter in counters:
+            if counter.used >= counter.cap.value:
+                return _denied(scopes, counters, at)
+        for counter in counters:
+            counter.used += 1
         return None
 
     def give_back(self, scopes: Sequence[str], at: datetime) -> None:
         """Return the units that ``take`` charged at ``at``."""
         for scope in scopes:
-            self._used[scope, self._period(self.budgets[scope], at)] -= 1
+            self._counter(scope, at).used -= 1
 
-    def _used_of(self, scope: str, period: object) -> int:
-        used = self._used.get((scope, period))
-        if used is None:
-            taken = self.budgets[scope].taken
-            used = taken.get(period, 0) if type(period) is date else 0
-            self._used[scope, period] = used
-        return used
+    def _counter(self, scope: str, at: datetime) -> _Counter:
+        counter = self._counters.get(scope)
+        if counter is None or at >= counter.ends:
+            counter = self._counters[scope] = self._opened(scope, at, counter)
+        return counter
 
-    def _cap(self, scope: str, at: datetime) -> Cap:
+    def _opened(self, scope: str, at: datetime, before: _Counter | None) -> _Counter:
+        """The counter of ``scope`` for the period that contains ``at``."""
+        budget = self.budgets[scope]
+        day = at.astimezone(budget.tz).date()
+        midnight = datetime.combine(day + DAY, time(), budget.tz).astimezone(UTC)
+        period: date | datetime
+        if budget.period == "hour":
+            period = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+            # An hour may have two caps where the zone's midnight lies within it.
+            resets, ends = period + HOUR, min(period + HOUR, midnight)
+            used = 0
+        elif budget.period == "day":
+            period, resets, ends = day, midnight, midnight
+            used = budget.taken.get(day, 0)
+        else:
+            period = _monday(day)
+            ends = datetime.combine(period + WEEK, time(), budget.tz).astimezone(UTC)
+            resets, used = ends, budget.taken.get(period, 0)
+        if before is not None and before.period == period:
+            used = before.used
+        elif before is not None and budget.growth is not None:
+            assert not isinstance(before.period, datetime)  # what grows are weeks
+            self._weeks[scope, before.period] = before.used
+        return _Counter(period, ends, resets, self._cap(scope, day), used)
+
+    def _cap(self, scope: str, day: date) -> Cap:
         budget = self.budgets[scope]
         if len(budget.caps) == 1 and budget.growth is None:
             return budget.caps[0]
-        today, first = at.astimezone(budget.tz).date(), self._first[scope]
+        first = self._first[scope]
         if budget.period == "week":
-            today, first = _monday(today), _monday(first)
-            steps = (today - first).days // 7
+            day, first = _monday(day), _monday(first)
+            steps = (day - first).days // 7
         else:
-            steps = (today - first).days
+            steps = (day - first).days
         cap = budget.caps[min(steps, len(budget.caps) - 1)]
         if budget.growth is None:
             return cap
-        last = self._used_of(scope, today - WEEK)
+        week = day - WEEK
+        last = self._weeks.get((scope, week), budget.taken.get(week, 0))
         value = growth_cap(last, percent=budget.growth.percent, floor=budget.growth.floor)
         name = f"growth limit of {value:,} this week, {budget.growth.percent} % over last week's {last:,},"
         return effective_cap([cap, Cap(budget.growth.key, name, value)])
 
-    def _denied(self, periods: list[tuple[str, object]], at: datetime) -> Denied:
-        limits = []
-        for scope, period in periods:
-            cap = self._cap(scope, at)
-            resets = _resets(self.budgets[scope], at)
-            limits.append((scope, Limit(cap.key, cap.name, cap.value, self._used_of(scope, period), resets)))
-        total = allowance([limit for _, limit in limits], at)
-        scope = next(scope for scope, limit in limits if limit == total.binding)
-        return Denied(scope, total.binding.key, total.binding.name, total.free_at)
 
-    def _period(self, budget: Budget, at: datetime) -> object:
-        """What identifies the period that contains ``at``: a local day, a week's Monday, an hour of UTC."""
-        if budget.period == "hour":
-            return at.replace(minute=0, second=0, microsecond=0)
-        day = at.astimezone(budget.tz).date()
-        return day if budget.period == "day" else _monday(day)
+def _denied(scopes: Sequence[str], counters: Sequence[_Counter], at: datetime) -> Denied:
+    """Which of the budgets that are used up binds."""
+    full = [
+        (scope, Limit(one.cap.key, one.cap.name, one.cap.value, one.used, one.resets))
+        for scope, one in zip(scopes, counters, strict=True)
+        if one.used >= one.cap.value
+    ]
+    total = allowance([limit for _, limit in full], at)
+    scope = next(scope for scope, limit in full if limit is total.binding)
+    return Denied(scope, total.binding.key, total.binding.name, total.free_at)
 
 
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
-
-
-def _resets(budget: Budget, at: datetime) -> datetime:
-    if budget.period == "hour":
-        return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + HOUR
-    day = at.astimezone(budget.tz).date()
-    following = day + DAY if budget.period == "day" else _monday(day) + WEEK
-    return datetime.combine(following, time(), budget.tz).astimezone(UTC)

@@ -5,10 +5,8 @@ The first seed gives the picture by day; all seeds together give the band of the
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +17,7 @@ from campaigns.simulation.machine import Machine, Outcome
 from campaigns.simulation.model import Setup, SimulatedSender
 from campaigns.simulation.script import Script, ScriptedPeople
 from campaigns.simulation.texts import Texts
+from project.core import collector
 
 Progress = Callable[[int, int], None]
 
@@ -88,20 +87,8 @@ def forecast(
     setup: Setup, script: Script, *, seeds: int | None = None, progress: Progress | None = None
 ) -> Forecast:
     """Run ``setup`` with ``script`` under several seeds. ``progress`` is told (runs done, runs in all)."""
-    with _no_collector():
+    with collector.paused():
         return _forecast(setup, script, seeds or seeds_for(len(setup.prospects)), progress)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """A run makes millions of small values and no cycles: looking for cycles among them would take a tenth of it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _forecast(setup: Setup, script: Script, count: int, progress: Progress | None) -> Forecast:

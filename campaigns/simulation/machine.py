@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 
 from campaigns.plans import interpreter
-from campaigns.plans.schema import SendNode
+from campaigns.plans.schema import Plan, SendNode
 from campaigns.plans.state import (
     ArmTimer,
     CancelTimer,
@@ -32,13 +33,33 @@ from campaigns.plans.state import (
 from campaigns.scheduling import local_date, send_seed, spread
 from campaigns.simulation.assigning import Senders, choice_of
 from campaigns.simulation.budgets import Denied, Ledger
-from campaigns.simulation.model import Sent, Setup, SimulatedSender
+from campaigns.simulation.model import Prospect, Sent, Setup, SimulatedSender
 from campaigns.simulation.queues import Queue, Waiting
 from campaigns.simulation.texts import Texts
 
 React = Callable[[Sent], Iterable[Event]]
 
-EVENT, TIMER, SEND, HEAD = range(4)
+SEND, HEAD, WAKE = range(3)
+
+
+@dataclass(slots=True)
+class _Person:
+    """One prospect under way. ``coming`` are the events still ahead, in order; ``timer`` is armed for then.
+
+    ``turn`` counts what became of wanted sends: one on the clock or in a line is wanted while it has this turn;
+    ``held`` is the turn that waits for others.
+    """
+
+    number: int
+    prospect: Prospect
+    plan: Plan
+    ctx: Context
+    state: State
+    written: bool = False
+    coming: list[Event] = field(default_factory=list)
+    timer: datetime | None = None
+    turn: int = 0
+    held: int = -1
 
 
 @dataclass(slots=True)
@@ -55,7 +76,7 @@ class Outcome:
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(node, code) of sends that could not leave for a reason that cannot clear up."""
     ends: list[datetime] = field(default_factory=list)
-    """When people's plans ended, in order."""
+    """When people's plans ended, in no order."""
     left: int = 0
     """People whose plan has not ended when the clock stops."""
     steps: int = 0
@@ -82,25 +103,18 @@ class Machine:
         self.ledger = Ledger({**setup.budgets, **setup.domains}, setup.start)
         self.queue = Queue()
         self.waiting: dict[tuple[str, ...], Waiting] = {}
-        count = len(setup.prospects)
-        self.plans = [one.plan or setup.plan for one in setup.prospects]
         self._shared: dict[tuple[int, str | None], Context] = {}
-        self.contexts = [self._context(number) for number in range(count)]
-        self.states: list[State | None] = [None] * count
-        self.send_turn = [0] * count
-        self.timer_turn = [0] * count
-        self.written = [one.state is not None for one in setup.prospects]
-        self.outcome = Outcome(transitions=[[] for _ in range(count)] if traced else [])
+        self.people: list[_Person] = []
+        self.outcome = Outcome(transitions=[[] for _ in setup.prospects] if traced else [])
 
     def run(self) -> Outcome:
         """Start everybody and let the clock run to the end of the setup."""
-        for number in range(len(self.setup.prospects)):
-            self._begin(number)
+        for number, prospect in enumerate(self.setup.prospects):
+            self._begin(number, prospect)
         end = self.setup.end
         while (item := self.queue.pop(end)) is not None:
-            at, kind, number, payload = item
-            self._work(at, kind, number, payload)
-        self.outcome.left = sum(1 for state in self.states if state and not state.ended)
+            self._work(*item)
+        self.outcome.left = sum(1 for person in self.people if not person.state.ended)
         return self.outcome
 
     # What happens
@@ -110,62 +124,106 @@ class Machine:
             assert isinstance(payload, tuple)
             self._head(at, *payload)
             return
-        state, plan, ctx = self._state(number), self.plans[number], self.contexts[number]
-        if kind == EVENT:
-            assert isinstance(payload, Event)
-            self._keep(number, interpreter.apply(plan, state, payload, ctx, now=at), at)
-        elif kind == TIMER and payload == self.timer_turn[number]:
-            self._keep(number, interpreter.timer_due(plan, state, at, ctx), at)
-        elif kind == SEND and payload == self.send_turn[number]:
-            self._send(number, at)
-
-    def _begin(self, number: int) -> None:
-        prospect, plan, ctx, at = (
-            self.setup.prospects[number], self.plans[number], self.contexts[number], self.setup.start,
-        )  # fmt: skip
-        if prospect.state is not None:
-            self._resume(number, prospect.state)
+        person = self.people[number]
+        if payload != person.turn:
             return
-        self._keep(number, interpreter.start(plan, at, ctx), at)
+        if kind == SEND:
+            self._send(person, at)
+        else:
+            self._live(person, at)
+            if payload == person.turn:
+                self._wake(person)
+
+    def _begin(self, number: int, prospect: Prospect) -> None:
+        plan, at = prospect.plan or self.setup.plan, self.setup.start
+        ctx, state = self._context(prospect, plan), prospect.state
+        if state is not None:
+            self._resume(_Person(number, prospect, plan, ctx, state, written=True))
+            return
+        step = interpreter.start(plan, at, ctx)
+        person = _Person(number, prospect, plan, ctx, step.state)
+        self.people.append(person)
+        self._keep(person, step, at)
         if prospect.connected:
             known = Event(
                 f"accepted:{prospect.key}", "accepted", at - timedelta(days=1), at, channel="linkedin"
             )
-            self._keep(number, interpreter.apply(plan, self._state(number), known, ctx, now=at), at)
+            self._keep(person, interpreter.apply(plan, person.state, known, ctx, now=at), at)
+        self._live(person, at)
 
-    def _resume(self, number: int, state: State) -> None:
+    def _resume(self, person: _Person) -> None:
         """Take somebody up who is in the campaign already."""
-        self.states[number] = state
+        self.people.append(person)
+        state, at = person.state, self.setup.start
         if state.timers:
-            self.queue.push(max(state.timers[0].at, self.setup.start), TIMER, number, 0)
+            person.timer = max(state.timers[0].at, at)
         if state.send:
-            self.queue.push(max(state.send.due_at, self.setup.start), SEND, number, 0)
+            self.queue.push(max(state.send.due_at, at), SEND, person.number, person.turn)
+        self._live(person, at)
 
-    def _send(self, number: int, at: datetime) -> None:
+    def _live(self, person: _Person, at: datetime) -> None:
+        """Let happen, from ``at`` on, what concerns nobody else: events and timers, up to the person's next send.
+
+        Only sends meet others, at the budgets. All in between is worked in one go, while the person's data are
+        at hand: a tenth of the time that it takes to go back and forth between ten thousand people.
+        """
+        while True:
+            state, timer = person.state, person.timer
+            until = self.setup.end
+            if state.send is not None:
+                until = min(until, max(at, state.send.due_at))
+            event = person.coming[0] if person.coming else None
+            if event is not None and event.received_at <= until and (not timer or event.received_at <= timer):
+                del person.coming[0]
+                at = event.received_at
+                step = interpreter.apply(person.plan, state, event, person.ctx, now=at)
+            elif timer and timer <= until:
+                person.timer, at = None, timer
+                step = interpreter.timer_due(person.plan, state, at, person.ctx)
+            else:
+                return
+            self._keep(person, step, at)
+
+    def _wake(self, person: _Person) -> None:
+        """Put the next event or timer of somebody whose send waits for others on the clock."""
+        moments = [event.received_at for event in person.coming[:1]]
+        if person.timer:
+            moments.append(person.timer)
+        if moments:
+            self.queue.push(min(moments), WAKE, person.number, person.turn)
+
+    def _hold(self, person: _Person, until: datetime | None = None) -> None:
+        """The person's send waits, ``until`` then or in a line; what happens to them meanwhile comes at its time."""
+        if until is not None:
+            self.queue.push(until, SEND, person.number, person.turn)
+        if person.held != person.turn:
+            person.held = person.turn
+            self._wake(person)
+
+    def _send(self, person: _Person, at: datetime) -> None:
         """Ask every gate in the engine's order, and send."""
-        state, prospect = self._state(number), self.setup.prospects[number]
-        request = state.send
+        prospect, request = person.prospect, person.state.send
         assert request is not None  # the turn says that it is wanted
-        node = self.plans[number].index[request.node]
+        node = person.plan.index[request.node]
         assert isinstance(node, SendNode)
         channel = node.channel
         if channel in prospect.blocked:
-            self._refuse(number, node, request.visit, "suppressed", prospect.blocked[channel], at)
+            self._refuse(person, node, request.visit, "suppressed", prospect.blocked[channel], at)
             return
-        if at != request.due_at and (opens := self._opens(number, node.id, at)) > at:
+        if at != request.due_at and (opens := self._opens(person, node.id, at)) > at:
             self._note(at, "", "calendar", "Outside the sending window")
-            self.queue.push(opens, SEND, number, self.send_turn[number])
+            self._hold(person, opens)
             return
         sender = self.senders.get((prospect.key, channel, choice_of(node)))
         if sender is None:
-            self._refuse(number, node, request.visit, "no_sender", f"Nobody sends by {channel}.", at)
+            self._refuse(person, node, request.visit, "no_sender", f"Nobody sends by {channel}.", at)
             return
         if sender.unavailable:
             self._note(at, sender.key, "sender", f"{sender.name}: {sender.unavailable}")
-            self.queue.push(at + timedelta(days=1), SEND, number, self.send_turn[number])
+            self._hold(person, at + timedelta(days=1))
             return
         if channel not in prospect.addresses:
-            self._refuse(number, node, request.visit, "no_address", f"There is no {channel} address.", at)
+            self._refuse(person, node, request.visit, "no_address", f"There is no {channel} address.", at)
             return
         verdict = self.texts.known(prospect.key, node.id, request.visit, sender.key) or self.texts.judge(
             node,
@@ -178,71 +236,72 @@ class Machine:
             premium=sender.premium,
         )
         if verdict.code:
-            self._refuse(number, node, request.visit, verdict.code, verdict.problem, at)
+            self._refuse(person, node, request.visit, verdict.code, verdict.problem, at)
             return
-        self._charge_and_send(number, node, request.visit, sender, verdict.variant, at)
+        self._charge_and_send(person, node, request.visit, sender, verdict.variant, at)
 
     def _charge_and_send(
-        self, number: int, node: SendNode, visit: int, sender: SimulatedSender, variant: str, at: datetime
+        self, person: _Person, node: SendNode, visit: int, sender: SimulatedSender, variant: str, at: datetime
     ) -> None:
-        prospect = self.setup.prospects[number]
+        prospect, plan, ctx = person.prospect, person.plan, person.ctx
         scopes = sender.budgets.get(node.action, ())
         domain = prospect.addresses.get("email", "") if node.channel == "email" else ""
         if domain and domain in self.setup.domains:
             scopes = (*scopes, domain)
         denied = self.ledger.take(scopes, at)
         if denied is not None:
-            self._put_in_line(number, node, denied, at)
+            self._put_in_line(person, node, denied, at)
             return
-        plan, ctx = self.plans[number], self.contexts[number]
         try:
-            step = interpreter.send_attempted(plan, self._state(number), node.id, visit, at, ctx)
+            step = interpreter.send_attempted(plan, person.state, node.id, visit, at, ctx)
         except interpreter.SendNotWanted as refusal:
             self.ledger.give_back(scopes, at)
-            self._keep(number, refusal.step, at)
-            return
-        self._keep(number, step, at)
-        self._left(Sent(prospect.key, prospect.seed, node.id, visit, node.action, node.channel, sender.key,
-                        variant, at), number)  # fmt: skip
-        result = interpreter.send_result(plan, self._state(number), node.id, visit, "sent", at, ctx)
-        self._keep(number, result, at)
+            self._keep(person, refusal.step, at)
+        else:
+            self._keep(person, step, at)
+            self._left(person, Sent(prospect.key, prospect.seed, node.id, visit, node.action, node.channel,
+                                    sender.key, variant, at))  # fmt: skip
+            result = interpreter.send_result(plan, person.state, node.id, visit, "sent", at, ctx)
+            self._keep(person, result, at)
+        self._live(person, at)
 
-    def _left(self, sent: Sent, number: int) -> None:
+    def _left(self, person: _Person, sent: Sent) -> None:
         day = local_date(sent.at, self.setup.tz)
         self.outcome.sent[day, sent.sender, sent.action] += 1
-        if not self.written[number] and sent.action != "profile_view":
-            self.written[number] = True
+        if not person.written and sent.action != "profile_view":
+            person.written = True
             self.outcome.first[day] += 1
         if self.traced:
             self.outcome.sends.append(sent)
-        for event in self.react(sent):
-            self.queue.push(event.received_at, EVENT, number, event)
+        person.coming = sorted((*person.coming, *self.react(sent)), key=attrgetter("received_at"))
 
-    def _refuse(self, number: int, node: SendNode, visit: int, code: str, reason: str, at: datetime) -> None:
+    def _refuse(
+        self, person: _Person, node: SendNode, visit: int, code: str, reason: str, at: datetime
+    ) -> None:
         self.outcome.refused[node.id, code] += 1
         step = interpreter.send_result(
-            self.plans[number], self._state(number), node.id, visit, "refused", at, self.contexts[number],
-            reason=reason,
-        )  # fmt: skip
-        self._keep(number, step, at)
+            person.plan, person.state, node.id, visit, "refused", at, person.ctx, reason=reason
+        )
+        self._keep(person, step, at)
+        self._live(person, at)
 
     # Waiting for budgets
 
-    def _put_in_line(self, number: int, node: SendNode, denied: Denied, at: datetime) -> None:
+    def _put_in_line(self, person: _Person, node: SendNode, denied: Denied, at: datetime) -> None:
         """Everybody who waits for one budget waits in one line; only its head is on the clock.
 
         Whoever is behind the head would be refused for the same reason at a later instant of the same period, so
         the result is the same as if each were tried anew, for a fraction of the work.
         """
-        line = (denied.scope, self.contexts[number].tz.key)
+        line = (denied.scope, person.ctx.tz.key)
         waiting = self.waiting.setdefault(line, Waiting())
-        seed = send_seed(self.setup.prospects[number].seed, node.id)
-        waiting.join(seed, number, self.send_turn[number])
+        waiting.join(send_seed(person.prospect.seed, node.id), person.number, person.turn)
         waiting.free_at = max(waiting.free_at or denied.free_at, denied.free_at)
         self._note(at, denied.scope, denied.key, denied.name, len(waiting))
         if waiting.called != (*waiting.head(), waiting.free_at):
             # Whoever joins behind the head changes nothing about when the head is called.
             self._call_head(line, waiting, at)
+        self._hold(person)
 
     def _head(self, at: datetime, line: tuple[str, ...], version: int) -> None:
         waiting = self.waiting[line]
@@ -250,46 +309,45 @@ class Machine:
             return
         waiting.called = None
         number, turn = waiting.leave()
-        if turn == self.send_turn[number]:
-            self._send(number, at)
+        if turn == self.people[number].turn:
+            self._send(self.people[number], at)
         self._call_head(line, waiting, at)
 
     def _call_head(self, line: tuple[str, ...], waiting: Waiting, at: datetime) -> None:
         """Put the first who is still wanted on the clock."""
-        while waiting and waiting.head()[1] != self.send_turn[waiting.head()[0]]:
+        while waiting and waiting.head()[1] != self.people[waiting.head()[0]].turn:
             waiting.leave()
         waiting.version += 1
         waiting.called = None
         if waiting:
             waiting.called = (*waiting.head(), waiting.free_at)
             number = waiting.head()[0]
-            ctx = self.contexts[number]
+            ctx = self.people[number].ctx
             opens = spread(waiting.free_at or at, ctx.calendar, ctx.tz, seed=waiting.head_seed())
             self.queue.push(max(opens, at), HEAD, number, (line, waiting.version))
 
     # Small things
 
-    def _keep(self, number: int, step: Step, at: datetime) -> None:
-        self.states[number] = step.state
+    def _keep(self, person: _Person, step: Step, at: datetime) -> None:
+        person.state = step.state
         self.outcome.steps += 1
         for command in step.commands:
             if isinstance(command, RequestSend):
-                self.send_turn[number] += 1
-                self.queue.push(max(command.send.due_at, at), SEND, number, self.send_turn[number])
+                person.turn += 1
+                self.queue.push(max(command.send.due_at, at), SEND, person.number, person.turn)
             elif isinstance(command, ArmTimer):
-                self.timer_turn[number] += 1
-                self.queue.push(max(command.timer.at, at), TIMER, number, self.timer_turn[number])
+                person.timer = max(command.timer.at, at)
             elif isinstance(command, WithdrawSend):
-                self.send_turn[number] += 1
+                person.turn += 1
             elif isinstance(command, CancelTimer):
-                self.timer_turn[number] += 1
+                person.timer = None
             elif isinstance(command, EndEnrollment):
-                self.send_turn[number] += 1
-                self.timer_turn[number] += 1
+                person.turn += 1
+                person.timer = None
                 self.outcome.ended[command.ended.outcome] += 1
                 self.outcome.ends.append(command.ended.at)
             elif self.traced:
-                self._trace(number, command)
+                self._trace(person.number, command)
 
     def _trace(self, number: int, command: object) -> None:
         path = self.outcome.transitions[number]
@@ -302,14 +360,12 @@ class Machine:
         key = (local_date(at, self.setup.tz), scope, code, name)
         self.outcome.waited[key] = max(self.outcome.waited.get(key, 0), count)
 
-    def _opens(self, number: int, node: str, at: datetime) -> datetime:
-        ctx = self.contexts[number]
-        seed = send_seed(self.setup.prospects[number].seed, node)
-        return spread(at, ctx.calendar, ctx.tz, seed=seed)
+    def _opens(self, person: _Person, node: str, at: datetime) -> datetime:
+        seed = send_seed(person.prospect.seed, node)
+        return spread(at, person.ctx.calendar, person.ctx.tz, seed=seed)
 
-    def _context(self, number: int) -> Context:
+    def _context(self, prospect: Prospect, plan: Plan) -> Context:
         """A person's context; calendar and zone are shared by everybody who has the same."""
-        prospect, plan = self.setup.prospects[number], self.plans[number]
         key = (id(plan), prospect.zone if self.setup.use_lead_zone else None)
         shared = self._shared.get(key)
         if shared is None:
@@ -321,8 +377,3 @@ class Machine:
                 use_lead_zone=self.setup.use_lead_zone,
             )
         return Context(shared.calendar, shared.tz, prospect.seed, prospect.fields)
-
-    def _state(self, number: int) -> State:
-        state = self.states[number]
-        assert state is not None  # everybody was started first
-        return state

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache, partial
 from uuid import UUID
 
 from django.conf import settings
@@ -73,13 +74,11 @@ def budgets_ahead(
     ahead = Ahead({}, {}, {})
     for demand in demands:
         names = []
+        at_moment = lru_cache(maxsize=None)(partial(budgets_of, demand))
         for number, budget in enumerate(now[demand.sender.id, demand.action]):
             name = _name(budget)
             if name not in ahead.budgets:
-                series = [
-                    (budgets_of(demand, moment)[number], moment)
-                    for moment in _moments(budget.window, at, days)
-                ]
+                series = [(at_moment(moment)[number], moment) for moment in _moments(budget.window, at, days)]
                 made = _made(series, demand.sender, reading)
                 if made is None:
                     continue

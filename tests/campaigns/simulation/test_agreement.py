@@ -135,6 +135,5 @@ def test_they_agree(world: World, time_machine: Any) -> None:
             for one in simulated.transitions[number]
         ]
         assert path == real, prospect.name
-        state = machine.states[number]
-        assert state is not None
+        state = machine.people[number].state
         assert (state.stage, state.node) == (enrollment.stage, enrollment.node_id)
