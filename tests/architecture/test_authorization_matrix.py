@@ -6,21 +6,23 @@ stated rule, or with an argument nobody has explained, fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.db import transaction
 from django.test import Client as Browser
+from pytest_django import DjangoDbBlocker
 
 from project.core.scoping import platform_scope
 from project.tenancy.access import ROLE_PERMISSIONS, SIGNED_IN, SUPERADMIN, Permission
 from project.tenancy.models import User
 from tests.architecture.objects import PERSONAL, argument, form
 from tests.architecture.routes import ApiOperation, Route, operations, routes
-from tests.factories import Agency
+from tests.factories import Agency, make_agency, make_user
 from tests.rows import Rows
 
 pytestmark = pytest.mark.django_db
@@ -94,10 +96,14 @@ def values_for(names: tuple[str, ...], rows: Rows) -> dict[str, Any]:
 
 
 class Caller:
-    """Sends requests as people, each signed in once; what a request changed is undone."""
+    """Sends requests as people who are signed in already; what a request changed is undone, sign-outs too."""
 
-    def __init__(self) -> None:
-        self._browsers: dict[Any, Browser] = {}
+    def __init__(self, people: Iterable[User]) -> None:
+        self._browsers: dict[Any, Browser] = {None: Browser(raise_request_exception=False)}
+        for user in people:
+            browser = self._browsers[user] = Browser(raise_request_exception=False)
+            browser.force_login(user)
+        self._cookies = {user: SimpleCookie(browser.cookies) for user, browser in self._browsers.items()}
 
     def __call__(
         self,
@@ -108,11 +114,8 @@ class Caller:
         headers: dict[str, str] | None = None,
     ) -> int:
         """The status of one request. 500 is a status here, not an exception."""
-        browser = self._browsers.get(user)
-        if browser is None:
-            browser = self._browsers[user] = Browser(raise_request_exception=False)
-            if user is not None:
-                browser.force_login(user)
+        browser = self._browsers[user]
+        browser.cookies = SimpleCookie(self._cookies[user])
         body: dict[str, Any] = {}
         if headers and method != "GET":
             body = {"data": "{}", "content_type": "application/json"}
@@ -122,9 +125,37 @@ class Caller:
             return browser.generic(method, path, headers=headers, **body).status_code
 
 
-@pytest.fixture
-def call() -> Caller:
-    return Caller()
+@pytest.fixture(scope="module")
+def beginning(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """One transaction around all tests of this file: its people are made and signed in once for hundreds of them."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def kestrel(beginning: None) -> Agency:
+    return make_agency("kestrel")
+
+
+@pytest.fixture(scope="module")
+def rival(beginning: None) -> Agency:
+    return make_agency("rival")
+
+
+@pytest.fixture(scope="module")
+def staff(beginning: None) -> User:
+    return make_user("staff@platform.test", is_superadmin=True)
+
+
+@pytest.fixture(scope="module")
+def outsider(beginning: None) -> User:
+    return make_user("outsider@nowhere.test")
+
+
+@pytest.fixture(scope="module")
+def call(kestrel: Agency, rival: Agency, staff: User, outsider: User) -> Caller:
+    return Caller([*kestrel.people.values(), rival.admin, staff, outsider])
 
 
 SCOPED = [route for route in ROUTES if route.is_scoped and isinstance(route.rule, Permission)]
