@@ -15,6 +15,7 @@ from campaigns.models import Campaign, Simulation
 from campaigns.services import campaigns, simulation_setup
 from campaigns.simulation.forecast import forecast
 from campaigns.simulation.script import Script
+from project.core import collector
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.refusals import Invalid
@@ -105,7 +106,8 @@ def work(*, simulation_id: UUID, seeds: int | None = None) -> None:
             )
             campaigns.changed(simulation.campaign_id)
 
-    found = forecast(loaded.setup, Script.model_validate(simulation.script), seeds=seeds, progress=tell)
+    with collector.paused():
+        found = forecast(loaded.setup, Script.model_validate(simulation.script), seeds=seeds, progress=tell)
     result = {**found.to_json(), "audience": loaded.audience, "conflicts": loaded.conflicts}
     _finish(simulation, Simulation.State.DONE, result=result)
 

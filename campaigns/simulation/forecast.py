@@ -17,7 +17,6 @@ from campaigns.simulation.machine import Machine, Outcome
 from campaigns.simulation.model import Setup, SimulatedSender
 from campaigns.simulation.script import Script, ScriptedPeople
 from campaigns.simulation.texts import Texts
-from project.core import collector
 
 Progress = Callable[[int, int], None]
 
@@ -87,11 +86,7 @@ def forecast(
     setup: Setup, script: Script, *, seeds: int | None = None, progress: Progress | None = None
 ) -> Forecast:
     """Run ``setup`` with ``script`` under several seeds. ``progress`` is told (runs done, runs in all)."""
-    with collector.paused():
-        return _forecast(setup, script, seeds or seeds_for(len(setup.prospects)), progress)
-
-
-def _forecast(setup: Setup, script: Script, count: int, progress: Progress | None) -> Forecast:
+    count = seeds or seeds_for(len(setup.prospects))
     texts = Texts(setup.winners)
     told = progress or (lambda done, total: None)
     senders = assign(setup)
