@@ -28,6 +28,9 @@ class MessageMatched(DomainEvent):
     lead: Lead | None
     enrollment: Enrollment | None
     outbound: OutboundMessage | None
+    #: Provider-run campaigns: the step that sent it, from 1, and its node; of a reply, the one that it answers.
+    step_number: int | None = None
+    node_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from campaigns import row_words, selectors
-from campaigns.events import AddressUnsubscribed, MessageMatched
+from campaigns.events import AddressUnsubscribed, EnrollmentEnded, MessageMatched
 from campaigns.services import brakes, gates, provider_lists, reactions, readings
+from campaigns.services.provider_runs import following, people
 from integrations.domain_events import (
     OutboundChanged,
     ProviderEventRecorded,
     ProviderEventRetold,
     ProviderSuppressed,
 )
-from integrations.services import outbox, switches
+from integrations.services import outbox, routing, switches
 from project.core.events import subscribe
 
 subscribe(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_event)
@@ -21,6 +22,8 @@ subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubsc
 subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.on_provider_suppressed)
 subscribe(AddressUnsubscribed, id="campaigns.tell_providers")(provider_lists.tell)
 subscribe(MessageMatched, id="campaigns.read_reply")(readings.on_message_matched)
+subscribe(EnrollmentEnded, id="campaigns.stop_at_provider")(people.on_ended)
+routing.register_router("campaigns", following.sender_of)
 outbox.register_gate("campaigns.brakes", brakes.gate)
 outbox.register_gate("campaigns.before_attempt", gates.before_attempt)
 switches.register_targets("campaigns", selectors.switchable)

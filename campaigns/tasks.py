@@ -47,6 +47,30 @@ def sweep_audiences() -> None:
             enrollments.enroll_audience(campaign_id=campaign.id)
 
 
+@task(queue="sync", name="campaigns.bring_in_line")
+def bring_in_line(campaign_id: str) -> str:
+    """Bring the provider in line with a campaign that it runs."""
+    from campaigns.services.provider_runs import job
+
+    return job.bring_in_line(UUID(campaign_id))
+
+
+@task(queue="sync", name="campaigns.read_provider_run")
+def read_provider_run(campaign_id: str) -> str:
+    """Read a campaign at the provider that runs it."""
+    from campaigns.services.provider_runs import mirroring
+
+    return mirroring.read(UUID(campaign_id))
+
+
+@platform_task(queue="sync", name="campaigns.sweep_provider_runs")
+def sweep_provider_runs() -> int:
+    """Find pushes that nobody took up, campaigns that something holds up or lets go, and those to be read."""
+    from campaigns.services.provider_runs import sweeping
+
+    return sweeping.sweep()
+
+
 @task(queue="dispatch", name="campaigns.hand_over")
 def hand_over(enrollment_id: str) -> int:
     """Replace senders of an enrollment that are gone for good."""
@@ -132,6 +156,7 @@ def start_ticking(**kwargs: Any) -> None:
 BEAT = {
     "release-brakes": ("campaigns.release_brakes", 30.0, "bulk"),
     "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
+    "sweep-provider-runs": ("campaigns.sweep_provider_runs", 5.0, "sync"),
     "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
     "sweep-simulations": ("campaigns.sweep_simulations", 30.0, "bulk"),
     "settle-variants": ("campaigns.settle_variants", 300.0, "reports"),

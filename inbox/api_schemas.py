@@ -93,6 +93,9 @@ class MessageOut(Schema):
     attachments: list[AttachmentOut]
     reactions: list[ReactionOut]
     step_label: str = Field(description="The step of a sequence that sent it; empty for replies of people.")
+    sequence_step_number: int | None = Field(
+        description="Provider-run campaigns: the step that sent it; of a reply, the step that it answers."
+    )
     failure: str
     occurred_at: datetime
     edited_at: datetime | None

@@ -72,6 +72,10 @@ CALLED_QUERY: Final = "X-Called-Query"
 we put into an address that a provider calls comes back there."""
 
 
+CAMPAIGN_SOURCE: Final = "campaign:"
+"""How ``WebhookRegistration.source`` begins where a webhook belongs to one campaign; the campaign's id follows."""
+
+
 class Capability(StrEnum):
     """Names of the capabilities, for the registry, the feature matrix and the interface."""
 

@@ -60,7 +60,15 @@ class CampaignMirror(OrganizationModel):
     statistics = models.JSONField(default=dict)
     statistics_at = models.DateTimeField(null=True)
 
+    #: What we last asked it to be (``running``, ``paused``, ``stopped``); empty: nothing yet. Where it differs from
+    #: ``status``, somebody changed it at the provider, or it came to its end.
+    asked_status = models.CharField(max_length=16, blank=True)
+    #: Why it must not run although the campaign is active, in plain words.
+    held_reason = models.CharField(max_length=300, blank=True)
+
     job = models.CharField(max_length=8, choices=Job.choices, default=Job.IDLE)
+    #: Raised with each request, so that one that comes while a worker is at it is not lost.
+    wanted = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(default=timezone.now)
     claimed_until = models.DateTimeField(null=True)
     #: How often a worker took it up: raised on each claim, so that an outrun worker notices.

@@ -8,16 +8,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
-from campaigns import streams
 from campaigns.models import Campaign, CampaignSender, LeadImport, PlanVersion
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
-from campaigns.services import checklist, holidays, snippets
+from campaigns.services import checklist, holidays, live, snippets
+from campaigns.services.provider_runs import creating, mirrors
 from campaigns.services.settings import CampaignSettings
 from integrations.models import SenderAccount
 from project.core.claims import compare_and_set
 from project.core.clock import now
-from project.core.realtime import emit
 from project.core.refusals import Refused
 from project.core.tasks import enqueue
 from project.tenancy import audit
@@ -33,11 +32,23 @@ class CampaignRefused(Refused):
 
 
 @transaction.atomic
-def create(*, client: Client, name: str, actor: User) -> Campaign:
-    """Make an empty draft in the client's time zone."""
+def create(*, client: Client, name: str, actor: User, run_on: str = "") -> Campaign:
+    """Make an empty draft in the client's time zone.
+
+    ``run_on`` (``email``, ``linkedin``) makes one that a provider runs: the one that the client's entitlement names.
+    Raises ``CapabilityNotEnabled`` and ``Invalid`` where there is none.
+    """
+    connection = creating.connection_for(client.id, run_on) if run_on else None
     campaign: Campaign = Campaign.objects.create(
-        client=client, name=name, time_zone=client.time_zone, created_by=actor, draft_plan={}
+        client=client,
+        name=name,
+        time_zone=client.time_zone,
+        created_by=actor,
+        draft_plan={},
+        kind=Campaign.Kind.PROVIDER if connection else Campaign.Kind.NATIVE,
     )
+    if connection is not None:
+        creating.attach(campaign, connection)
     holidays.refresh([campaign])
     audit.record(actor=actor, action="campaign.created", subject=campaign)
     return campaign
@@ -67,6 +78,8 @@ def update_settings(*, campaign: Campaign, settings: CampaignSettings, actor: Us
             link.save(update_fields=["pools", "updated_at"])
     audit.record(actor=actor, action="campaign.changed", subject=campaign)
     changed(campaign.id)
+    if campaign.launched_at is not None:
+        _tell_provider(campaign)
     return campaign.refreshed()
 
 
@@ -100,6 +113,7 @@ def launch(*, campaign: Campaign, actor: User) -> Campaign:
     )
     audit.record(actor=actor, action="campaign.launched", subject=campaign, version=version.number)
     _enroll(campaign.id)
+    _tell_provider(campaign)
     changed(campaign.id)
     return campaign.refreshed()
 
@@ -147,6 +161,24 @@ def _switch(campaign: Campaign, before: str, after: str, action: str, actor: Use
         raise CampaignRefused([f"The campaign is {current}; this was not done."])
     audit.record(actor=actor, action=action, subject=campaign)
     changed(campaign.id)
+    _tell_provider(campaign)
+    return campaign.refreshed()
+
+
+def _tell_provider(campaign: Campaign) -> None:
+    """A provider that runs the campaign has to hear of the change."""
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        mirrors.request(campaign.id)
+
+
+@transaction.atomic
+def push_again(*, campaign: Campaign, actor: User) -> Campaign:
+    """Try once more to bring the provider in line, as a person asks for. Raises ``CampaignRefused`` for others."""
+    if campaign.kind != Campaign.Kind.PROVIDER or campaign.launched_at is None:
+        raise CampaignRefused(["Only a launched campaign that a provider runs is pushed."])
+    mirrors.request(campaign.id)
+    audit.record(actor=actor, action="campaign.pushed_again", subject=campaign)
+    changed(campaign.id)
     return campaign.refreshed()
 
 
@@ -158,11 +190,5 @@ def _enroll(campaign_id: UUID) -> None:
     enqueue(enroll_audience, campaign_id=campaign_id)
 
 
-def changed(campaign_id: UUID) -> None:
-    """Tell open screens that a campaign's state or numbers changed."""
-    emit(
-        stream=streams.campaign(campaign_id),
-        kind="campaign.changed",
-        subject=("campaign", campaign_id),
-        data={},
-    )
+#: Tell open screens that a campaign changed.
+changed = live.campaign_changed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.db.models import Exists, OuterRef
 from pydantic import ValidationError
 
@@ -17,36 +15,28 @@ from campaigns.rendering.proofreading import Remark, Weight, proofread
 from campaigns.scheduling import CalendarNeverOpens, next_opening, zone
 from campaigns.services import snippets
 from campaigns.services.outreach import lacking, policy_of
+from campaigns.services.points import CAPABILITY_OF_CHANNEL, Point
+from campaigns.services.provider_runs import checks
 from campaigns.services.settings import Audience, calendar_of
+from integrations import registry
+from integrations.base import Capability as ProviderCapability
 from integrations.models import SenderAccount
 from project.core.clock import now
-from project.tenancy.models import Capability
 from project.tenancy.services.entitlements import provider_for
-
-CAPABILITY_OF_CHANNEL = {
-    "linkedin": Capability.LINKEDIN_OUTREACH,
-    "email": Capability.EMAIL_OUTREACH,
-    "sms": Capability.SMS_OUTREACH,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One point of the checklist. ``where`` is the part of the builder that mends it: plan, senders, ..."""
-
-    code: str
-    ok: bool
-    message: str
-    where: str = ""
-
-    @property
-    def mends_rules(self) -> bool:
-        """Whether the client's rules of outreach are where it is mended."""
-        return self.where == "outreach"
 
 
 def check(campaign: Campaign) -> list[Point]:
     """Return all points, met and open, in the order of the builder."""
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        return [
+            *_plan_points(campaign),
+            *_text_points(campaign),
+            *_outreach_points(campaign),
+            *checks.points(campaign, expanded_plan(campaign)),
+            _window_point(campaign),
+            *_sender_points(campaign),
+            _audience_point(campaign),
+        ]
     return [
         *_plan_points(campaign),
         *_text_points(campaign),
@@ -75,6 +65,8 @@ def _plan_points(campaign: Campaign) -> list[Point]:
         for problem in validate(plan, _options(campaign))
     ]
     channels = {node.channel for node in plan.nodes if node.type == "send"}
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        channels = set()  # the provider is what is granted
     entitled = [_entitlement_point(campaign, channel) for channel in sorted(channels)]
     return [
         *(
@@ -131,6 +123,10 @@ def _entitlement_point(campaign: Campaign, channel: str) -> Point:
     provider = provider_for(capability, campaign.client_id)
     if provider is None:
         return Point("entitlement", False, f"{capability.label} is not enabled for this client.", "settings")
+    if registry.can(provider, ProviderCapability.RUNS_CAMPAIGNS):
+        label = registry.get(provider).label
+        text = f"{label} runs this client's campaigns by itself: make one that {label} runs."
+        return Point("entitlement", False, text, "settings")
     return Point("entitlement", True, f"{capability.label} is enabled.", "settings")
 
 

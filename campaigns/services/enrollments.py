@@ -16,19 +16,21 @@ from django.db.models import prefetch_related_objects
 
 from campaigns.events import LeadEnrolled
 from campaigns.models import Campaign, Enrollment, EnrollmentSender, Lead, Relation
-from campaigns.plans import interpreter
+from campaigns.plans import followed, interpreter
 from campaigns.plans.schema import Plan
-from campaigns.plans.state import Cause, Context, Event, State, Step, from_json, to_json
+from campaigns.plans.state import Cause, Context, Ended, Event, State, Step, from_json, to_json
 from campaigns.querysets import senders_prefetch, with_senders
 from campaigns.services import assignment, changes, entry
 from campaigns.services import campaigns as campaign_service
 from campaigns.services.assignment import Rotation
 from campaigns.services.changes import Changes
 from campaigns.services.planning import context_of, plan_of
+from campaigns.services.provider_runs import mirrors, people
 from integrations.locks import lock_senders
 from integrations.models.connections import Channel
 from project.core.clock import now
 from project.core.events import publish
+from project.core.refusals import Refused
 from project.tenancy import audit
 from project.tenancy.models import User
 
@@ -85,23 +87,40 @@ def store(enrollment: Enrollment, step: Step) -> None:
 
 def take_in(enrollment: Enrollment, event: Event) -> Step:
     """Tell a locked enrollment that something happened out there."""
+    if enrollment.campaign.kind == Campaign.Kind.PROVIDER:
+        step = followed.apply(plan_of(enrollment), from_json(enrollment.state), event, now=now())
+        store(enrollment, step)
+        return step
     return advance(enrollment, lambda plan, state, ctx: interpreter.apply(plan, state, event, ctx, now=now()))
+
+
+def end(enrollment: Enrollment, *, cause: Cause, reason: str) -> Step:
+    """End a locked enrollment from outside: by a person, or by a rule."""
+    if enrollment.campaign.kind == Campaign.Kind.PROVIDER:
+        ended = Ended("stopped", reason[:300], cause, enrollment.node_id, now())
+        step = followed.end(from_json(enrollment.state), ended)
+        store(enrollment, step)
+        return step
+    return advance(
+        enrollment, lambda plan, state, ctx: interpreter.stop(plan, state, now(), cause, reason, ctx)
+    )
 
 
 @transaction.atomic
 def stop(*, enrollment_id: UUID, reason: str, actor: User) -> Enrollment:
     """End an enrollment by hand; what is queued is withdrawn."""
     enrollment = locked(enrollment_id)
-    cause = Cause("person", actor.display_name)
-    advance(enrollment, lambda plan, state, ctx: interpreter.stop(plan, state, now(), cause, reason, ctx))
+    end(enrollment, cause=Cause("person", actor.display_name), reason=reason)
     audit.record(actor=actor, action="enrollment.stopped", subject=enrollment, reason=reason)
     return enrollment
 
 
 @transaction.atomic
 def pause(*, enrollment_id: UUID, actor: User) -> Enrollment:
-    """Hold an enrollment: nothing of it is claimed until it is resumed."""
+    """Hold an enrollment: nothing of it is claimed until it is resumed. Raises ``Refused`` where a provider runs it."""
     enrollment = locked(enrollment_id)
+    if enrollment.campaign.kind == Campaign.Kind.PROVIDER:
+        raise Refused("A provider runs this campaign and cannot hold one person. Stop them instead.")
     if enrollment.status == Enrollment.Status.ACTIVE:
         enrollment.status = Enrollment.Status.PAUSED
         enrollment.reason = f"Paused by {actor.display_name}."
@@ -143,14 +162,18 @@ def enroll_audience(*, campaign_id: UUID) -> int:
             leads = list(
                 entry.admissible(campaign, entry.waiting_leads(campaign))
                 .select_related("company")
+                .prefetch_related("channels")
                 .order_by("id")[:CHUNK]
             )
-            rotation = Rotation.of(campaign, leads) if leads else None
+            is_native = campaign.kind == Campaign.Kind.NATIVE
+            rotation = Rotation.of(campaign, leads) if leads and is_native else None
             for lead in leads:
                 enroll(campaign=campaign, lead=lead, rotation=rotation)
             if len(leads) < CHUNK:
                 # Still under the campaign's lock: whoever asks for another enrolment comes after this.
                 Campaign.objects.filter(id=campaign_id).update(enrolling_since=None)
+            if leads and not is_native:
+                mirrors.request(campaign_id)
         total += len(leads)
         if len(leads) < CHUNK:
             log.info("campaign.enrolled", campaign_id=str(campaign_id), leads=total)
@@ -170,6 +193,8 @@ def enroll(*, campaign: Campaign, lead: Lead, rotation: Rotation | None = None) 
 
     ``rotation`` is shared by those who enroll many leads at once.
     """
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        return people.enroll(campaign=campaign, lead=lead)
     enrollment = Enrollment(
         client_id=campaign.client_id, campaign=campaign, plan_version=campaign.current_version, lead=lead
     )

@@ -18,8 +18,8 @@ from campaigns.scheduling import CalendarNeverOpens, is_open, spread
 from campaigns.services import brakes, suppression, texting
 from campaigns.services.assignment import GONE, choice_of
 from campaigns.services.changes import sender_for
-from campaigns.services.checklist import CAPABILITY_OF_CHANNEL
 from campaigns.services.planning import context_of, plan_of
+from campaigns.services.points import CAPABILITY_OF_CHANNEL
 from campaigns.services.suppressed import suppressed_leads
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services import freshness, switches

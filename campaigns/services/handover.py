@@ -12,7 +12,6 @@ from uuid import UUID
 from django.db import transaction
 
 from campaigns.models import Enrollment, EnrollmentSender, Lead, Relation, ScheduledAction
-from campaigns.plans import interpreter
 from campaigns.plans.state import Cause
 from campaigns.services import enrollments
 from campaigns.services.assignment import GONE, Chosen, Rotation
@@ -106,14 +105,5 @@ def _wait_or_end(enrollment: Enrollment, link: EnrollmentSender, why: str) -> No
             enrollment=enrollment, sender=link.sender, state=ScheduledAction.State.DUE, kind="send"
         ).update(held_reason=why[:300], updated_at=now())
         return
-    enrollments.advance(
-        enrollment,
-        lambda plan, state, ctx: interpreter.stop(
-            plan,
-            state,
-            now(),
-            Cause("rule", "sender_gone"),
-            f"{link.sender.name} was removed. {why}",
-            ctx,
-        ),
-    )
+    reason = f"{link.sender.name} was removed. {why}"
+    enrollments.end(enrollment, cause=Cause("rule", "sender_gone"), reason=reason)

@@ -27,8 +27,16 @@ from campaigns.plans import interpreter
 from campaigns.plans.state import Event
 from campaigns.services import delivery, enrollments, fates, reply_stops, suppression, unsubscribes
 from campaigns.services.matching import Match, address_of, match_address, match_person, match_thread
+from campaigns.services.provider_runs import following
 from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderEventRetold
-from integrations.events import MessageEvent, MessageReceived, RelationCreated
+from integrations.events import (
+    CampaignStatusChanged,
+    InvitationSent,
+    LeadCategorised,
+    MessageEvent,
+    MessageReceived,
+    RelationCreated,
+)
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.values import Direction, Person
 from project.core.clock import now
@@ -42,6 +50,20 @@ def on_provider_event(fact: ProviderEventRecorded) -> None:
         _on_relation(fact, event)
     elif isinstance(event, MessageEvent):
         _on_message_event(fact, event)
+    elif isinstance(event, CampaignStatusChanged):
+        following.on_campaign_status(fact, event)
+    elif isinstance(event, InvitationSent | LeadCategorised):
+        _on_provider_run(fact, event)
+
+
+def _on_provider_run(fact: ProviderEventRecorded, event: InvitationSent | LeadCategorised) -> None:
+    found = following.find(fact.sender, event)
+    if found is None:
+        fact.outcome["campaigns"] = "It is about nobody in a campaign of ours."
+    elif isinstance(event, InvitationSent):
+        following.on_invitation(fact, event, found)
+    else:
+        following.on_categorised(fact, event, found)
 
 
 def on_provider_event_retold(told: ProviderEventRetold) -> None:
@@ -59,7 +81,8 @@ def on_provider_event_retold(told: ProviderEventRetold) -> None:
     if isinstance(told.event, RelationCreated):
         found = match_person(sender=told.sender, person=told.event.person)
     else:
-        found = _match_message(fact, told.event) if isinstance(told.event, MessageReceived) else None
+        run = following.find(told.sender, told.event)
+        found = _match_message(fact, told.event, run) if isinstance(told.event, MessageReceived) else None
     if found is not None:
         on_provider_event(fact)
 
@@ -117,18 +140,27 @@ def _running(sender: SenderAccount, lead: Lead) -> Iterable[Enrollment]:
 
 
 def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
-    match = _match_message(fact, event)
+    run = following.find(fact.sender, event)
+    match = _match_message(fact, event, run)
     enrollment = None
     if match is not None:
         fact.outcome["lead_id"] = str(match.lead.id)
         if isinstance(event, MessageReceived):
+            if run is not None:
+                following.on_message(fact, event, run)
             enrollment = _on_message(fact, event, match)
     if not isinstance(event, MessageReceived):
         enrollment = fates.on_fate(fact, event)
+        if run is not None:
+            following.on_fate(fact, event, run)
     elif match is None:
         fact.outcome["campaigns"] = "No lead has this profile; it waits among the unmatched."
     if enrollment is None and fact.outbound is not None and fact.outbound.enrollment_id is not None:
         enrollment = Enrollment.objects.filter(id=fact.outbound.enrollment_id).first()
+    if run is not None:
+        # What is told below goes to this campaign, whatever else of the lead has stopped.
+        enrollment = run.enrollment
+        enrollment.refresh_from_db(fields=["status", "stage", "node_id", "state", "reason", "ended_at"])
     if enrollment is not None:
         fact.outcome["enrollment_id"] = str(enrollment.id)
     publish(
@@ -141,12 +173,19 @@ def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
             lead=match.lead if match else None,
             enrollment=enrollment,
             outbound=fact.outbound,
+            step_number=run.step if run else None,
+            node_id=run.node_id if run else "",
         )
     )
 
 
-def _match_message(fact: ProviderEventRecorded, event: MessageEvent) -> Match | None:
+def _match_message(
+    fact: ProviderEventRecorded, event: MessageEvent, run: following.Followed | None
+) -> Match | None:
     """The lead of a message: of our own send, else by the thread that it answers, else by who wrote it."""
+    if run is not None:
+        enrollment = run.enrollment
+        return Match(enrollment.lead, "the campaign at its provider", enrollment.campaign_id, enrollment.id)
     if fact.outbound is not None and fact.outbound.lead_id is not None:
         lead = Lead.objects.filter(id=fact.outbound.lead_id).select_related("company").first()
         if lead is not None:
@@ -178,7 +217,8 @@ def _on_message(fact: ProviderEventRecorded, event: MessageReceived, match: Matc
     if event.implies_connection:
         connected(sender=fact.sender, lead=match.lead, occurred_at=event.occurred_at, received_at=now())
     if not event.is_reply:
-        fact.outcome["campaigns"] = f"A message of {match.lead}'s conversation that is not a reply."
+        text = f"A message of {match.lead}'s conversation that is not a reply."
+        fact.outcome.setdefault("campaigns", text)
         return None
     return _on_reply(fact, event, match)
 

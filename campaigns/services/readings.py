@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from campaigns.events import MessageMatched
-from campaigns.models import Enrollment, ReplyReading
+from campaigns.models import Campaign, Enrollment, ReplyReading
 from campaigns.replies.intents import NO_REPLY, VERSION, Intent, judge
 from campaigns.services import campaigns
 from integrations.events import MessageReceived
@@ -24,9 +24,10 @@ def on_message_matched(fact: MessageMatched) -> None:
     event = fact.event
     if fact.lead is None or not isinstance(event, MessageReceived) or not event.is_reply:
         return
-    answered = _answered(fact.lead.id, fact.sender.id, event.occurred_at)
-    if answered is None or answered.enrollment_id is None:
+    answered = _answered_step(fact, event.occurred_at)
+    if answered is None:
         return  # nobody wrote to them first: it answers no message of a campaign
+    enrollment, node_id, variant_id = answered
     found = judge(
         event.text,
         event.occurred_at.date(),
@@ -36,7 +37,6 @@ def on_message_matched(fact: MessageMatched) -> None:
     )
     if found.intent in NO_REPLY:
         return
-    enrollment = Enrollment.objects.get(id=answered.enrollment_id)
     ReplyReading.objects.get_or_create(
         event_id=fact.event_id,
         defaults={
@@ -44,8 +44,8 @@ def on_message_matched(fact: MessageMatched) -> None:
             "campaign_id": enrollment.campaign_id,
             "enrollment": enrollment,
             "channel": fact.sender.channel,
-            "node_id": answered.node_id,
-            "variant_id": answered.variant_id,
+            "node_id": node_id,
+            "variant_id": variant_id,
             "intent": found.intent.value,
             "first_intent": found.intent.value,
             "because": found.because[:200],
@@ -56,6 +56,18 @@ def on_message_matched(fact: MessageMatched) -> None:
     fact.outcome["intent"] = f"Read as {found.intent.replace('_', ' ')}" + (
         f" (“{found.because}”)." if found.because else "."
     )
+
+
+def _answered_step(fact: MessageMatched, at: datetime) -> tuple[Enrollment, str, str] | None:
+    """(enrollment, node, variant) of what is answered: the provider names it, or our outbox knows."""
+    told = fact.enrollment
+    if told is not None and told.campaign.kind == Campaign.Kind.PROVIDER:
+        return told, fact.node_id or told.node_id, ""
+    assert fact.lead is not None  # whoever calls has looked
+    answered = _answered(fact.lead.id, fact.sender.id, at)
+    if answered is None or answered.enrollment_id is None:
+        return None
+    return Enrollment.objects.get(id=answered.enrollment_id), answered.node_id, answered.variant_id
 
 
 def _answered(lead_id: UUID, sender_id: UUID, at: datetime) -> OutboundMessage | None:

@@ -13,12 +13,10 @@ from django.db.models import F, Func, Q, TextField, Value
 
 from campaigns.freemail import is_free_mail
 from campaigns.models import Campaign, Company, Enrollment, EnrollmentSender, Lead, LeadChannel
-from campaigns.plans import interpreter
 from campaigns.plans.state import Cause
 from campaigns.services import enrollments
 from integrations.models import SenderAccount
 from integrations.models.connections import Channel
-from project.core.clock import now
 
 Stops = Campaign.ReplyStops
 
@@ -64,12 +62,7 @@ def stop_colleagues(affected: Affected, *, lead: Lead, event_id: str) -> list[st
     for enrollment in affected.colleagues:
         if enrollment.status == Enrollment.Status.ENDED:
             continue
-        enrollments.advance(
-            enrollment,
-            lambda plan, state, ctx: interpreter.stop(
-                plan, state, now(), Cause("rule", f"company_reply:{event_id}"), reason, ctx
-            ),
-        )
+        enrollments.end(enrollment, cause=Cause("rule", f"company_reply:{event_id}"), reason=reason)
         told.append(f"“{enrollment.campaign}” stopped for {enrollment.lead}.")
     return told
 

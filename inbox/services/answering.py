@@ -8,10 +8,16 @@ from typing import Any, Final
 from campaigns.rendering import sms_segments
 from campaigns.rendering.mail import mail_body, reply_subject
 from inbox.models import Conversation, Message
+from integrations import registry
+from integrations.services import thread_replies
 
 #: Characters that a reply may have, by channel.
 MAX_LENGTH: Final = {"linkedin": 8000, "email": 20_000, "sms": 1600}
 MAX_REFERENCES: Final = 20
+
+
+class NotAnswerable(ValueError):
+    """The thread cannot be answered as it is; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,12 @@ class Answer:
 
 
 def answer(conversation: Conversation, text: str) -> Answer:
-    """Return what a reply in a conversation leaves as. E-mail answers the newest message and keeps the thread."""
+    """Return what a reply in a conversation leaves as. E-mail answers the newest message and keeps the thread.
+
+    Raises ``NotAnswerable`` where a provider keeps the thread and there is no message of theirs in it.
+    """
+    if thread_replies.answers_through_provider(conversation.sender):
+        return _through_provider(conversation, text)
     if conversation.channel == "email":
         return _email(conversation, text)
     if conversation.channel == "sms":
@@ -38,6 +49,34 @@ def answer(conversation: Conversation, text: str) -> Answer:
         "chat_id": conversation.chat_id,
     }
     return Answer("message", recipient, text)
+
+
+def _through_provider(conversation: Conversation, text: str) -> Answer:
+    """A provider that runs campaigns keeps the thread and sends the answer: it is told which message is answered."""
+    theirs = (
+        Message.objects.filter(conversation=conversation, direction=Message.Direction.INBOUND)
+        .order_by("-occurred_at", "-id")
+        .values_list("provider_message_id", "api_message_id")
+        .first()
+    )
+    told = theirs and thread_replies.answered(
+        conversation.sender, provider_message_id=theirs[0], message_id=theirs[1]
+    )
+    if not told:
+        label = registry.get(conversation.sender.connection.provider).label
+        raise NotAnswerable(f"{label} can only answer what they wrote, and they have not written yet.")
+    payload: dict[str, Any] = {"thread": thread_replies.to_payload(told)}
+    if conversation.channel == "email":
+        payload |= {"subject": reply_subject(conversation.subject), "html": mail_body(text).html}
+        return Answer(
+            "email", {"email": conversation.counterpart_id, "name": _name(conversation)}, text, payload
+        )
+    recipient = {
+        "provider_id": conversation.counterpart_id,
+        "public_identifier": "",
+        "chat_id": conversation.chat_id,
+    }
+    return Answer("message", recipient, text, payload)
 
 
 def _email(conversation: Conversation, text: str) -> Answer:

@@ -13,7 +13,7 @@ from inbox.events import ConversationAnswered, ReplyFailed
 from inbox.models import Conversation, Message
 from inbox.services import canned, channels, departures, drafts, files, live, threads
 from inbox.services.answering import MAX_LENGTH as LONGEST
-from inbox.services.answering import answer
+from inbox.services.answering import NotAnswerable, answer
 from integrations.domain_events import OutboundChanged
 from integrations.locks import lock_senders
 from integrations.models import OutboundMessage
@@ -125,7 +125,12 @@ def _queue(
     chosen: Options,
 ) -> Message:
     timing, leaves_at = departures.timing_of(chosen.leaves_at, chosen.undo_seconds)
-    leaving = answer(conversation, text)
+    try:
+        leaving = answer(conversation, text)
+    except NotAnswerable as error:
+        raise ReplyRefused(str(error)) from error
+    if chosen.file_ids and "thread" in leaving.payload:
+        raise ReplyRefused("Answers through this provider carry no files. Send it without them.")
     message = Message(
         conversation=conversation,
         revision=threads.next_revision(conversation),

@@ -259,10 +259,11 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
         **_html_of(event),
         direction_raw=f"{event.raw_direction} ({event.direction_rule})"[:40],
         occurred_at=event.occurred_at,
-        **_attribution(matched.outbound),
+        **(_attribution(matched.outbound) or _provider_step(matched)),
     )
     message.save()
     files.receive(message=message, found=event.attachments)
+    _number_answers(message)
     apply_pending(matched.sender, message)
     is_news = matched.source != ProviderEvent.Source.HISTORY
     _settle_into(conversation, message, counts_as_unread=is_news)
@@ -338,6 +339,34 @@ def _attribution(outbound: OutboundMessage | None) -> dict[str, Any]:
         "node_id": outbound.node_id,
         "step_label": outbound.node_id.replace("_", " ").capitalize()[:80],
     }
+
+
+def _provider_step(matched: MessageMatched) -> dict[str, Any]:
+    """The step of a provider-run campaign that a message belongs to."""
+    if matched.step_number is None:
+        return {}
+    is_reply = getattr(matched.event, "direction", None) is Direction.INBOUND
+    label = matched.node_id.replace("_", " ").capitalize() or f"Step {matched.step_number}"
+    return {
+        "sequence_step_number": min(matched.step_number, 32_000),
+        "enrollment_id": matched.enrollment.id if matched.enrollment else None,
+        "node_id": "" if is_reply else matched.node_id,
+        "step_label": "" if is_reply else label[:80],
+    }
+
+
+def _number_answers(message: Message) -> None:
+    """A step that is told after the answers to it: they answer it, and not an earlier one."""
+    number = message.sequence_step_number
+    if number is None or message.direction != Message.Direction.OUTBOUND:
+        return
+    later = Message.objects.filter(
+        Q(sequence_step_number=None) | Q(sequence_step_number__lt=number),
+        conversation_id=message.conversation_id,
+        direction=Message.Direction.INBOUND,
+        occurred_at__gte=message.occurred_at,
+    )
+    later.update(sequence_step_number=number, updated_at=now())
 
 
 def next_revision(conversation: Conversation) -> int:
@@ -570,7 +599,7 @@ def locked(conversation_id: UUID) -> Conversation:
     """Return a conversation with its row locked until the end of the transaction."""
     conversation: Conversation = (
         Conversation.objects.select_for_update(of=("self",))
-        .select_related("lead", "client", "sender", "assignee")
+        .select_related("lead", "client", "sender", "sender__connection", "assignee")
         .get(id=conversation_id)
     )
     return conversation

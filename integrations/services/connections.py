@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from integrations import registry
-from integrations.base import ManagesWebhooks, VerifiesCredentials, require
+from integrations.base import CAMPAIGN_SOURCE, ManagesWebhooks, VerifiesCredentials, require
 from integrations.errors import ProviderError
 from integrations.models import Connection
 from integrations.services import outbox
@@ -166,6 +166,37 @@ def ensure_webhooks(*, connection: Connection, actor: User | None = None) -> tup
                 problems=[f"{finding.source}: {finding.problem.value}" for finding in findings],
             )
     return findings
+
+
+def register_campaign(*, connection: Connection, campaign_id: str) -> tuple[str, ...]:
+    """Register what is needed to hear of one campaign that the provider runs; return the ids of the webhooks that
+    belong to it alone (``unregister`` takes them away). What is right already stays. Raises ``ProviderError``.
+    """
+    adapter, required = _required(connection)
+    source = f"{CAMPAIGN_SOURCE}{campaign_id}"
+    required = tuple(
+        want for want in required if want.source == source or not want.source.startswith(CAMPAIGN_SOURCE)
+    )
+    known = {want.source for want in required}
+    registered = [found for found in adapter.list_webhooks() if found.source in known]
+    for finding in adapter.check_webhooks(registered=registered, required=required):
+        if finding.create is not None:
+            adapter.create_webhook(finding.create)
+        for registration_id in finding.remove:
+            adapter.delete_webhook(registration_id)
+    ours = {want.url for want in required}
+    return tuple(
+        found.registration_id
+        for found in adapter.list_webhooks()
+        if found.source == source and found.url in ours and found.registration_id
+    )
+
+
+def unregister(*, connection: Connection, ids: Sequence[str]) -> None:
+    """Remove webhooks at the provider; those that are gone already are fine. Raises ``ProviderError``."""
+    adapter = require(adapter_of(connection), ManagesWebhooks)
+    for registration_id in ids:
+        adapter.delete_webhook(registration_id)
 
 
 def _learn_keys(

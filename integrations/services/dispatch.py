@@ -43,7 +43,7 @@ from integrations.errors import ErrorKind, ProviderError
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, SendAttempt, SenderAccount
 from integrations.models.connections import Channel
-from integrations.services import outbox, outcomes, outgoing, rates, senders, switches
+from integrations.services import outbox, outcomes, outgoing, rates, senders, switches, thread_replies
 from integrations.services.adapters import adapter_of
 from integrations.services.holds import Hold
 from integrations.values import InvitationState, SendAction, SendReceipt
@@ -290,7 +290,7 @@ def _already(outbound: OutboundMessage, is_connected: bool | None, invitation: I
 def attempt(claimed: Claimed) -> None:
     """Hand a claimed row to the provider, once, and store the outcome."""
     outbound, started = claimed.outbound, claimed.attempt
-    send = _ACTIONS.get(outbound.action)
+    send = thread_replies.send if outbound.payload.get("thread") else _ACTIONS.get(outbound.action)
     if send is None:
         outcomes.failed(outbound, started, _unsupported(outbound))
         return

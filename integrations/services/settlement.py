@@ -22,7 +22,7 @@ from integrations.base import SettlesSends, require
 from integrations.errors import ErrorKind, ProviderError
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, SendAttempt
-from integrations.services import outbox, outcomes
+from integrations.services import outbox, outcomes, thread_replies
 from integrations.services.adapters import adapter_of
 from integrations.values import SendAction, SendIntent, Settlement, SettlementOutcome
 from project.core.claims import compare_and_set
@@ -90,8 +90,11 @@ def settle(attempt_id: UUID) -> SettlementOutcome | None:
         return None
     attempt = SendAttempt.objects.select_related("outbound__sender__connection").get(id=attempt_id)
     try:
-        adapter = require(adapter_of(attempt.outbound.sender.connection), SettlesSends)
-        answer = adapter.settle(intent_of(attempt), now=now())
+        adapter = adapter_of(attempt.outbound.sender.connection)
+        if attempt.outbound.payload.get("thread"):
+            answer = thread_replies.settle(adapter, attempt.outbound, attempted_at=attempt.started_at)
+        else:
+            answer = require(adapter, SettlesSends).settle(intent_of(attempt), now=now())
     except ProviderError as error:
         answer = Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=str(error))
     _apply(attempt, answer)

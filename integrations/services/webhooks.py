@@ -26,7 +26,7 @@ from integrations.domain_events import DeliveryDied
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Event, Normalised
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
-from integrations.services import intake_hints, intake_limits
+from integrations.services import intake_hints, intake_limits, routing
 from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import Recorded, record_event, record_events
 from project.core.claims import claim_batch, compare_and_set
@@ -197,11 +197,11 @@ def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: Sto
     # Within an account the order stays; facts of different accounts have none.
     by_account = sorted(normalised.events, key=_account_of)
     for account_id, found in groupby(by_account, key=_account_of):
-        sender = knowledge.sender(account_id)
+        events = list(found)
+        sender = knowledge.sender(account_id) or routing.sender_of(knowledge.connection_id, events[0])
         if sender is None:
             unknown.add(account_id)
             continue
-        events = list(found)
         for start in range(0, len(events), TOGETHER):
             chunk = events[start : start + TOGETHER]
             for event, recorded in zip(chunk, _record_chunk(chunk, sender, delivery), strict=True):

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from integrations.base import CAMPAIGN_SOURCE
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.outreach import tokens
 from integrations.outreach.client import number_id, segment
@@ -51,7 +52,7 @@ def required(campaigns: Sequence[ProviderCampaign], url: str, secret: str) -> tu
     """Return one registration for each campaign that still goes on: only these can be listed."""
     return tuple(
         WebhookRegistration(
-            source=f"campaign:{campaign.campaign_id}",
+            source=f"{CAMPAIGN_SOURCE}{campaign.campaign_id}",
             url=tokens.with_token(url, secret),
             events=EVENTS,
             name=f"Outbound Engine X: {campaign.name}"[:100],
@@ -71,7 +72,7 @@ def _parse(raw: Raw, campaign_id: str) -> WebhookRegistration:
     events = raw.get("event_types")
     found = events if isinstance(events, list) else list(events) if isinstance(events, dict) else []
     return WebhookRegistration(
-        source=f"campaign:{campaign_id}",
+        source=f"{CAMPAIGN_SOURCE}{campaign_id}",
         url=text(raw, "webhook_url", "url"),
         events=frozenset(str(item) for item in found),
         name=text(raw, "name", "webhook_name"),

@@ -1,0 +1,156 @@
+"""Reading a campaign at its provider: how it is, its counters, and how far its people are."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from campaigns.models import Campaign, CampaignMirror, Enrollment, EnrollmentMirror
+from campaigns.plans.state import Cause
+from campaigns.services.provider_runs import mirrors, people
+from integrations.base import CountsCampaigns, KeepsLeads, RunsCampaigns, require
+from integrations.errors import ErrorKind, ProviderError
+from integrations.running import CampaignStatus, LeadStatus, ProviderLead
+from integrations.services.adapters import adapter_of
+from project.core.claims import compare_and_set
+from project.core.clock import now
+
+log = structlog.get_logger(__name__)
+
+#: How often a campaign is read that runs, and one that does not.
+EVERY: Final = timedelta(minutes=5)
+EVERY_QUIET: Final = timedelta(hours=1)
+#: Pages of people that one reading takes at most.
+MOST_PAGES: Final = 200
+BATCH: Final = 200
+
+
+def read(campaign_id: UUID) -> str:
+    """Read one campaign if that is due and nobody else does; say what became of it."""
+    at = now()
+    due = CampaignMirror.objects.filter(campaign_id=campaign_id, next_sync_at__lte=at)
+    if not compare_and_set(due, next_sync_at=at + EVERY, updated_at=at):
+        return ""
+    mirror = mirrors.of_campaign(campaign_id)
+    if not mirror.provider_campaign_id:
+        return ""
+    try:
+        adapter = adapter_of(mirror.connection)
+        asked_at = now()
+        seen = require(adapter, RunsCampaigns).get_campaign(mirror.provider_campaign_id)
+        mirrors.note_campaign(mirror, seen, at=asked_at)
+        counted = require(adapter, CountsCampaigns).campaign_statistics(mirror.provider_campaign_id)
+        mirrors.note_statistics(mirror, counted, at=asked_at)
+        read_people(mirror, require(adapter, KeepsLeads))
+    except ProviderError as error:
+        return _not_read(mirror, error)
+    quiet = seen.status not in {CampaignStatus.RUNNING, CampaignStatus.STARTING}
+    CampaignMirror.objects.filter(id=mirror.id).update(
+        next_sync_at=at + (EVERY_QUIET if quiet else EVERY), last_lead_sync_error=""
+    )
+    return "read"
+
+
+def _not_read(mirror: CampaignMirror, error: ProviderError) -> str:
+    if error.kind is ErrorKind.NOT_FOUND:
+        mirrors.note_status(mirror, status=CampaignStatus.ARCHIVED, raw_status="not found", at=now())
+    CampaignMirror.objects.filter(id=mirror.id).update(
+        last_lead_sync_error=error.message[:400], updated_at=now()
+    )
+    log.info("provider_run.not_read", campaign=str(mirror.campaign_id), kind=error.kind)
+    return "failed"
+
+
+def read_people(mirror: CampaignMirror, keeper: KeepsLeads) -> int:
+    """Read how far the campaign's people are; return how many changed. A list that there is not leaves its note."""
+    cursor: str | None = None
+    changed, note = 0, ""
+    for _ in range(MOST_PAGES):
+        page = keeper.list_leads(mirror.provider_campaign_id, cursor=cursor)
+        note = page.note or note
+        changed += sum(note_person(mirror, seen, at=now()) for seen in page.items)
+        cursor = page.cursor
+        if cursor is None:
+            break
+    CampaignMirror.objects.filter(id=mirror.id).update(
+        last_lead_sync_at=now(), lead_sync_note=note[:300], updated_at=now()
+    )
+    mirror.lead_sync_note = note[:300]
+    return changed
+
+
+def find_person(
+    mirror: CampaignMirror, *, lead_id: str = "", keys: tuple[str, ...] = ()
+) -> EnrollmentMirror | None:
+    """The row of somebody by the provider's id or by the key that we handed them over with."""
+    rows = EnrollmentMirror.objects.filter(mirror=mirror).select_related("enrollment")
+    found: EnrollmentMirror | None = rows.filter(provider_lead_id=lead_id).first() if lead_id else None
+    wanted = [key for key in keys if key]
+    if found is None and wanted:
+        found = rows.filter(key__in=wanted).first()
+    return found
+
+
+@transaction.atomic
+def note_person(mirror: CampaignMirror, seen: ProviderLead, *, at: datetime) -> bool:
+    """Keep how the provider shows a person of ours; say whether that was new. Others are none of ours."""
+    keys = (seen.email.lower(), seen.profile_url.rstrip("/").lower())
+    row = find_person(mirror, lead_id=seen.lead_id, keys=keys)
+    if row is None:
+        return False
+    values = {
+        "provider_lead_id": seen.lead_id or row.provider_lead_id,
+        "membership_id": seen.membership_id or row.membership_id,
+        "status": _known(row, seen),
+        "raw_status": seen.raw_status[:60],
+        "category": seen.category[:80] or row.category,
+    }
+    changed: dict[str, object] = {name: value for name, value in values.items() if getattr(row, name) != value}
+    # Facts that come by webhook lock the enrollment before its mirror: so do we.
+    enrollment = people.locked(row.enrollment_id) if "status" in changed else None
+    if row.state == EnrollmentMirror.State.HANDING:
+        # It is there: the answer that got lost was a yes.
+        changed |= {"state": EnrollmentMirror.State.ADDED, "added_at": row.added_at or at}
+    EnrollmentMirror.objects.filter(id=row.id).update(**changed, synced_at=at, updated_at=at)
+    if enrollment is not None:
+        _follow(enrollment, seen, at)
+    return bool(changed)
+
+
+def _known(row: EnrollmentMirror, seen: ProviderLead) -> str:
+    """The status to keep: some providers have one word for those who answered and those who got all steps."""
+    answered = row.status == LeadStatus.REPLIED.value and seen.status is LeadStatus.COMPLETED
+    return row.status if answered else seen.status.value
+
+
+#: What an enrollment ends as where the provider has come to an end with a person.
+_ENDS: Final = {
+    LeadStatus.COMPLETED: ("completed", "The provider has done all steps."),
+    LeadStatus.REPLIED: ("replied", "They replied, the provider says."),
+    LeadStatus.STOPPED: ("stopped", "The provider was told to stop."),
+    LeadStatus.BLOCKED: ("bounced", "The provider does not write to this address."),
+    LeadStatus.FAILED: ("error", "The provider could not reach them."),
+}
+
+
+def _follow(enrollment: Enrollment, seen: ProviderLead, at: datetime) -> None:
+    ends = _ENDS.get(seen.status)
+    if ends is None or enrollment.status == Enrollment.Status.ENDED:
+        return
+    outcome, reason = ends
+    if seen.is_unsubscribed:
+        outcome, reason = "unsubscribed", "They unsubscribed at the provider."
+    told = f"{reason} ({seen.reason})" if seen.reason else reason
+    people.finish(enrollment, outcome=outcome, reason=told, cause=Cause("rule", "provider"), at=at)
+
+
+def due() -> list[tuple[UUID, UUID]]:
+    """(campaign, organization) of campaigns that are to be read (platform scope)."""
+    rows = CampaignMirror.objects.filter(next_sync_at__lte=now()).exclude(
+        campaign__status=Campaign.Status.ARCHIVED
+    )
+    return list(rows.order_by("next_sync_at").values_list("campaign_id", "organization_id")[:BATCH])

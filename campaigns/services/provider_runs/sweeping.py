@@ -1,0 +1,53 @@
+"""The tick of provider-run campaigns: what was forgotten, what holds a campaign up by now, what is to be read."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from uuid import UUID
+
+from django.db import transaction
+
+from campaigns.models import Campaign, CampaignMirror
+from campaigns.services.provider_runs import creating, job, mirroring, mirrors, standing
+from integrations.services import switches
+from project.core.scoping import organization_scope
+from project.core.tasks import enqueue
+
+#: Campaigns whose standing one tick looks at.
+LOOKED_AT = 500
+
+
+def sweep() -> int:
+    """Hint at what is due; return how many hints that were. Runs over all organizations."""
+    from campaigns.tasks import bring_in_line, read_provider_run  # tasks call services
+
+    changed = _changed_standing()
+    for campaign_id, organization_id in [*changed, *creating.unblock()]:
+        with organization_scope(organization_id):
+            mirrors.request(campaign_id)
+    jobs, reads = job.forgotten(), mirroring.due()
+    with transaction.atomic():
+        for campaign_id, organization_id in jobs:
+            enqueue(bring_in_line, organization_id=organization_id, campaign_id=campaign_id)
+        for campaign_id, organization_id in reads:
+            enqueue(read_provider_run, organization_id=organization_id, campaign_id=campaign_id)
+    return len(changed) + len(jobs) + len(reads)
+
+
+def _changed_standing() -> list[tuple[UUID, UUID]]:
+    """Active campaigns that something holds up although they run at the provider, or lets go although they do not."""
+    rows = (
+        CampaignMirror.objects.filter(campaign__status=Campaign.Status.ACTIVE, job=CampaignMirror.Job.IDLE)
+        .exclude(provider_campaign_id="")
+        .select_related("connection", "campaign", "campaign__organization")
+        .order_by("organization_id", "id")[:LOOKED_AT]
+    )
+    found: list[tuple[UUID, UUID]] = []
+    for organization_id, group in groupby(rows, key=lambda row: row.organization_id):
+        with organization_scope(organization_id):
+            stops = switches.load()
+            for mirror in group:
+                reason = standing.held(mirror, stops)
+                if bool(reason) != bool(mirror.held_reason):
+                    found.append((mirror.campaign_id, organization_id))
+    return found
