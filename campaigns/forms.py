@@ -18,11 +18,20 @@ _COMMON_ZONES = sorted(zone for zone in available_timezones() if "/" in zone and
 
 
 class CampaignForm(forms.Form):
-    """A new campaign: its name and client."""
+    """A new campaign: its name, its client, and who runs it."""
 
     name = forms.CharField(max_length=160, label="Name")
     client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         queryset=None, label="Client", empty_label=None
+    )
+    run_on = forms.ChoiceField(
+        choices=[
+            ("", "Our engine"),
+            ("email", "The client's provider of e-mail campaigns"),
+            ("linkedin", "The client's provider of LinkedIn campaigns"),
+        ],
+        required=False,
+        label="Run by",
     )
 
     def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:

@@ -12,6 +12,7 @@ from django.db.models.functions import Concat
 from campaigns.models import (
     Campaign,
     Enrollment,
+    EnrollmentMirror,
     EnrollmentSender,
     Lead,
     LeadChannel,
@@ -90,7 +91,8 @@ def lead_journey(lead: Lead) -> dict[str, Any] | None:
             for node in plan.nodes
             if isinstance(node, SendNode)
         ],
-        "can_pause": enrollment.status == Enrollment.Status.ACTIVE,
+        "can_pause": enrollment.status == Enrollment.Status.ACTIVE
+        and enrollment.campaign.kind == Campaign.Kind.NATIVE,
         "can_resume": enrollment.status == Enrollment.Status.PAUSED,
     }
 
@@ -220,6 +222,14 @@ def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Pa
     if stage in Enrollment.Stage.values:
         rows = rows.filter(stage=stage)
     page = keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        there = {
+            row.enrollment_id: row
+            for row in EnrollmentMirror.objects.filter(enrollment__in=[row.id for row in page.items])
+        }
+        for row in page.items:
+            row.there = there.get(row.id)
+        return page
     waiting = next_actions([row.id for row in page.items])
     for row in page.items:
         row.waiting = waiting.get(row.id)

@@ -48,6 +48,8 @@ class SequenceEditor:
         self.close_days = close_days
         self.errors: dict[str, str] = {}
         self.general: list[str] = []
+        self.kinds: dict[str, str] = dict(STEP_KINDS)
+        self.counts_working_days = True
 
     @classmethod
     def of_plan(cls, plan: dict[str, Any]) -> SequenceEditor:
@@ -71,14 +73,26 @@ class SequenceEditor:
         ]
         return cls(steps, data.get("close_days", "14"))
 
+    def limit_to(self, channel: str) -> None:
+        """Offer what a provider of one channel can do: its steps, and waits that count all days."""
+        self.kinds = {
+            kind: label for kind, label in STEP_KINDS.items() if CHANNEL_OF_ACTION.get(kind) == channel
+        }
+        self.counts_working_days = False
+        for step in self.steps:
+            step["working"] = "0"
+        if len(self.steps) == 1 and not self.steps[0]["id"] and self.steps[0]["kind"] not in self.kinds:
+            self.steps[0]["kind"] = next(iter(self.kinds))
+
     def operate(self, operation: str) -> None:
         """Add (``add:message``), remove (``remove:2``) or move (``up:2``, ``down:2``) a step; else do nothing."""
         act, _, argument = operation.partition(":")
         index = int(argument) if argument.isdigit() else -1
-        if act == "add" and argument in STEP_KINDS and len(self.steps) < MAX_STEPS:
+        if act == "add" and argument in self.kinds and len(self.steps) < MAX_STEPS:
             follows_mail = argument == "email" and any(step["kind"] == "email" for step in self.steps)
             delay, threaded = "3" if self.steps else "0", "1" if follows_mail else "0"
-            self.steps.append(_row(kind=argument, delay=delay, threaded=threaded))
+            working = "1" if self.counts_working_days else "0"
+            self.steps.append(_row(kind=argument, delay=delay, threaded=threaded, working=working))
         elif act == "remove" and 0 <= index < len(self.steps):
             del self.steps[index]
         elif act in {"up", "down"} and 0 <= index < len(self.steps):

@@ -41,6 +41,7 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>/resume/", campaigns.resume, name="resume"),
     path("campaigns/<uuid:campaign_id>/variants/<str:node_id>/", campaigns.variant, name="variant"),
     path("campaigns/<uuid:campaign_id>/archive/", campaigns.archive, name="archive"),
+    path("campaigns/<uuid:campaign_id>/push/", campaigns.push, name="push"),
     path("campaigns/<uuid:campaign_id>/switch/", engine.switch, name="switch"),
     path("ops/scheduler/", engine.scheduler_card, name="scheduler"),
     path("ops/scheduler/set/", engine.set_scheduler, name="set_scheduler"),

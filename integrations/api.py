@@ -16,11 +16,13 @@ from integrations.api_limits import router as limits_router
 from integrations.api_webhooks import router as webhooks_router
 from integrations.models import OutboundMessage, SenderAccount, SyncRun
 from integrations.services import (
+    accounts,
     certification,
     connecting,
     connections,
     hygiene,
     mailboxes,
+    numbers,
     outbox,
     rates,
     senders,
@@ -243,6 +245,64 @@ def replace_credentials(request: ApiRequest, connection_id: UUID, payload: schem
     return connections.replace_credentials(
         connection=connection, credentials=payload.credentials, actor=request.access.user
     )
+
+
+@router.get("/connections/{connection_id}/mode", response=schemas.ConnectionModeOut, tags=["Connections"])
+@api_rule(Permission.SETTINGS_VIEW, whole=True)
+def get_connection_mode(request: ApiRequest, connection_id: UUID) -> Any:
+    """How conversations of a connection are learnt; empty where its provider leaves no choice."""
+    connection = get_or_404(api_rows.connections(request.access), connection_id)
+    return {"connection_id": connection.id, "mode": connections.mode_of(connection)}
+
+
+@router.put("/connections/{connection_id}/mode", response=schemas.ConnectionModeOut, tags=["Connections"])
+@api_rule(Permission.SETTINGS_EDIT, whole=True)
+def put_connection_mode(request: ApiRequest, connection_id: UUID, payload: schemas.ConnectionModeIn) -> Any:
+    """Choose how conversations are learnt: by webhook only, or by reading what the account gives out as well."""
+    connection = get_or_404(api_rows.connections(request.access), connection_id)
+    changed = connections.set_mode(connection=connection, mode=payload.mode, actor=request.access.user)
+    return {"connection_id": changed.id, "mode": connections.mode_of(changed)}
+
+
+@router.get(
+    "/connections/{connection_id}/provider-accounts",
+    response=list[schemas.ProviderAccountOut],
+    tags=["Connections"],
+)
+@api_rule(Permission.SENDERS_EDIT)
+def list_provider_accounts(request: ApiRequest, connection_id: UUID) -> Any:
+    """The mailboxes or seats that are connected at a provider that runs campaigns, and which are senders here."""
+    connection = get_or_404(api_rows.connections(request.access), connection_id)
+    if not accounts.takes_in(connection):
+        raise Invalid("This provider does not run campaigns.", field="connection_id")
+    return [
+        {
+            "account_id": row.account.account_id,
+            "name": row.account.name,
+            "address": row.account.address,
+            "status": row.account.status,
+            "status_raw": row.account.raw_status,
+            "sender_id": row.sender.id if row.sender else None,
+        }
+        for row in numbers.offered(connection)
+    ]
+
+
+@router.post(
+    "/connections/{connection_id}/provider-accounts",
+    response={201: schemas.SenderOut},
+    tags=["Connections"],
+)
+@api_rule(Permission.SENDERS_EDIT)
+def add_provider_account(request: ApiRequest, connection_id: UUID, payload: schemas.ProviderAccountIn) -> Any:
+    """Make an account of the provider a sender of a client."""
+    made = accounts.add(
+        connection=get_or_404(api_rows.connections(request.access), connection_id),
+        client=get_or_404(request.access.clients().filter(is_archived=False), payload.client_id),
+        account_id=payload.account_id,
+        actor=request.access.user,
+    )
+    return Status(201, made)
 
 
 @router.post("/connections/{connection_id}/test", response=schemas.CheckOut, tags=["Connections"])

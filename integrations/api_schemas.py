@@ -183,6 +183,37 @@ class ConnectionOut(Schema):
     created_at: datetime
 
 
+class ConnectionModeIn(Schema):
+    """How conversations of a connection are to be learnt."""
+
+    mode: Literal["webhook_only", "pull_best_effort"]
+
+
+class ConnectionModeOut(Schema):
+    """How conversations of a connection are learnt; empty where its provider leaves no choice."""
+
+    connection_id: UUID
+    mode: Literal["webhook_only", "pull_best_effort", ""]
+
+
+class ProviderAccountIn(Schema):
+    """An account of the provider, and the client that it is to send for."""
+
+    client_id: UUID
+    account_id: str = Field(min_length=1, max_length=120)
+
+
+class ProviderAccountOut(Schema):
+    """An account at the provider. ``status_raw`` is its own word; ``sender_id`` is null while it is no sender here."""
+
+    account_id: str
+    name: str
+    address: str
+    status: str
+    status_raw: str
+    sender_id: UUID | None
+
+
 class CheckOut(Schema):
     """What works with the credentials and what is lacking, in plain sentences."""
 

@@ -27,6 +27,8 @@ class CredentialField:
     help: str
     secret: bool = True
     required: bool = True
+    #: The values it may have, each with what it means; the first one is meant where it is blank.
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -456,6 +458,10 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                     help="webhook_only (the default), or pull_best_effort to read what the account gives out.",
                     secret=False,
                     required=False,
+                    choices=(
+                        ("webhook_only", "By webhook only"),
+                        ("pull_best_effort", "Also read what the account gives out"),
+                    ),
                 ),
             ),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from integrations.views import (
+    accounts,
     connections,
     identities,
     limits,
@@ -21,6 +22,7 @@ urlpatterns = [
     path("senders/connect/", senders.connect, name="connect"),
     path("senders/<uuid:sender_id>/reconnect/", senders.reconnect, name="reconnect"),
     path("senders/add-number/", numbers.add, name="add_number"),
+    path("senders/add-account/", accounts.add, name="add_account"),
     path("senders/add-email/", identities.add, name="add_email"),
     path("senders/<uuid:sender_id>/verification/", identities.resend, name="resend_verification"),
     path("senders/<uuid:sender_id>/refresh/", identities.refresh, name="refresh_sender"),
@@ -67,5 +69,6 @@ urlpatterns = [
     path(
         "settings/connections/<uuid:connection_id>/secret/", connections.rotate_secret, name="rotate_secret"
     ),
+    path("settings/connections/<uuid:connection_id>/mode/", connections.set_mode, name="connection_mode"),
     path("settings/connections/<uuid:connection_id>/enabled/", connections.enable, name="enable_connection"),
 ]

@@ -39,9 +39,12 @@ def list_campaigns(request: ApiRequest, page: Query[schemas.CampaignsIn]) -> Any
 @router.post("/campaigns", response={201: schemas.CampaignDetailOut}, tags=TAGS)
 @api_rule(Permission.CAMPAIGNS_EDIT)
 def create_campaign(request: ApiRequest, payload: schemas.CampaignIn) -> Any:
-    """Make an empty draft."""
+    """Make an empty draft; with `run_on` one that a provider runs.
+
+    Refused as `CAPABILITY_NOT_ENABLED` (403) where the client has no entitlement for the channel.
+    """
     client = get_or_404(request.access.clients().filter(is_archived=False), payload.client_id)
-    made = service.create(client=client, name=payload.name, actor=request.access.user)
+    made = service.create(client=client, name=payload.name, actor=request.access.user, run_on=payload.run_on)
     return Status(201, rows.campaign_detail(made))
 
 
@@ -165,6 +168,14 @@ def resume_campaign(request: ApiRequest, campaign_id: UUID) -> Any:
     """Go on; what is overdue is spread."""
     resumed = service.resume(campaign=_campaign(request, campaign_id), actor=request.access.user)
     return rows.campaign_detail(resumed)
+
+
+@router.post("/campaigns/{campaign_id}/push", response=schemas.CampaignDetailOut, tags=TAGS)
+@api_rule(Permission.CAMPAIGNS_EDIT)
+def push_campaign(request: ApiRequest, campaign_id: UUID) -> Any:
+    """Try once more to bring the provider in line with a campaign that it runs; what is so already stays."""
+    pushed = service.push_again(campaign=_campaign(request, campaign_id), actor=request.access.user)
+    return rows.campaign_detail(pushed)
 
 
 @router.post("/campaigns/{campaign_id}/archive", response=schemas.CampaignDetailOut, tags=TAGS)

@@ -7,8 +7,17 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from campaigns import selectors
-from campaigns.models import Campaign, Enrollment, Lead, LeadImport, ScheduledAction, Suppression, Transition
+from campaigns import selectors, selectors_provider
+from campaigns.models import (
+    Campaign,
+    Enrollment,
+    EnrollmentMirror,
+    Lead,
+    LeadImport,
+    ScheduledAction,
+    Suppression,
+    Transition,
+)
 from campaigns.querysets import with_senders
 from campaigns.services import entry
 from campaigns.services.planning import plan_of
@@ -66,7 +75,7 @@ def campaigns_shown(found: list[Campaign]) -> list[dict[str, Any]]:
 def campaign_shown(campaign: Campaign, stages: dict[str, int]) -> dict[str, Any]:
     """One campaign."""
     names = (
-        "id", "client_id", "name", "status", "current_version_id", "launched_at", "created_at", "updated_at",
+        "id", "client_id", "name", "kind", "status", "current_version_id", "launched_at", "created_at", "updated_at",
     )  # fmt: skip
     return {**{name: getattr(campaign, name) for name in names}, "stages": stages}
 
@@ -81,6 +90,7 @@ def campaign_detail(campaign: Campaign) -> dict[str, Any]:
         "next_due_at": overview["next"].due_at if overview["next"] else None,
         "held": overview["held"],
         "left_out": entry.left_out(campaign) if campaign.status == Campaign.Status.ACTIVE else [],
+        "provider_run": selectors_provider.run_of(campaign),
     }
 
 
@@ -111,10 +121,13 @@ def enrollments_shown(found: list[Enrollment]) -> list[dict[str, Any]]:
         enrollment__in=[row.id for row in found], state=ScheduledAction.State.DUE
     ).order_by("-due_at", "-id")
     waiting = {action.enrollment_id: action for action in actions}
-    return [enrollment_shown(row, waiting.get(row.id)) for row in found]
+    there = selectors_provider.people_of(found)
+    return [enrollment_shown(row, waiting.get(row.id), there.get(row.id)) for row in found]
 
 
-def enrollment_shown(row: Enrollment, waiting: ScheduledAction | None) -> dict[str, Any]:
+def enrollment_shown(
+    row: Enrollment, waiting: ScheduledAction | None, there: EnrollmentMirror | None = None
+) -> dict[str, Any]:
     """One enrollment."""
     names = (
         "id", "campaign_id", "lead_id", "plan_version_id", "status", "stage", "node_id", "reason",
@@ -126,6 +139,7 @@ def enrollment_shown(row: Enrollment, waiting: ScheduledAction | None) -> dict[s
         "lead_name": row.lead.full_name,
         "senders": list(row.sender_links.all()),
         "waiting": waiting,
+        "provider_lead": there,
     }
 
 
@@ -149,9 +163,12 @@ def lead_detail(lead: Lead) -> dict[str, Any]:
     profile = selectors.lead_profile(lead)
     for row in profile["enrollments"]:
         row.lead = lead
+    there = selectors_provider.people_of(profile["enrollments"])
     return {
         **lead_shown(lead),
-        "enrollments": [enrollment_shown(row, row.waiting) for row in profile["enrollments"]],
+        "enrollments": [
+            enrollment_shown(row, row.waiting, there.get(row.id)) for row in profile["enrollments"]
+        ],
         "next": _next(profile["enrollments"]),
         "timeline": profile["history"],
     }

@@ -53,6 +53,10 @@ class CampaignIn(Schema):
 
     client_id: UUID
     name: str = Field(min_length=1, max_length=160)
+    run_on: Literal["", "email", "linkedin"] = Field(
+        "",
+        description="A channel, whose provider by the client's entitlement runs the campaign. Empty: it runs here.",
+    )
 
 
 class CampaignOut(Schema):
@@ -61,6 +65,7 @@ class CampaignOut(Schema):
     id: UUID
     client_id: UUID
     name: str
+    kind: Literal["native", "provider"] = Field(description="Who carries it out: our engine, or a provider.")
     status: Status
     current_version_id: UUID | None
     stages: dict[str, int]
@@ -85,6 +90,40 @@ class LeftOutOut(Schema):
     until: datetime | None
 
 
+class ProviderProblemOut(Schema):
+    """Something about a provider-run campaign that somebody should know, in plain words."""
+
+    code: str
+    message: str
+
+
+class ProviderRunOut(Schema):
+    """A campaign at the provider that runs it. Statuses are normalised; ``raw_status`` is the provider's own word.
+
+    ``people`` counts its leads by what the provider has been told. Notes say why the provider gives out less.
+    """
+
+    provider: str
+    connection_id: UUID
+    provider_campaign_id: str
+    status: str
+    raw_status: str
+    status_at: datetime | None
+    job: Literal["idle", "due", "blocked"]
+    step: str
+    attempts: int
+    next_try_at: datetime | None
+    people: dict[str, int]
+    statistics: dict[str, int]
+    statistics_at: datetime | None
+    message_sync_status: str
+    last_message_sync_at: datetime | None
+    last_message_sync_error: str
+    last_lead_sync_at: datetime | None
+    notes: list[str]
+    problems: list[ProviderProblemOut]
+
+
 class CampaignDetailOut(CampaignOut):
     """A campaign with its settings, and what is due. ``next_due_at`` is null when nothing waits."""
 
@@ -93,6 +132,7 @@ class CampaignDetailOut(CampaignOut):
     next_due_at: datetime | None
     held: list[HeldOut]
     left_out: list[LeftOutOut]
+    provider_run: ProviderRunOut | None = Field(description="Null for campaigns that run here.")
 
 
 class PointOut(Schema):
@@ -193,6 +233,20 @@ class EnrollmentSenderOut(Schema):
     assigned_at: datetime
 
 
+class ProviderLeadOut(Schema):
+    """A lead at the provider that runs the campaign: what it was told, and how it says they are."""
+
+    state: Literal["waiting", "handing", "added", "refused", "withheld", "stopping", "stopped"]
+    reason: str
+    provider_lead_id: str
+    status: str
+    raw_status: str
+    category: str
+    step_number: int
+    added_at: datetime | None
+    synced_at: datetime | None
+
+
 class EnrollmentOut(Schema):
     """A lead in a campaign. ``reason`` says why it is paused or ended."""
 
@@ -208,6 +262,7 @@ class EnrollmentOut(Schema):
     node_id: str
     reason: str
     waiting: WaitingOut | None
+    provider_lead: ProviderLeadOut | None = Field(description="Null for campaigns that run here.")
     ended_at: datetime | None
     created_at: datetime
 

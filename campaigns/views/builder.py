@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from pydantic import ValidationError
 
-from campaigns import selectors
+from campaigns import selectors, selectors_provider
 from campaigns.forms import WEEKDAYS, SettingsForm, time_zones
 from campaigns.models import Campaign
 from campaigns.plans.linear import to_plan
@@ -27,13 +27,22 @@ from project.tenancy.access import OrganizationRequest, Permission, organization
 
 def _editor(campaign: Campaign) -> SequenceEditor | None:
     try:
-        return SequenceEditor.of_plan(campaign.draft_plan)
+        editor = SequenceEditor.of_plan(campaign.draft_plan)
     except NotLinear:
         return None
+    return _for_provider(editor, campaign)
+
+
+def _for_provider(editor: SequenceEditor, campaign: Campaign) -> SequenceEditor:
+    """A provider counts all days: its campaigns offer nothing else, and only what its channel has."""
+    channel = selectors_provider.channel_of(campaign)
+    if channel:
+        editor.limit_to(channel)
+    return editor
 
 
 def _senders(campaign: Campaign) -> list[SenderAccount]:
-    return list(SenderAccount.objects.filter(client_id=campaign.client_id))
+    return selectors_provider.senders_for(campaign)
 
 
 def _settings_values(campaign: Campaign) -> dict[str, Any]:
@@ -60,7 +69,8 @@ def _context(request: OrganizationRequest, campaign: Campaign, **more: Any) -> d
         "campaign": campaign,
         "editor": editor,
         "steps": editor.rows() if editor else [],
-        "step_kinds": STEP_KINDS.items(),
+        "step_kinds": editor.kinds.items() if editor else STEP_KINDS.items(),
+        "run": selectors_provider.run_of(campaign),
         "values": _settings_values(campaign),
         "weekdays": WEEKDAYS,
         "time_zones": time_zones(),
@@ -87,7 +97,7 @@ def builder(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
 def sequence(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """Change the sequence: add, remove or move a step, preview, or save. What was typed stays, valid or not."""
     campaign = campaign_or_404(request.access, campaign_id)
-    editor = SequenceEditor.of_post(request.POST)
+    editor = _for_provider(SequenceEditor.of_post(request.POST), campaign)
     operation = request.POST.get("operation", "save")
     if operation != "save":
         editor.operate(operation)

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import selectors, streams
+from campaigns import selectors, selectors_provider, streams
 from campaigns.forms import CampaignForm
 from campaigns.models import Campaign
 from campaigns.selectors_outreach import brakes_of_campaign
@@ -19,7 +19,7 @@ from campaigns.services import entry, switching, variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
-from project.core.refusals import Invalid, NotFound
+from project.core.refusals import Invalid, NotFound, Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 from project.tenancy.models import User
 
@@ -68,10 +68,17 @@ def new(request: OrganizationRequest) -> HttpResponse:
     """Name a new campaign and go on in the builder."""
     form = CampaignForm(request.POST or None, access=request.access)
     if request.method == "POST" and form.is_valid():
-        made = service.create(actor=request.access.user, **form.cleaned_data)
-        return redirect_to(_url(request, "campaigns:builder", campaign_id=made.id), request)
+        try:
+            made = service.create(actor=request.access.user, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("run_on", refusal.message)
+        else:
+            return redirect_to(_url(request, "campaigns:builder", campaign_id=made.id), request)
+    runners = selectors_provider.runners(request.access)
+    if not runners:
+        del form.fields["run_on"]
     status = 422 if request.method == "POST" else 200
-    return render(request, "campaigns/new.html", {"form": form}, status=status)
+    return render(request, "campaigns/new.html", {"form": form, "runners": runners}, status=status)
 
 
 def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, object]:
@@ -83,6 +90,7 @@ def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, obj
         "switch_steps": switch_steps,
         "campaign": campaign,
         "overview": overview,
+        "run": selectors_provider.run_of(campaign),
         **_funnel(overview["counts"], selectors.progress_of([campaign.id])[campaign.id]),
         "trials": variants.trials(campaign),
         "brakes": brakes_of_campaign(campaign),
@@ -174,6 +182,13 @@ def pause(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
 def resume(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """Go on with a paused campaign."""
     return _act(request, campaign_id, service.resume)
+
+
+@require_POST
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def push(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Try once more to bring the provider in line with a campaign that it runs."""
+    return _act(request, campaign_id, service.push_again)
 
 
 @require_POST

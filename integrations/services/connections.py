@@ -114,6 +114,40 @@ def mark(connection: Connection, *, status: str, error: str = "") -> None:
         outbox.release_holds(code="connection")
 
 
+def mode_of(connection: Connection) -> str:
+    """How conversations of a connection are learnt, ``""`` where its provider leaves no choice."""
+    choices = _modes(connection.provider)
+    if not choices:
+        return ""
+    try:
+        typed = str(credentials_of(connection).get("mode") or "").strip().lower()
+    except ProviderError:
+        typed = ""
+    return typed if typed in choices else choices[0]
+
+
+@transaction.atomic
+def set_mode(*, connection: Connection, mode: str, actor: User) -> Connection:
+    """Choose how conversations are learnt (HeyReach: ``webhook_only``, ``pull_best_effort``). Raises ``Invalid``."""
+    choices = _modes(connection.provider)
+    if mode not in choices:
+        known = ", ".join(choices) or "none"
+        raise Invalid(f"This connection has no such mode; there is {known}.", field="mode")
+    locked: Connection = Connection.objects.select_for_update(of=("self",)).get(id=connection.id)
+    values = credentials_of(locked)
+    before = mode_of(locked)
+    if before != mode:
+        locked.credentials = crypto.encrypt({**values, "mode": mode})
+        locked.save(update_fields=["credentials", "updated_at"])
+        audit.record(actor=actor, action="connection.mode_changed", subject=locked, before=before, after=mode)
+    return locked
+
+
+def _modes(provider: str) -> tuple[str, ...]:
+    fields = _provider(provider).credential_fields
+    return tuple(value for field in fields if field.name == "mode" for value, _ in field.choices)
+
+
 @transaction.atomic
 def set_enabled(*, connection: Connection, enabled: bool, actor: User) -> Connection:
     """Disable a connection (nothing is sent, synced or applied), or enable it again, untested."""

@@ -33,7 +33,14 @@ def _shown(connection: Connection) -> dict[str, Any]:
         "address": address,
         # A mailbox is changed where its sender is: its servers go with it.
         "fields": known.credential_fields if known else (),
+        **_mode(connection, known),
     }
+
+
+def _mode(connection: Connection, known: registry.Provider | None) -> dict[str, Any]:
+    """How conversations are learnt, where that can be chosen."""
+    choices = next((field.choices for field in known.credential_fields if field.choices), ()) if known else ()
+    return {"modes": choices, "mode": service.mode_of(connection) if choices else ""}
 
 
 def _added_here() -> dict[str, registry.Provider]:
@@ -137,6 +144,18 @@ def rotate_secret(request: OrganizationRequest, connection_id: UUID) -> HttpResp
     except ProviderError as error:
         return _page(request, 422, problem=error.message)
     return _page(request, mended=["The webhook secret was replaced and registered."])
+
+
+@require_POST
+@organization_view(Permission.SETTINGS_EDIT, whole=True)
+def set_mode(request: OrganizationRequest, connection_id: UUID) -> HttpResponse:
+    """Choose how conversations of a connection are learnt."""
+    connection = _connection(request, connection_id)
+    try:
+        service.set_mode(connection=connection, mode=request.POST.get("mode", ""), actor=request.access.user)
+    except Refused as error:
+        return _page(request, error.status, problem=error.message)
+    return _page(request, mended=["How conversations are learnt was changed."])
 
 
 @require_POST

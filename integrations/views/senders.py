@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations import limit_selectors, selectors, streams
 from integrations.errors import ProviderError
 from integrations.models import SenderAccount
-from integrations.services import connecting, freshness, numbers, rates
+from integrations.services import accounts, connecting, freshness, numbers, rates
 from integrations.services import senders as service
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
@@ -44,6 +44,7 @@ def _context(request: OrganizationRequest, **more: Any) -> dict[str, Any]:
         "can_edit": may_edit,
         "connections": [row for row in connections if selectors.signs_in(row)],
         "adds_number": any(numbers.has_numbers(row) for row in connections),
+        "adds_account": any(accounts.takes_in(row) for row in connections),
         "adds_email": any(selectors.verifies_identities(row) for row in connections),
         "clients": list(request.access.clients().filter(is_archived=False)) if may_edit else [],
         "connected": request.GET.get("connected", ""),

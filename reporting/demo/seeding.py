@@ -20,6 +20,7 @@ from campaigns.plans.linear import parse_sequence, to_plan
 from campaigns.services import campaigns as campaign_service
 from campaigns.services import enrollments, imports
 from campaigns.services import leads as lead_service
+from campaigns.services.provider_runs import job
 from campaigns.services.settings import Audience, CampaignSettings
 from inbox.models import Conversation
 from inbox.services import notes, triage
@@ -37,7 +38,7 @@ from project.tenancy.access import Access, access_for
 from project.tenancy.models import Client, Organization, User
 from project.tenancy.services import clients as client_service
 from project.tenancy.services import memberships, organizations
-from reporting.demo import channels, removal
+from reporting.demo import channels, provider_runs, removal
 from reporting.demo.people import THREADS, Person, people, sequence
 from reporting.models import Fact
 from reporting.services import facts
@@ -87,6 +88,7 @@ def _seed() -> Organization:
         _threads(clients[0], seats[0])
         _campaigns(clients, seats, manager)
         _three_channels(clients[2], seats[2], access.user, manager)
+        _provider_runs(access, manager)
         _triage(access)
     return organization
 
@@ -327,6 +329,38 @@ def _three_channels(client: Client, seat: SenderAccount, admin: User, manager: U
     campaign = campaign_service.save_plan(campaign=campaign, plan=channels.plan(ZONE), actor=manager)
     campaign_service.launch(campaign=campaign, actor=manager)
     enrollments.enroll_audience(campaign_id=campaign.id)
+
+
+def _provider_runs(access: Access, manager: User) -> None:
+    """A client whose campaigns Smartlead and HeyReach run, with the sandbox's people."""
+    client = provider_runs.client(access)
+    for channel, (provider, _, name) in provider_runs.RUNS.items():
+        sending = provider_runs.senders(access, client, provider)
+        found = people(12, name)
+        imported = _import(client, found, f"{name}.csv", manager, channels.reach(found, name))
+        campaign: Campaign = campaign_service.create(client=client, name=name, actor=manager, run_on=channel)
+        campaign = campaign_service.update_settings(
+            campaign=campaign,
+            settings=CampaignSettings(
+                name=name,
+                time_zone=provider_runs.ZONE,
+                audience=Audience(kind="import", import_id=imported),
+                sender_ids=[sender.id for sender in sending],
+                weekdays=list(range(7)),
+                start="00:00",
+                end="00:00",
+            ),
+            actor=manager,
+        )
+        plan = to_plan(parse_sequence(provider_runs.sequence(channel)))
+        campaign_service.save_plan(
+            campaign=campaign,
+            plan=plan.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            actor=manager,
+        )
+        campaign_service.launch(campaign=campaign, actor=manager)
+        enrollments.enroll_audience(campaign_id=campaign.id)
+        job.bring_in_line(campaign.id)
 
 
 def _triage(access: Access) -> None:

@@ -12,24 +12,11 @@ from integrations import registry
 from integrations.base import Capability
 from integrations.models import Connection
 from project.core.refusals import Invalid
-from project.tenancy.services.entitlements import provider_for, require_capability
+from project.tenancy.models import Entitlement
+from project.tenancy.services.entitlements import require_capability
 
 #: Channels on which providers run campaigns.
 CHANNELS = ("email", "linkedin")
-
-
-def runner_of(client_id: UUID, channel: str) -> registry.Provider | None:
-    """The provider that runs a client's campaigns on a channel by itself, ``None`` where they run here."""
-    kind = provider_for(CAPABILITY_OF_CHANNEL[channel], client_id)
-    if kind is None or not registry.can(kind, Capability.RUNS_CAMPAIGNS):
-        return None
-    return registry.get(kind)
-
-
-def runners_of(client_id: UUID) -> list[registry.Provider]:
-    """The providers that run campaigns for a client."""
-    found = [runner_of(client_id, channel) for channel in CHANNELS]
-    return [provider for provider in found if provider is not None]
 
 
 def connection_for(client_id: UUID, channel: str) -> Connection:
@@ -62,8 +49,18 @@ def attach(campaign: Campaign, connection: Connection) -> CampaignMirror:
 
 
 def channels_offered(client_ids: list[UUID]) -> dict[UUID, list[registry.Provider]]:
-    """The providers that run campaigns, for each of some clients."""
-    return {client_id: runners_of(client_id) for client_id in client_ids}
+    """The providers that run campaigns, for each of some clients; one query."""
+    grants: dict[tuple[UUID | None, str], str] = {}
+    for client_id, capability, kind in Entitlement.objects.values_list("client_id", "capability", "provider"):
+        grants[client_id, capability] = kind
+    found: dict[UUID, list[registry.Provider]] = {}
+    for client_id in client_ids:
+        names = [CAPABILITY_OF_CHANNEL[channel] for channel in CHANNELS]
+        kinds = [grants.get((client_id, name)) or grants.get((None, name)) for name in names]
+        found[client_id] = [
+            registry.get(kind) for kind in kinds if kind and registry.can(kind, Capability.RUNS_CAMPAIGNS)
+        ]
+    return found
 
 
 def unblock() -> list[tuple[UUID, UUID]]:

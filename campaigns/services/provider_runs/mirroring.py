@@ -109,7 +109,9 @@ def note_person(mirror: CampaignMirror, seen: ProviderLead, *, at: datetime) -> 
         "raw_status": seen.raw_status[:60],
         "category": seen.category[:80] or row.category,
     }
-    changed: dict[str, object] = {name: value for name, value in values.items() if getattr(row, name) != value}
+    changed: dict[str, object] = {
+        name: value for name, value in values.items() if getattr(row, name) != value
+    }
     # Facts that come by webhook lock the enrollment before its mirror: so do we.
     enrollment = people.locked(row.enrollment_id) if "status" in changed else None
     if row.state == EnrollmentMirror.State.HANDING:

@@ -1,0 +1,135 @@
+"""Reads of provider-run campaigns: how they are at their provider, and what is wrong there, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Count
+
+from campaigns.models import Campaign, CampaignMirror, Enrollment, EnrollmentMirror
+from campaigns.services.provider_runs import creating
+from integrations import registry
+from integrations.base import Capability
+from integrations.models import SenderAccount
+from integrations.running import CampaignStatus
+from project.tenancy.access import Access
+from project.tenancy.models import Client
+
+STEPS: Final = {
+    "campaign": "making the campaign",
+    "senders": "assigning the senders",
+    "schedule": "setting the hours",
+    "settings": "changing the settings",
+    "sequence": "saving the steps",
+    "webhooks": "registering its webhooks",
+    "leads": "handing people over",
+    "stops": "stopping people",
+    "status": "starting or pausing it",
+}
+_COUNTERS: Final = (
+    ("contacted", "Contacted"),
+    ("sent", "Sent"),
+    ("invited", "Invited"),
+    ("connected", "Connected"),
+    ("opened", "Opened"),
+    ("clicked", "Clicked"),
+    ("replied", "Replied"),
+    ("bounced", "Bounced"),
+    ("unsubscribed", "Unsubscribed"),
+)
+
+
+def run_of(campaign: Campaign) -> dict[str, Any] | None:
+    """A campaign at the provider that runs it: state, job, people, counters, notes, problems; ``None`` if none does."""
+    if campaign.kind != Campaign.Kind.PROVIDER:
+        return None
+    mirror = CampaignMirror.objects.select_related("connection").filter(campaign=campaign).first()
+    if mirror is None:
+        return None
+    counted = EnrollmentMirror.objects.filter(mirror=mirror).values_list("state").annotate(count=Count("id"))
+    people = dict(counted)
+    label = registry.get(mirror.connection.provider).label
+    names = (
+        "connection_id", "provider_campaign_id", "status", "raw_status", "status_at", "job", "step", "attempts",
+        "statistics", "statistics_at", "message_sync_status", "last_message_sync_at", "last_message_sync_error",
+        "last_lead_sync_at",
+    )  # fmt: skip
+    waiting = mirror.job == CampaignMirror.Job.DUE and mirror.attempts
+    return {
+        **{name: getattr(mirror, name) for name in names},
+        "provider": mirror.connection.provider,
+        "label": label,
+        "status_label": mirror.get_status_display(),
+        "next_try_at": mirror.not_before if waiting else None,
+        "doing": STEPS.get(mirror.step, ""),
+        "people": people,
+        "people_rows": [
+            (word, people[state]) for state, word in EnrollmentMirror.State.choices if people.get(state)
+        ],
+        "total": sum(people.values()),
+        "counters": [
+            (word, mirror.statistics[name]) for name, word in _COUNTERS if name in mirror.statistics
+        ],
+        "notes": [note for note in (mirror.lead_sync_note, mirror.message_sync_note) if note],
+        "problems": problems_of(campaign, mirror, label),
+    }
+
+
+def runners(access: Access) -> list[tuple[Client, list[registry.Provider]]]:
+    """The clients within reach for whom a provider runs campaigns, with these providers: for the form."""
+    clients = list(access.clients().filter(is_archived=False))
+    offered = creating.channels_offered([client.id for client in clients])
+    return [(client, offered[client.id]) for client in clients if offered[client.id]]
+
+
+def channel_of(campaign: Campaign) -> str:
+    """The channel of the provider that runs a campaign, ``""`` for one that runs here."""
+    if campaign.kind != Campaign.Kind.PROVIDER:
+        return ""
+    mirror = CampaignMirror.objects.select_related("connection").get(campaign=campaign)
+    return registry.get(mirror.connection.provider).channels[0]
+
+
+def senders_for(campaign: Campaign) -> list[SenderAccount]:
+    """The accounts that may send for a campaign: its provider's own, or those that our engine can use."""
+    rows = SenderAccount.objects.filter(client_id=campaign.client_id).select_related("connection")
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        return list(rows.filter(connection__in=campaign.mirrors.values("connection")))
+    return [row for row in rows if not registry.can(row.connection.provider, Capability.RUNS_CAMPAIGNS)]
+
+
+def problems_of(campaign: Campaign, mirror: CampaignMirror, label: str) -> list[dict[str, str]]:
+    """What somebody should know about a campaign at its provider."""
+    found: list[tuple[str, str]] = []
+    if mirror.error:
+        doing = STEPS.get(mirror.step, "working on it")
+        again = (
+            "It is tried again by itself."
+            if mirror.job == CampaignMirror.Job.DUE
+            else "Mend it, then try again."
+        )
+        found.append((mirror.error_kind or "error", f"{label}, {doing}: {mirror.error} {again}"))
+    active = campaign.status == Campaign.Status.ACTIVE
+    if active and mirror.held_reason:
+        found.append(("held", f"It waits: {mirror.held_reason}"))
+    elif active and mirror.asked_status == "running" and mirror.status == CampaignStatus.PAUSED.value:
+        text = f"It was paused at {label}, not here. Pause and resume it here to start it again."
+        found.append(("paused_there", text))
+    if mirror.status == CampaignStatus.FAILED.value:
+        found.append(("failed", f"{label} says that the campaign failed ({mirror.raw_status})."))
+    if mirror.raw_status == "not found":
+        found.append(("gone", f"The campaign was deleted at {label}."))
+    if mirror.last_lead_sync_error:
+        found.append(("lead_sync", f"Its people could not be read: {mirror.last_lead_sync_error}"))
+    if mirror.last_message_sync_error:
+        found.append(("message_sync", f"Its messages could not be read: {mirror.last_message_sync_error}"))
+    return [{"code": code, "message": message} for code, message in found]
+
+
+def people_of(found: Iterable[Enrollment]) -> dict[UUID, EnrollmentMirror]:
+    """How people of provider-run campaigns are there, by enrollment; one query, none where there is nobody."""
+    ids = [row.id for row in found if row.campaign.kind == Campaign.Kind.PROVIDER]
+    rows = EnrollmentMirror.objects.filter(enrollment_id__in=ids) if ids else ()
+    return {row.enrollment_id: row for row in rows}

@@ -1,0 +1,98 @@
+"""Answers of operators through the provider: told apart when unclear, and never sent twice."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from campaigns.services import reply_stops
+from inbox.models import Message
+from inbox.services import replies
+from integrations.models import OutboundMessage, SendAttempt
+from integrations.services import settlement
+from project.core.clock import now
+from tests.provider_runs.conftest import Run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def answered(run: Run) -> Message:
+    """Somebody has answered the first mail, and an operator answers them."""
+    run.launch()
+    run.work()
+    run.days(0.5)
+    run.reply("lee-park", "Who is this?")
+    conversation = run.conversation("lee-park")
+    return replies.send_reply(
+        conversation_id=conversation.id,
+        author=run.agency.agent,
+        body="It is Ana, from Halden.",
+        client_token=uuid.uuid4(),
+        seen_revision=conversation.revision,
+    )
+
+
+def settle() -> OutboundMessage:
+    attempt = SendAttempt.objects.get()
+    SendAttempt.objects.filter(id=attempt.id).update(settle_after=now())
+    settlement.settle(attempt.id)
+    return OutboundMessage.objects.get()
+
+
+@pytest.mark.parametrize("run", ["smartlead", "emailbison"], indirect=True)
+def test_an_unclear_answer_is_settled_by_reading_the_thread(run: Run) -> None:
+    with run.scope():
+        path = "/campaigns/*/reply-email-thread" if run.provider == "smartlead" else "/api/replies/*/reply"
+        run.sandbox.add_fault("drop", provider=run.provider, method="POST", path=path, perform=True, times=1)
+        message = answered(run)
+        run.work()
+        assert OutboundMessage.objects.get().state == "unknown"
+        assert message.refreshed().state == "unknown"
+        assert settle().state == "sent"
+        assert message.refreshed().state == "sent"
+        assert len(run.sandbox.calls(path=path)) == 1
+        assert [row.body for row in run.thread("lee-park")].count("It is Ana, from Halden.") == 1
+
+
+def test_what_the_thread_does_not_show_is_not_sent_again_at_once(run: Run) -> None:
+    with run.scope():
+        path = "/campaigns/*/reply-email-thread"
+        run.sandbox.add_fault("drop", provider="smartlead", method="POST", path=path, times=1)
+        answered(run)
+        run.work()
+        assert settle().state == "unknown"
+        SendAttempt.objects.update(started_at="2020-01-01T00:00:00Z")
+        assert settle().state == "queued"
+        run.work()
+        assert OutboundMessage.objects.get().state == "sent"
+
+
+def test_nobody_can_be_answered_who_has_not_written(run: Run) -> None:
+    with run.scope():
+        run.launch()
+        run.work()
+        run.days(0.5)
+        conversation = run.conversation("lee-park")
+        with pytest.raises(replies.ReplyRefused, match="they have not written yet"):
+            replies.send_reply(
+                conversation_id=conversation.id,
+                author=run.agency.agent,
+                body="Hello?",
+                client_token=uuid.uuid4(),
+                seen_revision=conversation.revision,
+            )
+
+
+def test_a_reply_stops_colleagues_at_the_provider_where_the_campaign_says_so(run: Run) -> None:
+    assert reply_stops.Stops.COMPANY == "company"
+    with run.scope():
+        type(run.campaign).objects.filter(id=run.campaign.id).update(reply_stops="company")
+        run.campaign.refresh_from_db()
+        run.launch()
+        run.work()
+        run.days(0.5)
+        run.reply("lee-park", "Please talk to nobody else here")
+        assert run.row("lee-park").status == "replied"
+        assert {run.row("mia-park").state, run.row("noa-park").state} == {"stopped"}
+        assert {row["status"] for row in run.at_provider()["members"]} == {"replied", "stopped"}
