@@ -337,7 +337,7 @@ def _provider_runs(access: Access, manager: User) -> None:
     for channel, (provider, _, name) in provider_runs.RUNS.items():
         sending = provider_runs.senders(access, client, provider)
         found = people(12, name)
-        imported = _import(client, found, f"{name}.csv", manager, channels.reach(found, name))
+        imported = _import(client, found, f"{name}.csv", manager, channels.reach(found, name, now()))
         campaign: Campaign = campaign_service.create(client=client, name=name, actor=manager, run_on=channel)
         campaign = campaign_service.update_settings(
             campaign=campaign,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from campaigns.models import Enrollment
+from campaigns.models import CampaignMirror, Enrollment, EnrollmentMirror
 from inbox.models import Conversation
 from integrations.errors import ProviderError
 from integrations.models import SenderAccount
@@ -26,17 +26,25 @@ def test_the_demo_is_made_and_removed(settings: Any) -> None:
         settings.SANDBOX_URL = sandbox.base_url
         settings.SENDGRID_BASE_URL = f"{sandbox.base_url}/sendgrid"
         settings.TWILIO_BASE_URL = f"{sandbox.base_url}/twilio"
+        settings.SMARTLEAD_BASE_URL = f"{sandbox.base_url}/smartlead"
+        settings.HEYREACH_BASE_URL = f"{sandbox.base_url}/heyreach"
         call_command("demo")
         with platform_scope("test"):
-            # Three seats, an e-mail address and a number.
-            assert SenderAccount.objects.filter(status="ok").count() == 5
+            # Three seats, an e-mail address and a number; two mailboxes at Smartlead, two seats at HeyReach.
+            assert SenderAccount.objects.filter(status="ok").count() == 9
             assert Conversation.objects.filter(has_inbound=True).count() == 8
-            # The one in office hours, the one around the clock, and the one over three channels.
-            assert Enrollment.objects.count() == 70
+            # The one in office hours, the one around the clock, the one over three channels, two run by providers.
+            assert Enrollment.objects.count() == 94
+            mirrors = CampaignMirror.objects.values_list("connection__provider", "status", "job", "error")
+            assert sorted(mirrors) == [
+                ("heyreach", "running", "idle", ""),
+                ("smartlead", "running", "idle", ""),
+            ]
+            assert EnrollmentMirror.objects.filter(state="added").count() == 24
         call_command("demo", reset=True)
         with platform_scope("test"):
             assert Organization.objects.filter(slug="demo").count() == 1
-            assert Enrollment.objects.count() == 70
+            assert Enrollment.objects.count() == 94
 
 
 def test_half_a_demo_is_taken_back(settings: Any) -> None:
