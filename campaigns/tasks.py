@@ -156,7 +156,7 @@ def start_ticking(**kwargs: Any) -> None:
 BEAT = {
     "release-brakes": ("campaigns.release_brakes", 30.0, "bulk"),
     "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
-    "sweep-provider-runs": ("campaigns.sweep_provider_runs", 5.0, "sync"),
+    "sweep-provider-runs": ("campaigns.sweep_provider_runs", 10.0, "sync"),
     "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
     "sweep-simulations": ("campaigns.sweep_simulations", 30.0, "bulk"),
     "settle-variants": ("campaigns.settle_variants", 300.0, "reports"),

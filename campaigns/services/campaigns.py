@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
-from campaigns.models import Campaign, CampaignSender, LeadImport, PlanVersion
+from campaigns.models import Campaign, CampaignSender, Enrollment, LeadImport, PlanVersion
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
 from campaigns.services import checklist, holidays, live, snippets
@@ -113,6 +113,11 @@ def launch(*, campaign: Campaign, actor: User) -> Campaign:
     )
     audit.record(actor=actor, action="campaign.launched", subject=campaign, version=version.number)
     _enroll(campaign.id)
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        # A provider has one sequence for everybody: people go on with the new one.
+        Enrollment.objects.filter(campaign=campaign).exclude(status=Enrollment.Status.ENDED).update(
+            plan_version=version, updated_at=now()
+        )
     _tell_provider(campaign)
     changed(campaign.id)
     return campaign.refreshed()

@@ -150,9 +150,10 @@ def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
                 following.on_message(fact, event, run)
             enrollment = _on_message(fact, event, match)
     if not isinstance(event, MessageReceived):
-        enrollment = fates.on_fate(fact, event)
         if run is not None:
+            # First: who is out at the provider already need not be stopped there.
             following.on_fate(fact, event, run)
+        enrollment = fates.on_fate(fact, event)
     elif match is None:
         fact.outcome["campaigns"] = "No lead has this profile; it waits among the unmatched."
     if enrollment is None and fact.outbound is not None and fact.outbound.enrollment_id is not None:

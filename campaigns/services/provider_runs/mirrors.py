@@ -50,6 +50,8 @@ def note_status(mirror: CampaignMirror, *, status: CampaignStatus, raw_status: s
 
     A campaign that came to its end at the provider is completed here.
     """
+    # The campaign's row before its mirror's, as launching and enrolling do.
+    Campaign.objects.select_for_update(of=("self",)).get(id=mirror.campaign_id)
     row = CampaignMirror.objects.select_for_update(of=("self",)).get(id=mirror.id)
     if row.status_at is not None and at < row.status_at:
         return False
