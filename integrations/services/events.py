@@ -304,7 +304,8 @@ def _by_text(event: MessageReceived, rows: Any) -> OutboundMessage | None:
             started_at__gte=event.occurred_at - ECHO_WINDOW, started_at__lte=event.occurred_at + ECHO_SLACK
         )
         candidates = rows.filter(
-            action__in=[SendAction.MESSAGE.value, SendAction.INMAIL.value],
+            # Answers through a provider's thread have no id of ours in them, whatever the channel.
+            Q(action__in=[SendAction.MESSAGE.value, SendAction.INMAIL.value]) | Q(payload__has_key="thread"),
             state__in=[
                 OutboundMessage.State.SENDING,
                 OutboundMessage.State.UNKNOWN,
@@ -313,20 +314,21 @@ def _by_text(event: MessageReceived, rows: Any) -> OutboundMessage | None:
             send_attempts__in=started,
         )
     candidates = candidates.filter(_same_chat(event), message_id="", provider_message_id="")
-    text = _plain(event.text)
-    return next((row for row in candidates.order_by("created_at")[:50] if _plain(row.body) == text), None)
+    text = _words(event.text)
+    return next((row for row in candidates.order_by("created_at")[:50] if _words(row.body) == text), None)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _same_chat(event: MessageReceived) -> Q:
     chats = [part for part in (event.chat_id, event.provider_chat_id) if part]
     same = Q(recipient__chat_id__in=chats) | Q(chat_id__in=chats) | Q(provider_chat_id__in=chats)
+    same |= Q(payload__thread__chat_id__in=chats)
     others = [event.counterpart, *event.participants] if not event.is_group else []
     ids = [person.provider_id for person in others if person and person.provider_id and not person.is_self]
     return same | Q(recipient__provider_id__in=ids) if ids else same
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()
 
 
 def _settle_by_echo(event: MessageReceived, outbound: OutboundMessage, outcome: dict[str, str]) -> None:

@@ -30,7 +30,7 @@ from tests.integrations.conftest import Hints, hints
 
 __all__ = ["hints"]
 
-MAILS = [
+MAILS: list[dict[str, Any]] = [
     {
         "kind": "email",
         "subject": "Question for {{ company.name }}",
@@ -38,7 +38,7 @@ MAILS = [
     },
     {"kind": "email", "delayDays": 3, "workingDays": False, "threaded": True, "body": "Did you see my note?"},
 ]
-NETWORK = [
+NETWORK: list[dict[str, Any]] = [
     {"kind": "invite", "note": "Hi {{ lead.first_name | default: 'there' }}, shall we?"},
     {
         "kind": "message",

@@ -133,7 +133,7 @@ def test_a_refusal_waits_for_a_person_and_a_failure_is_tried_again(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problems = [
-        ProviderError(ErrorKind.UNAVAILABLE, "Smartlead is down.", provider="smartlead", retry_after=0.01),
+        ProviderError(ErrorKind.UNAVAILABLE, "Smartlead is down.", provider="smartlead"),
         ProviderError(ErrorKind.VALIDATION, "The name is taken.", provider="smartlead"),
     ]
     real = SmartleadAdapter.create_campaign
@@ -149,6 +149,7 @@ def test_a_refusal_waits_for_a_person_and_a_failure_is_tried_again(
         run.launch()
         run.work()
         assert (run.mirror.job, run.mirror.error) == ("due", "Smartlead is down.")
+        CampaignMirror.objects.update(not_before="2020-01-01T00:00:00Z")
         run.sweep()
         assert (run.mirror.job, run.mirror.error) == ("blocked", "The name is taken.")
         CampaignMirror.objects.update(asked_at=None)
@@ -160,7 +161,7 @@ def test_a_refusal_waits_for_a_person_and_a_failure_is_tried_again(
 
 def test_who_must_not_be_written_to_is_never_handed_over_and_later_stopped(run: Run) -> None:
     with run.scope():
-        suppression.suppress_lead(lead=run.lead("lee-park"), channel="email", source="person")
+        suppression.suppress_lead(lead=run.lead("lee-park"), channel="email", source="person", reason="")
         run.add_lead("ada-lake", company="")
         run.launch()
         run.work()
