@@ -94,6 +94,7 @@ _CLIENT = "tenancy.Client"
 FORMS: dict[str, dict[str, str]] = {
     "o/<slug:organization_slug>/senders/add-email/": {"connection": "integrations.Connection", "client": _CLIENT},
     "o/<slug:organization_slug>/senders/add-number/": {"connection": "integrations.Connection", "client": _CLIENT},
+    "o/<slug:organization_slug>/senders/add-account/": {"connection": "integrations.Connection", "client": _CLIENT},
     "o/<slug:organization_slug>/senders/connect/": {"connection": "integrations.Connection", "client": _CLIENT},
     "o/<slug:organization_slug>/ops/rates/shared/": {"scope": "client", "subject": _CLIENT, "cap": "500"},
     "o/<slug:organization_slug>/ops/switches/throw/": {

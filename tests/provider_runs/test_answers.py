@@ -41,15 +41,17 @@ def settle() -> OutboundMessage:
 
 
 @pytest.mark.parametrize("run", ["smartlead", "emailbison"], indirect=True)
-def test_an_unclear_answer_is_settled_by_reading_the_thread(run: Run) -> None:
+def test_an_unclear_answer_is_settled_by_the_thread_or_its_echo(run: Run) -> None:
     with run.scope():
         path = "/campaigns/*/reply-email-thread" if run.provider == "smartlead" else "/api/replies/*/reply"
         run.sandbox.add_fault("drop", provider=run.provider, method="POST", path=path, perform=True, times=1)
         message = answered(run)
         run.work()
-        assert OutboundMessage.objects.get().state == "unknown"
-        assert message.refreshed().state == "unknown"
-        assert settle().state == "sent"
+        if run.provider == "smartlead":
+            assert message.refreshed().state == "unknown"
+            assert settle().state == "sent"
+        # EmailBison tells of its own mail at once: that settles it.
+        assert OutboundMessage.objects.get().state == "sent"
         assert message.refreshed().state == "sent"
         assert len(run.sandbox.calls(path=path)) == 1
         assert [row.body for row in run.thread("lee-park")].count("It is Ana, from Halden.") == 1
