@@ -7,15 +7,13 @@ from uuid import UUID
 
 from ninja import Query, Router, Status
 
-from campaigns.services import enrollments
 from inbox import api_rows as rows
 from inbox import api_schemas as schemas
 from inbox import selectors
 from inbox.api_diagnostics import router as diagnostics_router
 from inbox.models import Conversation, Message
-from inbox.services import notes, replies, triage
+from inbox.services import notes, replies, steering, triage
 from project.core.api_pages import OrderedPageIn, PageOut, page_of
-from project.core.refusals import Refused
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 
@@ -182,16 +180,9 @@ def link_lead(request: ApiRequest, conversation_id: UUID, payload: schemas.LinkI
 @router.post("/conversations/{conversation_id}/sequence", response=schemas.ConversationOut, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
 def act_on_sequence(request: ApiRequest, conversation_id: UUID, payload: schemas.SequenceIn) -> Any:
-    """Pause, resume or stop the sequence that the thread belongs to."""
+    """Pause, resume, stop or move (to `node_id`) the sequence that the thread belongs to, or mark a meeting."""
     found = _conversation(request, conversation_id)
-    if found.enrollment_id is None:
-        raise Refused("No sequence runs for this person.", code="NO_SEQUENCE")
-    user = request.access.user
-    if payload.act == "stop":
-        reason = f"Stopped by {user.display_name}."
-        enrollments.stop(enrollment_id=found.enrollment_id, reason=reason, actor=user)
-    elif payload.act == "pause":
-        enrollments.pause(enrollment_id=found.enrollment_id, actor=user)
-    else:
-        enrollments.resume(enrollment_id=found.enrollment_id, actor=user)
+    steering.act_on_sequence(
+        conversation_id=found.id, act=payload.act, node_id=payload.node_id, actor=request.access.user
+    )
     return _fresh(request, conversation_id)

@@ -237,7 +237,8 @@ class LinkIn(Schema):
 class SequenceIn(Schema):
     """What to do with the sequence that the thread belongs to."""
 
-    act: Literal["pause", "resume", "stop"]
+    act: Literal["pause", "resume", "stop", "move", "meeting"]
+    node_id: str = Field("", max_length=80, description="Of `move`: the step.")
 
 
 class ViewCountOut(Schema):

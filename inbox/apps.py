@@ -14,10 +14,12 @@ class InboxConfig(AppConfig):
         from inbox import authorizers, broadcasts, receivers, selectors  # noqa: F401
         from inbox.services import files
         from integrations.services import outgoing
+        from project.core.encrypted_columns import register_encrypted
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
 
         outgoing.use_files(files.of_outbound)
+        register_encrypted("inbox.NotificationSettings", "addresses")
         register_area(
             NavigationArea("inbox", "inbox:list", Permission.INBOX_VIEW, ("inbox:",), selectors.area_count)
         )

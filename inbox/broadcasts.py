@@ -73,7 +73,8 @@ def _entries(model: Any, present: Callable[[Any], dict[str, Any]], load: tuple[s
     return render
 
 
-data_kind("draft.changed")
+for _kind in ("draft.changed", "notification.new", "notification.read", "thread.moved"):
+    data_kind(_kind)
 renderer("thread.message")(_entries(Message, presenters.message, ("author", "outbound")))
 renderer("thread.note")(_entries(Note, presenters.note, ("author",)))
 renderer("thread.line")(_entries(SystemLine, presenters.line, ()))

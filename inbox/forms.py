@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django.utils.dateparse import parse_datetime
 
-from inbox.models import ReplyDraft
+from campaigns.scheduling.zones import UnknownZone, zone
+from inbox.models import NotificationSettings, ReplyDraft
 from integrations.models.connections import Channel
 from project.tenancy.access import Access
 from project.tenancy.models import Client
@@ -105,4 +106,51 @@ class LinkForm(forms.Form):
 class SequenceForm(forms.Form):
     """What to do with the lead's running sequence."""
 
-    act = forms.ChoiceField(choices=[("pause", "Pause"), ("resume", "Resume"), ("stop", "Stop")])
+    act = forms.ChoiceField(
+        choices=[
+            ("pause", "Pause"),
+            ("resume", "Resume"),
+            ("stop", "Stop"),
+            ("move", "Move to a step"),
+            ("meeting", "Mark a meeting"),
+        ]
+    )
+    node = forms.CharField(max_length=80, required=False)
+
+
+class NotificationForm(forms.Form):
+    """How a person wants to be told. An address is written to change it; a dash takes it away."""
+
+    is_on = forms.BooleanField(required=False)
+    time_zone = forms.CharField(max_length=60)
+    quiet_from = forms.TimeField(required=False)
+    quiet_until = forms.TimeField(required=False)
+    batch_minutes = forms.IntegerField(min_value=0, max_value=1440)
+    hourly_limit = forms.IntegerField(min_value=1, max_value=500)
+    slack_url = forms.CharField(max_length=500, required=False)
+    webhook_url = forms.CharField(max_length=500, required=False)
+    webhook_secret = forms.CharField(max_length=200, required=False, widget=forms.PasswordInput)
+
+    _ADDRESSES = ("slack_url", "webhook_url", "webhook_secret")
+
+    @staticmethod
+    def initial_of(own: NotificationSettings) -> dict[str, Any]:
+        """What the form says before anything is changed."""
+        names = ("is_on", "time_zone", "quiet_from", "quiet_until", "batch_minutes", "hourly_limit")
+        return {name: getattr(own, name) for name in names}
+
+    def clean_time_zone(self) -> str:
+        """The name of a zone."""
+        try:
+            return zone(self.cleaned_data["time_zone"]).key
+        except UnknownZone as error:
+            raise forms.ValidationError("Write a zone such as Europe/Oslo.") from error
+
+    def values(self) -> dict[str, Any]:
+        """What is kept as it stands."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in self._ADDRESSES}
+
+    def addresses(self) -> dict[str, str]:
+        """The addresses that were written; a dash is an empty one."""
+        given = {name: self.cleaned_data[name].strip() for name in self._ADDRESSES}
+        return {name: "" if value == "-" else value for name, value in given.items() if value}

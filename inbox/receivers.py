@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from campaigns.events import MessageMatched
 from inbox import row_words
-from inbox.services import replies, threads
+from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
+from inbox.services import notifications, replies, threads
 from integrations.domain_events import OutboundChanged
 from project.core.events import subscribe
 
 subscribe(MessageMatched, id="inbox.thread")(threads.on_message_matched)
 subscribe(OutboundChanged, id="inbox.follow_send")(replies.on_outbound_changed)
+subscribe(ReplyStored, id="inbox.notify_reply")(notifications.on_reply)
+subscribe(NoteAdded, id="inbox.notify_mentions")(notifications.on_note)
+subscribe(ConversationAssigned, id="inbox.notify_assigned")(notifications.on_assigned)
+subscribe(ReplyFailed, id="inbox.notify_failed")(notifications.on_failed)
+subscribe(ReplyCalledOff, id="inbox.notify_called_off")(notifications.on_called_off)
 row_words.register()

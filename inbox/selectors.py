@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from campaigns import selectors as campaign_selectors
 from campaigns.rendering.mail import reply_subject
-from inbox import presenters, querysets, streams
+from inbox import presenters, querysets, selectors_context, streams
 from inbox.models import CannedReply, Conversation, Message, Note, SystemLine
 from inbox.selectors_composer import writing
 from inbox.services.answering import MAX_LENGTH
@@ -235,12 +235,14 @@ def assignees(conversation: Conversation) -> list[User]:
 def context_panel(access: Access, conversation: Conversation) -> dict[str, Any]:
     """What is known around a thread: the lead, what goes out next and why, the timeline, other conversations."""
     lead = conversation.lead
+    journey = campaign_selectors.lead_journey(lead) if lead else None
     others = Conversation.objects.filter(access.client_filter(), lead=lead).exclude(id=conversation.id)
     return {
         "conversation": conversation,
         "lead": lead,
         "addresses": list(lead.channels.all()) if lead else [],
-        "journey": campaign_selectors.lead_journey(lead) if lead else None,
+        "journey": journey,
+        **selectors_context.panel(access, conversation, journey),
         "others": list(others.select_related("sender").order_by("-last_message_at")[:5]) if lead else [],
         "candidates": []
         if lead

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from inbox import views, views_composer, views_diagnostics, views_files
+from inbox import (
+    views,
+    views_composer,
+    views_context,
+    views_diagnostics,
+    views_files,
+    views_notifications,
+)
 
 app_name = "inbox"
 urlpatterns = [
@@ -37,6 +44,15 @@ urlpatterns = [
     path("messages/<uuid:message_id>/body/", views_files.body, name="body"),
     path("files/<uuid:file_id>/", views_files.file, name="file"),
     path("pictures/", views_files.picture, name="picture"),
+    path("<uuid:conversation_id>/intent/", views_context.intent, name="intent"),
+    path("<uuid:conversation_id>/merging/", views_context.merge, name="merge"),
+    path("<uuid:conversation_id>/splitting/", views_context.split, name="split"),
+    path("<uuid:conversation_id>/rehoming/", views_context.rehome, name="rehome"),
+    path("<uuid:conversation_id>/person/", views_context.person, name="person"),
+    path("moves/<uuid:move_id>/undo/", views_context.undo_move, name="undo_move"),
+    path("notifications/", views_notifications.page, name="notifications"),
+    path("notifications/choice/", views_notifications.choose, name="notification_choice"),
+    path("notifications/browser/", views_notifications.browser, name="notification_browser"),
     path("canned/", views_composer.canned_list, name="canned"),
     path("canned/<uuid:canned_id>/", views_composer.canned_reply, name="canned_reply"),
 ]

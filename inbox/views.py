@@ -13,10 +13,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from campaigns.services import enrollments
 from inbox import forms, presenters, selectors
 from inbox.models import Conversation, Message
-from inbox.services import notes, replies, triage
+from inbox.services import notes, replies, steering, triage
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
@@ -313,19 +312,20 @@ def _panel(request: OrganizationRequest, conversation: Conversation) -> HttpResp
 @require_POST
 @organization_view(Permission.INBOX_REPLY)
 def sequence(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Pause, resume or stop the sequence that the thread belongs to."""
+    """Pause, resume, stop or move the sequence that the thread belongs to, or mark a meeting."""
     found = _conversation(request.access, conversation_id)
     form = forms.SequenceForm(request.POST)
-    if not form.is_valid() or found.enrollment_id is None:
-        return _impossible("No sequence runs for this person.")
-    actor = request.access.user
-    if form.cleaned_data["act"] == "stop":
-        reason = f"Stopped by {actor.display_name}."
-        enrollments.stop(enrollment_id=found.enrollment_id, reason=reason, actor=actor)
-    elif form.cleaned_data["act"] == "pause":
-        enrollments.pause(enrollment_id=found.enrollment_id, actor=actor)
-    else:
-        enrollments.resume(enrollment_id=found.enrollment_id, actor=actor)
+    if not form.is_valid():
+        return _impossible("Choose what to do with the sequence.")
+    try:
+        steering.act_on_sequence(
+            conversation_id=found.id,
+            act=form.cleaned_data["act"],
+            node_id=form.cleaned_data["node"],
+            actor=request.access.user,
+        )
+    except Refused as refusal:
+        return _impossible(refusal.message)
     return _panel(request, found)
 
 

@@ -24,6 +24,7 @@ from ninja.openapi.docs import DocsBase
 
 from campaigns.api import router as campaigns_router
 from inbox.api import router as inbox_router
+from inbox.api_context import router as inbox_context_router
 from inbox.api_writing import router as inbox_writing_router
 from integrations.api import router as integrations_router
 from integrations.api_identities import router as identities_router
@@ -110,6 +111,7 @@ api.add_router("", identities_router)
 api.add_router("", campaigns_router)
 api.add_router("", inbox_router)
 api.add_router("", inbox_writing_router)
+api.add_router("", inbox_context_router)
 api.add_router("", reporting_router)
 
 

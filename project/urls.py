@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from campaigns.views.unsubscribe import unsubscribe
 from project.core import views as core_views
+from project.theme.views import worker
 
 ORGANIZATION = "o/<slug:organization_slug>/"
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("healthz", core_views.healthz, name="healthz"),
     path("readyz", core_views.readyz, name="readyz"),
     path("metrics", core_views.metrics, name="metrics"),
+    path("worker.js", worker, name="worker"),
     path("accounts/", include("allauth.urls")),
     path("platform/webhooks/", include("integrations.platform_urls")),
     path("", include("project.tenancy.urls")),

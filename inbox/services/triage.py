@@ -9,9 +9,11 @@ from django.db import transaction
 from django.db.models import F
 
 from campaigns.models import Lead, LeadChannel
+from inbox.events import ConversationAssigned
 from inbox.models import Assignment, Conversation
 from inbox.services import live, threads
 from project.core.clock import now
+from project.core.events import publish
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import Client, Membership, Role, User
@@ -40,6 +42,8 @@ def assign(*, conversation_id: UUID, assignee_id: UUID | None, actor: User) -> C
         text = f"{actor.display_name} gave this conversation to {assignee.display_name}."
     threads.add_line(conversation, "assigned", text, now())
     conversation.save(update_fields=["assignee", "updated_at"])
+    if assignee is not None:
+        publish(ConversationAssigned(conversation=conversation, assignee=assignee, actor=actor))
     audit.record(
         actor=actor,
         action="conversation.assigned",

@@ -235,6 +235,12 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Outbound Engine X <no-reply@localhost>")
 
+# --- Notifications to operators ---------------------------------------------------------------------
+NOTIFICATIONS_ENABLED = env.flag("NOTIFICATIONS_ENABLED", True)
+#: Push services know this installation by a key made of this secret, and reach its operator at this address.
+WEB_PUSH_SECRET = env.generated_secret("WEB_PUSH_SECRET", DATA_DIR)
+WEB_PUSH_CONTACT = env.text("WEB_PUSH_CONTACT", "operator@localhost.localdomain")
+
 # --- Language, time, files --------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -63,8 +63,18 @@ def _shell(request: HttpRequest, access: Access) -> Shell:
             id=str(access.user.id),
         ),
         settings_url=_settings_url(access, slug),
+        notifications_url=_notifications_url(access, slug),
         live_cursor=getattr(request, "live_cursor", 0),
     )
+
+
+def _notifications_url(access: Access, slug: str) -> str:
+    if not access.can(Permission.INBOX_VIEW):
+        return ""
+    try:
+        return reverse("inbox:notifications", kwargs={"organization_slug": slug})
+    except NoReverseMatch:
+        return ""
 
 
 def _settings_url(access: Access, slug: str) -> str:

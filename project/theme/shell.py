@@ -97,6 +97,7 @@ class Shell:
     connection: ShellConnection = field(default_factory=ShellConnection)
     settings_url: str = ""
     compose_url: str = ""
+    notifications_url: str = ""
     #: The number of the live stream up to which the page is complete: read before the page's other queries.
     live_cursor: int = 0
 

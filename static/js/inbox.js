@@ -121,6 +121,11 @@ document.addEventListener("live:frame", (event) => {
   const { kind, stream, data } = event.detail;
   if (kind === "conversation.changed") count(data);
   if (!openId || stream !== `conversation:${openId}`) return;
+  if (kind === "thread.moved") {
+    refreshRegion(scroller());
+    refreshRegion(document.getElementById("p-context"));
+    return;
+  }
   if (THREAD_KINDS.has(kind)) {
     const box = scroller();
     const wasAtEnd = box && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;

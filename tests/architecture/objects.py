@@ -31,6 +31,7 @@ MODELS: dict[str, str] = {
     "invitation_id": "tenancy.Invitation",
     "lead_id": "campaigns.Lead",
     "message_id": "inbox.Message",
+    "move_id": "inbox.ThreadMove",
     "note_id": "inbox.Note",
     "outbound_id": "integrations.OutboundMessage",
     "reading_id": "campaigns.ReplyReading",

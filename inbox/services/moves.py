@@ -1,0 +1,230 @@
+"""Threads that are one after all, or two: merging, splitting, giving to another lead. Each can be undone.
+
+What is moved are messages, notes and lines, by their ids; the conversation that they came from stays as a row that says
+where they went, so that whatever the provider tells of its chat lands in the right place.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from campaigns.models import Lead
+from inbox.models import Conversation, Message, MessageFile, Note, SystemLine, ThreadMove
+from inbox.services import live, threads
+from integrations.locks import lock_sender
+from project.core.clock import now
+from project.core.refusals import Invalid
+from project.tenancy import audit
+from project.tenancy.models import User
+
+#: More entries than this are no thread that a person has looked at.
+MAX_MOVED: Final = 5000
+_KINDS: Final = {"messages": Message, "notes": Note, "lines": SystemLine, "files": MessageFile}
+
+
+class MoveRefused(Invalid):
+    """The threads cannot be put together or taken apart; the message says why. Nothing was changed."""
+
+    default_code = "MOVE_REFUSED"
+
+
+@transaction.atomic
+def merge(*, source_id: UUID, target_id: UUID, actor: User) -> ThreadMove:
+    """Move all that is in one thread into another one of the same sender. Raises ``MoveRefused``."""
+    if source_id == target_id:
+        raise MoveRefused("A thread cannot be merged into itself.")
+    source, target = _locked_pair(source_id, target_id)
+    if source.sender_id != target.sender_id:
+        raise MoveRefused(
+            "These threads leave from different accounts, and an answer must know whom it leaves from. "
+            "The person's timeline shows both."
+        )
+    if source.merged_into_id is not None or target.merged_into_id is not None:
+        raise MoveRefused("One of these threads has been merged already.")
+    if source.lead_id and target.lead_id and source.lead_id != target.lead_id:
+        raise MoveRefused(f"These are different people: {source.title} and {target.title}.")
+    move = ThreadMove(kind=ThreadMove.Kind.MERGE, source=source, target=target, actor=actor)
+    move.moved = {
+        **{name: _ids(model, source) for name, model in _KINDS.items()},
+        "unread": source.unread,
+        "status": source.status,
+        "target_lead": str(target.lead_id or ""),
+    }
+    _carry(move.moved, target)
+    if target.lead_id is None and source.lead_id is not None:
+        target.lead_id = source.lead_id
+    target.unread += source.unread
+    source.unread, source.merged_into = 0, target
+    source.status, source.closed_at = Conversation.Status.CLOSED, now()
+    return _done(move, f"{actor.display_name} merged another thread of {source.title} into this one.")
+
+
+@transaction.atomic
+def split(*, conversation_id: UUID, message_id: UUID, actor: User) -> ThreadMove:
+    """Begin a thread of its own with a message and all that came after it. E-mail only: the networks' chats are one.
+
+    Raises ``MoveRefused``.
+    """
+    sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
+    lock_sender(sender_id)
+    source = threads.locked(conversation_id)
+    first = Message.objects.filter(conversation=source, id=message_id).first()
+    if source.channel != "email":
+        raise MoveRefused("A chat with a person is one thread at the network; only e-mail can be split.")
+    if first is None:
+        raise MoveRefused("This message is not in this thread.")
+    if not first.provider_message_id:
+        raise MoveRefused("This message has not left yet. Split at one that has.")
+    rest = Message.objects.filter(conversation=source, occurred_at__gte=first.occurred_at)
+    if rest.count() == Message.objects.filter(conversation=source).count():
+        raise MoveRefused("Nothing would be left. Split at a later message.")
+    target = Conversation(
+        client_id=source.client_id,
+        sender_id=source.sender_id,
+        channel=source.channel,
+        chat_id=first.provider_message_id,
+        lead_id=source.lead_id,
+        campaign_id=source.campaign_id,
+        enrollment_id=source.enrollment_id,
+        assignee_id=source.assignee_id,
+        subject=(first.subject or source.subject)[:300],
+        counterpart_name=source.counterpart_name,
+        counterpart_id=source.counterpart_id,
+        last_message_at=first.occurred_at,
+    )
+    target.save()
+    move = ThreadMove(kind=ThreadMove.Kind.SPLIT, source=source, target=target, actor=actor)
+    ids = list(rest.values_list("id", flat=True)[: MAX_MOVED + 1])
+    notes = Note.objects.filter(conversation=source, created_at__gte=first.occurred_at)
+    move.moved = {
+        "messages": [str(found) for found in ids],
+        "notes": [str(found) for found in notes.values_list("id", flat=True)],
+        "lines": [],
+        "files": [
+            str(found)
+            for found in MessageFile.objects.filter(message_id__in=ids).values_list("id", flat=True)
+        ],
+    }
+    _check(move.moved)
+    _carry(move.moved, target)
+    return _done(move, f"{actor.display_name} split this thread off another one.")
+
+
+@transaction.atomic
+def rehome(*, conversation_id: UUID, lead_id: UUID, actor: User) -> ThreadMove:
+    """Say that a thread is with another lead of the same client. Raises ``MoveRefused``."""
+    sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
+    lock_sender(sender_id)
+    conversation = threads.locked(conversation_id)
+    lead = Lead.objects.filter(id=lead_id, client_id=conversation.client_id).first()
+    if lead is None:
+        raise MoveRefused("There is no such lead of this client.", field="lead")
+    if lead.id == conversation.lead_id:
+        raise MoveRefused("This thread is with that lead already.", field="lead")
+    move = ThreadMove(kind=ThreadMove.Kind.REHOME, source=conversation, target=conversation, actor=actor)
+    move.moved = {
+        "lead": str(conversation.lead_id or ""),
+        "enrollment": str(conversation.enrollment_id or ""),
+        "campaign": str(conversation.campaign_id or ""),
+    }
+    conversation.lead = lead
+    conversation.enrollment_id = conversation.campaign_id = None
+    return _done(move, f"{actor.display_name} said that this is with {lead}.")
+
+
+@transaction.atomic
+def undo(*, move_id: UUID, actor: User) -> ThreadMove:
+    """Put everything back where it was; what came meanwhile stays where it came to. Raises ``MoveRefused``."""
+    move: ThreadMove = ThreadMove.objects.select_for_update(of=("self",)).get(id=move_id)
+    if move.undone_at is not None:
+        return move
+    source, target = _locked_pair(move.source_id, move.target_id)
+    move.source, move.target = source, target
+    if move.kind == ThreadMove.Kind.REHOME:
+        source.lead_id = UUID(move.moved["lead"]) if move.moved["lead"] else None
+        source.enrollment_id = UUID(move.moved["enrollment"]) if move.moved["enrollment"] else None
+        source.campaign_id = UUID(move.moved["campaign"]) if move.moved["campaign"] else None
+    else:
+        later = ThreadMove.objects.filter(source=target, undone_at=None, created_at__gt=move.created_at)
+        if later.exists():
+            raise MoveRefused("Something was moved on from there since. Undo that first.")
+        _carry(move.moved, source)
+    if move.kind == ThreadMove.Kind.MERGE:
+        source.merged_into = None
+        source.status, source.closed_at = move.moved["status"], None
+        source.unread = move.moved["unread"]
+        target.unread = max(0, target.unread - source.unread)
+        if not move.moved["target_lead"]:
+            target.lead_id = None
+    elif move.kind == ThreadMove.Kind.SPLIT:
+        if Message.objects.filter(conversation=target).exists():
+            raise MoveRefused("Messages came into the new thread since. Merge the two instead.")
+        target.merged_into = source
+        target.status, target.closed_at = Conversation.Status.CLOSED, now()
+    move.undone_at, move.undone_by = now(), actor
+    return _done(move, f"{actor.display_name} undid that.")
+
+
+def recent(conversation: Conversation) -> ThreadMove | None:
+    """The last move of a thread that can be undone, or ``None``."""
+    found: ThreadMove | None = (
+        ThreadMove.objects.filter(target=conversation, undone_at=None)
+        .select_related("actor")
+        .order_by("-created_at")
+        .first()
+    )
+    return found
+
+
+def _locked_pair(first_id: UUID, second_id: UUID) -> tuple[Conversation, Conversation]:
+    """Two conversations with their accounts' locks and rows, in order of their ids."""
+    rows = Conversation.objects.filter(id__in={first_id, second_id}).values_list("sender_id", flat=True)
+    for sender_id in sorted(set(rows)):
+        lock_sender(sender_id)
+    held = {found: threads.locked(found) for found in sorted({first_id, second_id})}
+    return held[first_id], held[second_id]
+
+
+def _ids(model: Any, conversation: Conversation) -> list[str]:
+    found = list(
+        model.objects.filter(conversation=conversation).values_list("id", flat=True)[: MAX_MOVED + 1]
+    )
+    if len(found) > MAX_MOVED:
+        raise MoveRefused(f"This thread has more than {MAX_MOVED:,} entries.")
+    return [str(row_id) for row_id in found]
+
+
+def _check(moved: dict[str, Any]) -> None:
+    if any(len(moved[name]) > MAX_MOVED for name in _KINDS):
+        raise MoveRefused(f"This thread has more than {MAX_MOVED:,} entries.")
+
+
+def _carry(moved: dict[str, Any], target: Conversation) -> None:
+    """Put entries into a conversation; its revision rises, so that nobody answers without having seen them."""
+    revision = threads.next_revision(target)
+    for name, model in _KINDS.items():
+        values: dict[str, Any] = {"conversation": target, "updated_at": now()}
+        if name != "files":
+            values["revision"] = revision
+        model.objects.filter(id__in=moved[name]).update(**values)
+
+
+def _done(move: ThreadMove, text: str) -> ThreadMove:
+    move.save()
+    for conversation in {move.source.id: move.source, move.target.id: move.target}.values():
+        threads.summarise(conversation)
+    kind = {"merge": "merged", "split": "split", "rehome": "linked"}[move.kind]
+    threads.add_line(move.target, kind, text, now())
+    audit.record(
+        actor=move.undone_by or move.actor,
+        action=f"conversation.{move.kind}{'_undone' if move.undone_at else ''}",
+        subject=move.target,
+        source=str(move.source_id),
+    )
+    for conversation in {move.source.id: move.source, move.target.id: move.target}.values():
+        live.conversation_changed(conversation)
+        live.thread_changed(conversation)
+    return move

@@ -1,0 +1,102 @@
+"""What people do around a thread: its sequence, a meeting, and what a reply means."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from campaigns.models import Enrollment, ReplyReading
+from campaigns.replies.intents import Intent
+from campaigns.services import enrollments, readings, steering
+from inbox.models import Conversation
+from inbox.services import live, threads
+from project.core.clock import now
+from project.core.refusals import Invalid
+from project.tenancy import audit
+from project.tenancy.models import User
+
+ACTS: Final = ("pause", "resume", "stop", "move", "meeting")
+_DONE: Final = {
+    "pause": "paused the sequence.",
+    "resume": "lets the sequence go on.",
+    "stop": "stopped the sequence; nothing more of it is sent.",
+    "move": "moved the sequence to another step.",
+    "meeting": "marked a meeting.",
+}
+
+
+@transaction.atomic
+def act_on_sequence(*, conversation_id: UUID, act: str, actor: User, node_id: str = "") -> None:
+    """Pause, resume, stop or move the sequence that a thread belongs to, or mark a meeting.
+
+    Raises ``Invalid`` where there is no sequence, or no such act or step.
+    """
+    if act not in ACTS:
+        raise Invalid("There is no such act.", field="act")
+    found = Conversation.objects.get(id=conversation_id)
+    enrollment_id = found.enrollment_id or newest_enrollment(found.lead_id)
+    if enrollment_id is not None:
+        _act(enrollment_id, act, actor, node_id)
+    elif act != "meeting":
+        raise Invalid("No sequence runs for this person.", code="NO_SEQUENCE")
+    conversation = threads.locked(conversation_id)
+    kind = "meeting" if act == "meeting" else "sequence"
+    threads.add_line(conversation, kind, f"{actor.display_name} {_DONE[act]}", now())
+    audit.record(actor=actor, action=f"conversation.{act}", subject=conversation)
+    live.conversation_changed(conversation)
+
+
+def newest_enrollment(lead_id: UUID | None) -> UUID | None:
+    """The newest enrollment of a lead, if there is one."""
+    if lead_id is None:
+        return None
+    rows = Enrollment.objects.filter(lead_id=lead_id).order_by("-created_at", "-id")
+    found: UUID | None = rows.values_list("id", flat=True).first()
+    return found
+
+
+def _act(enrollment_id: UUID, act: str, actor: User, node_id: str) -> None:
+    if act == "stop":
+        reason = f"Stopped by {actor.display_name}."
+        enrollments.stop(enrollment_id=enrollment_id, reason=reason, actor=actor)
+    elif act == "pause":
+        enrollments.pause(enrollment_id=enrollment_id, actor=actor)
+    elif act == "resume":
+        enrollments.resume(enrollment_id=enrollment_id, actor=actor)
+    elif act == "move":
+        steering.move_to(enrollment_id=enrollment_id, node_id=node_id, actor=actor)
+    else:
+        steering.mark_meeting(enrollment_id=enrollment_id, actor=actor)
+
+
+def reading_of(conversation: Conversation) -> ReplyReading | None:
+    """The newest reading of what the person of a thread wrote, or ``None`` where it answers no campaign."""
+    if conversation.lead_id is None:
+        return None
+    rows = ReplyReading.objects.filter(enrollment__lead_id=conversation.lead_id)
+    found: ReplyReading | None = rows.select_related("decided_by").order_by("-occurred_at", "-id").first()
+    return found
+
+
+@transaction.atomic
+def correct_intent(*, conversation_id: UUID, intent: str, actor: User) -> None:
+    """Say what their last reply really means. What the rules said is kept beside it. Raises ``Invalid``."""
+    if intent not in {one.value for one in Intent}:
+        raise Invalid(f"There is no intent {intent!r}.", field="intent")
+    conversation = threads.locked(conversation_id)
+    reading = reading_of(conversation)
+    if reading is not None:
+        readings.correct(reading=reading, intent=intent, actor=actor)
+    before = conversation.intent
+    if before == intent and reading is None:
+        return
+    conversation.intent = intent
+    conversation.save(update_fields=["intent", "updated_at"])
+    said = intent.replace("_", " ")
+    threads.add_line(conversation, "intent", f"{actor.display_name} read their reply as {said}.", now())
+    audit.record(
+        actor=actor, action="conversation.intent_corrected", subject=conversation, before=before, after=intent
+    )
+    live.conversation_changed(conversation)

@@ -1,0 +1,111 @@
+"""Acts around a thread: what a reply means, merging and splitting, and the person over all channels."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from inbox import selectors, selectors_context
+from inbox.models import Conversation, ThreadMove
+from inbox.services import moves, steering
+from inbox.views_composer import refusal
+from project.core.htmx import is_partial, redirect_to
+from project.core.ids import parse_uuid
+from project.core.refusals import Refused
+from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
+
+
+def _conversation(request: OrganizationRequest, conversation_id: UUID | None) -> Conversation:
+    found = selectors.visible_conversation(request.access, conversation_id) if conversation_id else None
+    if found is None:
+        raise Http404("There is no such conversation, or it is not yours to see.")
+    return found
+
+
+def _panel(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    if not is_partial(request):
+        return redirect_to("../", request)
+    fresh = _conversation(request, conversation_id)
+    return render(request, "inbox/_context.html", {"panel": selectors.context_panel(request.access, fresh)})
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def intent(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Say what their last reply really means."""
+    found = _conversation(request, conversation_id)
+    try:
+        steering.correct_intent(
+            conversation_id=found.id, intent=request.POST.get("intent", ""), actor=request.access.user
+        )
+    except Refused as error:
+        return refusal(error)
+    return _panel(request, found.id)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def merge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Move all that is in this thread into another one (``into``), which is then shown."""
+    source = _conversation(request, conversation_id)
+    target = _conversation(request, parse_uuid(request.POST.get("into", "")))
+    try:
+        moves.merge(source_id=source.id, target_id=target.id, actor=request.access.user)
+    except Refused as error:
+        return refusal(error)
+    return _panel(request, target.id)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def split(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Begin a thread of its own with a message (``message``) and all that came after it."""
+    found = _conversation(request, conversation_id)
+    message_id = parse_uuid(request.POST.get("message", ""))
+    if message_id is None:
+        return HttpResponse("Choose a message.", status=422, content_type="text/plain; charset=utf-8")
+    try:
+        moves.split(conversation_id=found.id, message_id=message_id, actor=request.access.user)
+    except Refused as error:
+        return refusal(error)
+    return _panel(request, found.id)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def rehome(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Say that a thread is with another lead (``lead``) of the same client."""
+    found = _conversation(request, conversation_id)
+    lead_id = parse_uuid(request.POST.get("lead", ""))
+    if lead_id is None:
+        return HttpResponse("This is not a lead.", status=422, content_type="text/plain; charset=utf-8")
+    try:
+        moves.rehome(conversation_id=found.id, lead_id=lead_id, actor=request.access.user)
+    except Refused as error:
+        return refusal(error)
+    return _panel(request, found.id)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def undo_move(request: OrganizationRequest, move_id: UUID) -> HttpResponse:
+    """Undo a merge, a split or a change of lead."""
+    rows = ThreadMove.objects.filter(request.access.client_filter("target__client_id"))
+    found: ThreadMove = get_or_404(rows, move_id)
+    try:
+        moves.undo(move_id=found.id, actor=request.access.user)
+    except Refused as error:
+        return refusal(error)
+    return _panel(request, found.target_id)
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def person(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """One timeline of a person over all channels and senders."""
+    found = _conversation(request, conversation_id)
+    context = {"conversation": found, "moments": selectors_context.timeline(request.access, found)}
+    return render(request, "inbox/person.html", context)

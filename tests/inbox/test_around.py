@@ -1,0 +1,263 @@
+"""Around a thread: intent, sequence, merging and splitting, and telling people."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+import respx
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.test import Client as Browser
+
+from campaigns.models import ReplyReading
+from inbox.models import (
+    Conversation,
+    Message,
+    Notification,
+    NotificationDelivery,
+    NotificationSettings,
+    SystemLine,
+)
+from inbox.services import delivering, moves, notes, notifications, push, replies, steering, triage
+from integrations.models import SystemMail
+from integrations.services import outbox
+from integrations.services.outgoing import message_id_of
+from project.core.clock import now
+from project.core.http import guard
+from project.core.refusals import Invalid
+from project.core.scoping import no_scope
+from tests.campaigns.channels import Post, post
+from tests.campaigns.conftest import WORKING, World
+
+__all__ = ["post"]
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def thread(world: World) -> Conversation:
+    world.lead("Marta", "marta")
+    world.says("marta", "Tell me more", WORKING)
+    return Conversation.objects.get()
+
+
+# --- intent and sequence ----------------------------------------------------------------------------
+
+
+def test_an_intent_is_corrected_and_what_the_rules_said_is_kept(post: Post) -> None:
+    post.lead("Ada")
+    post.launch()
+    own = message_id_of(post.send_next())
+    post.answers("ada@prospect.test", "Not now, try again next year", WORKING + HOUR, references=(own,))
+    reading = ReplyReading.objects.get()
+    conversation = Conversation.objects.get()
+    steering.correct_intent(conversation_id=conversation.id, intent="interested", actor=post.agency.agent)
+    reading.refresh_from_db()
+    assert (reading.intent, reading.first_intent, reading.source) == ("interested", "not_now", "person")
+    assert conversation.refreshed().intent == "interested"
+    assert SystemLine.objects.filter(conversation=conversation, text__contains="interested").exists()
+    with pytest.raises(Invalid):
+        steering.correct_intent(conversation_id=conversation.id, intent="bored", actor=post.agency.agent)
+
+
+def test_a_sequence_is_moved_and_a_meeting_ends_it(post: Post, client: Browser) -> None:
+    lead = post.lead("Ada")
+    post.launch()
+    post.send_next()
+    conversation = Conversation.objects.get()
+    steering.act_on_sequence(
+        conversation_id=conversation.id, act="move", node_id="bump", actor=post.agency.agent
+    )
+    assert post.enrollment(lead).node_id == "bump"
+    with pytest.raises(Invalid, match="no such step"):
+        steering.act_on_sequence(
+            conversation_id=conversation.id, act="move", node_id="nowhere", actor=post.agency.agent
+        )
+    with no_scope():
+        client.force_login(post.agency.agent)
+        panel = client.get(post.agency.url(f"inbox/{conversation.id}/context/")).content.decode()
+    assert "Why, and what would change it" in panel
+    steering.act_on_sequence(conversation_id=conversation.id, act="meeting", actor=post.agency.agent)
+    assert post.enrollment(lead).stage == "meeting"
+    assert SystemLine.objects.filter(conversation=conversation, kind="meeting").exists()
+
+
+# --- merging and splitting --------------------------------------------------------------------------
+
+
+def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(post: Post) -> None:
+    post.lead("Ada")
+    post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>", subject="A")
+    post.answers("ada@prospect.test", "Two", WORKING + HOUR, message_id="<b@x>", subject="B")
+    first, second = Conversation.objects.order_by("created_at")
+    move = moves.merge(source_id=second.id, target_id=first.id, actor=post.agency.agent)
+    assert Message.objects.filter(conversation=first).count() == 2
+    assert (first.refreshed().last_snippet, first.refreshed().unread) == ("Two", 2)
+    assert second.refreshed().has_inbound is False, "an empty thread is in no list"
+    post.answers("ada@prospect.test", "Three", WORKING + 2 * HOUR, message_id="<c@x>", references=("<b@x>",))
+    assert Message.objects.filter(conversation=first).count() == 3
+    moves.undo(move_id=move.id, actor=post.agency.agent)
+    assert [row.body for row in Message.objects.filter(conversation=second)] == ["Two"]
+    assert second.refreshed().merged_into is None
+    assert second.refreshed().status == "open"
+
+
+def test_a_thread_is_split_and_later_mail_goes_where_it_belongs(post: Post) -> None:
+    post.lead("Ada")
+    post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>")
+    post.answers("ada@prospect.test", "Two", WORKING + HOUR, message_id="<b@x>", references=("<a@x>",))
+    source = Conversation.objects.get()
+    second = Message.objects.get(body="Two")
+    move = moves.split(conversation_id=source.id, message_id=second.id, actor=post.agency.agent)
+    post.answers(
+        "ada@prospect.test", "Three", WORKING + 2 * HOUR, message_id="<c@x>", references=("<a@x>", "<b@x>")
+    )
+    assert [row.body for row in Message.objects.filter(conversation=move.target)] == ["Two", "Three"]
+    with pytest.raises(moves.MoveRefused, match="Nothing would be left"):
+        moves.split(
+            conversation_id=source.id, message_id=Message.objects.get(body="One").id, actor=post.agency.agent
+        )
+
+
+def test_threads_of_other_senders_and_people_stay_apart(world: World, thread: Conversation) -> None:
+    bo = world.lead("Bo", "bo")
+    world.says("bo", "Hello", WORKING, message="b1")
+    other = Conversation.objects.exclude(id=thread.id).get()
+    with pytest.raises(moves.MoveRefused, match="different people"):
+        moves.merge(source_id=other.id, target_id=thread.id, actor=world.agency.agent)
+    move = moves.rehome(conversation_id=other.id, lead_id=thread.lead_id, actor=world.agency.agent)
+    assert other.refreshed().lead_id == thread.lead_id
+    moves.undo(move_id=move.id, actor=world.agency.agent)
+    assert other.refreshed().lead_id == bo.id
+
+
+# --- telling people ---------------------------------------------------------------------------------
+
+
+def test_a_mention_is_told_once_by_the_ways_that_are_on(world: World, thread: Conversation) -> None:
+    agency = world.agency
+    name = agency.manager.display_name
+    notes.add_note(conversation_id=thread.id, author=agency.agent, body=f"@{name} look")
+    told = Notification.objects.get(user=agency.manager, occasion="mention")
+    ways = {row.way: row for row in told.deliveries.all()}
+    assert set(ways) == {"browser", "email"}
+    assert ways["email"].due_at > now(), "mails gather"
+    notifications.on_note(
+        notifications.NoteAdded(
+            conversation=thread, note=thread.notes.get(), author=agency.agent, mentioned=(agency.manager,)
+        )
+    )
+    assert Notification.objects.filter(user=agency.manager, occasion="mention").count() == 1
+
+
+def test_mail_gathers_and_what_was_read_before_is_not_sent(
+    world: World, thread: Conversation, time_machine: Any
+) -> None:
+    agency = world.agency
+    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.manager)
+    notifications.choose(user=agency.agent, client=None, occasion="reply", way="email", is_on=True)
+    for number in range(3):
+        world.says("marta", f"And {number}", now() + timedelta(minutes=number), message=f"n{number}")
+    assert NotificationDelivery.objects.filter(way="email", user=agency.agent, state="due").count() == 3
+    delivering.deliver_due()
+    assert not SystemMail.objects.filter(kind="notification").exists()
+    time_machine.shift(timedelta(minutes=6))
+    delivering.deliver_due()
+    [mail] = SystemMail.objects.filter(kind="notification")
+    assert mail.subject == "3 things wait for you in the inbox"
+    assert set(
+        NotificationDelivery.objects.filter(way="email", user=agency.agent).values_list("state", flat=True)
+    ) == {"delivered"}
+    world.says("marta", "More", now(), message="m9")
+    notifications.mark_read(user=agency.agent)
+    time_machine.shift(timedelta(minutes=6))
+    delivering.deliver_due()
+    assert SystemMail.objects.filter(kind="notification").count() == 1
+    assert NotificationDelivery.objects.filter(way="email", state="skipped").exists()
+
+
+def test_nothing_leaves_in_quiet_hours_or_over_the_limit(world: World) -> None:
+    own = NotificationSettings(
+        user=world.agency.agent, time_zone="Europe/Oslo", quiet_from=time(19), quiet_until=time(7)
+    )
+    evening = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
+    assert delivering.quiet_until(own, evening) == datetime(2026, 12, 1, 6, 0, tzinfo=UTC)
+    assert delivering.quiet_until(own, datetime(2026, 11, 30, 12, 0, tzinfo=UTC)) is None
+
+
+def test_addresses_must_be_public_and_are_told_with_a_signature(
+    world: World, thread: Conversation, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
+) -> None:
+    agency = world.agency
+
+    def save(**addresses: str) -> None:
+        notifications.save_settings(user=agency.agent, values={}, addresses=addresses)
+
+    for private in ("https://127.0.0.1/x", "https://169.254.169.254/latest", "http://10.0.0.1/", "ftp://x"):
+        with pytest.raises(Invalid):
+            save(webhook_url=private)
+    monkeypatch.setattr(notifications, "check_url", guard.check_shape)
+    save(webhook_url="https://hooks.example/x", webhook_secret="s3cret")
+    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.manager)
+    route = respx_mock.post("https://hooks.example/x").respond(204)
+    delivering.deliver_due()
+    sent = json.loads(route.calls.last.request.content)
+    assert sent["notifications"][0]["occasion"] == "assigned"
+    assert route.calls.last.request.headers["X-Outbound-Signature"].startswith("v1=")
+    assert NotificationDelivery.objects.get(way="webhook").state == "delivered"
+    stored = NotificationSettings.objects.get(user=agency.agent)
+    assert "hooks.example" not in stored.addresses
+
+
+def test_pushes_are_encrypted_as_the_standard_says() -> None:
+    # RFC 8291, appendix A.
+    private = ec.derive_private_key(
+        int.from_bytes(push.decoded("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")), ec.SECP256R1()
+    )
+    made = push.encrypt(
+        b"When I grow up, I want to be a watermelon",
+        p256dh="BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        auth="BTBZMqHH6r4Tts7J_aSIgg",
+        private=private,
+        salt=push.decoded("DGv6ra1nlYgDCS1FRnbzlw"),
+    )
+    assert push.encoded(made) == (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_y"
+        "l95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
+
+
+def test_a_failed_reply_tells_its_author(world: World, thread: Conversation) -> None:
+    sent = replies.send_reply(
+        conversation_id=thread.id,
+        author=world.agency.agent,
+        body="Hi",
+        client_token=uuid.uuid4(),
+        seen_revision=thread.refreshed().revision,
+    )
+    row = sent.outbound
+    assert row is not None
+    outbox.cancel(row, reason="They must not be contacted.")
+    told = Notification.objects.get(user=world.agency.agent, occasion="failed")
+    assert told.text == "They must not be contacted."
+
+
+def test_the_pages_show_choices_deliveries_and_the_person(
+    world: World, thread: Conversation, client: Browser
+) -> None:
+    agency = world.agency
+    notes.add_note(
+        conversation_id=thread.id, author=agency.agent, body=f"@{agency.manager.display_name} look"
+    )
+    with no_scope():
+        client.force_login(agency.manager)
+        page = client.get(agency.url("inbox/notifications/")).content.decode()
+        assert "mentioned you: Marta" in page
+        assert "A note that mentions me" in page
+        person = client.get(agency.url(f"inbox/{thread.id}/person/")).content.decode()
+        worker = client.get("/worker.js")
+    assert "Tell me more" in person
+    assert worker["Content-Type"].startswith("text/javascript")
