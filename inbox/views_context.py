@@ -18,8 +18,8 @@ from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 
 
-def _conversation(request: OrganizationRequest, conversation_id: UUID | None) -> Conversation:
-    found = selectors.visible_conversation(request.access, conversation_id) if conversation_id else None
+def _conversation(request: OrganizationRequest, conversation_id: UUID) -> Conversation:
+    found = selectors.visible_conversation(request.access, conversation_id)
     if found is None:
         raise Http404("There is no such conversation, or it is not yours to see.")
     return found
@@ -51,7 +51,10 @@ def intent(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
 def merge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """Move all that is in this thread into another one (``into``), which is then shown."""
     source = _conversation(request, conversation_id)
-    target = _conversation(request, parse_uuid(request.POST.get("into", "")))
+    into = parse_uuid(request.POST.get("into", ""))
+    if into is None:
+        return HttpResponse("Choose the other thread.", status=422, content_type="text/plain; charset=utf-8")
+    target = _conversation(request, into)
     try:
         moves.merge(source_id=source.id, target_id=target.id, actor=request.access.user)
     except Refused as error:

@@ -154,10 +154,10 @@ def undo(*, move_id: UUID, actor: User) -> ThreadMove:
         _carry(move.moved, source)
     if move.kind == ThreadMove.Kind.MERGE:
         source.merged_into = None
-        source.status, source.closed_at = move.moved["status"], None
-        source.unread = move.moved["unread"]
+        source.status, source.closed_at = move.moved.get("status", Conversation.Status.OPEN), None
+        source.unread = move.moved.get("unread", 0)
         target.unread = max(0, target.unread - source.unread)
-        if not move.moved["target_lead"]:
+        if not move.moved.get("target_lead"):
             target.lead_id = None
     elif move.kind == ThreadMove.Kind.SPLIT:
         if Message.objects.filter(conversation=target).exists():
@@ -209,7 +209,7 @@ def _carry(moved: dict[str, Any], target: Conversation) -> None:
         values: dict[str, Any] = {"conversation": target, "updated_at": now()}
         if name != "files":
             values["revision"] = revision
-        model.objects.filter(id__in=moved[name]).update(**values)
+        model.objects.filter(id__in=moved.get(name, ())).update(**values)
 
 
 def _done(move: ThreadMove, text: str) -> ThreadMove:

@@ -52,7 +52,8 @@ def decoded(text: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def _server_key() -> ec.EllipticCurvePrivateKey:
-    number = int.from_bytes(hashlib.sha256(settings.WEB_PUSH_SECRET.encode()).digest())
+    secret = settings.WEB_PUSH_SECRET or settings.SECRET_KEY
+    number = int.from_bytes(hashlib.sha256(f"web-push:{secret}".encode()).digest())
     return ec.derive_private_key(number % (_ORDER - 1) + 1, _CURVE)
 
 

@@ -237,8 +237,9 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Outbound Engine X <no-reply
 
 # --- Notifications to operators ---------------------------------------------------------------------
 NOTIFICATIONS_ENABLED = env.flag("NOTIFICATIONS_ENABLED", True)
-#: Push services know this installation by a key made of this secret, and reach its operator at this address.
-WEB_PUSH_SECRET = env.generated_secret("WEB_PUSH_SECRET", DATA_DIR)
+#: Push services know this installation by a key made of this secret (``SECRET_KEY`` if there is none), and reach its
+#: operator at this address. Another secret is another installation: browsers have to be asked again.
+WEB_PUSH_SECRET = env.text("WEB_PUSH_SECRET", "")
 WEB_PUSH_CONTACT = env.text("WEB_PUSH_CONTACT", "operator@localhost.localdomain")
 
 # --- Language, time, files --------------------------------------------------------------------------
