@@ -66,7 +66,8 @@ function setMode(mode) {
   for (const button of composer.querySelectorAll("[data-mode]")) {
     button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
   }
-  const target = isNote ? form().dataset.noteAction : form().getAttribute("action");
+  const target = isNote ? form().dataset.noteAction : form().dataset.replyAction;
+  form().setAttribute("action", target);
   form().setAttribute("hx-post", target);
   globalThis.htmx?.process(form());
   const field = form().querySelector("textarea");

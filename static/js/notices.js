@@ -6,8 +6,6 @@ const user = document.body.dataset.userId;
 const slug = document.body.dataset.organizationSlug;
 let unread = 0;
 
-navigator.serviceWorker?.register("/worker.js", { scope: "/" }).catch(() => null);
-
 if (user && slug) {
   live.subscribe(`user:${user}`);
   live.on("frame", ({ kind, data }) => {

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from inbox import selectors
 from inbox.models import Conversation
+from inbox.services import drafts
 from integrations.models import Connection, OutboundMessage, SenderAccount
 from project.core.scoping import no_scope
 from tests.factories import Agency
@@ -95,3 +96,16 @@ def test_an_email_says_its_subject(kestrel: Agency, scope: None, client: Browser
     outbound = OutboundMessage.objects.get(conversation_id=found.id)
     assert (outbound.action, outbound.recipient["email"]) == ("email", "ana@prospect.example")
     assert outbound.payload["subject"] == "Re: Your rollout"
+
+
+def test_a_note_that_was_begun_is_still_a_note_on_another_device(
+    kestrel: Agency, scope: None, client: Browser
+) -> None:
+    found = conversation(kestrel, "email", "ana@prospect.example", subject="Your rollout")
+    drafts.save(conversation_id=found.id, author=kestrel.manager, body="No price yet", mode="note")
+    shown = page(kestrel, found, client)
+    form = shown[shown.index("data-reply-form") - 700 : shown.index("data-reply-form")]
+    assert form.count(f'="{kestrel.url(f"inbox/{found.id}/notes/")}"') == 2, "action and hx-post"
+    assert f'="{kestrel.url(f"inbox/{found.id}/replies/")}"' not in form
+    assert "Add note" in shown
+    assert "No price yet" in shown
