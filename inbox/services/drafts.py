@@ -57,7 +57,12 @@ def save(
         raise Invalid(f"A draft has at most {MAX_LENGTH:,} characters.", field="body")
     conversation = Conversation.objects.select_for_update(of=("self",)).get(id=conversation_id)
     draft = draft_of(conversation_id=conversation.id, author=author)
-    if draft is not None and version is not None and version < draft.version and draft.body != body:
+    if (
+        draft is not None
+        and version is not None
+        and version < draft.version
+        and (draft.body, draft.mode) != (body, mode)
+    ):
         raise DraftConflict(draft)
     if not body.strip():
         clear(conversation_id=conversation_id, author=author)

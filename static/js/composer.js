@@ -6,6 +6,8 @@ const SAVE_AFTER = 700;
 let timer = 0;
 /** The text that the server has of the open draft. */
 let kept = "";
+/** Whether it has it as a reply or as a note: one must never become the other unseen. */
+let keptMode = "reply";
 
 const form = () => document.querySelector("#inbox-open [data-reply-form]");
 const field = () => form()?.querySelector("textarea");
@@ -31,8 +33,9 @@ const clock = (instant) =>
 async function save() {
   const target = form();
   const text = field()?.value ?? "";
-  if (!target || text === kept) return;
-  const sent = { body: text, mode: mode(), version: target.dataset.draftVersion, sender_id: wayField()?.value ?? "" };
+  if (!target || (text === kept && (mode() === keptMode || !text.trim()))) return;
+  const sentMode = mode();
+  const sent = { body: text, mode: sentMode, version: target.dataset.draftVersion, sender_id: wayField()?.value ?? "" };
   let answer;
   try {
     answer = await post(target.dataset.draft, sent);
@@ -53,6 +56,7 @@ async function save() {
   }
   const draft = await answer.json();
   kept = text;
+  keptMode = sentMode;
   target.dataset.draftVersion = String(draft.version);
   say(draft.version ? `Draft saved ${clock(draft.saved_at)}` : "");
 }
@@ -67,11 +71,18 @@ function offer(there) {
   });
 }
 
+/** Write what another device has, as what it is there: a reply or a note. */
+function write(there) {
+  if (there.mode && there.mode !== mode()) form().querySelector(`[data-mode="${there.mode}"]`)?.click();
+  field().value = there.body;
+  kept = there.body;
+  keptMode = mode();
+}
+
 function take(there) {
   const target = field();
   if (!target) return;
-  target.value = there.body;
-  kept = there.body;
+  write(there);
   form().dataset.draftVersion = String(there.version);
   target.dispatchEvent(new Event("input", { bubbles: true }));
 }
@@ -81,6 +92,11 @@ document.addEventListener("input", (event) => {
   clearTimeout(timer);
   timer = setTimeout(save, SAVE_AFTER);
   complete(event.target);
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#inbox-open [data-composer] [data-mode]")) return;
+  clearTimeout(timer);
+  timer = setTimeout(save, SAVE_AFTER);
 });
 document.addEventListener("visibilitychange", () => document.hidden && save());
 document.addEventListener("htmx:configRequest", (event) => {
@@ -96,8 +112,7 @@ document.addEventListener("live:frame", (event) => {
   target.dataset.draftVersion = String(data.version);
   if (isOwn) kept = data.body;
   else if (field().value === kept) {
-    field().value = data.body;
-    kept = data.body;
+    write(data);
     say(data.version ? "Draft from another device" : "");
   } else if (data.version) offer(data);
 });
@@ -269,6 +284,7 @@ document.addEventListener(
 
 function opened() {
   kept = field()?.value ?? "";
+  keptMode = mode();
 }
 document.addEventListener("htmx:afterSwap", (event) => {
   const target = event.detail.elt ?? event.target;
