@@ -25,6 +25,13 @@ def number(value: Number | Missing, digits: int = 0) -> str:
     return "" if value is None or value == "" else f"{value:,.{digits}f}"
 
 
+def capped(value: int | Missing, cap: int = 999) -> str:
+    """A count that is exact up to ``cap``: nothing for none, ``12``, ``999+`` for anything above."""
+    if not value:
+        return ""
+    return f"{cap:,}+" if value > cap else f"{value:,}"
+
+
 def percent(part: Number | Missing, whole: Number | Missing, *, digits: int = 1, least: int = 0) -> str:
     """``41`` of ``1180`` as ``3.5 %``; ``none yet`` instead of 0 %, ``too few`` below ``least``."""
     if part is None or whole is None or part == "" or whole == "":

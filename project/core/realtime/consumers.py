@@ -24,7 +24,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from project.core.ids import parse_uuid
-from project.core.realtime import access, presence
+from project.core.realtime import access, online, presence
 from project.core.realtime.blocking import in_database
 from project.core.realtime.hub import Hub, Room, current_hub
 from project.core.realtime.names import CONVERSATION, prefix_of, stream_name, uuid_of
@@ -109,6 +109,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         }
         self.socket.offer(dumps(welcome))
         self.socket.offer(feed_message(self.hub.live))
+        await self._be_online()
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         """Leave the room and give up presence at once."""
@@ -228,6 +229,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         await self._touch(conversation_id, mode)
 
+    async def _be_online(self) -> None:
+        assert self.hub is not None
+        assert self.viewer is not None
+        with contextlib.suppress(redis.RedisError, OSError):
+            await online.renew(self.hub.redis, self.viewer.organization_id, self.viewer.user_id)
+
     async def _touch(self, conversation_id: UUID, mode: str) -> None:
         assert self.hub is not None
         assert self.viewer is not None
@@ -274,6 +281,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             socket.close(CloseCode.REVOKED)
             return
         self.viewer = viewer
+        await self._be_online()
         if refused:
             self.room.unsubscribe(socket, refused)
             socket.offer(dumps({"type": "refused", "refused": _reasons(refused)}))

@@ -169,6 +169,12 @@ def number(value: formats.Number | None, digits: int = 0) -> str:
 
 
 @register.filter
+def capped(value: int | None) -> str:
+    """A count that is exact up to 999: ``12``, ``999+``; nothing for none."""
+    return formats.capped(value)
+
+
+@register.filter
 def n_of(part: int | None, whole: int | None) -> str:
     """``{{ 3|n_of:25 }}``: ``3 of 25``."""
     return formats.ratio(part, whole)

@@ -1,0 +1,24 @@
+"""Counts that stay cheap: exact up to a cap, many in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+
+def capped_counts(rows: Mapping[str, QuerySet[Any]], *, cap: int) -> dict[str, int]:
+    """Count each query set, at most up to ``cap + 1`` (which means: more than ``cap``), in one statement."""
+    if not rows:
+        return {}
+    counts: list[str] = []
+    parameters: list[Any] = []
+    for found in rows.values():
+        sql, given = found.order_by().values("pk")[: cap + 1].query.sql_with_params()
+        counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608 (the query set's own)
+        parameters += given
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(counts)}", parameters)
+        return dict(zip(rows, cursor.fetchone(), strict=True))
