@@ -1,0 +1,1 @@
+"""Search over conversations: what people type, and how it is found."""
