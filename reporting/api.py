@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Query, Router
@@ -14,7 +14,7 @@ from project.core.clock import now
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 from reporting import api_schemas as schemas
-from reporting import selectors
+from reporting import selectors, selectors_inbox
 
 router = Router()
 
@@ -43,6 +43,22 @@ def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.P
         "answered": {"count": report["answered"]["count"], "mean_seconds": report["answered"]["seconds"]},
         "campaigns": [{**row, "name": row["campaign"].name} for row in report["campaigns"]],
         "replies": [_reply(row) for row in report["replies"]],
+    }
+
+
+@router.get("/analytics/inbox", response=schemas.InboxFiguresOut, tags=TAGS)
+@api_rule(Permission.INBOX_VIEW)
+def inbox_figures(request: ApiRequest, days: Literal[1, 7, 28, 90] = 7, client: UUID | None = None) -> Any:
+    """How the team answers: first reply, promises kept, time until closed, unread age; by person and by client."""
+    chosen = get_or_404(request.access.clients(), client) if client is not None else None
+    report = selectors_inbox.inbox_report(request.access, days, chosen)
+    return {
+        "total": report["total"],
+        "people": report["people"],
+        "clients": [
+            {**row, "client_id": row["client"].id, "oldest_unread_at": row["oldest"]}
+            for row in report["clients"]
+        ],
     }
 
 

@@ -132,3 +132,39 @@ class RateUsageOut(Schema):
     day: date
     resets_at: datetime
     budgets: list[UsageOut]
+
+
+class AnsweringOut(Schema):
+    """How promptly was answered. Seconds are medians, null for none; ``in_time`` is of ``promised``."""
+
+    answers: int = 0
+    reply_seconds: float | None = None
+    first_answers: int = 0
+    first_reply_seconds: float | None = None
+    promised: int = 0
+    in_time: int = 0
+    broken: int = 0
+    resolved: int = 0
+    resolution_seconds: float | None = None
+
+
+class PersonAnsweringOut(AnsweringOut):
+    """One member's figures."""
+
+    user_id: UUID
+
+
+class ClientAnsweringOut(AnsweringOut):
+    """One client's figures, and what is unread now."""
+
+    client_id: UUID
+    unread: int
+    oldest_unread_at: datetime | None
+
+
+class InboxFiguresOut(Schema):
+    """How the team answers."""
+
+    total: AnsweringOut
+    people: list[PersonAnsweringOut]
+    clients: list[ClientAnsweringOut]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns import events as campaign_events
-from inbox.events import ConversationAnswered
+from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken
 from project.core.events import subscribe
 from reporting import row_words
 from reporting.models import Fact
@@ -41,12 +41,9 @@ def on_enrollment_fact(event: campaign_events.EnrollmentFact) -> None:
     )
 
 
-def on_answered(event: ConversationAnswered) -> None:
-    """Write how long the other side waited for a person's answer."""
-    facts.record_answer(event)
-
-
-subscribe(ConversationAnswered, id="reporting.answered")(on_answered)
+subscribe(ConversationAnswered, id="reporting.answered")(facts.record_answer)
+subscribe(PromiseBroken, id="reporting.promise_broken")(facts.record_broken_promise)
+subscribe(ConversationResolved, id="reporting.resolved")(facts.record_resolution)
 for _event_class in _KINDS:
     subscribe(_event_class, id="reporting.fact")(on_enrollment_fact)
 row_words.register()

@@ -9,5 +9,6 @@ from reporting import views
 app_name = "reporting"
 urlpatterns = [
     path("", views.index, name="index"),
+    path("inbox/", views.inbox, name="inbox"),
     path("clients/<uuid:client_id>/", views.client_report, name="client"),
 ]

@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from project.core.htmx import is_partial
-from project.tenancy.access import OrganizationRequest, Permission, organization_view
+from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 from project.tenancy.models import Client
-from reporting import selectors, streams
+from reporting import selectors, selectors_inbox, streams
 
 
 @require_GET
@@ -23,7 +23,8 @@ def index(request: OrganizationRequest) -> HttpResponse:
         return redirect(
             "reporting:client", organization_slug=request.organization.slug, client_id=rows[0]["client"].id
         )
-    return render(request, "reporting/index.html", {"rows": rows})
+    can_see_inbox = request.access.can(Permission.INBOX_VIEW)
+    return render(request, "reporting/index.html", {"rows": rows, "can_see_inbox": can_see_inbox})
 
 
 @require_GET
@@ -45,3 +46,21 @@ def client_report(request: OrganizationRequest, client_id: UUID) -> HttpResponse
     }
     template = "reporting/_report.html" if is_partial(request) else "reporting/client.html"
     return render(request, template, context)
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def inbox(request: OrganizationRequest) -> HttpResponse:
+    """How the team answers: by person and by client, of all or of one client."""
+    days = request.GET.get("days", "7")
+    if days not in selectors_inbox.PERIODS:
+        days = "7"
+    client = None
+    if request.GET.get("client"):
+        client = get_or_404(request.access.clients(), request.GET["client"])
+    context = {
+        **selectors_inbox.inbox_report(request.access, int(days), client),
+        "days": days,
+        "periods": selectors_inbox.PERIODS.items(),
+    }
+    return render(request, "reporting/inbox.html", context)

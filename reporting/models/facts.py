@@ -33,6 +33,9 @@ class Fact(PartitionedByOccurrence, OrganizationModel):
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
         ENDED = "ended", "Ended"
         ANSWERED = "answered", "Answered by an operator"
+        FIRST_ANSWERED = "first_answered", "Answered for the first time"
+        PROMISE_BROKEN = "promise_broken", "Answer late"
+        RESOLVED = "resolved", "Conversation closed"
 
     pk = models.CompositePrimaryKey("occurred_at", "id")
     id = models.UUIDField(default=uuid7, editable=False)
@@ -45,6 +48,10 @@ class Fact(PartitionedByOccurrence, OrganizationModel):
     lead_id = models.UUIDField(null=True)
     sender_id = models.UUIDField(null=True)
     conversation_id = models.UUIDField(null=True)
+    #: The member who did it, if one did.
+    user_id = models.UUIDField(null=True)
+    #: Answers: whether the promised time was kept; ``None`` where nothing was promised.
+    in_time = models.BooleanField(null=True)
     node_id = models.CharField(max_length=80, blank=True)
     #: A measured quantity of the fact, e.g. seconds until the reply.
     value = models.BigIntegerField(null=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from campaigns.models import Enrollment
-from inbox.events import ConversationAnswered
+from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken
+from inbox.models import Conversation
 from project.core.realtime import emit
 from reporting import streams
 from reporting.models import Fact
@@ -30,25 +32,27 @@ def record(
 
     ``value`` is a measured quantity, e.g. seconds until a reply.
     """
-    Fact.objects.bulk_create(
-        [
-            Fact(
-                kind=kind,
-                key=key[:160],
-                occurred_at=occurred_at,
-                client_id=client_id,
-                campaign_id=campaign_id,
-                enrollment_id=enrollment_id,
-                lead_id=lead_id,
-                sender_id=sender_id,
-                conversation_id=conversation_id,
-                node_id=node_id,
-                value=value,
-            )
-        ],
-        ignore_conflicts=True,
+    _write(
+        Fact(
+            kind=kind,
+            key=key[:160],
+            occurred_at=occurred_at,
+            client_id=client_id,
+            campaign_id=campaign_id,
+            enrollment_id=enrollment_id,
+            lead_id=lead_id,
+            sender_id=sender_id,
+            conversation_id=conversation_id,
+            node_id=node_id,
+            value=value,
+        )
     )
-    emit(stream=streams.report(client_id), kind="report.changed", subject=("report", client_id), data={})
+
+
+def _write(fact: Fact) -> None:
+    Fact.objects.bulk_create([fact], ignore_conflicts=True)
+    subject = ("report", fact.client_id)
+    emit(stream=streams.report(fact.client_id), kind="report.changed", subject=subject, data={})
 
 
 def record_enrollment(
@@ -76,15 +80,53 @@ def record_enrollment(
 
 def record_answer(event: ConversationAnswered) -> None:
     """Write that a person answered, with the seconds the other side waited (``None``: nobody waited)."""
+    kinds = [Fact.Kind.ANSWERED, *([Fact.Kind.FIRST_ANSWERED] if event.is_first else [])]
+    for kind in kinds:
+        _record_conversation(
+            event.conversation,
+            kind=kind,
+            key=f"{event.message.id}",
+            occurred_at=event.message.occurred_at,
+            user_id=event.author.id,
+            in_time=event.in_time,
+            value=event.seconds,
+        )
+
+
+def record_broken_promise(event: PromiseBroken) -> None:
+    """Write that an answer was not there in the promised time; whoever had the conversation then is named."""
     conversation = event.conversation
-    record(
-        kind=Fact.Kind.ANSWERED,
-        key=f"{event.message.id}",
-        occurred_at=event.message.occurred_at,
-        client_id=conversation.client_id,
-        campaign_id=conversation.campaign_id,
-        lead_id=conversation.lead_id,
-        sender_id=conversation.sender_id,
-        conversation_id=conversation.id,
+    _record_conversation(
+        conversation,
+        kind=Fact.Kind.PROMISE_BROKEN,
+        key=f"{conversation.id}:{event.due_at.isoformat()}",
+        occurred_at=event.due_at,
+        user_id=conversation.assignee_id,
+    )
+
+
+def record_resolution(event: ConversationResolved) -> None:
+    """Write that a conversation was closed, with the seconds since it began (again)."""
+    conversation = event.conversation
+    assert conversation.closed_at is not None
+    _record_conversation(
+        conversation,
+        kind=Fact.Kind.RESOLVED,
+        key=f"{conversation.id}:{conversation.closed_at.isoformat()}",
+        occurred_at=conversation.closed_at,
+        user_id=event.actor.id if event.actor else None,
         value=event.seconds,
+    )
+
+
+def _record_conversation(conversation: Conversation, **values: Any) -> None:
+    _write(
+        Fact(
+            client_id=conversation.client_id,
+            campaign_id=conversation.campaign_id,
+            lead_id=conversation.lead_id,
+            sender_id=conversation.sender_id,
+            conversation_id=conversation.id,
+            **values,
+        )
     )
