@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from ninja import Query, Router, Status
 
 from inbox import api_rows as rows
 from inbox import api_schemas as schemas
-from inbox import selectors
+from inbox import selectors_lists
 from inbox.api_diagnostics import router as diagnostics_router
+from inbox.filters import Filters
 from inbox.models import Conversation, Message
 from inbox.services import notes, replies, steering, triage
 from project.core.api_pages import OrderedPageIn, PageOut, page_of
@@ -39,7 +41,11 @@ def _fresh(request: ApiRequest, conversation_id: UUID) -> dict[str, Any]:
 @api_rule(Permission.INBOX_VIEW)
 def list_conversations(request: ApiRequest, page: Query[schemas.ConversationsIn]) -> Any:
     """The conversations of a view, of all clients within reach or of one."""
-    wanted = rows.listed(request.access, page.view)
+    if page.query:
+        filters = Filters.of(dict(parse_qsl(page.query)), request.access)
+        wanted = rows.loaded(selectors_lists.chosen(request.access, filters))
+    else:
+        wanted = rows.listed(request.access, page.view)
     if page.client:
         wanted = wanted.filter(client_id=page.client)
     if page.lead:
@@ -52,7 +58,7 @@ def list_conversations(request: ApiRequest, page: Query[schemas.ConversationsIn]
 @api_rule(Permission.INBOX_VIEW)
 def list_views(request: ApiRequest) -> Any:
     """The views with how much is in each."""
-    return selectors.view_counts(request.access)
+    return selectors_lists.view_counts(request.access)
 
 
 @router.get("/conversations/{conversation_id}", response=schemas.ConversationDetailOut, tags=TAGS)

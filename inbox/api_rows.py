@@ -9,14 +9,17 @@ from django.db.models import QuerySet
 from inbox import querysets, selectors
 from inbox.models import Conversation, Message, Note, SystemLine
 from project.tenancy.access import Access
+from project.tenancy.models import Membership
 
 
 def listed(access: Access, view: str) -> QuerySet[Conversation]:
     """The conversations of a view. Raises ``KeyError`` for an unknown one."""
-    found: QuerySet[Conversation] = (
-        querysets.visible(access).filter(querysets.condition(view, access)).select_related("lead")
-    )
-    return found
+    return loaded(querysets.visible(access).filter(querysets.condition(view, access)))
+
+
+def loaded(found: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    """The same conversations with what ``shown`` reads."""
+    return found.select_related("lead").prefetch_related("label_links__label")
 
 
 def reachable(access: Access) -> QuerySet[Conversation]:
@@ -24,7 +27,13 @@ def reachable(access: Access) -> QuerySet[Conversation]:
     rows = Conversation.objects.filter(access.client_filter())
     found: QuerySet[Conversation] = rows.select_related(
         "client", "lead", "assignee", "sender", "sender__connection", "campaign"
-    )
+    ).prefetch_related("label_links__label")
+    return found
+
+
+def members() -> QuerySet[Membership]:
+    """Members of the organization, with their users."""
+    found: QuerySet[Membership] = Membership.objects.select_related("user")
     return found
 
 
@@ -39,9 +48,10 @@ def shown(conversation: Conversation) -> dict[str, Any]:
     names = (
         "id", "client_id", "sender_id", "channel", "title", "lead_id", "campaign_id", "enrollment_id", "status",
         "snoozed_until", "assignee_id", "revision", "unread", "failed_sends", "last_message_at",
-        "last_inbound_at", "last_snippet",
+        "last_inbound_at", "last_snippet", "intent", "priority", "awaiting_since", "sla_due_at", "lease_expires_at",
     )  # fmt: skip
-    return {name: getattr(conversation, name) for name in names}
+    labels = sorted(link.label.name for link in conversation.label_links.all())
+    return {**{name: getattr(conversation, name) for name in names}, "labels": labels}
 
 
 def detail(conversation: Conversation) -> dict[str, Any]:

@@ -25,6 +25,12 @@ class ConversationsIn(OrderedPageIn):
     )
     client: UUID | None = Field(None, alias="filter[client]", description="Only those of this client.")
     lead: UUID | None = Field(None, alias="filter[lead]", description="Only those with this lead.")
+    query: str = Field(
+        "",
+        alias="filter[query]",
+        max_length=1_000,
+        description="The query string of a list of the page, in place of the view: view=all&unread=1&q=pricing.",
+    )
 
 
 class ConversationOut(Schema):
@@ -51,6 +57,12 @@ class ConversationOut(Schema):
     last_message_at: datetime
     last_inbound_at: datetime | None
     last_snippet: str
+    intent: str = Field(description="What their last reply means; empty when nobody has read it yet.")
+    priority: int = Field(description="0 normal, 1 high, 2 urgent.")
+    awaiting_since: datetime | None = Field(description="Their first message that nobody has answered yet.")
+    sla_due_at: datetime | None = Field(description="Until when an answer is in time.")
+    lease_expires_at: datetime | None = Field(description="When what was taken goes back to the team.")
+    labels: list[str]
 
 
 class AttachmentOut(Schema):
@@ -223,9 +235,9 @@ class AssignIn(Schema):
 
 
 class SnoozeIn(Schema):
-    """Until when a conversation is put away, at most 400 days."""
+    """Until when a conversation is put away, at most 400 days; null: until they write."""
 
-    until: Instant
+    until: Instant | None
 
 
 class LinkIn(Schema):
@@ -246,7 +258,7 @@ class ViewCountOut(Schema):
 
     key: ViewName
     label: str
-    count: int | None
+    count: int | None = Field(description="Exact up to 999; 1000 means more.")
 
 
 def stale_details(new: list[Any]) -> list[dict[str, Any]]:

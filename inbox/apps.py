@@ -11,7 +11,7 @@ class InboxConfig(AppConfig):
 
     def ready(self) -> None:
         """Register receivers, streams and areas."""
-        from inbox import authorizers, broadcasts, receivers, selectors  # noqa: F401
+        from inbox import authorizers, broadcasts, receivers, selectors_lists  # noqa: F401
         from inbox.services import files
         from integrations.services import outgoing
         from project.core.encrypted_columns import register_encrypted
@@ -20,6 +20,17 @@ class InboxConfig(AppConfig):
 
         outgoing.use_files(files.of_outbound)
         register_encrypted("inbox.NotificationSettings", "addresses")
-        register_area(
-            NavigationArea("inbox", "inbox:list", Permission.INBOX_VIEW, ("inbox:",), selectors.area_count)
+        #: The board is an area of its own at addresses of this room.
+        mine = (
+            "inbox:list",
+            "inbox:conversation",
+            "inbox:desk",
+            "inbox:journal",
+            "inbox:canned",
+            "inbox:notif",
         )
+        register_area(
+            NavigationArea("inbox", "inbox:list", Permission.INBOX_VIEW, mine, selectors_lists.area_count)
+        )
+        queues = ("inbox:board", "inbox:settings")
+        register_area(NavigationArea("queues", "inbox:board", Permission.INBOX_VIEW, queues))

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from inbox import presenters, selectors
-from inbox.models import Conversation, Message, Note, SystemLine
+from inbox import presenters, querysets, selectors, selectors_lists
+from inbox.models import Conversation, JournalEntry, Message, Note, SystemLine
 from project.core.realtime import Fragment, data_kind, renderer
 from project.core.realtime.models import StreamEvent
 from project.tenancy.models import Organization
@@ -17,9 +17,7 @@ from project.tenancy.models import Organization
 
 def _conversations(events: Iterable[StreamEvent]) -> dict[UUID, Conversation]:
     ids = {event.subject_id for event in events}
-    rows = Conversation.objects.filter(id__in=ids).select_related(
-        "client", "lead", "lead__company", "assignee", "sender", "campaign"
-    )
+    rows = querysets.for_rows(Conversation.objects.filter(id__in=ids)).select_related("sender", "campaign")
     return {row.id: row for row in rows}
 
 
@@ -35,7 +33,7 @@ def rows(events: list[StreamEvent]) -> Iterable[Fragment]:
             continue
         client_id = conversation.client_id
         if client_id not in counts:
-            counts[client_id] = selectors.counts_by_client(client_id)
+            counts[client_id] = selectors_lists.counts_by_client(client_id)
         html = render_to_string("inbox/stream/row.html", {"row": presenters.row(conversation, slug)})
         yield Fragment(event.stream, html=html, data={"client": str(client_id), "counts": counts[client_id]})
 
@@ -78,3 +76,17 @@ for _kind in ("draft.changed", "notification.new", "notification.read", "thread.
 renderer("thread.message")(_entries(Message, presenters.message, ("author", "outbound")))
 renderer("thread.note")(_entries(Note, presenters.note, ("author",)))
 renderer("thread.line")(_entries(SystemLine, presenters.line, ()))
+
+
+@renderer("inbox.act")
+def acts(events: list[StreamEvent]) -> Iterable[Fragment]:
+    """How far a person's act on many conversations is."""
+    rows = JournalEntry.objects.filter(id__in=[event.subject_id for event in events])
+    found = {row.id: row for row in rows}
+    slug = Organization.objects.values_list("slug", flat=True).get(id=events[0].organization_id)
+    for event in events:
+        entry = found.get(event.subject_id) if event.subject_id else None
+        if entry is not None:
+            context = {"entry": presenters.act(entry), "organization_slug": slug}
+            html = render_to_string("inbox/stream/act.html", context)
+            yield Fragment(event.stream, html=html, data={"state": entry.state})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from inbox.models import Conversation, Message, Note
 from project.core.events import DomainEvent
@@ -11,12 +12,19 @@ from project.tenancy.models import User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationAnswered(DomainEvent):
-    """A person answered; ``seconds`` since the first inbound message that was not answered, if there was one."""
+    """A person answered.
+
+    ``seconds`` since the first message that nobody had answered, and whether that was in the promised time; both
+    ``None`` where nobody waited.
+    """
 
     conversation: Conversation
     message: Message
     author: User
     seconds: int | None
+    in_time: bool | None
+    #: Nobody had answered in this conversation before.
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +68,20 @@ class ConversationAssigned(DomainEvent):
     conversation: Conversation
     assignee: User
     actor: User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseBroken(DomainEvent):
+    """The time promised for an answer has passed; once for each message that waits."""
+
+    conversation: Conversation
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationResolved(DomainEvent):
+    """A conversation was closed; ``seconds`` since their first message after it was last closed."""
+
+    conversation: Conversation
+    actor: User | None
+    seconds: int | None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
 
 from django import forms
 from django.utils.dateparse import parse_datetime
 
 from campaigns.scheduling.zones import UnknownZone, zone
-from inbox.models import NotificationSettings, ReplyDraft
+from inbox.models import Conversation, NotificationSettings, ReplyDraft
+from inbox.models.triage import ACT_WORDS
 from integrations.models.connections import Channel
+from project.core.ids import parse_uuid
 from project.tenancy.access import Access
 from project.tenancy.models import Client
 
@@ -85,16 +89,97 @@ class NoteForm(forms.Form):
 
 
 class AssignmentForm(forms.Form):
-    """Whom a conversation is given to; empty for nobody."""
+    """Whom a conversation is given to (empty for nobody), and what they should know."""
 
     assignee = forms.UUIDField(required=False)
+    note = forms.CharField(max_length=2_000, required=False)
 
 
 class SnoozeForm(forms.Form):
-    """How long a conversation is put away."""
+    """Until when a conversation is put away: a preset's key (``inbox.snoozing``) or an exact time."""
 
-    HOURS = {"1": "In an hour", "4": "In 4 hours", "24": "Tomorrow", "72": "In 3 days", "168": "In a week"}
-    hours = forms.ChoiceField(choices=list(HOURS.items()))
+    snooze = forms.CharField(max_length=20, required=False)
+    until = forms.DateTimeField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not cleaned.get("snooze") and not cleaned.get("until"):
+            self.add_error("snooze", "Choose until when.")
+        return cleaned
+
+
+class ActForm(forms.Form):
+    """An act on conversations: which, and what it is given."""
+
+    act = forms.ChoiceField(
+        choices=list(ACT_WORDS.items()),
+        error_messages={"required": "Choose what to do.", "invalid_choice": "There is no such act."},
+    )
+    #: Ids, separated by commas.
+    ids = forms.CharField(max_length=200_000, required=False)
+    assignee = forms.UUIDField(required=False)
+    note = forms.CharField(max_length=2_000, required=False)
+    label = forms.UUIDField(required=False)
+    priority = forms.TypedChoiceField(
+        choices=Conversation.Priority.choices, coerce=int, required=False, empty_value=None
+    )
+    #: A preset's key, or an exact time.
+    snooze = forms.CharField(max_length=20, required=False)
+    until = forms.DateTimeField(required=False)
+
+    def clean_ids(self) -> list[UUID]:
+        """The ids, each once."""
+        found = [parse_uuid(part) for part in self.cleaned_data["ids"].split(",") if part]
+        if None in found:
+            raise forms.ValidationError("These are no conversations.")
+        return list(dict.fromkeys(one for one in found if one is not None))
+
+    def clean(self) -> dict[str, Any]:
+        """What an act cannot do without."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        act = cleaned.get("act")
+        if act in {"label", "unlabel"} and not cleaned.get("label"):
+            self.add_error("label", "Choose a label.")
+        if act == "priority" and cleaned.get("priority") is None:
+            self.add_error("priority", "Choose how urgent it is.")
+        if act == "snooze" and not cleaned.get("snooze") and not cleaned.get("until"):
+            self.add_error("snooze", "Choose until when.")
+        return cleaned
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the act is given, as the journal keeps it."""
+        cleaned = self.cleaned_data
+        match cleaned["act"]:
+            case "assign":
+                return {"assignee": str(cleaned["assignee"] or ""), "note": cleaned["note"]}
+            case "label" | "unlabel":
+                return {"label": str(cleaned["label"])}
+            case "priority":
+                return {"priority": cleaned["priority"]}
+            case "snooze" if cleaned["until"]:
+                return {"until": cleaned["until"].isoformat()}
+            case "snooze":
+                return {"snooze": cleaned["snooze"]}
+        return {}
+
+    @property
+    def choice(self) -> dict[str, str]:
+        """The list that an act on all of it is meant for."""
+        return dict(parse_qsl(str(self.data.get("query", ""))))
+
+
+class SavedViewForm(forms.Form):
+    """A name for the list as it is narrowed now."""
+
+    name = forms.CharField(max_length=60)
+    is_shared = forms.BooleanField(required=False)
+
+    @property
+    def choice(self) -> dict[str, str]:
+        """The parameters of the list."""
+        return dict(parse_qsl(str(self.data.get("query", ""))))
 
 
 class LinkForm(forms.Form):

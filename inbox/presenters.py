@@ -10,8 +10,10 @@ from typing import Any
 from django.urls import reverse
 
 from inbox.file_types import is_risky
-from inbox.models import Conversation, Message, Note, SystemLine
+from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine
+from inbox.models.triage import ACT_WORDS, CANNOT_UNDO, UNDO_FOR
 from integrations.models import OutboundMessage
+from project.core.clock import now
 
 #: What stands in place of a message that was taken back.
 DELETED = "This message was deleted."
@@ -33,6 +35,7 @@ _LINE_ICONS = {
     "split": "arrows-right-left",
     "meeting": "calendar-days",
     "sequence": "play-circle",
+    "undone": "arrow-uturn-left",
 }
 _LINE_TITLES = {
     "assigned": "Assigned",
@@ -48,6 +51,7 @@ _LINE_TITLES = {
     "split": "Split",
     "meeting": "Meeting",
     "sequence": "Sequence",
+    "undone": "Undone",
 }
 
 
@@ -57,9 +61,11 @@ def _instant(moment: datetime) -> str:
 
 
 def row(conversation: Conversation, slug: str) -> dict[str, Any]:
-    """One conversation of the list. Reads ``client``, ``lead.company`` and ``assignee``; load them with it."""
+    """One conversation of the list, as ``querysets.for_rows`` loads it."""
     lead = conversation.lead
     assignee = conversation.assignee
+    labels = sorted((link.label for link in conversation.label_links.all()), key=lambda one: one.name)
+    is_open = conversation.status == Conversation.Status.OPEN
     return {
         "id": f"conversation-row-{conversation.id}",
         "url": reverse(
@@ -72,21 +78,51 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
         "mine": "" if conversation.last_inbound else "Sent:",
         "text": conversation.last_snippet or "No text",
         "client": conversation.client,
+        "intent": conversation.intent if conversation.intent not in _NOT_SHOWN else "",
         "failure": "Not sent" if conversation.failed_sends else "",
-        "label": "" if lead else "Unmatched",
+        "label": _first(labels, is_matched=lead is not None),
+        "labels": ", ".join(label.name for label in labels),
+        "priority": conversation.get_priority_display() if conversation.priority else "",
+        "sla_due": conversation.sla_due_at if is_open else None,
+        "until": conversation.snoozed_until if conversation.status == Conversation.Status.SNOOZED else None,
+        "until_reply": conversation.status == Conversation.Status.SNOOZED and not conversation.snoozed_until,
+        "is_closed": conversation.status == Conversation.Status.CLOSED,
         "active": assignee,
         "unread": conversation.unread > 0,
         "conversation_id": conversation.id,
         "key": f"{_instant(conversation.last_message_at)}~{conversation.id}",
-        "facts": json.dumps(
-            {
-                "status": conversation.status,
-                "assignee": str(assignee.id) if assignee else "",
-                "client": str(conversation.client_id),
-                "failed": conversation.failed_sends > 0,
-                "matched": lead is not None,
-            }
-        ),
+        "facts": json.dumps(_facts(conversation, [str(label.id) for label in labels])),
+    }
+
+
+#: Intents that say nothing to whoever reads the list.
+_NOT_SHOWN = frozenset({"unclear", "automatic"})
+
+
+def _first(labels: list[Label], *, is_matched: bool) -> str:
+    """The one label that a row has room for."""
+    if not is_matched:
+        return "Unmatched"
+    if not labels:
+        return ""
+    return labels[0].name + (f" +{len(labels) - 1}" if len(labels) > 1 else "")
+
+
+def _facts(conversation: Conversation, labels: list[str]) -> dict[str, Any]:
+    """What decides in the browser whether a row belongs into a list (``Filters.where``)."""
+    return {
+        "status": conversation.status,
+        "assignee": str(conversation.assignee_id or ""),
+        "client": str(conversation.client_id),
+        "campaign": str(conversation.campaign_id or ""),
+        "sender": str(conversation.sender_id),
+        "channel": conversation.channel,
+        "intent": conversation.intent,
+        "labels": labels,
+        "unread": conversation.unread > 0,
+        "urgent": conversation.priority > 0,
+        "failed": conversation.failed_sends > 0,
+        "matched": conversation.lead_id is not None,
     }
 
 
@@ -196,4 +232,30 @@ def line(entry: SystemLine) -> dict[str, Any]:
         "text": entry.text,
         "at": entry.occurred_at,
         "key": f"{_instant(entry.occurred_at)}~1~{entry.id}",
+    }
+
+
+def act(entry: JournalEntry) -> dict[str, Any]:
+    """One entry of the journal: what was done, what was not, and whether it can be taken back."""
+    past = ACT_WORDS[entry.act]
+    people = "1 conversation" if entry.total == 1 else f"{entry.total:,} conversations"
+    done = entry.done - len(entry.failures)
+    if entry.state == JournalEntry.State.UNDONE:
+        back = done - len(entry.kept)
+        text = f"Taken back: {'1 conversation' if back == 1 else f'{back:,} conversations'}"
+    elif entry.failures:
+        text = f"{past} {done:,} of {people}"
+    else:
+        text = f"{past} {people}"
+    return {
+        "id": entry.id,
+        "text": text,
+        "at": entry.created_at,
+        "done": entry.done,
+        "total": entry.total,
+        "is_running": entry.state == JournalEntry.State.RUNNING,
+        "can_undo": entry.state == JournalEntry.State.DONE and entry.created_at >= now() - UNDO_FOR,
+        "cannot_undo": CANNOT_UNDO.get(entry.act, ""),
+        "failures": entry.failures,
+        "kept": entry.kept,
     }

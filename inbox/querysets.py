@@ -20,17 +20,30 @@ VIEWS: dict[str, tuple[str, str]] = {
     "unmatched": ("Unmatched", "link-slash"),
 }
 
+#: What a search looks through unless it is told otherwise; no view of the sidebar.
+ANY = "any"
+
+#: Somebody wrote in it, or something of ours failed: our own first messages alone are no thread.
+SHOWN = Q(has_inbound=True) | Q(failed_sends__gt=0)
+
 
 def visible(access: Access) -> QuerySet[Any]:
-    """Conversations within the viewer's reach that somebody wrote in (our own first messages alone are no thread)."""
-    shown = Q(has_inbound=True) | Q(failed_sends__gt=0)
-    return Conversation.objects.filter(access.client_filter(), shown)
+    """Conversations within the viewer's reach that are shown."""
+    return Conversation.objects.filter(access.client_filter(), SHOWN)
+
+
+def for_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The same conversations with all that a row of the list shows."""
+    return rows.select_related("client", "lead", "lead__company", "assignee").prefetch_related(
+        "label_links__label"
+    )
 
 
 def condition(view: str, access: Access) -> Q:
     """What belongs to a view. Raises ``KeyError`` for an unknown one."""
     is_open = Q(status=Conversation.Status.OPEN)
     return {
+        ANY: Q(),
         "mine": is_open & Q(assignee=access.user),
         "unassigned": is_open & Q(assignee=None),
         "all": is_open,
@@ -44,6 +57,7 @@ def condition(view: str, access: Access) -> Q:
 def where(view: str, access: Access) -> dict[str, list[Any]]:
     """The same as facts that live rows carry, for the browser: which rows belong into the list."""
     facts: dict[str, dict[str, list[Any]]] = {
+        ANY: {},
         "mine": {"status": ["open"], "assignee": [str(access.user.id)]},
         "unassigned": {"status": ["open"], "assignee": [""]},
         "all": {"status": ["open"]},

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from uuid import UUID
+
+from inbox.models import Conversation
 from project.core.scoping import organization_scope
 from project.core.tasks import enqueue, platform_task, task
+
+
+def _each(found: list[Conversation], act: Callable[..., object]) -> None:
+    for conversation in found:
+        with organization_scope(conversation.organization_id):
+            act(conversation_id=conversation.id)
 
 
 @platform_task(queue="inbound", name="inbox.wake_snoozed")
@@ -11,9 +21,42 @@ def wake_snoozed() -> None:
     """Open snoozed conversations whose time has come."""
     from inbox.services import triage
 
-    for conversation in triage.due_to_wake():
-        with organization_scope(conversation.organization_id):
-            triage.wake(conversation_id=conversation.id)
+    _each(triage.due_to_wake(), triage.wake)
+
+
+@platform_task(queue="inbound", name="inbox.watch_promises")
+def watch_promises() -> None:
+    """Say which answers are late, and give back what was taken and not acted on."""
+    from inbox.services import assignment, clocks
+
+    _each(clocks.due_promises(), clocks.break_promise)
+    _each(assignment.expired_leases(), assignment.release)
+
+
+@platform_task(queue="bulk", name="inbox.close_silent")
+def close_silent() -> None:
+    """Close conversations in which we had the last word for as long as their policy says."""
+    from inbox.services import clocks, triage
+
+    _each(clocks.to_close(), triage.close_silent)
+
+
+@task(queue="bulk", name="inbox.run_act")
+def run_act(entry_id: str) -> None:
+    """Do an act on the many conversations it was asked for."""
+    from inbox.services import acts
+
+    acts.run(entry_id=UUID(entry_id))
+
+
+@platform_task(queue="bulk", name="inbox.sweep_acts")
+def sweep_acts() -> None:
+    """Take up acts that a crash left in the middle."""
+    from inbox.services import acts
+
+    for entry in acts.forgotten():
+        with organization_scope(entry.organization_id):
+            acts.run(entry_id=entry.id)
 
 
 @task(queue="inbound", name="inbox.deliver_notifications")
@@ -45,4 +88,7 @@ BEAT = {
     "deliver-notifications": ("inbox.deliver_due_notifications", 15.0, "inbound"),
     "sweep-unsent-files": ("inbox.sweep_files", 6 * 3600.0, "bulk"),
     "wake-snoozed": ("inbox.wake_snoozed", 10.0, "inbound"),
+    "watch-promises": ("inbox.watch_promises", 10.0, "inbound"),
+    "close-silent": ("inbox.close_silent", 600.0, "bulk"),
+    "sweep-acts": ("inbox.sweep_acts", 60.0, "bulk"),
 }

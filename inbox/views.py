@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,16 +9,15 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from inbox import forms, presenters, selectors
+from inbox import forms, presenters, selectors, views_lists
 from inbox.models import Conversation, Message
 from inbox.services import notes, replies, steering, triage
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
-from project.core.pagination import InvalidCursor
 from project.core.refusals import Refused
 from project.tenancy.access import Access, OrganizationRequest, Permission, organization_view
 
@@ -31,22 +29,12 @@ def _conversation(access: Access, conversation_id: UUID) -> Conversation:
     return found
 
 
-def _page(request: OrganizationRequest, conversation: Conversation | None = None) -> dict[str, Any]:
+def _page(request: OrganizationRequest, conversation: Conversation) -> dict[str, Any]:
     access = request.access
-    filters = selectors.Filters.of(request.GET, access)
-    try:
-        listed = selectors.conversation_list(access, filters, request.GET.get("cursor"))
-    except InvalidCursor as error:
-        raise Http404(str(error)) from error
-    made = {**listed, "views": selectors.view_counts(access), "can_reply": access.can(Permission.INBOX_REPLY)}
-    if conversation is not None:
-        made |= selectors.thread(access, conversation)
-        made |= {
-            "panel": selectors.context_panel(access, conversation),
-            "snoozes": forms.SnoozeForm.HOURS.items(),
-        }
-        for row in made["rows"]:
-            row["open"] = row["conversation_id"] == conversation.id
+    made = views_lists.page_context(request) | selectors.thread(access, conversation)
+    made |= {"panel": selectors.context_panel(access, conversation)}
+    for row in made["rows"]:
+        row["open"] = row["conversation_id"] == conversation.id
     return made
 
 
@@ -54,31 +42,6 @@ def _read(access: Access, conversation: Conversation) -> None:
     if access.can(Permission.INBOX_REPLY) and conversation.unread:
         triage.mark_read(conversation_id=conversation.id)
         conversation.unread = 0
-
-
-@require_GET
-@organization_view(Permission.INBOX_VIEW)
-def conversations(request: OrganizationRequest) -> HttpResponse:
-    """The list of a view, with nothing open; as a fragment, the list alone or its next page."""
-    if not is_partial(request):
-        return render(request, "inbox/page.html", _page(request))
-    filters = selectors.Filters.of(request.GET, request.access)
-    try:
-        listed = selectors.conversation_list(request.access, filters, request.GET.get("cursor"))
-    except InvalidCursor as error:
-        raise Http404(str(error)) from error
-    if request.GET.get("cursor"):
-        return render(request, "inbox/_rows.html", listed)
-    return render(request, "inbox/_list.html", {**listed, "views": selectors.view_counts(request.access)})
-
-
-@require_GET
-@organization_view(Permission.INBOX_VIEW)
-def view_counts(request: OrganizationRequest) -> HttpResponse:
-    """The views with their counts, for the sidebar."""
-    filters = selectors.Filters.of(request.GET, request.access)
-    context = {"views": selectors.view_counts(request.access), "filters": filters}
-    return render(request, "inbox/_views.html", context)
 
 
 @require_GET
@@ -92,7 +55,6 @@ def conversation(request: OrganizationRequest, conversation_id: UUID) -> HttpRes
     context = {
         **selectors.thread(request.access, found),
         "panel": selectors.context_panel(request.access, found),
-        "snoozes": forms.SnoozeForm.HOURS.items(),
     }
     return render(request, "inbox/_open.html", context)
 
@@ -222,67 +184,8 @@ def add_note(request: OrganizationRequest, conversation_id: UUID) -> HttpRespons
     return _composer(request, found, sent=presenters.note(added))
 
 
-def _done(request: OrganizationRequest, conversation: Conversation) -> HttpResponse:
-    """After an act: the head as it is now (others get the same over the socket)."""
-    if not is_partial(request):
-        return redirect_to("../", request)
-    fresh = _conversation(request.access, conversation.id)
-    head = {"head": selectors.thread_head(fresh), "organization_slug": request.organization.slug}
-    return render(request, "inbox/_head_state.html", head)
-
-
 def _impossible(message: str) -> HttpResponse:
     return HttpResponse(message, status=422, content_type="text/plain; charset=utf-8")
-
-
-@require_POST
-@organization_view(Permission.INBOX_REPLY)
-def assignment(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Give a conversation to somebody, to oneself, or to nobody."""
-    found = _conversation(request.access, conversation_id)
-    form = forms.AssignmentForm(request.POST)
-    if not form.is_valid():
-        return _impossible("This is not a person.")
-    try:
-        triage.assign(
-            conversation_id=found.id, assignee_id=form.cleaned_data["assignee"], actor=request.access.user
-        )
-    except triage.TriageRefused as refusal:
-        return _impossible(str(refusal))
-    return _done(request, found)
-
-
-@require_http_methods(["POST", "DELETE"])
-@organization_view(Permission.INBOX_REPLY)
-def closure(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Close a conversation (POST) or open it again (DELETE)."""
-    found = _conversation(request.access, conversation_id)
-    act = triage.close if request.method == "POST" else triage.reopen
-    act(conversation_id=found.id, actor=request.access.user)
-    return _done(request, found)
-
-
-@require_POST
-@organization_view(Permission.INBOX_REPLY)
-def snooze(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Put a conversation away for some hours."""
-    found = _conversation(request.access, conversation_id)
-    form = forms.SnoozeForm(request.POST)
-    if not form.is_valid():
-        return _impossible("Choose how long.")
-    until = now() + timedelta(hours=int(form.cleaned_data["hours"]))
-    triage.snooze(conversation_id=found.id, until=until, actor=request.access.user)
-    return _done(request, found)
-
-
-@require_http_methods(["POST", "DELETE"])
-@organization_view(Permission.INBOX_REPLY)
-def reading(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Mark a conversation read (POST) or unread (DELETE)."""
-    found = _conversation(request.access, conversation_id)
-    act = triage.mark_read if request.method == "POST" else triage.mark_unread
-    act(conversation_id=found.id)
-    return HttpResponse(status=204)
 
 
 @require_POST

@@ -104,21 +104,19 @@ def fill(made: BenchWorld, conversations: int, say: Callable[[str], None]) -> No
     with organization_scope(first.id):
         patterns = _patterns()
     with owner_connection(), platform_scope("fill tables for a benchmark"), connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SET maintenance_work_mem = '1GB'")
-        indexes = _drop_indexes(cursor)
+        indexes = _drop_links(cursor) + _drop_indexes(cursor)
         offset = made.conversations // (ORGANIZATIONS * CLIENTS)
         _prepare(cursor, each, offset)
         say(f"writing {conversations:,} conversations and {conversations * MESSAGES:,} messages")
         for model, source, columns in _steps():
             _write(cursor, model, patterns[model], source, columns)
-        say(f"building {len(indexes)} indexes")
-        for definition in indexes:
-            cursor.execute(definition)
         for pattern in patterns.values():
             cursor.execute(f'DELETE FROM "{pattern._meta.db_table}" WHERE id = %s', [pattern.id])  # noqa: S608
-        cursor.execute("SET session_replication_role = DEFAULT")
+        say(f"building {len(indexes)} indexes and links")
+        for definition in reversed(indexes):
+            cursor.execute(definition)
         for table in ("inbox_conversation", "inbox_message", "campaigns_lead", "campaigns_company"):
             cursor.execute(f"VACUUM (ANALYZE) {table}")
     made.conversations += each * ORGANIZATIONS * CLIENTS
@@ -230,6 +228,22 @@ def _write(cursor: Any, model: Any, pattern: Any, source: str, columns: dict[str
     )
 
 
+def _drop_links(cursor: Any) -> list[str]:
+    """Drop the foreign keys of the large tables; return the statements that make them again, for rows to come."""
+    cursor.execute(
+        """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE contype = 'f' AND conrelid IN ('inbox_message'::regclass, 'inbox_conversation'::regclass,
+            'campaigns_lead'::regclass, 'campaigns_company'::regclass)"""
+    )
+    found = cursor.fetchall()
+    for table, name, _ in found:
+        cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+    return [
+        f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition.removesuffix(" NOT VALID")} NOT VALID'
+        for table, name, definition in found
+    ]
+
+
 def _drop_indexes(cursor: Any) -> list[str]:
     """Drop the plain indexes of the large tables; return the statements that build them again."""
     cursor.execute(
@@ -245,15 +259,14 @@ def _drop_indexes(cursor: Any) -> list[str]:
 
 
 def _remove(made: BenchWorld) -> None:
-    ids = [organization.id for organization in made.organizations]
     users = [user.id for people in made.agents.values() for user in people]
     users += [user.id for user in made.limited.values()]
     with owner_connection(), platform_scope("remove what a benchmark made"):
         with connection.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
-            for model in (Message, Conversation, Lead, Company):
-                cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE organization_id = ANY(%s)', [ids])  # noqa: S608
-            cursor.execute("SET session_replication_role = DEFAULT")
+            # The database was empty: nothing of anybody's is among it.
+            cursor.execute(
+                "TRUNCATE inbox_message, inbox_conversation, campaigns_lead, campaigns_company CASCADE"
+            )
         for organization in made.organizations:
             organization.delete()
         User.objects.filter(id__in=users).delete()

@@ -124,6 +124,11 @@ class Conversation(OrganizationModel):
                 condition=models.Q(status="open", sla_due_at__isnull=False),
             ),
             models.Index(
+                fields=["sla_due_at"],
+                name="conversation_promises",
+                condition=models.Q(status="open", sla_due_at__isnull=False, sla_breached_at__isnull=True),
+            ),
+            models.Index(
                 fields=["lease_expires_at"],
                 name="conversation_leases",
                 condition=models.Q(lease_expires_at__isnull=False),

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from django.db import models
 
 from inbox.models.conversations import Conversation
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
+
+#: Acts and what is said of them when they are done, before "3 conversations".
+ACT_WORDS: Final[dict[str, str]] = {
+    "assign": "Assigned",
+    "close": "Closed",
+    "reopen": "Opened",
+    "snooze": "Snoozed",
+    "label": "Labelled",
+    "unlabel": "Took a label off",
+    "priority": "Ranked",
+    "read": "Marked read",
+    "unread": "Marked unread",
+}
+#: What undoing an act leaves as it is.
+CANNOT_UNDO: Final[dict[str, str]] = {"assign": "A hand-over note stays in the thread."}
+UNDO_FOR: Final = timedelta(hours=24)
 
 
 class Label(OrganizationModel):
@@ -68,7 +87,7 @@ class JournalEntry(OrganizationModel):
         UNDONE = "undone", "Undone"
 
     actor = models.ForeignKey("tenancy.User", on_delete=models.CASCADE, related_name="+")
-    #: One of ``inbox.services.acts.ACTS``.
+    #: One of ``ACT_WORDS``.
     act = models.CharField(max_length=20)
     #: What the act was given: ``{"assignee": "..."}``.
     given = models.JSONField(default=dict)

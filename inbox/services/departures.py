@@ -12,9 +12,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from inbox.events import ConversationAnswered, ReplyCalledOff
+from inbox.events import ReplyCalledOff
 from inbox.models import Conversation, Message
-from inbox.services import drafts, files, live, threads
+from inbox.services import clocks, drafts, files, live, threads
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage
 from integrations.services import outbox
@@ -149,11 +149,4 @@ def answered(*, conversation: Conversation, message: Message) -> None:
     """A reply that had to wait has left: only now has somebody answered. The caller holds the locks."""
     if message.author is None:
         return
-    waited = None
-    if conversation.last_inbound_at is not None and conversation.last_inbound_at <= message.occurred_at:
-        waited = int((message.occurred_at - conversation.last_inbound_at).total_seconds())
-    publish(
-        ConversationAnswered(
-            conversation=conversation, message=message, author=message.author, seconds=waited
-        )
-    )
+    clocks.answered(conversation, message, message.author)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from inbox import streams
-from inbox.models import Conversation
+from inbox.models import Conversation, JournalEntry
 from project.core.realtime import emit
+from project.tenancy.streams import user_stream
 
 
 def conversation_changed(conversation: Conversation) -> None:
@@ -39,3 +40,8 @@ def thread_changed(conversation: Conversation) -> None:
         subject=("conversation", conversation.id),
         data={},
     )
+
+
+def act_changed(entry: JournalEntry) -> None:
+    """How far an act on many conversations is; for whoever does it."""
+    emit(stream=user_stream(entry.actor_id), kind="inbox.act", subject=("journal", entry.id), data={})

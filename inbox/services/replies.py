@@ -9,9 +9,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from inbox.events import ConversationAnswered, ReplyFailed
+from inbox.events import ReplyFailed
 from inbox.models import Conversation, Message
-from inbox.services import canned, channels, departures, drafts, files, live, threads
+from inbox.services import canned, channels, clocks, departures, drafts, files, live, threads
 from inbox.services.answering import MAX_LENGTH as LONGEST
 from inbox.services.answering import NotAnswerable, answer
 from integrations.domain_events import OutboundChanged
@@ -192,20 +192,13 @@ def _answered(conversation: Conversation, message: Message, author: User) -> Non
     """Bring the conversation in line with a reply; one that waits for its time has answered nobody yet."""
     audit.record(actor=author, action="reply.queued", subject=conversation, message=str(message.id))
     if message.timing != Message.Timing.SCHEDULED:
-        waited = None
-        if conversation.last_inbound and conversation.last_inbound_at is not None:
-            waited = int((message.occurred_at - conversation.last_inbound_at).total_seconds())
         conversation.last_message_at = message.occurred_at
         conversation.last_snippet = threads.summary(message)
         conversation.last_inbound = False
         conversation.unread = 0
         conversation.last_read_at = now()
         if message.timing == Message.Timing.NOW:
-            publish(
-                ConversationAnswered(
-                    conversation=conversation, message=message, author=author, seconds=waited
-                )
-            )
+            clocks.answered(conversation, message, author)
     conversation.save()
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)

@@ -19,7 +19,7 @@ from inbox import mail_html
 from inbox.events import ReplyStored
 from inbox.models import CannedReply, Conversation, Message, Participant, PendingChange, SystemLine
 from inbox.presenters import DELETED
-from inbox.services import files, live
+from inbox.services import arrivals, files, live
 from integrations.events import (
     BaseEvent,
     LinkClicked,
@@ -271,6 +271,11 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
         _count_canned(conversation, message)
         _wrote_first(conversation, message)
     _attach_enrollment(conversation, matched.enrollment)
+    if inbound:
+        is_history = matched.source == ProviderEvent.Source.HISTORY
+        arrivals.received(conversation, message, event, is_history=is_history)
+    else:
+        arrivals.answered_elsewhere(conversation, message)
     conversation.save()
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)

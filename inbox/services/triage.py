@@ -1,4 +1,4 @@
-"""Triage: assign, read, close, snooze, link."""
+"""Triage of one conversation: assign, read, close, snooze, label, rank, link. Acts on many are ``acts``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django.db import transaction
 from django.db.models import F
 
 from campaigns.models import Lead, LeadChannel
-from inbox.events import ConversationAssigned
-from inbox.models import Assignment, Conversation
-from inbox.services import live, threads
+from inbox.events import ConversationAssigned, ConversationResolved
+from inbox.models import Conversation, ConversationLabel, Label
+from inbox.services import arrivals, assignment, live, notes, threads
 from project.core.clock import now
 from project.core.events import publish
 from project.core.refusals import Invalid
 from project.tenancy import audit
-from project.tenancy.models import Client, Membership, Role, User
+from project.tenancy.models import Client, Membership, User
 
-_ANSWERING = (Role.ADMIN, Role.MANAGER, Role.AGENT)
+FARTHEST = timedelta(days=400)
 
 
 class TriageRefused(Invalid):
@@ -26,37 +26,34 @@ class TriageRefused(Invalid):
 
 
 @transaction.atomic
-def assign(*, conversation_id: UUID, assignee_id: UUID | None, actor: User) -> Conversation:
-    """Give a conversation to a member who may answer (``None``: to nobody). Raises ``TriageRefused``."""
+def assign(*, conversation_id: UUID, assignee_id: UUID | None, actor: User, note: str = "") -> Conversation:
+    """Give a conversation to a member who may answer (``None``: to nobody), with a hand-over note if one is given.
+
+    Raises ``TriageRefused``.
+    """
     conversation = threads.locked(conversation_id)
     assignee = _member(assignee_id, conversation.client_id) if assignee_id else None
+    if note.strip():
+        notes.add_note(conversation_id=conversation.id, author=actor, body=note)
     if conversation.assignee_id == (assignee.id if assignee else None):
         return conversation
-    conversation.assignee = assignee
-    Assignment.objects.create(conversation=conversation, assignee=assignee, assigned_by=actor)
     if assignee is None:
         text = f"{actor.display_name} took the assignment off."
     elif assignee.id == actor.id:
         text = f"{actor.display_name} took this conversation."
     else:
         text = f"{actor.display_name} gave this conversation to {assignee.display_name}."
-    threads.add_line(conversation, "assigned", text, now())
-    conversation.save(update_fields=["assignee", "updated_at"])
-    if assignee is not None:
+    assignment.give(conversation, assignee, by=actor, text=text)
+    if assignee is not None and assignee.id != actor.id:
         publish(ConversationAssigned(conversation=conversation, assignee=assignee, actor=actor))
-    audit.record(
-        actor=actor,
-        action="conversation.assigned",
-        subject=conversation,
-        assignee=str(assignee.id) if assignee else None,
-    )
+    conversation.save(update_fields=["assignee", "lease_expires_at", "updated_at"])
     live.conversation_changed(conversation)
     return conversation
 
 
 def _member(user_id: UUID, client_id: UUID) -> User:
     membership = (
-        Membership.objects.filter(user_id=user_id, is_active=True, role__in=_ANSWERING)
+        Membership.objects.filter(user_id=user_id, is_active=True, role__in=assignment.ANSWERING)
         .select_related("user")
         .first()
     )
@@ -91,10 +88,19 @@ def mark_unread(*, conversation_id: UUID) -> None:
 
 @transaction.atomic
 def close(*, conversation_id: UUID, actor: User) -> Conversation:
-    """Close a conversation; a new message of theirs opens it again."""
+    """Close a conversation; a new message of theirs opens it again. Nobody waits for an answer any more."""
     return _set_status(
         conversation_id, Conversation.Status.CLOSED, actor, "closed", "closed this conversation."
     )
+
+
+@transaction.atomic
+def close_silent(*, conversation_id: UUID) -> None:
+    """Close a conversation in which nobody has said anything for long; harmless when somebody was faster."""
+    conversation = threads.locked(conversation_id)
+    if conversation.status == Conversation.Status.OPEN and not conversation.last_inbound:
+        text = "Closed by itself: no answer to our last message for as long as the client's policy says."
+        _set_status(conversation_id, Conversation.Status.CLOSED, None, "closed", text)
 
 
 @transaction.atomic
@@ -106,16 +112,20 @@ def reopen(*, conversation_id: UUID, actor: User) -> Conversation:
 
 
 @transaction.atomic
-def snooze(*, conversation_id: UUID, until: datetime, actor: User) -> Conversation:
-    """Put a conversation away until an instant in the next 400 days. Raises ``TriageRefused``."""
-    if not now() < until < now() + timedelta(days=400):
+def snooze(*, conversation_id: UUID, until: datetime | None, actor: User) -> Conversation:
+    """Put a conversation away until an instant in the next 400 days, or (``None``) until the other side writes.
+
+    A promised answer stays promised. Raises ``TriageRefused``.
+    """
+    if until is not None and not now() < until < now() + FARTHEST:
         raise TriageRefused("Choose a time in the future, within 400 days.")
+    shown = f"until {until:%d %b %Y %H:%M} UTC" if until else "until they write"
     return _set_status(
         conversation_id,
         Conversation.Status.SNOOZED,
         actor,
         "snoozed",
-        f"snoozed this conversation until {until:%d %b %Y %H:%M} UTC.",
+        f"snoozed this conversation {shown}.",
         until=until,
     )
 
@@ -132,14 +142,29 @@ def _set_status(
     conversation = threads.locked(conversation_id)
     if conversation.status == status and conversation.snoozed_until == until:
         return conversation
+    previous, since = conversation.closed_at, conversation.last_inbound_at
     conversation.status = status
     conversation.snoozed_until = until
-    conversation.closed_at = now() if status == Conversation.Status.CLOSED else None
+    conversation.lease_expires_at = None
+    if status == Conversation.Status.CLOSED:
+        conversation.closed_at = now()
+        arrivals.stop_clock(conversation)
+        seconds = _lasted(conversation, previous) if since is not None else None
+        publish(ConversationResolved(conversation=conversation, actor=actor, seconds=seconds))
     threads.add_line(conversation, kind, f"{actor.display_name} {text}" if actor else text, now())
-    conversation.save(update_fields=["status", "snoozed_until", "closed_at", "updated_at"])
+    conversation.save()
     audit.record(actor=actor, action=f"conversation.{kind}", subject=conversation)
     live.conversation_changed(conversation)
     return conversation
+
+
+def _lasted(conversation: Conversation, previously_closed: datetime | None) -> int | None:
+    """Seconds since their first message after the conversation was last closed."""
+    theirs = conversation.messages.filter(direction="inbound")
+    if previously_closed is not None:
+        theirs = theirs.filter(occurred_at__gt=previously_closed)
+    first = theirs.order_by("occurred_at").values_list("occurred_at", flat=True).first()
+    return int((now() - first).total_seconds()) if first is not None else None
 
 
 def due_to_wake() -> list[Conversation]:
@@ -158,6 +183,53 @@ def wake(*, conversation_id: UUID) -> None:
     due = conversation.snoozed_until is not None and conversation.snoozed_until <= now()
     if conversation.status == Conversation.Status.SNOOZED and due:
         _set_status(conversation_id, Conversation.Status.OPEN, None, "woke", "The snooze is over.")
+
+
+@transaction.atomic
+def set_priority(*, conversation_id: UUID, priority: int, actor: User) -> Conversation:
+    """Say how urgent a conversation is. Raises ``TriageRefused`` for a priority that does not exist."""
+    if priority not in Conversation.Priority.values:
+        raise TriageRefused("There is no such priority.")
+    conversation = threads.locked(conversation_id)
+    if conversation.priority != priority:
+        conversation.priority = priority
+        conversation.save(update_fields=["priority", "updated_at"])
+        audit.record(actor=actor, action="conversation.prioritised", subject=conversation, priority=priority)
+        live.conversation_changed(conversation)
+    return conversation
+
+
+@transaction.atomic
+def add_label(*, conversation_id: UUID, label_id: UUID, actor: User) -> Conversation:
+    """Put a label on a conversation. Raises ``TriageRefused`` for a label of another client."""
+    conversation = threads.locked(conversation_id)
+    label = Label.objects.filter(id=label_id).first()
+    if label is None or label.client_id not in {None, conversation.client_id}:
+        raise TriageRefused("This label belongs to another client.")
+    _, is_new = ConversationLabel.objects.get_or_create(
+        conversation=conversation, label=label, defaults={"added_by": actor}
+    )
+    if is_new:
+        audit.record(actor=actor, action="conversation.labelled", subject=conversation, label=label.name)
+        live.conversation_changed(conversation)
+    return conversation
+
+
+@transaction.atomic
+def remove_label(*, conversation_id: UUID, label_id: UUID, actor: User) -> Conversation:
+    """Take a label off a conversation."""
+    conversation = threads.locked(conversation_id)
+    link = ConversationLabel.objects.filter(conversation=conversation, label_id=label_id).select_related(
+        "label"
+    )
+    found = link.first()
+    if found is not None:
+        found.delete()
+        audit.record(
+            actor=actor, action="conversation.unlabelled", subject=conversation, label=found.label.name
+        )
+        live.conversation_changed(conversation)
+    return conversation
 
 
 @transaction.atomic

@@ -29,6 +29,7 @@ class Permission(enum.StrEnum):
 
     INBOX_VIEW = "inbox.view"
     INBOX_REPLY = "inbox.reply"
+    INBOX_MANAGE = "inbox.manage"
     CAMPAIGNS_VIEW = "campaigns.view"
     CAMPAIGNS_EDIT = "campaigns.edit"
     LEADS_VIEW = "leads.view"
@@ -53,6 +54,7 @@ _VIEWER = {
 }
 _AGENT = _VIEWER | {Permission.INBOX_REPLY}
 _MANAGER = _AGENT | {
+    Permission.INBOX_MANAGE,
     Permission.CAMPAIGNS_EDIT,
     Permission.LEADS_EDIT,
     Permission.SENDERS_EDIT,

@@ -2,10 +2,10 @@
 import { live } from "./live.js";
 import { register } from "./keys.js";
 import { refreshRegion } from "./live/regions.js";
-import { toast } from "./toast.js";
 
 const NEAR_END = 120;
 const CONTEXT_AFTER = 400;
+const COUNT_CAP = 999;
 const THREAD_KINDS = new Set(["thread.message", "thread.note", "thread.line"]);
 const countsByClient = new Map();
 let openId = "";
@@ -109,13 +109,6 @@ function afterSend(status) {
   refreshRegion(scroller()).then(toEnd);
 }
 
-document.addEventListener("htmx:responseError", (event) => {
-  const { xhr } = event.detail;
-  if (xhr.getResponseHeader("Content-Type")?.startsWith("text/plain")) {
-    toast(xhr.responseText);
-  }
-});
-
 // --- live -------------------------------------------------------------------------------------------
 
 document.addEventListener("live:frame", (event) => {
@@ -151,8 +144,10 @@ function count(data) {
   countsByClient.set(data.client, data.counts);
   const list = document.getElementById("conversation-list");
   const streams = (list?.dataset.liveStream ?? "").split(" ").filter(Boolean);
-  if (streams.some((name) => !countsByClient.has(name.replace("inbox:", "")))) {
-    refreshRegion(document.getElementById("inbox-views"));
+  // Of a narrowed list, or before every client has spoken, only the server can tell.
+  const isAll = !new URLSearchParams(list?.dataset.query).has("client");
+  if (!isAll || streams.some((name) => !countsByClient.has(name.replace("inbox:", "")))) {
+    refreshRegion(document.getElementById("inbox-views")).then(countList);
     return;
   }
   const own = list.dataset.own;
@@ -163,9 +158,18 @@ function count(data) {
   show("area-inbox", total("unread"));
 }
 
+/** The list's own count follows its view's. */
+function countList() {
+  const shown = document.getElementById("list-count");
+  const view = shown?.dataset.liveCount;
+  const fresh = view && document.querySelector(`#inbox-views [data-live-count="${view}"]`);
+  if (fresh) shown.textContent = fresh.textContent;
+}
+
+/** Counts are exact up to 999, each client's too: a sum above it is "999+" in any case. */
 function show(name, value) {
   for (const element of document.querySelectorAll(`[data-live-count="${name}"]`)) {
-    element.textContent = value ? value.toLocaleString("en-GB") : "";
+    element.textContent = value > COUNT_CAP ? `${COUNT_CAP}+` : value || "";
   }
 }
 
@@ -189,8 +193,5 @@ register("j", "Next conversation", () => move(1));
 register("k", "Previous conversation", () => move(-1));
 register("Enter", "Open the conversation", openCursor, () => Boolean(document.querySelector(".row.cursor")));
 register("o", "Open the conversation", openCursor);
-register("u", "Mark unread", () => {
-  if (openId) globalThis.htmx.ajax("DELETE", `${location.pathname}reading/`, { swap: "none" });
-});
 
 opened();

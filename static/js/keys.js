@@ -2,21 +2,58 @@
 // add others with register(). "?" lists them all. Off in fields, except those with Ctrl; can be switched off.
 
 const STORE = "keys";
+const CHANGES = "keys-changed";
 const PAUSE = 900;
 const registered = new Map();
+let changed = changes();
 let waiting = "";
 let timer = 0;
 
-/** Run `act` on `keys` while `when()` holds; `label` is what the overlay says. Returns a function that removes it. */
-export function register(keys, label, act, when = () => true) {
+/**
+ * Run `act` on `keys` while `when()` holds; `label` is what the overlay says. With `first` it goes before buttons that
+ * have the same key. Returns a function that removes it.
+ */
+export function register(keys, label, act, when = () => true, { first = false } = {}) {
   const wanted = normal(keys);
-  registered.set(wanted, { label, act, when });
+  registered.set(wanted, { label, act, when, first });
   return () => registered.delete(wanted);
 }
 
 /** Whether shortcuts are on for this person in this browser. */
 export function enabled() {
   return localStorage.getItem(STORE) !== "off";
+}
+
+/** What somebody has put in place of the keys of the product, in this browser: {"e": "y"}. */
+function changes() {
+  return JSON.parse(localStorage.getItem(CHANGES) ?? "{}");
+}
+
+function chosen(keys) {
+  return changed[keys] ?? keys;
+}
+
+/** Put `wanted` in place of `keys` (nothing: as it was). Returns what has that key already, if something does. */
+export function remap(keys, wanted) {
+  const taken = wanted && shortcuts().find(([other]) => other !== keys && chosen(other) === wanted);
+  if (taken) return taken[1];
+  if (wanted && wanted !== keys) changed[keys] = wanted;
+  else delete changed[keys];
+  localStorage.setItem(CHANGES, JSON.stringify(changed));
+  showKeys();
+  return "";
+}
+
+/** The marks in buttons and menus say the key that works. */
+function showKeys() {
+  for (const element of document.querySelectorAll("[data-key]")) {
+    const mark = element.querySelectorAll(":scope > .kbd, :scope > .end > .kbd");
+    const keys = normal(element.dataset.key);
+    if (mark.length === 1 && (changed[keys] || element.dataset.keyShown)) {
+      mark[0].textContent = chosen(keys);
+      element.dataset.keyShown = "1";
+    }
+  }
 }
 
 function normal(keys) {
@@ -52,17 +89,18 @@ function press(element) {
 }
 
 function find(keys) {
-  const element = bound().find((candidate) => normal(candidate.dataset.key) === keys);
-  if (element) return () => press(element);
-  const entry = registered.get(keys);
-  return entry?.when() && !document.querySelector("dialog[open]") ? entry.act : undefined;
+  const isFree = !document.querySelector("dialog[open]");
+  const entry = [...registered].find(([wanted, one]) => chosen(wanted) === keys && isFree && one.when())?.[1];
+  if (entry?.first) return entry.act;
+  const element = bound().find((candidate) => chosen(normal(candidate.dataset.key)) === keys);
+  return element ? () => press(element) : entry?.act;
 }
 
 function startsSequence(keys) {
   const prefix = `${keys} `;
   return (
-    bound().some((candidate) => normal(candidate.dataset.key).startsWith(prefix)) ||
-    [...registered.keys()].some((candidate) => candidate.startsWith(prefix))
+    bound().some((candidate) => chosen(normal(candidate.dataset.key)).startsWith(prefix)) ||
+    [...registered.keys()].some((candidate) => chosen(candidate).startsWith(prefix))
   );
 }
 
@@ -111,21 +149,46 @@ function openOverlay() {
 
 function fill() {
   const list = document.getElementById("keys-list");
-  list?.replaceChildren(
-    ...shortcuts().map(([keys, text]) => {
-      const row = document.createElement("li");
-      row.className = "flex items-center gap-2 min-h-[26px]";
-      row.append(Object.assign(document.createElement("span"), { className: "truncate", textContent: text }));
-      const end = Object.assign(document.createElement("span"), { className: "ml-auto flex gap-1" });
-      for (const key of keys.split(" ")) {
-        end.append(Object.assign(document.createElement("kbd"), { className: "kbd", textContent: key }));
-      }
-      row.append(end);
-      return row;
-    }),
-  );
+  list?.replaceChildren(...shortcuts().map(([keys, text]) => line(keys, text)));
 }
 
+function line(keys, text) {
+  const row = document.createElement("li");
+  row.className = "flex items-center gap-2 min-h-[26px]";
+  row.append(Object.assign(document.createElement("span"), { className: "truncate", textContent: text }));
+  const button = Object.assign(document.createElement("button"), {
+    type: "button",
+    className: "ml-auto flex gap-1 flex-none",
+    title: "Change this key",
+  });
+  button.setAttribute("aria-label", `${text}: ${chosen(keys)}. Change this key`);
+  for (const key of chosen(keys).split(" ")) {
+    button.append(Object.assign(document.createElement("kbd"), { className: "kbd", textContent: key }));
+  }
+  button.addEventListener("click", () => listen(button, keys, text));
+  row.append(button);
+  return row;
+}
+
+/** Take the next key that is pressed in place of `keys`; Backspace puts the product's own back, Esc changes nothing. */
+function listen(button, keys, text) {
+  button.replaceChildren("press a key");
+  const take = (event) => {
+    if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    removeEventListener("keydown", take, true);
+    const taken = event.key === "Escape" ? "" : remap(keys, event.key === "Backspace" ? "" : pressed(event));
+    const fresh = line(keys, text);
+    button.closest("li").replaceWith(fresh);
+    if (taken) fresh.querySelector("span").textContent = `${text} (that key is taken: ${taken})`;
+    fresh.querySelector("button").focus();
+  };
+  addEventListener("keydown", take, true);
+}
+
+showKeys();
+for (const name of ["htmx:afterSwap", "live:frame"]) document.addEventListener(name, () => requestAnimationFrame(showKeys));
 register("?", "Show all shortcuts", openOverlay);
 document.addEventListener("click", (event) => {
   if (event.target.closest('[data-open="keys-overlay"]')) fill();

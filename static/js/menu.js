@@ -16,6 +16,12 @@ export function placeBeside(element, anchor) {
 
 const openers = new WeakMap();
 
+/** Open a menu beside an element that is not its own button. */
+export function openMenu(menu, opener) {
+  openers.set(menu, opener);
+  menu.showPopover();
+}
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[popovertarget]");
   const menu = opener && document.getElementById(opener.getAttribute("popovertarget"));
@@ -38,11 +44,13 @@ document.addEventListener("toggle", (event) => {
 }, true);
 
 document.addEventListener("keydown", (event) => {
-  const menu = event.target.closest?.(".menu[popover]");
+  const menu = event.target.closest?.('.menu[popover][role="menu"]');
   if (!menu) return;
+  const isField = event.target.matches("input, textarea, select");
   const list = items(menu);
   const at = list.indexOf(document.activeElement);
   const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: list.length - 1 }[event.key];
+  if (isField && event.key !== "ArrowDown") return;
   if (next !== undefined && list.length) {
     event.preventDefault();
     list[(next + list.length) % list.length].focus();

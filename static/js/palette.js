@@ -5,8 +5,12 @@ const palette = document.getElementById("palette");
 const input = document.getElementById("palette-input");
 const list = document.getElementById("palette-list");
 const none = document.getElementById("palette-none");
+const ASK_AFTER = 120;
 let entries = [];
+let remote = [];
 let chosen = 0;
+let asked = 0;
+let timer = 0;
 
 function text(element) {
   const copy = element.cloneNode(true);
@@ -43,13 +47,33 @@ export function score(label, wanted) {
   return cost;
 }
 
+/** People, campaigns and views are the server's; what the page has is shown without waiting for them. */
+function ask() {
+  clearTimeout(timer);
+  const source = palette.dataset.jumpSrc;
+  const wanted = input.value.trim();
+  if (!source || wanted.length < 2) {
+    remote = [];
+    return;
+  }
+  timer = setTimeout(async () => {
+    const number = ++asked;
+    const response = await fetch(`${source}?q=${encodeURIComponent(wanted)}`).catch(() => null);
+    if (!response?.ok || number !== asked) return;
+    const { items } = await response.json();
+    remote = items.map(({ label, note, url }) => ({ label, note, found: true, go: () => location.assign(url) }));
+    render();
+  }, ASK_AFTER);
+}
+
 function render() {
   const wanted = input.value.trim();
-  const shown = entries
+  const local = entries
     .map((entry) => ({ entry, cost: score(entry.label, wanted) }))
     .filter(({ cost }) => cost >= 0)
     .sort((a, b) => a.cost - b.cost)
     .slice(0, 12);
+  const shown = [...local.slice(0, remote.length ? 8 : 12), ...remote.map((entry) => ({ entry }))];
   chosen = Math.max(0, Math.min(chosen, shown.length - 1));
   list.replaceChildren(
     ...shown.map(({ entry }, index) => {
@@ -79,6 +103,7 @@ function render() {
 function open() {
   if (palette.open) return;
   entries = collect();
+  remote = [];
   chosen = 0;
   input.value = "";
   palette.showModal();
@@ -97,6 +122,7 @@ if (palette) {
   input.addEventListener("input", () => {
     chosen = 0;
     render();
+    ask();
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {

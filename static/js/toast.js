@@ -63,8 +63,11 @@ document.addEventListener("toast", (event) => {
   if (text) toast(text, { undoUrl, seconds });
 });
 document.addEventListener("htmx:responseError", (event) => {
-  const { status } = event.detail.xhr;
-  toast(status >= 500 ? "The server could not do this. Nothing was changed; try again." : `Refused (${status}). Nothing was changed.`);
+  const { status, responseText } = event.detail.xhr;
+  // A plain sentence says why; other refusals are shown where they belong, or only by their number.
+  const isSaid = event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
+  if (isSaid) toast(responseText);
+  else toast(status >= 500 ? "The server could not do this. Nothing was changed; try again." : `Refused (${status}). Nothing was changed.`);
 });
 document.addEventListener("htmx:sendError", () => {
   toast("No connection to the server. Nothing was changed; try again when the chip says live.");

@@ -34,8 +34,8 @@ class Abundance:
             for _ in range(times):
                 self._once()
 
-    def _new(self, label: str, **values: Any) -> Any:
-        return self.rows.fresh(apps.get_model(label), **values)
+    def _new(self, kind: str, /, **values: Any) -> Any:
+        return self.rows.fresh(apps.get_model(kind), **values)
 
     def _keep(self, **objects: Any) -> None:
         for name, found in objects.items():
@@ -159,6 +159,28 @@ class Abundance:
             counterpart_name=f"Ada Row {mark}", counterpart_id=mark,
         )  # fmt: skip
         self._keep(conversation=thread)
+        label = self._new("inbox.Label", client=client, name=f"Label {mark}")
+        self._new("inbox.ConversationLabel", conversation=thread, label=label)
+        for target in {thread, self.first["conversation"]}:
+            if target.client_id == client.id and target != thread:
+                self._new("inbox.ConversationLabel", conversation=target, label=label)
+        self._new(
+            "inbox.Conversation",
+            client=client,
+            sender=sender,
+            channel="linkedin",
+            chat_id=f"u{mark}",
+            has_inbound=True,
+            last_message_at=now(),
+            counterpart_name="Ada Row",
+            sla_due_at=now(),
+        )
+        self._new("inbox.SavedView", owner=self.agency.admin, name=f"View {mark}", query="view=all&unread=1")
+        self._new("inbox.JournalEntry", actor=self.agency.admin, act="close", state="done", total=1, done=1)
+        self._new("inbox.AssignmentRule", client=client, method="load", people=[str(self.agency.agent.id)])
+        policy = apps.get_model("inbox.InboxPolicy")
+        if not policy.objects.filter(client=client).exists():
+            self._new("inbox.InboxPolicy", client=client)
         for target in {thread, self.first["conversation"]}:
             self._entries(target, sender, mark)
         # Other threads of the first lead, for its panel.

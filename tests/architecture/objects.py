@@ -29,6 +29,7 @@ MODELS: dict[str, str] = {
     "holiday_id": "campaigns.OwnHoliday",
     "import_id": "campaigns.LeadImport",
     "invitation_id": "tenancy.Invitation",
+    "label_id": "inbox.Label",
     "lead_id": "campaigns.Lead",
     "message_id": "inbox.Message",
     "move_id": "inbox.ThreadMove",
@@ -36,6 +37,7 @@ MODELS: dict[str, str] = {
     "outbound_id": "integrations.OutboundMessage",
     "reading_id": "campaigns.ReplyReading",
     "replay_id": "integrations.ReplayRun",
+    "rule_id": "inbox.AssignmentRule",
     "run_id": "integrations.SyncRun",
     "sender_id": "integrations.SenderAccount",
     "simulation_id": "campaigns.Simulation",
@@ -57,14 +59,21 @@ WORDS: dict[str, str] = {
 }
 
 
+def _own(rows: Rows, label: str, owner: str, **values: Any) -> Any:
+    """The id of a new row of the agency's admin."""
+    return rows.fresh(apps.get_model(label), **{owner: rows.agency.admin}, **values).id
+
+
 #: Rows that exist already, where a second one would be refused.
 FOUND: dict[str, Callable[[Rows], Any]] = {
     "member_id": lambda rows: Membership.objects.get(user=rows.agency.agent2).id,
     "organization_id": lambda rows: rows.agency.id,
+    "act_id": lambda rows: _own(rows, "inbox.JournalEntry", "actor", act="close"),
+    "view_id": lambda rows: _own(rows, "inbox.SavedView", "owner", query="view=all"),
 }
 
 #: Rows that are their owner's (``Rows`` makes them the admin's): other roles may get 404.
-PERSONAL = frozenset({"token_id"})
+PERSONAL = frozenset({"act_id", "token_id", "view_id"})
 
 
 @dataclass(frozen=True)

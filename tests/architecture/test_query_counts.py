@@ -31,7 +31,12 @@ LEFT_OUT = ("live/", "components/")
 #: Searches and filters take other ways through a selector.
 VARIANTS = {
     "o/<slug:organization_slug>/leads/": ["q=Ada"],
-    "o/<slug:organization_slug>/inbox/": ["view=all", "view=failed"],
+    "o/<slug:organization_slug>/inbox/": [
+        "view=all",
+        "view=failed",
+        "view=all&sort=due&unread=1",
+        "q=Hello is:open",
+    ],
     "o/<slug:organization_slug>/ops/webhooks/": ["state=dead", "text=message"],
     "o/<slug:organization_slug>/campaigns/<uuid:campaign_id>/leads/": ["stage=pending"],
 }

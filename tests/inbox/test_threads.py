@@ -269,7 +269,9 @@ def test_pages_and_acts(world: World, thread: Conversation, client: Browser) -> 
         client.post(f"{base}{thread.id}/assignment/", {"assignee": world.agency.agent.id}).status_code == 303
     )
     assert (
-        client.post(f"{base}{thread.id}/snooze/", {"hours": "4"}, headers={"HX-Request": "true"}).status_code
+        client.post(
+            f"{base}{thread.id}/snooze/", {"snooze": "3h"}, headers={"HX-Request": "true"}
+        ).status_code
         == 200
     )
     assert client.post(f"{base}{thread.id}/closure/", headers={"HX-Request": "true"}).status_code == 200

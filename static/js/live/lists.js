@@ -41,7 +41,8 @@ export function updateRow(existing, next) {
   }
   row.classList.remove("leaving");
   if (keyOf(row) === oldKey) return;
-  if (isBusy(list)) wait(list, row.id, null);
+  // Where only the server knows the order, the list is fetched again (or waits for that).
+  if (list.dataset.liveWhere === "server" || isBusy(list)) wait(list, row.id, null);
   else enter(list, row);
 }
 

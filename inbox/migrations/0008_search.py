@@ -124,7 +124,7 @@ END $$
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies: ClassVar = [("campaigns", "0009_provider_run"), ("inbox", "0005_triage_indexes")]
+    dependencies: ClassVar = [("campaigns", "0009_provider_run"), ("inbox", "0007_merged_index")]
 
     operations: ClassVar = [
         *(

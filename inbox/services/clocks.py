@@ -1,0 +1,90 @@
+"""The clocks of promised answers as time passes: broken promises, and conversations that close by themselves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from inbox.events import ConversationAnswered, PromiseBroken
+from inbox.models import Conversation, InboxPolicy, Message
+from inbox.services import arrivals, live, threads
+from project.core.clock import now
+from project.core.events import publish
+from project.tenancy.models import User
+
+BATCH = 200
+
+
+def answered(conversation: Conversation, message: Message, author: User) -> None:
+    """A person's answer leaves a locked conversation: say how long it took and whether in time, and stop the clock."""
+    since, due = conversation.awaiting_since, conversation.sla_due_at
+    if due is not None and message.occurred_at > due:
+        note_breach(conversation)
+    arrivals.stop_clock(conversation)
+    conversation.save(
+        update_fields=["awaiting_since", "sla_due_at", "sla_breached_at", "lease_expires_at", "updated_at"]
+    )
+    earlier = Message.objects.filter(conversation=conversation, author__isnull=False).exclude(id=message.id)
+    publish(
+        ConversationAnswered(
+            conversation=conversation,
+            message=message,
+            author=author,
+            seconds=int((message.occurred_at - since).total_seconds()) if since is not None else None,
+            in_time=message.occurred_at <= due if due is not None else None,
+            is_first=not earlier.exists(),
+        )
+    )
+
+
+def due_promises() -> list[Conversation]:
+    """Open conversations whose promised time has passed and for which nobody has said so (platform scope)."""
+    rows = Conversation.objects.filter(
+        status=Conversation.Status.OPEN, sla_due_at__lte=now(), sla_breached_at=None
+    )
+    return list(rows.order_by("sla_due_at")[:BATCH])
+
+
+@transaction.atomic
+def break_promise(*, conversation_id: UUID) -> None:
+    """Say that an answer is late; harmless when somebody was faster."""
+    conversation = threads.locked(conversation_id)
+    due = conversation.sla_due_at
+    if due is None or due > now() or conversation.sla_breached_at is not None:
+        return
+    note_breach(conversation)
+    conversation.save(update_fields=["sla_breached_at", "updated_at"])
+    live.conversation_changed(conversation)
+
+
+def note_breach(conversation: Conversation) -> None:
+    """Note on a locked conversation that its answer is late, once. The caller saves it."""
+    if conversation.sla_breached_at is None and conversation.sla_due_at is not None:
+        conversation.sla_breached_at = now()
+        publish(PromiseBroken(conversation=conversation, due_at=conversation.sla_due_at))
+
+
+def to_close() -> list[Conversation]:
+    """Open conversations in which we had the last word for as long as the client's policy says (platform scope)."""
+    found: list[Conversation] = []
+    for policy in InboxPolicy.objects.filter(close_after_days__gt=0):
+        silent = Conversation.objects.filter(
+            organization_id=policy.organization_id,
+            status=Conversation.Status.OPEN,
+            last_inbound=False,
+            last_message_at__lte=now() - timedelta(days=policy.close_after_days),
+        )
+        if policy.client_id is not None:
+            silent = silent.filter(client_id=policy.client_id)
+        else:
+            own = InboxPolicy.objects.filter(
+                organization_id=policy.organization_id, client__isnull=False
+            ).values("client_id")
+            silent = silent.exclude(client_id__in=own)
+        found += silent.filter(Q(closed_at=None) | Q(closed_at__lt=F("last_message_at"))).order_by(
+            "last_message_at"
+        )[:BATCH]
+    return found

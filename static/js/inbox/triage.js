@@ -1,0 +1,221 @@
+// Triage: what is picked, and the acts on it. An act concerns what is picked, else the row that its menu was opened
+// from, else the row under the cursor, else the conversation that is open.
+//
+//   <button data-act="close">                       acts at once
+//   <button data-act-menu="assign">                 opens #act-assign beside itself
+//   <button data-act="assign" data-given="assignee" value="...">   in that menu
+import { openDialog } from "../dialog.js";
+import { register } from "../keys.js";
+import { openMenu, placeBeside } from "../menu.js";
+import { refreshRegion } from "../live/regions.js";
+import { live } from "../live.js";
+
+/** More than this are changed only after a question. */
+const ASK_ABOVE = 20;
+const COUNT_EVERY = 1_000;
+const AT_TOP = 8;
+const picked = new Set();
+let picksAll = false;
+let menuRow = "";
+let confirmed = null;
+let countTimer = 0;
+
+const list = () => document.getElementById("conversation-list");
+const rows = () => [...document.querySelectorAll("#conversation-list > .row")];
+const idOf = (row) => row?.id.replace("conversation-row-", "") ?? "";
+const rowOf = (id) => document.getElementById(`conversation-row-${id}`);
+const cursorId = () => idOf(document.querySelector("#conversation-list > .row.cursor"));
+const openId = () => document.getElementById("inbox-open")?.dataset.open ?? "";
+const base = () => `/o/${document.body.dataset.organizationSlug}/inbox/`;
+const mayAct = () => document.body.hasAttribute("data-can-reply");
+
+// --- picking ----------------------------------------------------------------------------------------
+
+function pick(id, on) {
+  if (!id || !mayAct()) return;
+  picksAll = false;
+  if (on) picked.add(id);
+  else picked.delete(id);
+  show();
+}
+
+function pickNothing() {
+  picked.clear();
+  picksAll = false;
+  show();
+}
+
+function show() {
+  for (const row of rows()) {
+    const on = picksAll || picked.has(idOf(row));
+    row.classList.toggle("sel", on);
+    const box = row.querySelector("[data-select]");
+    if (box && box.checked !== on) box.checked = on;
+  }
+  const bar = document.getElementById("bulk");
+  if (!bar) return;
+  bar.hidden = picked.size === 0 && !picksAll;
+  const total = document.getElementById("list-count")?.textContent.trim() ?? "";
+  bar.querySelector("[data-bulk-count]").textContent = picksAll ? `All ${total}` : `${picked.size} picked`;
+  const all = bar.querySelector("[data-bulk-all]");
+  all.hidden = picksAll || picked.size < rows().length || !document.getElementById("more-conversations");
+  all.textContent = `Pick all ${total}`;
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("[data-select]")) pick(idOf(event.target.closest(".row")), event.target.checked);
+});
+
+// --- acting -----------------------------------------------------------------------------------------
+
+function concerned() {
+  if (picked.size) return [...picked];
+  return [menuRow || cursorId() || openId()].filter(Boolean);
+}
+
+function act(name, given = {}) {
+  const ids = concerned();
+  if (!mayAct() || (!picksAll && !ids.length)) return;
+  const values = { act: name, ...given };
+  if (picksAll) Object.assign(values, { all: "1", query: list().dataset.query });
+  else values.ids = ids.join(",");
+  if (!picksAll && ids.length <= ASK_ABOVE) {
+    send(values, ids);
+    return;
+  }
+  const total = picksAll ? document.getElementById("list-count").textContent.trim() : ids.length;
+  document.querySelector("[data-confirm-text]").textContent = `This changes ${total} conversations.`;
+  confirmed = () => send(values, ids);
+  openDialog("act-confirm");
+}
+
+function send(values, ids) {
+  const isOpen = !picksAll && ids.length === 1 && ids[0] === openId();
+  const target = isOpen ? `#thread-state-${ids[0]}` : "#act-progress";
+  if (["close", "snooze", "reopen"].includes(values.act) && !picksAll) moveOn(ids);
+  globalThis.htmx.ajax("POST", `${base()}acts/`, { values, target, swap: "outerHTML" });
+  menuRow = "";
+  pickNothing();
+}
+
+/** What is put away leaves the list: the cursor goes to the next row that stays. */
+function moveOn(ids) {
+  const all = rows();
+  const at = all.findIndex((row) => ids.includes(idOf(row)));
+  if (at < 0) return;
+  const next = all.slice(at + 1).find((row) => !ids.includes(idOf(row))) ?? all.slice(0, at).reverse().find((row) => !ids.includes(idOf(row)));
+  for (const row of all) row.classList.toggle("cursor", row === next);
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+function openActMenu(name, anchor) {
+  const menu = document.getElementById(`act-${name}`);
+  const place = anchor ?? rowOf(concerned()[0] ?? "") ?? document.getElementById("list-title");
+  if (menu && mayAct() && (picked.size || picksAll || concerned().length)) openMenu(menu, place);
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-act], [data-act-menu], [data-bulk-clear], [data-bulk-all], [data-act-seen]");
+  if (!target) return;
+  if (target.matches("[data-bulk-clear]")) pickNothing();
+  else if (target.matches("[data-bulk-all]")) {
+    picksAll = true;
+    show();
+  } else if (target.matches("[data-act-seen]")) document.getElementById("act-progress")?.replaceChildren();
+  else {
+    const row = target.closest("#conversation-list > .row");
+    const isInMenu = target.closest(".menu[popover]");
+    if (row) menuRow = idOf(row);
+    else if (!isInMenu) menuRow = target.closest("#inbox-open") ? openId() : "";
+    event.preventDefault();
+    if (target.dataset.actMenu) openActMenu(target.dataset.actMenu, target);
+    else act(target.dataset.act, given(target));
+  }
+});
+
+function given(button) {
+  const values = button.dataset.given ? { [button.dataset.given]: button.value } : {};
+  const note = document.getElementById("act-note");
+  if (button.dataset.act === "assign" && note?.value.trim()) {
+    values.note = note.value;
+    note.value = "";
+  }
+  return values;
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("[data-act-form]");
+  if (!form) return;
+  event.preventDefault();
+  const until = new Date(form.elements.until.value);
+  form.closest(".menu")?.hidePopover();
+  act(form.dataset.actForm, { until: until.toISOString() });
+});
+
+document.getElementById("act-confirmed")?.addEventListener("click", () => {
+  document.getElementById("act-confirm").close();
+  confirmed?.();
+  confirmed = null;
+});
+
+document.getElementById("list-filters")?.addEventListener("htmx:afterSwap", (event) => {
+  const opener = document.querySelector('[popovertarget="list-filters"]');
+  if (opener) placeBeside(event.currentTarget, opener);
+});
+
+// --- live -------------------------------------------------------------------------------------------
+
+for (const name of ["htmx:afterSwap", "live:entered"]) document.addEventListener(name, () => (picked.size || picksAll) && show());
+
+/** Saved views, narrowed lists and lists whose order only the server knows are asked for again, once a second at most. */
+live.on("frame", ({ kind }) => {
+  if (kind !== "conversation.changed") return;
+  if (picked.size || picksAll) requestAnimationFrame(show);
+  countTimer ||= setTimeout(recount, COUNT_EVERY * (1 + Math.random()));
+});
+
+async function recount() {
+  countTimer = 0;
+  const shown = document.getElementById("list-count");
+  const isPlain = Boolean(shown?.dataset.liveCount);
+  if (list()?.dataset.liveWhere === "server" && !isBusy()) await refreshRegion(document.getElementById("p-list"));
+  const views = document.getElementById("inbox-views");
+  if (isPlain && !views?.hasAttribute("data-saved")) return;
+  await refreshRegion(views);
+  const fresh = document.getElementById("inbox-views")?.dataset.listCount;
+  if (!isPlain && fresh !== undefined) document.getElementById("list-count").textContent = fresh;
+}
+
+function isBusy() {
+  const scroller = list().closest(".scroll");
+  return picked.size > 0 || scroller.scrollTop > AT_TOP || list().matches(":hover") || list().contains(document.activeElement);
+}
+
+// --- keys -------------------------------------------------------------------------------------------
+
+const elsewhere = () => mayAct() && (picked.size > 0 || picksAll || (cursorId() && cursorId() !== openId()));
+const first = { first: true };
+function closeOrOpen() {
+  const facts = JSON.parse(rowOf(concerned()[0])?.querySelector("[data-live-facts]")?.dataset.liveFacts ?? "{}");
+  act(facts.status && facts.status !== "open" ? "reopen" : "close");
+}
+const fresh = (then) => () => {
+  menuRow = "";
+  then();
+};
+register("a", "Assign", fresh(() => openActMenu("assign")), elsewhere, first);
+register("s", "Snooze", fresh(() => openActMenu("snooze")), elsewhere, first);
+register("e", "Close, or open again", fresh(closeOrOpen), elsewhere, first);
+register("l", "Label", fresh(() => openActMenu("label")), mayAct);
+register("p", "Priority and more", fresh(() => openActMenu("more")), mayAct);
+register("u", "Mark unread", fresh(() => act("unread")), mayAct);
+register("m", "Take it (assign to me)", fresh(() => act("assign", { assignee: document.body.dataset.userId })), mayAct);
+register("x", "Pick the conversation", () => {
+  const id = cursorId() || openId();
+  pick(id, !picked.has(id));
+}, mayAct);
+register("X", "Pick all that are listed", () => rows().forEach((row) => pick(idOf(row), true)), mayAct);
+register("Escape", "Pick nothing", pickNothing, () => picked.size > 0 || picksAll);
+register("z", "Undo what I did last", () => {
+  globalThis.htmx.ajax("POST", `${base()}journal/undo/`, { target: "#act-progress", swap: "outerHTML" });
+}, mayAct);

@@ -1,0 +1,78 @@
+"""Triage with two screens and no mouse: what one does by keys, the other sees; and it can be taken back."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from integrations.sandbox.testing import SandboxHandle
+from tests.e2e.people import Browsers, next_prospect, row_of
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_a_conversation_is_triaged_by_keys_and_the_other_screen_follows(
+    browsers: Browsers, sandbox: SandboxHandle
+) -> None:
+    ana = browsers.open("agent", "inbox/?view=all")
+    tom = browsers.open("agent2", "inbox/?view=unassigned")
+    prospect = next_prospect(sandbox)
+    text = f"What would two of them cost, {prospect.person}?"
+    prospect.says(text)
+    expect(row_of(ana, text)).to_be_visible()
+    expect(row_of(tom, text)).to_be_visible()
+    expect(row_of(ana, text).get_by_text("Question")).to_be_visible()
+
+    # The cursor goes to the row, m takes it: it leaves the other's unassigned ones, and z gives it back.
+    press(ana, "j")
+    while "cursor" not in (row_of(ana, text).get_attribute("class") or ""):
+        press(ana, "j")
+    press(ana, "m")
+    expect(row_of(tom, text)).to_have_count(0)
+    press(ana, "z")
+    expect(row_of(tom, text)).to_be_visible()
+
+    # Picked and labelled like many others would be, then closed; nobody has to reload.
+    press(ana, "x")
+    expect(ana.locator("#bulk")).to_contain_text("1 picked")
+    press(ana, "e")
+    expect(row_of(ana, text)).to_have_count(0)
+    expect(row_of(tom, text)).to_have_count(0)
+    expect(ana.locator("#toasts")).to_contain_text("Closed 1 conversation")
+    press(ana, "z")
+    expect(row_of(tom, text)).to_be_visible()
+
+    # Counts are the list's, on both screens.
+    for page in (ana, tom):
+        shown = page.locator("#conversation-list > .row")
+        expect(page.locator("#list-count")).to_have_text(str(shown.count()))
+
+    # Search, from the field that / leads to.
+    press(ana, "/")
+    ana.keyboard.type("from:" + (row_of(ana, text).locator(".who").text_content() or "").split()[0] + " cost")
+    press(ana, "Enter")
+    expect(row_of(ana, text).locator("mark")).to_have_text("cost")
+    expect(ana).to_have_url(re.compile(r"q=from"))
+
+
+def test_keys_can_be_changed_and_the_palette_finds_people(browsers: Browsers, sandbox: SandboxHandle) -> None:
+    prospect = next_prospect(sandbox)
+    prospect.says(f"Good morning from {prospect.person}")
+    ana = browsers.open("agent", "inbox/?view=all")
+    row = row_of(ana, f"Good morning from {prospect.person}")
+    who = row.locator(".who").text_content() or ""
+    press(ana, "?")
+    overlay = ana.locator("#keys-overlay")
+    overlay.get_by_role("button", name="Next conversation: j. Change this key").click()
+    press(ana, "n")
+    expect(overlay.get_by_role("button", name="Next conversation: n. Change this key")).to_be_focused()
+    press(ana, "Escape")
+    press(ana, "n")
+    expect(ana.locator("#conversation-list > .row.cursor")).to_have_count(1)
+    press(ana, "Control+k")
+    ana.keyboard.type(who.split()[0])
+    expect(ana.locator("#palette-list").get_by_role("option").filter(has_text=who).first).to_be_visible()

@@ -1,0 +1,356 @@
+"""Triage as a team does it: promised answers, claims, rules, acts on many, undo, search, export, the desk."""
+
+from __future__ import annotations
+
+import csv
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from campaigns.models import Company, Lead
+from inbox import selectors_board, selectors_lists, tasks
+from inbox.filters import Filters
+from inbox.models import Conversation, JournalEntry, Label, Note, SystemLine, WorkingHours
+from inbox.services import acts, labels, policies, replies, rules, saved_views, triage
+from inbox.services.triage import TriageRefused
+from project.core.clock import now
+from project.core.scoping import no_scope
+from project.tenancy.models import AuditEntry
+from reporting.models import Fact
+from tests.campaigns.conftest import WORKING, World
+
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+
+
+def conversation(
+    world: World, slug: str, text: str = "Tell me more, I am interested", **values: Any
+) -> Conversation:
+    world.lead(slug.title(), slug)
+    return wrote(world, slug, text, **values)
+
+
+def wrote(world: World, slug: str, text: str, at: Any = None, message: str = "") -> Conversation:
+    world.says(slug, text, at or now(), message=message or f"{slug}-{uuid.uuid4().hex[:6]}")
+    found: Conversation = Conversation.objects.get(provider_chat_id=f"thread_{slug}")
+    return found
+
+
+def answer(world: World, found: Conversation) -> None:
+    replies.send_reply(
+        conversation_id=found.id, author=world.agency.agent, body="Gladly.", client_token=uuid.uuid4(),
+        seen_revision=found.refreshed().revision,
+    )  # fmt: skip
+
+
+def facts(kind: str) -> list[Fact]:
+    return list(Fact.objects.filter(kind=kind).order_by("occurred_at"))
+
+
+# --- promised answers -------------------------------------------------------------------------------
+
+
+def test_a_late_answer_is_noted_once_and_answering_stops_the_clock(world: World, time_machine: Any) -> None:
+    found = conversation(world, "marta")
+    assert found.intent == "interested"
+    assert (found.awaiting_since, found.sla_due_at) == (WORKING, WORKING + 60 * MINUTE)
+    wrote(world, "marta", "Are you there?", WORKING + MINUTE)
+    assert found.refreshed().sla_due_at == WORKING + 60 * MINUTE
+    time_machine.move_to(WORKING + 61 * MINUTE, tick=False)
+    with no_scope():
+        tasks.watch_promises()
+        tasks.watch_promises()
+    assert found.refreshed().sla_breached_at is not None
+    assert [fact.conversation_id for fact in facts("promise_broken")] == [found.id]
+    answer(world, found)
+    fresh = found.refreshed()
+    assert (fresh.awaiting_since, fresh.sla_due_at, fresh.sla_breached_at) == (None, None, None)
+    answered = facts("answered")[0]
+    assert (answered.value, answered.user_id, answered.in_time) == (61 * 60, world.agency.agent.id, False)
+
+
+def test_a_client_has_its_own_promise_and_a_snooze_keeps_it(world: World) -> None:
+    policies.set_policy(
+        client=world.agency.first, actor=world.agency.manager, reply_minutes=30, hot_reply_minutes=5
+    )
+    found = conversation(world, "marta")
+    assert found.sla_due_at == WORKING + 5 * MINUTE
+    triage.snooze(conversation_id=found.id, until=None, actor=world.agency.agent)
+    assert found.refreshed().sla_due_at == WORKING + 5 * MINUTE
+    wrote(world, "marta", "Hello?", WORKING + MINUTE)
+    assert found.refreshed().status == "open"
+    triage.close(conversation_id=found.id, actor=world.agency.agent)
+    assert found.refreshed().sla_due_at is None
+    assert facts("resolved")[0].user_id == world.agency.agent.id
+    away = conversation(world, "olga", "I am out of office until 1 December. Automatic reply.")
+    assert away.sla_due_at is None
+
+
+def test_what_was_taken_and_not_acted_on_goes_back_to_the_team(world: World, time_machine: Any) -> None:
+    kept, dropped = conversation(world, "marta"), conversation(world, "olga")
+    agent = world.agency.agent
+    for found in (kept, dropped):
+        triage.assign(conversation_id=found.id, assignee_id=agent.id, actor=agent)
+    answer(world, kept)
+    time_machine.move_to(WORKING + 31 * MINUTE, tick=False)
+    with no_scope():
+        tasks.watch_promises()
+    assert kept.refreshed().assignee == agent
+    assert dropped.refreshed().assignee is None
+    assert SystemLine.objects.filter(conversation=dropped, text__contains="did not act").exists()
+
+
+def test_a_silent_conversation_closes_by_itself(world: World, time_machine: Any) -> None:
+    policies.set_policy(client=None, actor=world.agency.admin, close_after_days=3)
+    silent, waiting = conversation(world, "marta"), conversation(world, "olga")
+    answer(world, silent)
+    time_machine.move_to(WORKING + timedelta(days=3, hours=1), tick=False)
+    with no_scope():
+        tasks.close_silent()
+    assert (silent.refreshed().status, waiting.refreshed().status) == ("closed", "open")
+
+
+# --- rules ------------------------------------------------------------------------------------------
+
+
+def test_rules_give_conversations_in_turn_to_those_at_work(world: World) -> None:
+    agency = world.agency
+    people = [str(agency.agent.id), str(agency.agent2.id)]
+    rules.create(method="round_robin", actor=agency.manager, people=people)
+    got = [conversation(world, slug).assignee_id for slug in ("marta", "olga", "piet")]
+    assert {str(one) for one in got[:2]} == set(people)
+    assert got[2] == got[0]
+    rules.set_hours(user=agency.agent, actor=agency.manager, is_away=True)
+    assert {conversation(world, slug).assignee for slug in ("quin", "rosa")} == {agency.agent2}
+    WorkingHours.objects.create(user=agency.agent2, weekdays=[5, 6])
+    assert conversation(world, "sven").assignee is None
+
+
+def test_the_first_rule_that_fits_and_finds_somebody_wins(world: World) -> None:
+    agency = world.agency
+    rules.create(method="owner", actor=agency.manager)
+    hot = rules.create(
+        method="load", actor=agency.manager, intents=["question"], people=[str(agency.agent2.id)]
+    )
+    found = conversation(world, "marta", "What does it cost?")
+    assert found.assignee == agency.agent2
+    assert conversation(world, "olga", "Not now, maybe next year").assignee is None
+    rules.switch(rule_id=hot.id, is_active=False, actor=agency.manager)
+    answer(world, found)
+    triage.assign(conversation_id=found.id, assignee_id=None, actor=agency.manager)
+    wrote(world, "marta", "And who are you?", WORKING + MINUTE)
+    # She has been answered by this agent before.
+    assert found.refreshed().assignee == agency.agent
+
+
+# --- acts on many -----------------------------------------------------------------------------------
+
+
+def test_acts_are_undone_where_nobody_changed_anything_since(world: World) -> None:
+    agent, manager = world.agency.agent, world.agency.manager
+    ids = [conversation(world, slug).id for slug in ("marta", "olga")]
+    entry = acts.perform(act="close", conversation_ids=ids, given={}, actor=agent)
+    assert (entry.state, entry.done) == ("done", 2)
+    triage.reopen(conversation_id=ids[1], actor=manager)
+    with pytest.raises(TriageRefused, match="Only the person"):
+        acts.undo(entry_id=entry.id, actor=manager)
+    undone = acts.undo(entry_id=entry.id, actor=agent)
+    assert [one["conversation"] for one in undone.kept] == [str(ids[1])]
+    first = Conversation.objects.get(id=ids[0])
+    assert (first.status, first.sla_due_at) == ("open", WORKING + 60 * MINUTE)
+    with pytest.raises(TriageRefused, match="already"):
+        acts.undo(entry_id=entry.id, actor=agent)
+
+
+def test_every_act_can_be_taken_back(world: World) -> None:
+    agent = world.agency.agent
+    found = conversation(world, "marta")
+    label = labels.create(name="Nordics", client=world.agency.first, actor=world.agency.manager)
+    given: dict[str, dict[str, Any]] = {
+        "assign": {"assignee": str(agent.id), "note": "She likes cats."},
+        "label": {"label": str(label.id)},
+        "priority": {"priority": 2},
+        "snooze": {"until": (WORKING + timedelta(days=1)).isoformat()},
+        "read": {},
+    }
+    before = acts.snapshot(found)
+    for act, values in given.items():
+        entry = acts.perform(act=act, conversation_ids=[found.id], given=values, actor=agent)
+        assert acts.snapshot(found.refreshed()) != before, act
+        acts.undo(entry_id=entry.id, actor=agent)
+        assert acts.snapshot(found.refreshed()) == before, act
+    # What cannot be undone was said beforehand: the note stays.
+    assert Note.objects.get().body == "She likes cats."
+
+
+def test_what_fails_is_listed_and_stops_nothing(world: World) -> None:
+    agency = world.agency
+    ours = conversation(world, "marta")
+    label = Label.objects.create(name="Elsewhere", client=agency.second)
+    everywhere = labels.create(name="Hot", client=None, actor=agency.admin)
+    entry = acts.perform(
+        act="label", conversation_ids=[ours.id], given={"label": str(label.id)}, actor=agency.agent
+    )
+    assert entry.failures[0]["why"] == "This label belongs to another client."
+    assert acts.perform(
+        act="label", conversation_ids=[ours.id], given={"label": str(everywhere.id)}, actor=agency.agent
+    ).failures == []  # fmt: skip
+
+
+def test_many_are_done_by_a_worker_and_a_crash_loses_nothing(world: World, time_machine: Any) -> None:
+    ids = [conversation(world, f"lead{n}").id for n in range(acts.AT_ONCE + 2)]
+    entry = acts.begin(act="close", conversation_ids=ids, given={}, actor=world.agency.agent)
+    # The worker died after one; the sweeper finds the rest.
+    assert acts._next(entry)
+    time_machine.move_to(WORKING + 5 * MINUTE, tick=False)
+    with no_scope():
+        tasks.sweep_acts()
+    done = JournalEntry.objects.get(id=entry.id)
+    assert (done.state, done.done) == ("done", len(ids))
+    assert not Conversation.objects.filter(status="open").exists()
+
+
+# --- views ------------------------------------------------------------------------------------------
+
+
+def test_counts_agree_with_lists_for_every_view_and_filter(world: World) -> None:
+    agency = world.agency
+    access = agency.access(agency.agent)
+    label = labels.create(name="Nordics", client=None, actor=agency.admin)
+    mine, snoozed, closed = (conversation(world, slug) for slug in ("marta", "olga", "piet"))
+    wrote(world, "nobody", "Who are you?")
+    triage.assign(conversation_id=mine.id, assignee_id=agency.agent.id, actor=agency.agent)
+    triage.add_label(conversation_id=mine.id, label_id=label.id, actor=agency.agent)
+    triage.snooze(conversation_id=snoozed.id, until=None, actor=agency.agent)
+    triage.close(conversation_id=closed.id, actor=agency.agent)
+    queries: list[dict[str, str]] = [
+        {"view": view} for view in ("mine", "unassigned", "all", "snoozed", "closed", "failed", "unmatched")
+    ]
+    queries += [
+        {"view": "all", "label": str(label.id)}, {"view": "all", "assignee": "none"}, {"view": "all", "sla": "soon"},
+        {"view": "all", "intent": "interested", "sort": "due"}, {"view": "all", "unread": "1"},
+        {"view": "all", "client": str(agency.first.id), "channel": "linkedin", "after": "2026-11-01"},
+        {"q": "is:snoozed"}, {"q": "label:nord"}, {"q": "assignee:me"},
+    ]  # fmt: skip
+    shown = {}
+    for query in queries:
+        filters = Filters.of(query, access)
+        rows = selectors_lists.conversation_list(access, filters, None)["rows"]
+        assert selectors_lists.list_count(access, filters) == (str(len(rows)) if rows else ""), query
+        shown[str(query)] = {row["conversation_id"] for row in rows}
+        # The address of a list leads to the same list.
+        assert Filters.of(filters.parameters, access) == filters
+    assert shown["{'view': 'mine'}"] == {mine.id} == shown["{'q': 'label:nord'}"]
+    assert shown["{'q': 'is:snoozed'}"] == {snoozed.id}
+    counts = selectors_lists.counts_by_client(agency.first.id)
+    sidebar = {view["key"]: view["count"] for view in selectors_lists.sidebar(access, Filters())["views"]}
+    assert counts["mine"] == {str(agency.agent.id): sidebar["mine"]}
+    assert all(counts[key] == sidebar[key] for key in ("all", "unassigned", "snoozed", "failed", "unmatched"))
+
+
+def test_a_shared_view_is_everybodys_and_its_owners_to_remove(world: World) -> None:
+    agency = world.agency
+    owner, other = agency.access(agency.manager), agency.access(agency.agent)
+    saved_views.save(name="Hot", filters=Filters(intent="interested"), is_shared=True, access=owner)
+    view = saved_views.save(name="Own", filters=Filters(unread=True), is_shared=False, access=owner)
+    conversation(world, "marta")
+    found = selectors_lists.sidebar(other, Filters())["saved_views"]
+    assert [(one["label"], one["shown"]) for one in found] == [("Hot", "1")]
+    assert len(selectors_lists.sidebar(owner, Filters())["saved_views"]) == 2
+    with pytest.raises(Exception, match="Manager's"):
+        saved_views.remove(view_id=view.id, actor=agency.agent)
+
+
+# --- search -----------------------------------------------------------------------------------------
+
+
+def search(world: World, text: str, role: str = "agent") -> list[str]:
+    access = world.agency.access(world.agency.people[role])
+    found = selectors_lists.conversation_list(access, Filters.of({"q": text}, access), None)
+    return [row["who"] for row in found["rows"]]
+
+
+def test_search_finds_words_people_and_companies_within_reach(world: World, rival: Any) -> None:
+    marta = conversation(world, "marta", "What is the price of two cold rooms in Kiruna?")
+    company = Company.objects.create(
+        client=world.agency.first, name="Fjällmark Foods", name_key="fjallmark foods"
+    )
+    Lead.objects.filter(id=marta.lead_id).update(company=company)
+    conversation(world, "olga", "Please send an invoice for cold storage")
+    conversation(world, "old", "The price was fine", at=WORKING - timedelta(days=300))
+    assert search(world, "price") == ["Marta Lindqvist", "Old Lindqvist"]
+    assert search(world, '"cold rooms"') == ["Marta Lindqvist"]
+    assert search(world, "cold -invoice") == ["Marta Lindqvist"]
+    assert search(world, "invoi*") == ["Olga Lindqvist"]
+    assert search(world, "fjällmark") == ["Marta Lindqvist"] == search(world, "from:fjäll price")
+    assert search(world, "price after:2026-11-01") == ["Marta Lindqvist"]
+    assert search(world, "price before:2026-11-01") == ["Old Lindqvist"]
+    assert search(world, "from:olga price") == []
+    assert search(world, "intent:question price is:open campaign:cold") == []
+    assert search(world, "price client:halden") == ["Marta Lindqvist", "Old Lindqvist"]
+    # This manager works for the other client only; the other agency has a conversation of its own.
+    assert search(world, "price", "limited") == []
+    access = world.agency.access(world.agency.agent)
+    rows = selectors_lists.conversation_list(access, Filters.of({"q": "kiruna"}, access), None)["rows"]
+    assert "<mark>Kiruna</mark>" in rows[0]["text"]
+
+
+def test_search_never_leaves_the_organization(world: World, rival: Any) -> None:
+    conversation(world, "marta", "The secret word is xylophone")
+    assert search(world, "xylophone") == ["Marta Lindqvist"]
+    with no_scope(), rival.scope():
+        access = rival.access(rival.admin)
+        found = selectors_lists.conversation_list(access, Filters.of({"q": "xylophone"}, access), None)
+        assert found["rows"] == []
+        found = selectors_lists.conversation_list(access, Filters.of({"q": "from:marta"}, access), None)
+        assert found["rows"] == []
+
+
+# --- board, desk, export ----------------------------------------------------------------------------
+
+
+def test_the_board_says_what_is_late_and_what_will_be(world: World, time_machine: Any) -> None:
+    agency = world.agency
+    for slug in ("marta", "olga", "piet"):
+        found = conversation(world, slug)
+        triage.assign(conversation_id=found.id, assignee_id=agency.agent.id, actor=agency.manager)
+    Conversation.objects.filter(provider_chat_id="thread_marta").update(sla_due_at=now() - MINUTE)
+    Conversation.objects.filter(provider_chat_id="thread_olga").update(sla_due_at=now() + 5 * MINUTE)
+    board = selectors_board.board(agency.access(agency.manager), None)
+    queue = next(one for one in board["queues"] if one.person == agency.agent)
+    # At four minutes each, the second one is answered after eight.
+    assert (queue.open, queue.unread, queue.late, queue.at_risk) == (3, 3, 1, 1)
+    assert [card["who"].split()[0] for card in queue.cards] == ["Marta", "Olga", "Piet"]
+
+
+def test_the_desk_names_candidates_and_makes_leads(world: World) -> None:
+    agency = world.agency
+    Lead.objects.create(client=agency.first, first_name="Nora", last_name="Dahl")
+    Lead.objects.create(client=agency.first, first_name="Nora", last_name="Berg")
+    found = wrote(world, "nora", "Who is this?")
+    Conversation.objects.filter(id=found.id).update(counterpart_name="Nora Dahl", lead=None)
+    matches = selectors_board.matches(found.refreshed())
+    assert [(one.lead.last_name, one.reason) for one in matches] == [
+        ("Dahl", "is called Nora Dahl too"), ("Berg", "has the first name Nora"),
+    ]  # fmt: skip
+    from inbox.services import desk
+
+    lead = desk.create_lead(conversation_id=found.id, name="Nora Vik", actor=agency.manager)
+    assert found.refreshed().lead == lead
+    assert lead.channels.get().provider_id == "ACoAA_nora"
+
+
+def test_an_export_has_a_row_for_each_conversation_and_runs_no_formula(world: World, client: Browser) -> None:
+    conversation(world, "marta", "=HYPERLINK(1)")
+    conversation(world, "olga", "Fine")
+    with no_scope():
+        client.force_login(world.agency.agent)
+        answer_ = client.get(world.agency.url("inbox/export.csv?view=all"))
+        text = b"".join(answer_).decode()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [row["person"] for row in rows] == ["Olga Lindqvist", "Marta Lindqvist"] or len(rows) == 2
+    assert {row["last_message"] for row in rows} == {"'=HYPERLINK(1)", "Fine"}
+    assert AuditEntry.objects.filter(action="inbox.exported").count() == 1
