@@ -164,7 +164,7 @@ class Machine:
         """Let happen, from ``at`` on, what concerns nobody else: events and timers, up to the person's next send.
 
         Only sends meet others, at the budgets. All in between is worked in one go, while the person's data are
-        at hand: going back and forth between ten thousand people by the clock takes a fifth longer.
+        at hand, instead of going back and forth between ten thousand people by the clock.
         """
         while True:
             state, timer = person.state, person.timer
