@@ -20,7 +20,7 @@ from campaigns.plans.schema import Plan, SendNode
 from campaigns.plans.state import from_json
 from campaigns.plans.validate import validate
 from campaigns.scheduling import zone
-from campaigns.services import snippets, variants
+from campaigns.services import snippets, texting, variants
 from campaigns.services.assignment import Rotation, health_of
 from campaigns.services.checklist import audience_leads
 from campaigns.services.messages import context_for_lead
@@ -112,6 +112,7 @@ def load(*, campaign: Campaign, at: datetime, days: int) -> Loaded:
         domains={domain: _budget(ahead.budgets[name], {}) for domain, name in ahead.domains.items()},
         winners={node: chosen for (of, node), chosen in variants.winners().items() if of == campaign.id},
         use_lead_zone=campaign.use_lead_time_zone,
+        text_hours=people.text_hours,
     )
     return Loaded(setup, people.summary(), [*_same_leads(campaign), *_same_senders(campaign, senders)])
 
@@ -135,6 +136,7 @@ class _People:
         policy = policy_for(campaign.client)
         #: Words of every e-mail that depend on no lead; the address of the link is made when it leaves.
         self.client_words = {"name": campaign.client.name, "postal_address": policy.postal_address}
+        self.text_hours = (policy.sms_from_hour, policy.sms_until_hour)
         self.branches = bool(tested_fields(plan))
         self.rotation = Rotation.of(campaign, [])
         self.prospects: list[Prospect] = []
@@ -215,10 +217,15 @@ class _People:
                 },
                 prefers=prefers,
                 connected=bool(connected),
+                text_zones=self._text_zones(lead) if "sms" in addresses else (),
                 state=state,
                 plan=plan,
             )
         )
+
+    def _text_zones(self, lead: Lead) -> tuple[ZoneInfo, ...]:
+        phone = next(row.normalized for row in lead.channels.all() if row.kind == "sms")
+        return texting.zones_of(phone, lead.time_zone)
 
     def _known(self, lead_id: UUID) -> list[tuple[tuple[UUID, str], UUID]]:
         keys = [(lead_id, channel) for channel in self.channels]

@@ -53,7 +53,7 @@ def quiet_hold(enrollment: Enrollment, node: SendNode, phone: str, moment: datet
         return None
     policy = policy_for(enrollment.lead.client)
     context = context_of(enrollment)
-    zones = _zones(phone, enrollment.lead.time_zone) or (context.tz,)
+    zones = zones_of(phone, enrollment.lead.time_zone) or (context.tz,)
     try:
         opens = next_common_hour(
             moment,
@@ -79,7 +79,8 @@ def _hours(policy: OutreachPolicy) -> str:
     return f"{policy.sms_from_hour:02}:00-{policy.sms_until_hour:02}:00"
 
 
-def _zones(phone: str, lead_zone: str) -> tuple[ZoneInfo, ...]:
+def zones_of(phone: str, lead_zone: str) -> tuple[ZoneInfo, ...]:
+    """Return the zones in which whoever has this number may be; none where nothing is known."""
     found = list(zones_of_number(phone))
     if lead_zone:
         try:

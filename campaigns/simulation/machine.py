@@ -30,7 +30,8 @@ from campaigns.plans.state import (
     WithdrawSend,
     context_for,
 )
-from campaigns.scheduling import local_date, send_seed, spread
+from campaigns.scheduling import CalendarNeverOpens, local_date, send_seed, spread
+from campaigns.scheduling.phones import next_common_hour
 from campaigns.simulation.assigning import Senders, choice_of
 from campaigns.simulation.budgets import Denied, Ledger
 from campaigns.simulation.model import Prospect, Sent, Setup, SimulatedSender
@@ -213,6 +214,10 @@ class Machine:
             self._note(at, "", "calendar", "Outside the sending window")
             self._hold(person, opens)
             return
+        if channel == "sms" and (decent := self._decent_hour(person, at)) > at:
+            self._note(at, "", "quiet_hours", "Not a decent hour for a text")
+            self._hold(person, decent)
+            return
         sender = self.senders.get((prospect.key, channel, choice_of(node)))
         if sender is None:
             self._refuse(person, node, request.visit, "no_sender", f"Nobody sends by {channel}.", at)
@@ -283,6 +288,21 @@ class Machine:
         )
         self._keep(person, step, at)
         self._live(person, at)
+
+    def _decent_hour(self, person: _Person, at: datetime) -> datetime:
+        """When a text may leave at the earliest; the clock's end where it never may."""
+        from_hour, until_hour = self.setup.text_hours
+        try:
+            return next_common_hour(
+                at,
+                person.prospect.text_zones or (person.ctx.tz,),
+                from_hour=from_hour,
+                until_hour=until_hour,
+                calendar=person.ctx.calendar,
+                tz=person.ctx.tz,
+            )
+        except CalendarNeverOpens:
+            return self.setup.end
 
     # Waiting for budgets
 

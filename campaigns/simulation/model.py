@@ -73,7 +73,8 @@ class Prospect:
     ``seed`` is what spreading, variants and spintax draw from (the enrollment's id in the real engine). ``addresses``
     maps the channels on which the person can be reached to the recipient's domain (e-mail) or nothing. ``blocked``
     maps channels to why nothing may be sent there. ``prefers`` names the sender by channel where that is settled
-    (an existing connection). ``state`` and ``plan`` are set for people who are in the campaign already.
+    (an existing connection). ``text_zones`` is where the person's telephone may be. ``state`` and ``plan`` are set for
+    people who are in the campaign already.
     """
 
     key: str
@@ -86,6 +87,7 @@ class Prospect:
     blocked: Mapping[str, str] = field(default_factory=dict)
     prefers: Mapping[str, str] = field(default_factory=dict)
     connected: bool = False
+    text_zones: tuple[ZoneInfo, ...] = ()
     state: State | None = None
     plan: Plan | None = None
 
@@ -93,7 +95,8 @@ class Prospect:
 @dataclass(frozen=True, slots=True)
 class Setup:
     """One campaign, ready to be run. ``domains`` are budgets of recipient domains, charged by e-mails; ``winners``
-    maps steps to the variant that everybody gets by now.
+    maps steps to the variant that everybody gets by now; ``text_hours`` (half-open) are decent for texts where the
+    recipient is.
     """
 
     plan: Plan
@@ -107,6 +110,7 @@ class Setup:
     domains: Mapping[str, Budget] = field(default_factory=dict)
     winners: Mapping[str, str] = field(default_factory=dict)
     use_lead_zone: bool = False
+    text_hours: tuple[int, int] = (0, 24)
 
     @property
     def end(self) -> datetime:

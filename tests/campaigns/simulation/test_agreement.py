@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.models import Campaign, Enrollment, ScheduledAction, Transition
+from campaigns.models import Campaign, CampaignSender, Enrollment, LeadChannel, ScheduledAction, Transition
 from campaigns.plans.state import Event
 from campaigns.services import enrollments
 from campaigns.services.simulation_setup import load
@@ -18,10 +18,14 @@ from campaigns.simulation.machine import Machine
 from campaigns.simulation.model import Sent
 from campaigns.simulation.script import Habit, Habits, Script, ScriptedPeople
 from campaigns.simulation.texts import Texts
-from integrations.models import RateLimit
+from integrations.models import Connection, OutboundMessage, RateLimit, SenderAccount
+from integrations.services import outcomes
+from integrations.values import SendReceipt
 from project.core.clock import now
+from tests.campaigns.channels import Post, post
 from tests.campaigns.conftest import WORKING, World
 
+__all__ = ["post"]
 pytestmark = pytest.mark.django_db
 
 PLAN: dict[str, Any] = {
@@ -65,13 +69,51 @@ SCRIPT = Script(
 )
 PEOPLE = 14
 DAYS = 24
+THREE_CHANNELS: dict[str, Any] = {
+    "version": "1.0",
+    "timezone": "Europe/Stockholm",
+    "startNodeId": "mail",
+    "nodes": [
+        {"id": "mail", "type": "send", "channel": "email", "action": "email",
+         "content": {"subject": "Cold rooms", "body": "Hi {{ lead.first_name }}, a question."},
+         "transitions": [{"on": "click", "within": "P3D", "to": "text"},
+                         {"on": "no_open", "after": "PT40H", "to": "invite"},
+                         {"on": "no_reply", "after": "P2D", "workingDays": True, "to": "bump"}]},
+        {"id": "bump", "type": "send", "channel": "email", "action": "email", "threadWith": "mail",
+         "content": {"body": "Did you see this?"},
+         "transitions": [{"on": "no_reply", "after": "P3D", "to": "invite"}]},
+        {"id": "invite", "type": "send", "channel": "linkedin", "action": "invite", "content": {"note": ""},
+         "transitions": [{"on": "accepted", "to": "dm"}, {"on": "no_accept", "after": "P4D", "to": "text"}]},
+        {"id": "dm", "type": "send", "channel": "linkedin", "action": "message", "content": {"text": "Thanks."},
+         "transitions": [{"on": "no_reply", "after": "P3D", "to": "text"}]},
+        {"id": "text", "type": "send", "channel": "sms", "action": "sms",
+         "content": {"text": "Hi {{ lead.first_name }}, a word about cold rooms?"},
+         "transitions": [{"on": "no_reply", "after": "P3D", "to": "end"}]},
+        {"id": "end", "type": "stop", "outcome": "completed"},
+    ],
+}  # fmt: skip
+READERS = Script(
+    email=Habits(
+        bounces=Habit(share=0.1, median_hours=0.2),
+        soft_bounces=Habit(share=0.1, median_hours=0.2),
+        machine_opens=Habit(share=0.4, median_hours=0.1),
+        opens=Habit(share=0.5, median_hours=10),
+        clicks=Habit(share=0.2, median_hours=12),
+        replies=Habit(share=0.1, median_hours=20),
+        out_of_office=Habit(share=0.3, median_hours=0.1),
+    ),
+    invite=Habits(accepts=Habit(share=0.5, median_hours=30)),
+    sms=Habits(fails=Habit(share=0.1, median_hours=0.1), replies=Habit(share=0.2, median_hours=2)),
+)
+#: Where it is another hour than in the campaign: texts wait for a decent one there.
+PHONES = ("+12125550", "+46701740")
 
 
 @dataclass
 class RealEngine:
     """Steps the real engine from one due instant to the next, plays provider and people at once."""
 
-    world: World
+    world: World | ThreeChannels
     clock: Any
     people: ScriptedPeople
     sent: list[tuple[datetime, str, str, int, str]] = field(default_factory=list)
@@ -101,6 +143,67 @@ class RealEngine:
             heapq.heappush(self.coming, (event.received_at, len(self.sent), str(row.enrollment_id), event))
 
 
+@dataclass
+class ThreeChannels:
+    """A campaign that runs by mail, on LinkedIn and by text."""
+
+    post: Post
+    seat: SenderAccount
+
+    def tick(self) -> int:
+        return self.post.tick()
+
+    def queued(self) -> list[OutboundMessage]:
+        return self.post.queued()
+
+    def deliver(self, outbound: OutboundMessage) -> None:
+        if outbound.channel != "linkedin":
+            self.post.sent(outbound)
+            return
+        attempt = outbound.send_attempts.create(
+            number=outbound.attempts + 1, organization_id=outbound.organization_id
+        )
+        OutboundMessage.objects.filter(id=outbound.id).update(state="sending", attempts=attempt.number)
+        fresh = OutboundMessage.objects.select_related("sender", "sender__connection").get(id=outbound.id)
+        outcomes.accepted(fresh, attempt, SendReceipt())
+
+
+@pytest.fixture
+def three_channels(post: Post) -> ThreeChannels:
+    connection = Connection.objects.create(provider="unipile", name="Unipile", status="ok")
+    seat = SenderAccount.objects.create(
+        client=post.agency.first,
+        connection=connection,
+        channel="linkedin",
+        name="Leo Sand",
+        provider_account_id="acc_leo",
+        own_user_id="ACoAA_leo",
+        own_user_ids=["ACoAA_leo"],
+        status="ok",
+        time_zone="Europe/Stockholm",
+    )
+    CampaignSender.objects.create(campaign=post.campaign, sender=seat)
+    for number in range(PEOPLE):
+        lead = post.lead(f"Person{number}", phone=f"{PHONES[number % 2]}1{number:02d}")
+        slug = f"person{number}"
+        LeadChannel.objects.create(
+            client=post.agency.first, lead=lead, kind="linkedin", provider_id=f"ACoAA_{slug}",
+            value=f"https://www.linkedin.com/in/{slug}", normalized=slug,
+        )  # fmt: skip
+    Campaign.objects.filter(id=post.campaign.id).update(draft_plan=THREE_CHANNELS, holiday_country="SE")
+    post.campaign = post.campaign.refreshed()
+    for sender, action, per_day in ((post.mailbox, "email", 5), (seat, "invite", 2), (post.number, "sms", 3)):
+        RateLimit.objects.create(sender=sender, action=action, cap=per_day)
+    post.launch()
+    return ThreeChannels(post, seat)
+
+
+def test_they_agree_over_three_channels(three_channels: ThreeChannels, time_machine: Any) -> None:
+    sends = agree(three_channels, three_channels.post.campaign, READERS, time_machine)
+    assert {channel for channel, _action in sends} == {"email", "linkedin", "sms"}
+    assert ("linkedin", "message") in sends
+
+
 def test_they_agree(world: World, time_machine: Any) -> None:
     for number in range(PEOPLE):
         lead = world.lead(f"Person{number}", f"person{number}")
@@ -111,9 +214,16 @@ def test_they_agree(world: World, time_machine: Any) -> None:
     for action, per_day in (("invite", 3), ("profile_view", 6)):
         RateLimit.objects.create(sender=world.sender, action=action, cap=per_day)
     world.launch()
+    agree(world, world.campaign, SCRIPT, time_machine)
+
+
+def agree(
+    world: World | ThreeChannels, campaign: Campaign, script: Script, time_machine: Any
+) -> set[tuple[str, str]]:
+    """Run both engines on one script and compare; return the channels and actions that were used."""
     until = WORKING + timedelta(days=DAYS)
-    setup = load(campaign=world.campaign, at=now(), days=DAYS).setup
-    people = ScriptedPeople(SCRIPT, "seed")
+    setup = load(campaign=campaign, at=now(), days=DAYS).setup
+    people = ScriptedPeople(script, "seed")
     machine = Machine(setup, assign(setup), people, Texts(), traced=True)
     simulated = machine.run()
     engine = RealEngine(world, time_machine, people)
@@ -137,3 +247,4 @@ def test_they_agree(world: World, time_machine: Any) -> None:
         assert path == real, prospect.name
         state = machine.people[number].state
         assert (state.stage, state.node) == (enrollment.stage, enrollment.node_id)
+    return set(OutboundMessage.objects.values_list("channel", "action"))
