@@ -175,11 +175,11 @@ def in_words(criteria: Filter, access: Access) -> str:
 
 
 def all_in_words(criteria: Sequence[Filter], access: Access) -> list[str]:
-    """Several filters in words, in a constant number of statements."""
+    """Several filters in words, in a constant number of statements. Names beyond reach are not told."""
     names: dict[UUID | None, str] = {}
     for column, rows in (
-        ("connection_id", Connection.objects.all()),
-        ("sender_id", SenderAccount.objects.all()),
+        ("connection_id", Connection.objects.filter(access.client_filter())),
+        ("sender_id", SenderAccount.objects.filter(access.client_filter())),
         ("client_id", access.clients()),
     ):
         if ids := {getattr(one, column) for one in criteria} - {None}:
@@ -188,7 +188,7 @@ def all_in_words(criteria: Sequence[Filter], access: Access) -> list[str]:
 
 
 def _told(criteria: Filter, names: dict[UUID | None, str]) -> str:
-    gone = "something that is gone"
+    gone = "something that is not yours to see, or gone"
     count = len(criteria.ids)
     named = {
         "": f"{count} picked {'delivery' if count == 1 else 'deliveries'}" if count else "",
