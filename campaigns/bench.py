@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from campaigns.benchmarks.engine import engine
 from campaigns.benchmarks.simulate import simulate
+from campaigns.benchmarks.sync import sync
 from project.core import bench
 
 bench.register("engine", engine)
 bench.register("simulate", simulate)
+bench.register("sync", sync)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from campaigns import row_words, selectors
 from campaigns.events import AddressUnsubscribed, EnrollmentEnded, MessageMatched
-from campaigns.services import brakes, gates, provider_lists, reactions, readings
+from campaigns.services import brakes, gates, historical, provider_lists, reactions, readings, reconciling
 from campaigns.services.provider_runs import following, people
 from integrations.domain_events import (
     OutboundChanged,
     ProviderEventRecorded,
     ProviderEventRetold,
     ProviderSuppressed,
+    RelationsListed,
 )
-from integrations.services import outbox, routing, switches
+from integrations.services import outbox, reconciliation, routing, switches
 from project.core.events import subscribe
 
 subscribe(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_event)
 subscribe(ProviderEventRetold, id="campaigns.react_again")(reactions.on_provider_event_retold)
+subscribe(RelationsListed, id="campaigns.historical")(historical.on_relations_listed)
 subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)
 subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubscribed)
 subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.on_provider_suppressed)
@@ -28,3 +30,5 @@ outbox.register_gate("campaigns.brakes", brakes.gate)
 outbox.register_gate("campaigns.before_attempt", gates.before_attempt)
 switches.register_targets("campaigns", selectors.switchable)
 row_words.register()
+reconciliation.register_part(reconciling.CAMPAIGNS)
+reconciliation.register_part(reconciling.LEADS)

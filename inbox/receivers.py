@@ -5,11 +5,13 @@ from __future__ import annotations
 from campaigns.events import MessageMatched
 from inbox import row_words
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
-from inbox.services import notifications, replies, threads
-from integrations.domain_events import OutboundChanged
+from inbox.services import chats, notifications, replies, threads
+from integrations.domain_events import ChatFound, OutboundChanged
+from integrations.services import ledger, sync_windows
 from project.core.events import subscribe
 
 subscribe(MessageMatched, id="inbox.thread")(threads.on_message_matched)
+subscribe(ChatFound, id="inbox.chat_found")(chats.on_chat_found)
 subscribe(OutboundChanged, id="inbox.follow_send")(replies.on_outbound_changed)
 subscribe(ReplyStored, id="inbox.notify_reply")(notifications.on_reply)
 subscribe(NoteAdded, id="inbox.notify_mentions")(notifications.on_note)
@@ -17,3 +19,5 @@ subscribe(ConversationAssigned, id="inbox.notify_assigned")(notifications.on_ass
 subscribe(ReplyFailed, id="inbox.notify_failed")(notifications.on_failed)
 subscribe(ReplyCalledOff, id="inbox.notify_called_off")(notifications.on_called_off)
 row_words.register()
+sync_windows.register_nameless("inbox.conversations", chats.nameless)
+ledger.register_desk("inbox.desk", chats.linked_among)

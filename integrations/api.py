@@ -13,8 +13,9 @@ from ninja import Query, Router, Status
 from integrations import api_rows
 from integrations import api_schemas as schemas
 from integrations.api_limits import router as limits_router
+from integrations.api_sync import router as sync_router
 from integrations.api_webhooks import router as webhooks_router
-from integrations.models import OutboundMessage, SenderAccount, SyncRun
+from integrations.models import OutboundMessage, SenderAccount
 from integrations.services import (
     accounts,
     certification,
@@ -28,7 +29,6 @@ from integrations.services import (
     senders,
     settlement,
     switches,
-    sync,
 )
 from project.core.api_pages import PageIn, PageOut, page_of
 from project.core.refusals import Invalid, Refused
@@ -38,6 +38,7 @@ from project.tenancy.api_auth import ApiRequest, api_rule
 router = Router()
 router.add_router("", limits_router)
 router.add_router("", webhooks_router)
+router.add_router("", sync_router)
 
 NEWEST = ("-created_at", "-id")
 
@@ -165,43 +166,6 @@ def _mailbox(access: Access, sender_id: UUID) -> SenderAccount:
     if not mailboxes.is_mailbox(sender):
         raise Refused("This sender is not a mailbox of its own.", code="NOT_A_MAILBOX")
     return sender
-
-
-# --- Synchronisation --------------------------------------------------------------------------------
-
-
-@router.post("/senders/{sender_id}/sync", response={202: schemas.SyncRunOut}, tags=["Synchronisation"])
-@api_rule(Permission.OPS_ACT)
-def start_sync(request: ApiRequest, sender_id: UUID, payload: schemas.SyncIn) -> Any:
-    """Read an account's messages or connections from the provider now."""
-    sender = _sender(request.access, sender_id)
-    run = sync.request(sender=sender, resource=payload.resource, trigger="request", actor=request.access.user)
-    if run is None:
-        raise Refused("A synchronisation of this account is under way.", code="SYNC_RUNNING")
-    return Status(202, run)
-
-
-@router.get("/sync-runs", response=PageOut[schemas.SyncRunOut], tags=["Synchronisation"])
-@api_rule(Permission.OPS_VIEW)
-def list_sync_runs(request: ApiRequest, page: Query[PageIn]) -> Any:
-    """Synchronisations, newest first."""
-    return page_of(api_rows.sync_runs(request.access), page, order=NEWEST)
-
-
-@router.post("/sync-runs/{run_id}/cancel", response=schemas.SyncRunOut, tags=["Synchronisation"])
-@api_rule(Permission.OPS_ACT)
-def cancel_sync(request: ApiRequest, run_id: UUID) -> Any:
-    """Stop a synchronisation: a waiting one at once, a running one after its page."""
-    run: SyncRun = get_or_404(api_rows.sync_runs(request.access), run_id)
-    sync.cancel(run=run, actor=request.access.user)
-    return run.refreshed()
-
-
-@router.get("/analytics/message-sync-health", response=list[schemas.SyncHealthOut], tags=["Synchronisation"])
-@api_rule(Permission.OPS_VIEW)
-def message_sync_health(request: ApiRequest, client_id: UUID | None = None) -> Any:
-    """How fresh each account's records are."""
-    return api_rows.sync_health(list(api_rows.senders(request.access, client_id=client_id)[:1000]))
 
 
 # --- Connections ------------------------------------------------------------------------------------

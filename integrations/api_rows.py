@@ -5,11 +5,10 @@ figures.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from integrations.models import (
@@ -19,7 +18,6 @@ from integrations.models import (
     OutboundMessage,
     RateUsage,
     SenderAccount,
-    SyncCursor,
     SyncRun,
     WebhookDelivery,
 )
@@ -46,20 +44,6 @@ class SenderState:
     budgets: tuple[Budget, ...]
     queued: int
     unknown: int
-
-
-@dataclass(frozen=True, slots=True)
-class SyncHealth:
-    """How fresh one account's records are; ``status`` is ok, running, lagging, failing or never."""
-
-    sender_id: UUID
-    status: str
-    lag_seconds: int | None
-    last_success_at: datetime | None
-    last_error: str
-    last_error_at: datetime | None
-    next_try_at: datetime | None
-    run: SyncRun | None
 
 
 def senders(access: Access, *, client_id: UUID | None = None) -> QuerySet[SenderAccount]:
@@ -102,45 +86,6 @@ def sender_states(accounts: list[SenderAccount]) -> list[SenderState]:
         )
         for account in accounts
     ]
-
-
-def sync_health(accounts: list[SenderAccount]) -> list[SyncHealth]:
-    """Return how fresh accounts are, in a constant number of queries."""
-    cursors: dict[UUID, list[SyncCursor]] = {}
-    for cursor in SyncCursor.objects.filter(sender__in=accounts).order_by("resource"):
-        cursors.setdefault(cursor.sender_id, []).append(cursor)
-    latest = SyncRun.objects.filter(sender__in=accounts).order_by("sender_id", "-created_at")
-    runs = {run.sender_id: run for run in latest.distinct("sender_id")}
-    return [_health(account, cursors.get(account.id, []), runs.get(account.id)) for account in accounts]
-
-
-def _health(sender: SenderAccount, cursors: list[SyncCursor], run: SyncRun | None) -> SyncHealth:
-    messages = next((cursor for cursor in cursors if cursor.resource == "messages"), None)
-    failing = next((cursor for cursor in cursors if cursor.last_error), None)
-    success = messages.last_success_at if messages else None
-    heard = [moment for moment in (success, sender.last_webhook_at) if moment]
-    lag = max(0, int((now() - max(heard)).total_seconds())) if heard else None
-    return SyncHealth(
-        sender_id=sender.id,
-        status=_status(run, failing, lag),
-        lag_seconds=lag,
-        last_success_at=success,
-        last_error=failing.last_error if failing else "",
-        last_error_at=failing.last_error_at if failing else None,
-        next_try_at=min((cursor.next_try_at for cursor in cursors if cursor.next_try_at), default=None),
-        run=run,
-    )
-
-
-def _status(run: SyncRun | None, failing: SyncCursor | None, lag: int | None) -> str:
-    if run is not None and run.state in {SyncRun.State.QUEUED, SyncRun.State.RUNNING}:
-        return "running"
-    if failing is not None:
-        return "failing"
-    if lag is None:
-        return "never"
-    # Two silent intervals: one poll was missed.
-    return "lagging" if lag > 2 * settings.SYNC_SILENT_SECONDS else "ok"
 
 
 def connections(access: Access) -> QuerySet[Connection]:

@@ -114,43 +114,6 @@ class MailboxServersOut(Schema):
     note: str
 
 
-class SyncIn(Schema):
-    """What to read from the provider."""
-
-    resource: Literal["messages", "relations"] = "messages"
-
-
-class SyncRunOut(Schema):
-    """A synchronisation and its progress."""
-
-    id: UUID
-    sender_id: UUID
-    resource: str
-    trigger: str
-    state: str
-    started_at: datetime | None
-    finished_at: datetime | None
-    cancel_requested: bool
-    seen: int
-    created: int
-    requests: int
-    error: str
-    created_at: datetime
-
-
-class SyncHealthOut(Schema):
-    """How fresh an account's records are; ``lag_seconds`` since it was last heard of."""
-
-    sender_id: UUID
-    status: str
-    lag_seconds: int | None
-    last_success_at: datetime | None
-    last_error: str
-    last_error_at: datetime | None
-    next_try_at: datetime | None
-    run: SyncRunOut | None
-
-
 class ConnectionIn(Schema):
     """A new connection. ``credentials`` are the provider's fields; they are never shown again."""
 

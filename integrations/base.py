@@ -95,6 +95,7 @@ class Capability(StrEnum):
     SENDS_EMAIL = "sends_email"
     SENDS_SMS = "sends_sms"
     POLLS_INBOUND = "polls_inbound"
+    LISTS_INBOUND = "lists_inbound"
     WATCHES_INBOUND = "watches_inbound"
     VERIFIES_IDENTITIES = "verifies_identities"
     SYNCS_SUPPRESSIONS = "syncs_suppressions"
@@ -308,6 +309,25 @@ class PollsInbound(Protocol):
     ) -> Page[Normalised]:
         """Return what came after ``cursor`` (``""`` at first: nothing older than the connection), oldest
         first, each item with the events of one message, and the cursor to store once they are recorded.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsInbound(Protocol):
+    """Can be asked for what came in during a window, long afterwards."""
+
+    def list_inbound(
+        self,
+        *,
+        account_id: str,
+        since: datetime,
+        until: datetime,
+        cursor: str | None = None,
+        knowledge: MessageKnowledge | None = None,
+    ) -> Page[Normalised]:
+        """Return what came from ``since`` on and before ``until``, a day (UTC) to a page, the newest day first, each
+        item with the events of one message.
         """
         ...
 
@@ -682,10 +702,15 @@ class KeepsThreads(Protocol):
         ...
 
     def list_replies(
-        self, *, after: datetime | None = None, cursor: str | None = None, limit: int = 100
+        self,
+        *,
+        after: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        own: bool = False,
     ) -> Page[ProviderMessage]:
         """Return a page of what people wrote, over all campaigns, newest first; with a note where the provider or
-        the connection's mode does not give it.
+        the connection's mode does not give it. ``own`` adds what our side wrote in the same threads.
         """
         ...
 
@@ -742,6 +767,7 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.SENDS_EMAIL: SendsEmail,
     Capability.SENDS_SMS: SendsSms,
     Capability.POLLS_INBOUND: PollsInbound,
+    Capability.LISTS_INBOUND: ListsInbound,
     Capability.WATCHES_INBOUND: WatchesInbound,
     Capability.VERIFIES_IDENTITIES: VerifiesIdentities,
     Capability.SYNCS_SUPPRESSIONS: SyncsSuppressions,

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from integrations.events import BaseEvent
-from integrations.models import Connection, OutboundMessage, SenderAccount, WebhookDelivery
-from integrations.values import ProviderSuppression
+from integrations.models import (
+    Connection,
+    LedgerIncident,
+    OutboundMessage,
+    ReconciliationReport,
+    SenderAccount,
+    WebhookDelivery,
+)
+from integrations.values import Chat, Person, ProviderSuppression
 from project.core.events import DomainEvent
 
 
@@ -112,3 +120,60 @@ class ProviderSuppressed(DomainEvent):
 
     connection: Connection
     suppression: ProviderSuppression
+
+
+@dataclass(slots=True)
+class RelationsTold:
+    """What receivers of ``RelationsListed`` found: people who are leads now known as connected, who were known as
+    such before, and places (in ``people``) of those who are no lead.
+    """
+
+    matched: int = 0
+    known: int = 0
+    outside: int = 0
+    unmatched: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationsListed(DomainEvent):
+    """A page of an account's connections, whether their facts are known or not: people may have become leads since.
+
+    ``connected_at`` has the same places as ``people``. ``campaign_id`` limits it to the leads of one campaign.
+    Receivers fill ``told``. The account's lock is held.
+    """
+
+    sender: SenderAccount
+    people: Sequence[Person]
+    connected_at: Sequence[datetime]
+    campaign_id: UUID | None
+    told: RelationsTold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatFound(DomainEvent):
+    """The provider's ids of the chat with somebody, which were not known. The account's lock is held."""
+
+    sender: SenderAccount
+    counterpart_id: str
+    chat: Chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerDifferenceFound(DomainEvent):
+    """The provider lists messages of a day that are not stored here; told once for each incident."""
+
+    incident: LedgerIncident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerDifferenceHealed(DomainEvent):
+    """Everything that the provider lists for the day is stored now."""
+
+    incident: LedgerIncident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationFinished(DomainEvent):
+    """A connection was compared with ours; the report says what differed, or why it broke off."""
+
+    report: ReconciliationReport

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from integrations import row_words
 from integrations.domain_events import SenderChanged
-from integrations.services import outbox, recovery
+from integrations.services import message_reconciliation, outbox, reconciliation, recovery
 from integrations.services.holds import suspension
 from project.core.events import subscribe
 
 outbox.register_gate("integrations.organization", suspension)
+reconciliation.register_part(message_reconciliation.MESSAGES)
 
 
 @subscribe(SenderChanged, id="integrations.catch_up")

@@ -150,6 +150,7 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                     Capability.ROUTES_INBOUND,
                     Capability.SENDS_SMS,
                     Capability.POLLS_INBOUND,
+                    Capability.LISTS_INBOUND,
                     Capability.RECEIVES_WEBHOOKS,
                     Capability.SETTLES_SENDS,
                 }
@@ -320,6 +321,7 @@ _PROVIDERS: Final[dict[str, Provider]] = {
                     Capability.SENDS_EMAIL,
                     Capability.SETTLES_SENDS,
                     Capability.POLLS_INBOUND,
+                    Capability.LISTS_INBOUND,
                     Capability.WATCHES_INBOUND,
                     Capability.FETCHES_MAIL,
                 }

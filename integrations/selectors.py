@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
-from django.utils.timezone import localtime
 
 from integrations import registry
 from integrations.base import Capability
@@ -17,8 +16,6 @@ from integrations.models import (
     OutboundMessage,
     SendAttempt,
     SenderAccount,
-    SyncCursor,
-    SyncRun,
     WebhookDelivery,
 )
 from integrations.services import numbers
@@ -26,9 +23,6 @@ from integrations.services import switches as switch_service
 from project.core.clock import now
 from project.core.models import Heartbeat
 from project.tenancy.access import Access
-
-#: Older than this an account counts as stale on the page.
-STALE = timedelta(minutes=15)
 
 
 def senders(access: Access, client_id: UUID | None = None) -> list[SenderAccount]:
@@ -47,52 +41,6 @@ def visible_sender(access: Access, sender_id: UUID) -> SenderAccount | None:
         .first()
     )
     return found
-
-
-def sync_rows(access: Access) -> list[dict[str, Any]]:
-    """Each account: how fresh, what is going on, the last error in plain words and the next try."""
-    found = senders(access)
-    ids = [sender.id for sender in found]
-    cursors: dict[UUID, dict[str, SyncCursor]] = {}
-    for cursor in SyncCursor.objects.filter(sender_id__in=ids):
-        cursors.setdefault(cursor.sender_id, {})[cursor.resource] = cursor
-    runs = {
-        run.sender_id: run
-        for run in SyncRun.objects.filter(
-            sender_id__in=ids, state__in=(SyncRun.State.QUEUED, SyncRun.State.RUNNING)
-        )
-    }
-    return [_sync_row(sender, cursors.get(sender.id, {}), runs.get(sender.id)) for sender in found]
-
-
-def _sync_row(sender: SenderAccount, cursors: dict[str, SyncCursor], run: SyncRun | None) -> dict[str, Any]:
-    messages = cursors.get("messages")
-    signs = [sender.last_inbound_at, sender.last_webhook_at, messages.last_success_at if messages else None]
-    fresh = max((sign for sign in signs if sign is not None), default=None)
-    error = next((cursor.last_error for cursor in cursors.values() if cursor.last_error), "")
-    next_try = min((cursor.next_try_at for cursor in cursors.values() if cursor.next_try_at), default=None)
-    is_ok = sender.status == SenderAccount.Status.OK
-    if run is not None:
-        going_on = f"Reading {run.resource}: {run.seen:,} seen, {run.created:,} new"
-    elif not is_ok:
-        going_on = sender.status_reason or sender.get_status_display()
-    elif error:
-        going_on = error
-    elif sender.webhooks_silent_since:
-        since = localtime(sender.webhooks_silent_since)
-        going_on = f"Polling: no webhook told of what came since {since:%H:%M}"
-    elif sender.last_webhook_at and now() - sender.last_webhook_at < STALE:
-        going_on = "Live by webhook"
-    else:
-        going_on = "Polling, webhooks are quiet"
-    return {
-        "sender": sender,
-        "fresh": fresh,
-        "tone": "ok" if is_ok and not error else "bad" if not is_ok else "warn",
-        "going_on": going_on,
-        "next_try": next_try if error else None,
-        "run": run,
-    }
 
 
 def queues(access: Access) -> dict[str, Any]:

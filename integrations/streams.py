@@ -26,8 +26,17 @@ RATE_CHANGED: Final = "rate.changed"
 WEBHOOK_CHANGED: Final = "webhook.changed"
 REPLAY_CHANGED: Final = "replay.changed"
 ENDPOINTS_CHANGED: Final = "webhook_endpoints.changed"
+RECONCILIATION_CHANGED: Final = "reconciliation.changed"
 
-for _kind in (SENDER_CHANGED, SYNC_CHANGED, RATE_CHANGED, WEBHOOK_CHANGED, REPLAY_CHANGED, ENDPOINTS_CHANGED):
+for _kind in (
+    SENDER_CHANGED,
+    SYNC_CHANGED,
+    RATE_CHANGED,
+    WEBHOOK_CHANGED,
+    REPLAY_CHANGED,
+    ENDPOINTS_CHANGED,
+    RECONCILIATION_CHANGED,
+):
     data_kind(_kind)
 
 
@@ -39,6 +48,11 @@ def sender_changed(sender_id: UUID) -> None:
 def sync_changed(sender_id: UUID) -> None:
     """Say that an account's sync state or progress has changed."""
     emit(stream=SYNC, kind=SYNC_CHANGED, subject=("sender", sender_id))
+
+
+def reconciliation_changed(report_id: UUID) -> None:
+    """Say that a reconciliation's progress or outcome has changed."""
+    emit(stream=SYNC, kind=RECONCILIATION_CHANGED, subject=("reconciliation", report_id))
 
 
 def rate_changed(sender_id: UUID) -> None:

@@ -17,6 +17,7 @@ from integrations.services import (
     connections,
     dispatch,
     hygiene,
+    reconciliation,
     replays,
     senders,
     settlement,
@@ -282,6 +283,30 @@ def sync_due() -> int:
     return sync.forgotten()
 
 
+# --- reconciliation ---------------------------------------------------------------------------------
+
+
+@task(queue="sync", name="integrations.run_reconciliation")
+def run_reconciliation(*, report_id: str) -> str:
+    """Do a turn of one reconciliation."""
+    return reconciliation.run(UUID(report_id))
+
+
+@task(queue="sync", name="integrations.request_due_reconciliations")
+def request_due_reconciliations() -> int:
+    """Ask for the reconciliations that are due in one organization."""
+    return reconciliation.request_due()
+
+
+@platform_task(queue="sync", name="integrations.reconcile_due")
+def reconcile_due() -> int:
+    """Look at each organization for due reconciliations, and again at those whose worker is gone."""
+    with transaction.atomic():
+        for organization_id in Organization.objects.filter(is_active=True).values_list("id", flat=True):
+            enqueue(request_due_reconciliations, organization_id=organization_id)
+    return reconciliation.forgotten()
+
+
 # --- the installation's own mail --------------------------------------------------------------------
 
 
@@ -308,6 +333,7 @@ BEAT: dict[str, tuple[str, float, str]] = {
     "integrations-sweep-system-mail": ("integrations.sweep_system_mail", 20, "dispatch"),
     "integrations-settle-due": ("integrations.settle_due", 10, "dispatch"),
     "integrations-sync-due": ("integrations.sync_due", 30, "sync"),
+    "integrations-reconcile-due": ("integrations.reconcile_due", 60, "sync"),
     "integrations-pull-suppressions": ("integrations.pull_due_suppressions", 300, "sync"),
     "integrations-refresh-senders": ("integrations.refresh_senders", 60, "sync"),
     "integrations-retest-connections": ("integrations.retest_connections", 60, "sync"),

@@ -19,6 +19,7 @@ urlpatterns = [
     path("platform/webhooks/", include("integrations.platform_urls")),
     path("", include("project.tenancy.urls")),
     path("api/v1/", include("project.api")),
+    path("api/internal/", include("integrations.internal_urls")),
     path("webhooks/", include("integrations.webhook_urls")),
     path("u/<str:token>", unsubscribe, name="unsubscribe"),
     path(ORGANIZATION + "live/", include("project.core.realtime.urls")),

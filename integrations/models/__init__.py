@@ -11,7 +11,7 @@ from integrations.models.connections import (
 from integrations.models.events import ProviderEvent, ProviderEventKey
 from integrations.models.limits import LimitScope, LimitWindow, RateLimit, RateUsage, RequestSlots, WarmupPlan
 from integrations.models.outbox import OutboundMessage, SendAttempt
-from integrations.models.sync import SyncCursor, SyncRun
+from integrations.models.sync import LedgerDay, LedgerIncident, ReconciliationReport, SyncCursor, SyncRun
 from integrations.models.system_mail import SystemMail
 from integrations.models.webhooks import ReplayRun, WebhookDelivery, WebhookKey
 
@@ -20,6 +20,8 @@ __all__ = [
     "ConnectRequest",
     "Connection",
     "KillSwitch",
+    "LedgerDay",
+    "LedgerIncident",
     "LimitScope",
     "LimitWindow",
     "OutboundMessage",
@@ -28,6 +30,7 @@ __all__ = [
     "ProviderEventKey",
     "RateLimit",
     "RateUsage",
+    "ReconciliationReport",
     "ReplayRun",
     "RequestSlots",
     "SendAttempt",

@@ -9,7 +9,7 @@ restart goes on there.
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,8 +23,9 @@ from integrations.backoff import SYNC_CAP, SYNC_FIRST, wait_after
 from integrations.base import Capability
 from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.models import Connection, SenderAccount, SyncCursor, SyncRun
-from integrations.services import connections, freshness, senders
-from integrations.services.sync_pages import READERS, Outrun, Progress
+from integrations.services import connections, freshness, readers, senders, sync_pages, sync_windows
+from integrations.services.sync_pages import Outrun, Progress
+from integrations.services.sync_sources import can_list
 from integrations.values import AccountStatus
 from project.core.claims import compare_and_set
 from project.core.clock import now
@@ -40,6 +41,25 @@ LEASE: Final = timedelta(minutes=3)
 FORGOTTEN_AFTER: Final = timedelta(seconds=30)
 #: Connections are read a few times a day, at random (docs/providers/unipile.md, section 7), in hours.
 RELATIONS_EVERY_H: Final = (3.0, 8.0)
+HISTORY: Final = "history"
+CONNECTIONS: Final = "connections"
+CHATS: Final = "chats"
+LEDGER: Final = "ledger"
+READERS: Final = {**sync_pages.READERS, **sync_windows.READERS}
+#: Passes of bounded length that the next one goes on with; all other runs go on by themselves until they are through.
+PASSES: Final = frozenset(sync_pages.READERS)
+#: Runs over a window of time, and those that go on where an earlier one of the same kind was broken off.
+WINDOWS: Final = frozenset({HISTORY, LEDGER})
+RESUMED: Final = frozenset({HISTORY, CONNECTIONS})
+RESUMED_WITHIN: Final = timedelta(days=1)
+LONGEST_WINDOW: Final = timedelta(days=400)
+#: How soon after midnight (UTC) a day is counted, how often ids of chats are looked for, and how often a provider is
+#: asked that gives nothing out.
+COUNT_AFTER: Final = timedelta(hours=1)
+CHATS_EVERY: Final = timedelta(days=1)
+NOTHING_GIVEN_EVERY: Final = timedelta(hours=6)
+#: Trigger of a back-fill that is followed by another count of the day.
+HEAL: Final = "heal"
 #: Trigger of the regular look into an account that tells nothing by itself.
 INTERVAL: Final = "interval"
 State = SyncRun.State
@@ -47,17 +67,33 @@ ACTIVE: Final = (State.QUEUED, State.RUNNING)
 
 
 def request(
-    *, sender: SenderAccount, resource: str, trigger: str, actor: User | None = None
+    *,
+    sender: SenderAccount,
+    resource: str,
+    trigger: str,
+    actor: User | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    campaign_id: UUID | None = None,
+    expected: int | None = None,
 ) -> SyncRun | None:
-    """Ask for a run (``messages`` or ``relations``); ``None`` if one of this account is under way already.
+    """Ask for a run of one of ``READERS``; ``None`` if one of this account is under way already.
 
-    Raises ``Invalid`` for an unknown resource.
+    ``history`` and ``ledger`` are about a window, ``connections`` may be limited to the leads of a campaign. A
+    back-fill that was broken off or stopped within a day goes on where it stood. Raises ``Invalid``.
     """
     if resource not in READERS:
         raise Invalid(f"There is nothing called {resource!r} to synchronise.", field="resource")
+    if resource in WINDOWS:
+        check_window(since, until)
+    asked: dict[str, Any] = {"resource": resource, "since": since, "until": until}
+    asked["scope"] = {"campaign_id": str(campaign_id)} if campaign_id else {}
+    sender = readers.reader_of(sender) if resource == freshness.MESSAGES else sender
     try:
         with transaction.atomic():
-            run: SyncRun = SyncRun.objects.create(sender=sender, resource=resource, trigger=trigger)
+            run: SyncRun = SyncRun.objects.create(
+                sender=sender, trigger=trigger, expected=expected, **asked, **_left_off(sender, asked)
+            )
             if actor is not None:
                 audit.record(actor=actor, action="sync.requested", subject=sender, resource=resource)
             streams.sync_changed(sender.id)
@@ -65,6 +101,27 @@ def request(
     except IntegrityError:
         return None
     return run
+
+
+def check_window(since: datetime | None, until: datetime | None) -> None:
+    """Raise ``Invalid`` for a window that cannot be read."""
+    if since is None or until is None or since >= until:
+        raise Invalid("Say from when to when; the end comes after the beginning.", field="until")
+    if until - since > LONGEST_WINDOW:
+        raise Invalid(f"At most {LONGEST_WINDOW.days} days at once.", field="since")
+    if since > now():
+        raise Invalid("This lies in the future.", field="since")
+
+
+def _left_off(sender: SenderAccount, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return where a back-fill of the same things stood that did not get through."""
+    if asked["resource"] not in RESUMED:
+        return {}
+    ended = SyncRun.objects.filter(sender=sender, created_at__gte=now() - RESUMED_WITHIN, **asked)
+    last = ended.exclude(state__in=ACTIVE).order_by("-created_at").first()
+    if last is None or last.state == State.DONE:
+        return {}
+    return {name: getattr(last, name) for name in ("position", "result", "seen", "created", "requests")}
 
 
 @transaction.atomic
@@ -100,6 +157,8 @@ def run(run_id: UUID) -> str:
     except Exception as error:
         log.exception("sync.broke", run=str(run_id))
         return _failed(progress, f"It broke here: {type(error).__name__}.", None)
+    if not complete and not progress.cancelled and claimed.resource not in PASSES:
+        return _go_on(progress)
     return _done(progress, complete=complete)
 
 
@@ -128,26 +187,55 @@ def _end(progress: Progress, state: str, error: str = "") -> bool:
     return ended
 
 
+def _go_on(progress: Progress) -> str:
+    """Put a long run back into the queue where it stands: others have their turn in between."""
+    with transaction.atomic():
+        if not compare_and_set(progress.held(), state=State.QUEUED, claimed_until=None):
+            return ""
+        _hint(progress.run.id, progress.run.organization_id)
+    return str(State.QUEUED)
+
+
 def _done(progress: Progress, *, complete: bool) -> str:
     """End a run that read what it may; one that has more to read is followed by another one soon."""
     state = State.CANCELLED if progress.cancelled else State.DONE
+    run = progress.run
     with transaction.atomic():
         if not _end(progress, state):
             return ""
-        cursor = progress.cursor
-        values: dict[str, Any] = {"last_error": "", "failures": 0, "next_try_at": None}
-        if complete:
-            values |= {"read_until": progress.started, "position": {}, "last_success_at": now()}
-        if complete and progress.run.resource == "relations":
-            hours = random.uniform(*RELATIONS_EVERY_H)  # noqa: S311 (spread, not a secret)
-            values["next_try_at"] = now() + timedelta(hours=hours)
-        SyncCursor.objects.filter(id=cursor.id).update(**values)
-        if complete and progress.run.resource == freshness.MESSAGES:
-            freshness.note(progress.run.sender, progress.started)
-        if complete and not progress.seen and progress.run.trigger == INTERVAL:
+        if complete and run.resource == LEDGER:
+            sync_windows.settle_day(progress)
+        _move_cursor(progress, complete=complete)
+        if complete and run.resource == freshness.MESSAGES and not progress.note:
+            for sender in readers.read_by(run.sender):
+                freshness.note(sender, progress.started)
+        if complete and not progress.seen and run.trigger == INTERVAL:
             # One look a minute at each mailbox: those that found nothing are not worth a row.
-            SyncRun.objects.filter(id=progress.run.id).delete()
+            SyncRun.objects.filter(id=run.id).delete()
+        if complete and run.resource == HISTORY and run.trigger == HEAL:
+            request(sender=run.sender, resource=LEDGER, trigger=HEAL, since=run.since, until=run.until)
     return str(state)
+
+
+def _move_cursor(progress: Progress, *, complete: bool) -> None:
+    """Store how far the resource is read now, and when it is read next."""
+    run = progress.run
+    values: dict[str, Any] = {
+        "last_error": "",
+        "failures": 0,
+        "next_try_at": None,
+        "note": progress.note[:300],
+    }
+    if complete:
+        read_until = run.until if run.resource in WINDOWS else progress.started
+        values |= {"read_until": read_until, "position": {}, "last_success_at": now()}
+    if complete and run.resource == "relations":
+        hours = random.uniform(*RELATIONS_EVERY_H)  # noqa: S311 (spread, not a secret)
+        values["next_try_at"] = now() + timedelta(hours=hours)
+    elif complete and run.resource == freshness.MESSAGES and progress.note:
+        # Nothing is given out, by choice or by the provider: it is asked again now and then.
+        values["next_try_at"] = now() + NOTHING_GIVEN_EVERY
+    SyncCursor.objects.filter(id=progress.cursor.id).update(**values)
 
 
 def _failed(progress: Progress, message: str, error: ProviderError | None) -> str:
@@ -159,12 +247,14 @@ def _failed(progress: Progress, message: str, error: ProviderError | None) -> st
         pause = wait_after(failures, first=SYNC_FIRST, cap=SYNC_CAP)
         if error is not None and error.retry_after:
             pause = max(pause, error.retry_after)
-        SyncCursor.objects.filter(id=progress.cursor.id).update(
-            failures=failures,
-            last_error=message[:2000],
-            last_error_at=now(),
-            next_try_at=now() + timedelta(seconds=pause),
-        )
+        if progress.run.resource not in RESUMED:
+            # What a person asked for once is not tried again by itself; the run says why.
+            SyncCursor.objects.filter(id=progress.cursor.id).update(
+                failures=failures,
+                last_error=message[:2000],
+                last_error_at=now(),
+                next_try_at=now() + timedelta(seconds=pause),
+            )
         if error is not None and error.disposition is Disposition.STOP_ACCOUNT:
             restricted = error.kind is ErrorKind.ACCOUNT_RESTRICTED
             status = AccountStatus.RESTRICTED if restricted else AccountStatus.CREDENTIALS
@@ -188,19 +278,29 @@ def request_due() -> int:
         connection__status__in=[Connection.Status.FAILING, Connection.Status.DISABLED]
     ).exclude(sync_runs__state__in=ACTIVE)
     cursors = {(row.sender_id, row.resource): row for row in SyncCursor.objects.filter(sender__in=accounts)}
+    reading = readers.readers_among(accounts)
     for sender in accounts:
-        reason = _messages_due(sender, cursors.get((sender.id, "messages")), at)
-        if reason:
-            made += request(sender=sender, resource="messages", trigger=reason) is not None
-        elif _relations_due(sender, cursors.get((sender.id, "relations")), at):
+        if sender.id in reading:
+            reason = _messages_due(sender, cursors.get((sender.id, "messages")), at)
+            if reason:
+                made += request(sender=sender, resource="messages", trigger=reason) is not None
+                continue
+        if _relations_due(sender, cursors.get((sender.id, "relations")), at):
             made += request(sender=sender, resource="relations", trigger="schedule") is not None
+        elif _ledger_due(sender, cursors.get((sender.id, LEDGER)), at):
+            today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            yesterday = today - timedelta(days=1)
+            run = request(sender=sender, resource=LEDGER, trigger="schedule", since=yesterday, until=today)
+            made += run is not None
+        elif _chats_due(sender, cursors.get((sender.id, CHATS)), at):
+            made += request(sender=sender, resource=CHATS, trigger="schedule") is not None
     return made
 
 
 def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> str:
     """Say why an account's messages are to be polled now, ``""`` if they are not."""
     provider = sender.connection.provider
-    if not freshness.is_polled(provider):
+    if not freshness.is_polled(provider) and not readers.is_shared(provider):
         return ""
     told = freshness.is_told(provider)
     silence = timedelta(seconds=settings.SYNC_SILENT_SECONDS if told else settings.INBOUND_POLL_SECONDS)
@@ -215,7 +315,8 @@ def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime
         return INTERVAL
     if sender.status != SenderAccount.Status.OK:
         return "account not ok"
-    if sender.last_webhook_at is None or sender.last_webhook_at < at - silence:
+    heard = sender.connection.last_webhook_at if readers.is_shared(provider) else sender.last_webhook_at
+    if heard is None or heard < at - silence:
         return "webhooks silent"
     return ""
 
@@ -224,6 +325,29 @@ def _relations_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetim
     if sender.status != SenderAccount.Status.OK or not _syncs_relations(sender.connection.provider):
         return False
     return cursor is None or cursor.next_try_at is None or cursor.next_try_at <= at
+
+
+def _ledger_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> bool:
+    """Whether yesterday (UTC) has not been counted yet. Late records have an hour to appear."""
+    today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if not can_list(sender.connection.provider) or at < today + COUNT_AFTER or sender.created_at >= today:
+        return False
+    if cursor is None:
+        return True
+    if cursor.next_try_at is not None and cursor.next_try_at > at:
+        return False
+    return cursor.read_until is None or cursor.read_until < today
+
+
+def _chats_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> bool:
+    """Whether the night's look for ids of chats is due."""
+    if not registry.can(sender.connection.provider, Capability.SYNCS_MESSAGES):
+        return False
+    if sender.status != SenderAccount.Status.OK or sender.created_at > at - CHATS_EVERY:
+        return False
+    if cursor is None or cursor.last_success_at is None:
+        return cursor is None or cursor.next_try_at is None or cursor.next_try_at <= at
+    return cursor.last_success_at <= at - CHATS_EVERY
 
 
 def _syncs_relations(provider: str) -> bool:

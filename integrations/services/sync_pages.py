@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,13 +11,12 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
 from integrations import streams
-from integrations.base import Adapter, PollsInbound, SyncsMessages, SyncsRelations, require
-from integrations.errors import ErrorKind, ProviderError
+from integrations.base import Adapter, KeepsThreads, PollsInbound, SyncsMessages, SyncsRelations, require
 from integrations.events import Event
-from integrations.models import ProviderEvent, ProviderEventKey, SyncCursor, SyncRun
+from integrations.models import ProviderEvent, ProviderEventKey, SenderAccount, SyncCursor, SyncRun
 from integrations.services.adapters import StoredKnowledge, adapter_of
-from integrations.services.events import record_event
-from integrations.values import Chat, ChatMessage
+from integrations.services.events import record_events
+from integrations.services.sync_sources import ChatSource, Source, ThreadSource, Told
 from project.core.claims import compare_and_set
 from project.core.clock import now
 
@@ -30,6 +29,9 @@ OVERLAP: Final = timedelta(minutes=15)
 RELATIONS_LOOK_BACK: Final = timedelta(days=30)
 RELATIONS_OVERLAP: Final = timedelta(days=1)
 MAX_RELATION_PAGES: Final = 10
+#: Events that are recorded in one transaction, and sentences of a kind that are kept.
+TOGETHER: Final = 20
+SAMPLES: Final = 10
 
 
 class Outrun(Exception):
@@ -45,10 +47,19 @@ class Progress:
     lease: timedelta
     started: datetime = field(init=False)
     before: datetime | None = field(init=False)
+    #: The provider's own word for where a pass over its pages stands.
+    page_cursor: str | None = field(init=False)
+    #: Where a run over a window stands, and what it came to so far.
+    position: dict[str, Any] = field(init=False)
+    result: dict[str, Any] = field(init=False)
+    #: Why the provider gives out less than everything.
+    note: str = ""
     requests: int = 0
     seen: int = 0
     created: int = 0
     cancelled: bool = False
+    #: Whether there is nothing more to read.
+    through: bool = False
     adapter: Adapter = field(init=False)
     knowledge: StoredKnowledge = field(init=False)
 
@@ -56,6 +67,8 @@ class Progress:
         position = self.cursor.position or {}
         self.started = parse_datetime(position.get("started", "")) or now()
         self.before = parse_datetime(position.get("before", ""))
+        self.page_cursor = position.get("cursor")
+        self.position, self.result = dict(self.run.position), dict(self.run.result)
         self.seen, self.created = self.run.seen, self.run.created
         self.knowledge = StoredKnowledge(self.run.sender.connection_id)
 
@@ -84,11 +97,15 @@ class Progress:
                 seen=self.seen,
                 created=self.created,
                 requests=self.run.requests + self.requests,
+                position=self.position,
+                result=self.result,
             ):
                 raise Outrun
-            if before is not None:
-                self.before = before
-                position = {"started": self.started.isoformat(), "before": before.isoformat()}
+            if before is not None or self.page_cursor is not None:
+                self.before = before or self.before
+                stands = {"started": self.started.isoformat(), "cursor": self.page_cursor}
+                stands["before"] = self.before.isoformat() if self.before else None
+                position = {name: value for name, value in stands.items() if value}
                 SyncCursor.objects.filter(id=self.cursor.id).update(position=position)
             if token and token != self.cursor.token:
                 self.cursor.token = token
@@ -96,59 +113,121 @@ class Progress:
             streams.sync_changed(self.run.sender_id)
         self.cancelled = bool(self.held().values_list("cancel_requested", flat=True).first())
 
+    def tally(self, name: str, number: int = 1) -> None:
+        """Count something for the run's result."""
+        self.result[name] = int(self.result.get(name, 0)) + number
+
+    def sample(self, name: str, text: str) -> None:
+        """Keep some sentences for the run's result."""
+        kept = self.result.setdefault(name, [])
+        if len(kept) < SAMPLES and text not in kept:
+            kept.append(text)
+
+    def known(self, sender: SenderAccount, events: Iterable[Event]) -> set[str]:
+        """Return the keys of those events that are recorded already."""
+        keys = [event.dedupe_key for event in events]
+        rows = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=keys)
+        return set(rows.values_list("key", flat=True))
+
     def new_ones(self, events: Iterable[Event]) -> list[Event]:
         """Return the events that are not recorded yet: what is known costs no write."""
         events = list(events)
-        keys = [event.dedupe_key for event in events]
-        known = set(
-            ProviderEventKey.objects.filter(sender_id=self.run.sender_id, key__in=keys).values_list(
-                "key", flat=True
-            )
-        )
+        known = self.known(self.run.sender, events)
         return [event for event in events if event.dedupe_key not in known]
 
+    def complete(self, source: Source, sender: SenderAccount, items: Sequence[Told]) -> list[Event]:
+        """Return what is new of ``items``, with all there is to know; only new messages are worth asking about."""
+        known = self.known(sender, (event for told in items for event in told.events))
+        found: list[Event] = []
+        for told in items:
+            fresh = {event.dedupe_key for event in told.events} - known
+            if not fresh:
+                continue
+            before = source.asked
+            found += [event for event in source.complete(told) if event.dedupe_key in fresh]
+            self.requests += source.asked - before
+        return found
+
     def record(self, events: Iterable[Event]) -> None:
-        """Pass events through the door."""
-        for event in events:
-            if record_event(event, sender=self.run.sender, source=ProviderEvent.Source.POLL):
-                self.created += 1
+        """Pass events of the run's account through the door."""
+        self.record_for(self.run.sender, events, ProviderEvent.Source.POLL)
+
+    def record_for(self, sender: SenderAccount, events: Iterable[Event], source: str) -> None:
+        """Pass events of an account through the door, some at a time: live news must not wait long for its lock."""
+        waiting = list(events)
+        for start in range(0, len(waiting), TOGETHER):
+            recorded = record_events(waiting[start : start + TOGETHER], sender=sender, source=source)
+            self.created += sum(1 for one in recorded if one.new)
 
 
 def read_messages(progress: Progress) -> bool:
     """Read the account's messages back to what was read before; return whether the pass is complete.
 
-    Providers without a list of messages that can be asked for what came in are asked for that.
+    Providers without a list of messages that can be asked for what came in are asked for that; those that run campaigns
+    are asked once for all accounts of the connection.
     """
     built = progress.connect()
-    if isinstance(built, PollsInbound) and not isinstance(built, SyncsMessages):
-        return _read_inbound(progress, built)
-    adapter = require(built, SyncsMessages)
+    if isinstance(built, SyncsMessages):
+        return _read_chats(progress, built)
+    if isinstance(built, KeepsThreads):
+        return _read_threads(progress, built)
+    return _read_inbound(progress, require(built, PollsInbound))
+
+
+def _since(progress: Progress) -> datetime:
     read_until = progress.cursor.read_until
-    after = read_until - OVERLAP if read_until else progress.started - FIRST_LOOK_BACK
-    chats: dict[str, Chat | None] = {}
-    page_cursor: str | None = None
-    before = progress.before
+    return read_until - OVERLAP if read_until else progress.started - FIRST_LOOK_BACK
+
+
+def _read_chats(progress: Progress, adapter: SyncsMessages) -> bool:
+    source = ChatSource(adapter, progress.run.sender.provider_account_id, progress.knowledge)
+    before, page_cursor = progress.before, None
     while progress.may_ask():
-        page = adapter.list_messages(
-            account_id=progress.run.sender.provider_account_id,
-            after=after,
-            before=before,
-            cursor=page_cursor,
-            limit=PAGE,
-            knowledge=progress.knowledge,
-        )
-        progress.seen += len(page.items)
+        listed = source.page(since=_since(progress), before=before, cursor=page_cursor)
+        progress.seen += len(listed.items)
         # Newest first from the provider; applied in the order in which they were written.
-        _record_messages(progress, adapter, list(reversed(page.items)), chats)
+        progress.record(progress.complete(source, progress.run.sender, tuple(reversed(listed.items))))
         # One millisecond more: ``before`` is exclusive, and the boundary may hold several messages.
-        oldest = min((item.sent_at for item in page.items), default=None)
+        oldest = min((told.occurred_at for told in listed.items), default=None)
         progress.page_done(oldest + timedelta(milliseconds=1) if oldest else None)
-        if page.cursor is None:
+        if listed.cursor is None:
             return True
         if progress.cancelled:
             return False
-        page_cursor = page.cursor
+        page_cursor = listed.cursor
     return False
+
+
+def _read_threads(progress: Progress, adapter: KeepsThreads) -> bool:
+    """Read replies and what they answer over all campaigns, and give each message to the account that it is of."""
+    source = ThreadSource(adapter, "", progress.started)
+    page_cursor = progress.page_cursor
+    while progress.may_ask():
+        listed = source.page(since=_since(progress), before=None, cursor=page_cursor)
+        progress.note = listed.note
+        progress.seen += len(listed.items)
+        for account_id, found in grouped(reversed(listed.items)):
+            sender = progress.knowledge.sender(account_id)
+            if sender is None:
+                progress.tally("elsewhere", len(found))
+                continue
+            events = progress.complete(source, sender, found)
+            progress.record_for(sender, events, ProviderEvent.Source.POLL)
+        progress.page_cursor = page_cursor = listed.cursor
+        progress.page_done(None)
+        if listed.cursor is None:
+            return True
+        if progress.cancelled:
+            return False
+    return False
+
+
+def grouped(items: Iterable[Told]) -> list[tuple[str, list[Told]]]:
+    """Group messages by their account, each in the order in which they came."""
+    found: dict[str, list[Told]] = {}
+    for told in items:
+        found.setdefault(told.account_id, []).append(told)
+    return list(found.items())
 
 
 def _read_inbound(progress: Progress, adapter: PollsInbound) -> bool:
@@ -168,40 +247,6 @@ def _read_inbound(progress: Progress, adapter: PollsInbound) -> bool:
         if progress.cancelled:
             return False
     return False
-
-
-def _record_messages(
-    progress: Progress, adapter: SyncsMessages, messages: list[ChatMessage], chats: dict[str, Chat | None]
-) -> None:
-    """Record what is new on a page; only new messages are worth asking for their chat."""
-    told = [(message, adapter.events_from_message(message).events) for message in messages]
-    fresh = {
-        event.dedupe_key
-        for event in progress.new_ones(event for _message, events in told for event in events)
-    }
-    for message, events in told:
-        if not any(event.dedupe_key in fresh for event in events):
-            continue
-        chat = _chat_of(progress, adapter, message, chats)
-        complete = adapter.events_from_message(message, chat=chat).events if chat else events
-        progress.record(event for event in complete if event.dedupe_key in fresh)
-
-
-def _chat_of(
-    progress: Progress, adapter: SyncsMessages, message: ChatMessage, chats: dict[str, Chat | None]
-) -> Chat | None:
-    key = message.chat_id or message.provider_chat_id
-    if not key:
-        return None
-    if key not in chats:
-        progress.requests += 1
-        try:
-            chats[key] = adapter.get_chat(account_id=message.account_id, chat_id=key)
-        except ProviderError as error:
-            if error.kind is not ErrorKind.NOT_FOUND:
-                raise
-            chats[key] = None
-    return chats[key]
 
 
 def read_relations(progress: Progress) -> bool:

@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -30,7 +30,7 @@ class Page(Generic[T]):
 
 
 def _encode(values: list[Any]) -> str:
-    plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    plain = [value.isoformat() if isinstance(value, date) else value for value in values]
     raw = json.dumps([str(value) if isinstance(value, UUID) else value for value in plain])
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 

@@ -227,6 +227,21 @@ class Abundance:
             "integrations.SyncCursor", sender=sender, resource="messages", last_error="Away.",
             next_try_at=now() + timedelta(minutes=1),
         )  # fmt: skip
+        for number in range(2):
+            self._new(
+                "integrations.LedgerDay", sender=sender, day=now().date() - timedelta(days=number), listed=3,
+                stored=2, matched=1, unmatched=1, checked_at=now(),
+            )  # fmt: skip
+        incident = self._new(
+            "integrations.LedgerIncident", sender=sender, day=now().date(), missing=1, opened_at=now(),
+            samples=[{"at": "2026-11-20", "who": "Ada", "text": "Hello"}],
+        )  # fmt: skip
+        report = self._new(
+            "integrations.ReconciliationReport", connection=sender.connection, parts=["messages"], state="done",
+            counts={"messages": {"created": 1}}, samples={"messages": {"created": [f"One of {mark}."]}},
+            requested_by=self.agency.admin, notes=["A note."],
+        )  # fmt: skip
+        self._keep(incident=incident, report=report)
         self._new(
             "integrations.RateUsage", sender=sender, action="invite", day=now().date(), used=3,
             key=f"sender:{sender.id}:invite:day:{now().date()}",

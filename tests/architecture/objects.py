@@ -27,6 +27,7 @@ MODELS: dict[str, str] = {
     "entitlement_id": "tenancy.Entitlement",
     "entry_id": "tenancy.AuditEntry",
     "holiday_id": "campaigns.OwnHoliday",
+    "incident_id": "integrations.LedgerIncident",
     "import_id": "campaigns.LeadImport",
     "invitation_id": "tenancy.Invitation",
     "label_id": "inbox.Label",
@@ -38,6 +39,7 @@ MODELS: dict[str, str] = {
     "reading_id": "campaigns.ReplyReading",
     "replay_id": "integrations.ReplayRun",
     "rule_id": "inbox.AssignmentRule",
+    "report_id": "integrations.ReconciliationReport",
     "run_id": "integrations.SyncRun",
     "sender_id": "integrations.SenderAccount",
     "simulation_id": "campaigns.Simulation",
@@ -107,6 +109,7 @@ FORMS: dict[str, dict[str, str]] = {
     "o/<slug:organization_slug>/senders/add-account/": {"connection": "integrations.Connection", "client": _CLIENT},
     "o/<slug:organization_slug>/senders/connect/": {"connection": "integrations.Connection", "client": _CLIENT},
     "o/<slug:organization_slug>/ops/rates/shared/": {"scope": "client", "subject": _CLIENT, "cap": "500"},
+    "o/<slug:organization_slug>/ops/reconciliation/start/": {"connection": "integrations.Connection"},
     "o/<slug:organization_slug>/ops/switches/throw/": {
         "level": "client", "target": _CLIENT, "on": "1", "reason": "A drill",
     },

@@ -266,11 +266,16 @@ class EmailBisonAdapter:
         return threads.of_lead(self._client, campaign_id, lead, self.get_sequence(campaign_id).steps)
 
     def list_replies(
-        self, *, after: datetime | None = None, cursor: str | None = None, limit: int = 100
+        self,
+        *,
+        after: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        own: bool = False,
     ) -> Page[ProviderMessage]:
         """Return a page of what people wrote."""
         del limit
-        return threads.replies(self._client, after, cursor)
+        return threads.replies(self._client, after, cursor, own=own)
 
     def events_from_thread(self, message: ProviderMessage, *, seen_at: datetime) -> Normalised:
         """Turn a polled message into an event."""

@@ -38,8 +38,10 @@ def of_lead(
     return Page(items=tuple(sorted(found, key=lambda message: message.sent_at)))
 
 
-def replies(client: EmailBisonClient, after: datetime | None, cursor: str | None) -> Page[ProviderMessage]:
-    """Return a page of what people wrote, newest first. The feed holds our own mail and bounces too."""
+def replies(
+    client: EmailBisonClient, after: datetime | None, cursor: str | None, *, own: bool = False
+) -> Page[ProviderMessage]:
+    """Return a page of what people wrote, newest first. The feed holds our own mail (``own``) and bounces too."""
     params: dict[str, Any] = {"pagination_type": "cursor", "folder": "all"} | (
         {"cursor": cursor} if cursor else {}
     )
@@ -49,7 +51,7 @@ def replies(client: EmailBisonClient, after: datetime | None, cursor: str | None
     fresh = [
         message
         for message in told
-        if message.direction is Direction.INBOUND and (after is None or message.sent_at > after)
+        if (own or message.direction is Direction.INBOUND) and (after is None or message.sent_at > after)
     ]
     ended = after is not None and bool(told) and told[-1].sent_at <= after
     following = text(mapping(mapping(body).get("meta")), "next_cursor")

@@ -347,7 +347,12 @@ class HeyReachAdapter:
         return Page(items=tuple(named))
 
     def list_replies(
-        self, *, after: datetime | None = None, cursor: str | None = None, limit: int = 100
+        self,
+        *,
+        after: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        own: bool = False,
     ) -> Page[ProviderMessage]:
         """Return what people wrote, by conversations with the newest first."""
         if not self._pulls:
@@ -361,7 +366,7 @@ class HeyReachAdapter:
         fresh = [
             message
             for message in told
-            if message.direction is Direction.INBOUND and (after is None or message.sent_at > after)
+            if (own or message.direction is Direction.INBOUND) and (after is None or message.sent_at > after)
         ]
         last = inbound.moment_of(rows[-1]) if rows else None
         ended = after is not None and last is not None and last <= after

@@ -176,6 +176,19 @@ class MailboxAdapter:
         self._own(account_id)
         return polling.poll(self._settings, cursor, limit, knowledge)
 
+    def list_inbound(
+        self,
+        *,
+        account_id: str,
+        since: datetime,
+        until: datetime,
+        cursor: str | None = None,
+        knowledge: MessageKnowledge | None = None,
+    ) -> Page[Normalised]:
+        """Return what came into the inbox and what was sent on one day of a window."""
+        self._own(account_id)
+        return polling.window(self._settings, since, until, cursor, knowledge)
+
     def watch_inbound(self, *, account_id: str) -> Watch:
         """Open a connection that tells when something comes in."""
         self._own(account_id)

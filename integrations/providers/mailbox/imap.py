@@ -167,6 +167,11 @@ class ImapSession:
         with _told(self._settings.imap):
             return sorted(self._client.search(["SINCE", day.date()]))
 
+    def uids_between(self, first: datetime, following: datetime) -> list[int]:
+        """Return the UIDs of the open folder that arrived from one day on and before another."""
+        with _told(self._settings.imap):
+            return sorted(self._client.search(["SINCE", first.date(), "BEFORE", following.date()]))
+
     def with_id(self, message_id: str) -> bool:
         """Say whether the open folder has a message with this id."""
         return self._any(["HEADER", "Message-ID", message_id])

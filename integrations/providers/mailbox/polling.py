@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from integrations import day_pages
 from integrations.base import MessageKnowledge
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Normalised
@@ -71,6 +72,33 @@ def poll(
     found.sort(key=lambda pair: pair[0])
     items = tuple(item for _at, item in found)
     return Page[Normalised](items=items, cursor=_write(_Cursor(marks, now)))
+
+
+def window(
+    settings: MailboxSettings,
+    since: datetime,
+    until: datetime,
+    cursor: str | None,
+    knowledge: MessageKnowledge | None,
+) -> Page[Normalised]:
+    """Return the messages of one day of a window, oldest first: the day ``cursor``, at first the last one.
+
+    A server searches by its own day and by when it took a message; what a message says of itself decides here.
+    """
+    first, day = day_pages.page(since, until, cursor)
+    start, end = max(since, day), min(until, day + timedelta(days=1))
+    found: list[tuple[datetime, Normalised]] = []
+    with imap.session(settings) as session:
+        for folder, is_sent in _folders(session, settings):
+            session.open(folder)
+            uids = session.uids_between(day - timedelta(days=1), day + timedelta(days=2))
+            for fetched in session.fetch(uids):
+                told = _event(settings, fetched, folder, is_sent, knowledge)
+                at = told.events[0].occurred_at if told.events else fetched.received_at
+                if start <= at < end:
+                    found.append((at, told))
+    found.sort(key=lambda pair: pair[0])
+    return Page[Normalised](items=tuple(item for _at, item in found), cursor=day_pages.following(first, day))
 
 
 def _floor(mark: _Mark, opened: imap.Opened) -> int:

@@ -362,10 +362,15 @@ class SmartleadAdapter:
         return threads.of_lead(self._client, self._lead(campaign_id, lead), campaign_id, lead)
 
     def list_replies(
-        self, *, after: datetime | None = None, cursor: str | None = None, limit: int = 100
+        self,
+        *,
+        after: datetime | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        own: bool = False,
     ) -> Page[ProviderMessage]:
         """Return a page of the master inbox."""
-        return threads.replies(self._client, after, int(cursor or 0), limit)
+        return threads.replies(self._client, after, int(cursor or 0), limit, own=own)
 
     def events_from_thread(self, message: ProviderMessage, *, seen_at: datetime) -> Normalised:
         """Turn a polled message into an event."""

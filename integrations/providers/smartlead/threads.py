@@ -28,9 +28,11 @@ def of_lead(
 
 
 def replies(
-    client: SmartleadClient, after: datetime | None, offset: int, limit: int
+    client: SmartleadClient, after: datetime | None, offset: int, limit: int, *, own: bool = False
 ) -> Page[ProviderMessage]:
-    """Return the replies of a page of the master inbox, newest first; it ends at ``after``."""
+    """Return the replies of a page of the master inbox, newest first; it ends at ``after``. ``own`` adds the mails
+    that they answer.
+    """
     size = max(1, min(limit, _INBOX_PAGE))
     body = client.call(
         "POST",
@@ -39,7 +41,7 @@ def replies(
         json={"offset": offset, "limit": size, "filters": {}, "sortBy": "REPLY_TIME_DESC"},
     )
     threads = listing(body, "data", "leads")
-    found = [message for raw in threads for message in _inbound(raw)]
+    found = [message for raw in threads for message in (_thread(raw) if own else _inbound(raw))]
     fresh = [message for message in found if after is None or message.sent_at > after]
     newest = sorted(fresh, key=lambda message: message.sent_at, reverse=True)
     # Threads come by their last reply: one that is too old ends the list.
@@ -50,6 +52,10 @@ def replies(
 
 
 def _inbound(raw: Raw) -> list[ProviderMessage]:
+    return [message for message in _thread(raw) if message.direction is Direction.INBOUND]
+
+
+def _thread(raw: Raw) -> list[ProviderMessage]:
     campaign_id = text(raw, "email_campaign_id", "campaign_id")
     items = objects(raw.get("email_history"))
     head = next((item for item in items if text(item, "from")), {})
@@ -61,7 +67,7 @@ def _inbound(raw: Raw) -> list[ProviderMessage]:
         lead_id=text(raw, "email_lead_id"),
         email=text(raw, "lead_email"),
     )
-    return [message for message in parse.with_steps(messages) if message.direction is Direction.INBOUND]
+    return list(parse.with_steps(messages))
 
 
 def answer(client: SmartleadClient, reply: ThreadReply) -> SendReceipt:

@@ -147,6 +147,19 @@ class TwilioAdapter:
         del knowledge
         return polling.poll(self._client, account_id, cursor, limit)
 
+    def list_inbound(
+        self,
+        *,
+        account_id: str,
+        since: datetime,
+        until: datetime,
+        cursor: str | None = None,
+        knowledge: MessageKnowledge | None = None,
+    ) -> Page[Normalised]:
+        """Return the messages of theirs of one day of a window."""
+        del knowledge
+        return polling.window(self._client, account_id, since, until, cursor)
+
     # --- SettlesSends -----------------------------------------------------------------------------
 
     def settle(self, intent: SendIntent, *, now: datetime) -> Settlement:

@@ -11,6 +11,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from integrations import day_pages
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Normalised
 from integrations.providers.twilio import inbound
@@ -42,9 +43,26 @@ def poll(client: TwilioClient, account_id: str, cursor: str, limit: int) -> Page
     )
 
 
-def _received(client: TwilioClient, account_id: str, since: datetime) -> list[Raw]:
+def window(
+    client: TwilioClient, account_id: str, since: datetime, until: datetime, cursor: str | None
+) -> Page[Normalised]:
+    """Return the messages of theirs of one day of a window: the day ``cursor``, at first the last one."""
+    first, day = day_pages.page(since, until, cursor)
+    found = _received(client, account_id, max(since, day), until=min(until, day + timedelta(days=1)))
+    return Page[Normalised](
+        items=tuple(inbound.from_record(raw, account_id=account_id) for raw in reversed(found)),
+        cursor=day_pages.following(first, day),
+    )
+
+
+def _received(
+    client: TwilioClient, account_id: str, since: datetime, *, until: datetime | None = None
+) -> list[Raw]:
     """Return the messages of theirs since a moment, newest first."""
     params = [("DateSent>", since.strftime("%Y-%m-%d")), ("PageSize", _PAGE)]
+    if until is not None:
+        # Whether the day itself counts is not said: the next one is asked for, and the time decides.
+        params.append(("DateSent<", (until + timedelta(days=1)).strftime("%Y-%m-%d")))
     if not inbound.is_service(account_id):
         params.append(("To", account_id))
     found: list[Raw] = []
@@ -52,6 +70,8 @@ def _received(client: TwilioClient, account_id: str, since: datetime) -> list[Ra
         for raw in page:
             if _time(raw) < since:
                 return found
+            if until is not None and _time(raw) >= until:
+                continue
             if text(raw, "direction") == "inbound" and _is_for(raw, account_id):
                 found.append(raw)
     return found

@@ -213,6 +213,18 @@ def members(world: World, campaign_id: int) -> list[Row]:
     return world.store.all("SELECT * FROM runs_members WHERE campaign_id = ? ORDER BY id", campaign_id)
 
 
+def member_page(world: World, campaign_id: int, limit: int, offset: int) -> tuple[list[Row], int]:
+    """Some members of a campaign, oldest first, and how many there are."""
+    rows = world.store.all(
+        "SELECT * FROM runs_members WHERE campaign_id = ? ORDER BY id LIMIT ? OFFSET ?",
+        campaign_id,
+        limit,
+        offset,
+    )
+    total = world.store.value("SELECT count(*) FROM runs_members WHERE campaign_id = ?", campaign_id)
+    return rows, int(total)
+
+
 def change_member(world: World, row: Row, **columns: Any) -> Row:
     """Change a membership's columns."""
     names = ", ".join(f"{name} = ?" for name in columns)

@@ -213,12 +213,12 @@ def add_leads(world: World, call: Call) -> Answer:
 
 def list_leads(world: World, call: Call) -> Answer:
     """An envelope with the total as text."""
-    rows = state.members(world, _campaign(world, call)["id"])
     limit, offset = int(_query(call, "limit", "100")), int(_query(call, "offset", "0"))
     if limit > 100:
         raise refusal(400, '"limit" must be less than or equal to 100')
-    window = [shapes.member(world, row) for row in rows[offset : offset + limit]]
-    return Answer({"total_leads": str(len(rows)), "offset": offset, "limit": limit, "data": window})
+    rows, total = state.member_page(world, _campaign(world, call)["id"], limit, offset)
+    window = [shapes.member(world, row) for row in rows]
+    return Answer({"total_leads": str(total), "offset": offset, "limit": limit, "data": window})
 
 
 def _member(world: World, call: Call) -> Row:

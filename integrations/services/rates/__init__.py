@@ -1,5 +1,6 @@
 """Budgets of sending: exact reservations, what they stand at, and setting them (docs/decisions/0011-limits.md)."""
 
+from integrations.services.rates.backfilling import backfill
 from integrations.services.rates.budgets import UNLIMITED, Demand, domain_group, domain_of, stage_of
 from integrations.services.rates.editing import (
     announce,
@@ -31,6 +32,7 @@ __all__ = [
     "Refused",
     "Reserved",
     "announce",
+    "backfill",
     "caps_of",
     "caps_of_many",
     "covers",

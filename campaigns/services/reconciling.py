@@ -1,0 +1,208 @@
+"""Campaigns and leads as parts of reconciliation: what a provider that runs campaigns says against our mirrors.
+
+A page is compared in a constant number of statements; what is unchanged costs no write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from campaigns.models import CampaignMirror, EnrollmentMirror
+from integrations import registry
+from integrations.base import Capability, KeepsLeads, RunsCampaigns, require
+from integrations.errors import ErrorKind, ProviderError
+from integrations.running import LeadStatus, ProviderCampaign, ProviderLead
+from integrations.services.reconciliation import Part, Work
+from project.core.clock import now
+
+
+def _runs_campaigns(provider: str) -> bool:
+    return registry.can(provider, Capability.RUNS_CAMPAIGNS)
+
+
+def _label(work: Work) -> str:
+    return registry.get(work.report.connection.provider).label
+
+
+# --- campaigns ----------------------------------------------------------------------------------------
+
+
+def compare_campaigns(work: Work) -> bool:
+    """Compare the campaigns of a connection: those of ours that are gone there, and those that only are there."""
+    runner = require(work.adapter, RunsCampaigns)
+    seen: list[str] = list(work.place.get("seen", ()))
+    cursor = work.place.get("cursor")
+    mirrors = CampaignMirror.objects.select_related("campaign").filter(
+        connection_id=work.report.connection_id
+    )
+    while work.may_ask():
+        page = runner.list_campaigns(cursor=cursor)
+        work.note(page.note)
+        ids = [shown.campaign_id for shown in page.items]
+        ours = {row.provider_campaign_id: row for row in mirrors.filter(provider_campaign_id__in=ids)}
+        for shown in page.items:
+            _campaign(work, shown, ours.get(shown.campaign_id))
+        seen += sorted(ours)
+        cursor = page.cursor
+        work.page_done(len(page.items), {"cursor": cursor, "seen": seen})
+        if cursor is None:
+            for gone in mirrors.exclude(provider_campaign_id="").exclude(provider_campaign_id__in=seen):
+                work.found("missing", sample=f"“{gone.campaign}” is gone at {_label(work)}.")
+            return True
+    return False
+
+
+def _campaign(work: Work, shown: ProviderCampaign, mirror: CampaignMirror | None) -> None:
+    if mirror is None:
+        work.found(
+            "missing", sample=f"“{shown.name}” is at {_label(work)} and not here ({shown.raw_status})."
+        )
+        return
+    theirs = {"status": shown.status.value, "raw_status": shown.raw_status[:60]}
+    changes = {name: value for name, value in theirs.items() if getattr(mirror, name) != value}
+    if not changes:
+        work.found("unchanged")
+        return
+    was = mirror.raw_status or mirror.get_status_display()
+    work.found(
+        "updated", sample=f"“{mirror.campaign}” is {shown.raw_status} there; we had {was or 'nothing'}."
+    )
+    if work.apply:
+        at = now()
+        CampaignMirror.objects.filter(id=mirror.id).update(**changes, status_at=at, updated_at=at)
+
+
+# --- leads --------------------------------------------------------------------------------------------
+
+
+def compare_leads(work: Work) -> bool:
+    """Compare the people of every campaign of a connection."""
+    keeper = require(work.adapter, KeepsLeads)
+    standing = work.place.get("mirror")
+    mirrors = CampaignMirror.objects.select_related("campaign").filter(
+        connection_id=work.report.connection_id
+    )
+    mirrors = mirrors.exclude(provider_campaign_id="").order_by("id")
+    if standing:
+        mirrors = mirrors.filter(id__gte=UUID(standing))
+    for mirror in mirrors.iterator(chunk_size=100):
+        if str(mirror.id) != standing:
+            work.place = {}
+        if work.place.get("through"):
+            continue
+        try:
+            if not _people(work, keeper, mirror):
+                return False
+        except ProviderError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            work.found("errors", sample=f"“{mirror.campaign}”: {error.message}")
+    return True
+
+
+def _people(work: Work, keeper: KeepsLeads, mirror: CampaignMirror) -> bool:
+    cursor, matched = work.place.get("cursor"), int(work.place.get("matched", 0))
+    while work.may_ask():
+        page = keeper.list_leads(mirror.provider_campaign_id, cursor=cursor)
+        matched += _page(work, mirror, page.items)
+        cursor = page.cursor
+        place: dict[str, Any] = {"mirror": str(mirror.id), "cursor": cursor, "matched": matched}
+        if cursor is None:
+            if page.note and not page.items:
+                work.note(f"“{mirror.campaign}”: {page.note}")
+            else:
+                _absent(work, mirror, matched)
+            place["through"] = True
+        work.page_done(len(page.items), place)
+        if cursor is None:
+            return True
+    return False
+
+
+def _absent(work: Work, mirror: CampaignMirror, matched: int) -> None:
+    """Say how many people of ours a campaign's list did not have."""
+    added = EnrollmentMirror.objects.filter(mirror=mirror, state=EnrollmentMirror.State.ADDED).count()
+    if added > matched:
+        number = added - matched
+        work.found("missing", number, sample=f"“{mirror.campaign}”: {number} of ours are not listed there.")
+
+
+def _page(work: Work, mirror: CampaignMirror, people: Sequence[ProviderLead]) -> int:
+    """Compare a page of people; return how many of ours that were handed over are on it."""
+    rows = _rows(mirror, people)
+    changed: list[tuple[EnrollmentMirror, dict[str, Any]]] = []
+    matched = unchanged = 0
+    for shown in people:
+        row = rows.get(f"id:{shown.lead_id}") or next(
+            (rows[key] for key in _keys(shown) if key in rows), None
+        )
+        if row is None:
+            who = shown.email or shown.profile_url or shown.lead_id
+            work.found("missing", sample=f"{who} is in “{mirror.campaign}” there and not here.")
+            continue
+        matched += row.state in {EnrollmentMirror.State.ADDED, EnrollmentMirror.State.HANDING}
+        changes = _changes(row, shown)
+        if changes:
+            changed.append((row, changes))
+            what = ", ".join(sorted(changes)).replace("_", " ")
+            work.found("updated", sample=f"{row.key} in “{mirror.campaign}”: {what} changed.")
+        else:
+            unchanged += 1
+    if unchanged:
+        work.found("unchanged", unchanged)
+    if work.apply and changed:
+        _take_over(changed)
+    return matched
+
+
+def _rows(mirror: CampaignMirror, people: Sequence[ProviderLead]) -> dict[str, EnrollmentMirror]:
+    """Our rows of a page's people, by the provider's id and by the key that we handed them over with."""
+    ids = [shown.lead_id for shown in people if shown.lead_id]
+    keys = [key.removeprefix("key:") for shown in people for key in _keys(shown)]
+    ours = EnrollmentMirror.objects.filter(mirror=mirror)
+    found: dict[str, EnrollmentMirror] = {}
+    # Two statements: each has its index, and an OR over both has none.
+    for condition in (Q(key__in=keys), Q(provider_lead_id__in=ids) & ~Q(provider_lead_id="")):
+        for row in ours.filter(condition):
+            found[f"key:{row.key}"] = row
+            if row.provider_lead_id:
+                found[f"id:{row.provider_lead_id}"] = row
+    return found
+
+
+def _keys(shown: ProviderLead) -> list[str]:
+    return [f"key:{key}" for key in (shown.email.lower(), shown.profile_url.rstrip("/").lower()) if key]
+
+
+def _changes(row: EnrollmentMirror, shown: ProviderLead) -> dict[str, Any]:
+    # Some providers have one word for those who answered and for those who got all steps.
+    answered = row.status == LeadStatus.REPLIED.value and shown.status is LeadStatus.COMPLETED
+    theirs = {
+        "provider_lead_id": shown.lead_id or row.provider_lead_id,
+        "membership_id": shown.membership_id or row.membership_id,
+        "status": row.status if answered else shown.status.value,
+        "raw_status": shown.raw_status[:60],
+        "category": shown.category[:80] or row.category,
+    }
+    return {name: value for name, value in theirs.items() if getattr(row, name) != value}
+
+
+def _take_over(changed: Sequence[tuple[EnrollmentMirror, dict[str, Any]]]) -> None:
+    at = now()
+    names = {"updated_at", "synced_at"}
+    for row, changes in changed:
+        for name, value in changes.items():
+            setattr(row, name, value)
+        row.synced_at = row.updated_at = at
+        names |= set(changes)
+    with transaction.atomic():
+        EnrollmentMirror.objects.bulk_update([row for row, _changes in changed], sorted(names))
+
+
+CAMPAIGNS: Final = Part(name="campaigns", order=10, offered=_runs_campaigns, compare=compare_campaigns)
+LEADS: Final = Part(name="leads", order=20, offered=_runs_campaigns, compare=compare_leads)
