@@ -296,7 +296,7 @@ WEBHOOKS_UNKNOWN_PER_MINUTE = env.integer("WEBHOOKS_UNKNOWN_PER_MINUTE", 300)
 INBOUND_POLL_SECONDS = env.integer("INBOUND_POLL_SECONDS", 50)
 INBOUND_WATCHES = env.integer("INBOUND_WATCHES", 500)
 SYNC_SILENT_SECONDS = env.integer("SYNC_SILENT_SECONDS", 600)
-#: Calls a minute and address of ``/api/internal/``, which an outside scheduler proves itself to by ``SCHEDULER_SECRET``.
+#: Calls a minute and address of ``/api/internal/``, where an outside scheduler shows ``SCHEDULER_SECRET``.
 SCHEDULER_CALLS_PER_MINUTE = 10
 #: No follow-up leaves an account whose inbox was last read longer ago; 0 switches this off. Organizations may differ.
 FRESH_INBOX_MINUTES = env.integer("FRESH_INBOX_MINUTES", 15)
