@@ -5,14 +5,14 @@ import os
 os.environ.setdefault("SECRET_KEY", "test-only-secret-key-not-used-elsewhere")
 os.environ.setdefault("CREDENTIAL_KEYS", "dGVzdC1vbmx5LWNyZWRlbnRpYWwta2V5LTMyYnl0ZXM=")
 
+from project import env
 from project.settings.base import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 DATABASES["default"]["OPTIONS"].pop("pool")
 DATABASES["default"]["CONN_MAX_AGE"] = None
-if os.environ.get("TEST_TEMPLATE"):
-    DATABASES["default"]["TEST"] = {"TEMPLATE": os.environ["TEST_TEMPLATE"]}
+DATABASES["default"]["TEST"] = {"TEMPLATE": env.optional("TEST_TEMPLATE")}
 ALLOWED_HOSTS = ["*"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -44,7 +44,7 @@ def read(campaign_id: UUID) -> str:
         seen = require(adapter, RunsCampaigns).get_campaign(mirror.provider_campaign_id)
         mirrors.note_campaign(mirror, seen, at=asked_at)
         counted = require(adapter, CountsCampaigns).campaign_statistics(mirror.provider_campaign_id)
-        mirrors.note_statistics(mirror, counted, at=asked_at)
+        mirrors.note_statistics(mirror, counted=counted, at=asked_at)
         read_people(mirror, require(adapter, KeepsLeads))
     except ProviderError as error:
         return _not_read(mirror, error)
@@ -72,7 +72,7 @@ def read_people(mirror: CampaignMirror, keeper: KeepsLeads) -> int:
     for _ in range(MOST_PAGES):
         page = keeper.list_leads(mirror.provider_campaign_id, cursor=cursor)
         note = page.note or note
-        changed += sum(note_person(mirror, seen, at=now()) for seen in page.items)
+        changed += sum(note_person(mirror, seen=seen, at=now()) for seen in page.items)
         cursor = page.cursor
         if cursor is None:
             break
@@ -96,7 +96,7 @@ def find_person(
 
 
 @transaction.atomic
-def note_person(mirror: CampaignMirror, seen: ProviderLead, *, at: datetime) -> bool:
+def note_person(mirror: CampaignMirror, *, seen: ProviderLead, at: datetime) -> bool:
     """Keep how the provider shows a person of ours; say whether that was new. Others are none of ours."""
     keys = (seen.email.lower(), seen.profile_url.rstrip("/").lower())
     row = find_person(mirror, lead_id=seen.lead_id, keys=keys)

@@ -79,7 +79,7 @@ def note_campaign(mirror: CampaignMirror, seen: ProviderCampaign, *, at: datetim
 
 
 @transaction.atomic
-def note_statistics(mirror: CampaignMirror, counted: ProviderStatistics, *, at: datetime) -> None:
+def note_statistics(mirror: CampaignMirror, *, counted: ProviderStatistics, at: datetime) -> None:
     """Keep the provider's own counters."""
     numbers: dict[str, Any] = counted.model_dump(
         mode="json", exclude={"raw", "campaign_id"}, exclude_none=True

@@ -111,13 +111,14 @@ def sparkline(
 
 @register.simple_tag
 def sla_clock(due: datetime | None, now: datetime | None = None) -> SafeString:
-    """The clock of an SLA: time left, amber under ten minutes, red and "late" after."""
+    """The clock of an SLA: time left, amber under ten minutes, red and "late" after (``ages.js`` keeps it true)."""
     if not due:
         return mark_safe("")
     text, tone = formats.sla(due, now)
     return format_html(
-        '<span class="sla {}" title="Due {}">{}{}</span>',
+        '<time class="sla {}" datetime="{}" data-due title="Due {}">{}<span>{}</span></time>',
         tone,
+        due.isoformat(),
         formats.absolute(due),
         icons.render_icon("clock", size=12),
         text,
