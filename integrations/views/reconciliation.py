@@ -90,9 +90,11 @@ def report(request: OrganizationRequest, report_id: UUID) -> HttpResponse:
     return _report(request, _found(request, report_id))
 
 
-def _report(request: OrganizationRequest, row: ReconciliationReport, **context: Any) -> HttpResponse:
+def _report(
+    request: OrganizationRequest, row: ReconciliationReport, *, status: int = 200, **context: Any
+) -> HttpResponse:
     shown = {**sync_selectors.report_page(row), "stream": streams.SYNC, **context}
-    return render_page(request, "reconciliation_report", shown)
+    return render_page(request, "reconciliation_report", shown, status=status)
 
 
 @require_POST
@@ -100,16 +102,19 @@ def _report(request: OrganizationRequest, row: ReconciliationReport, **context: 
 def apply(request: OrganizationRequest, report_id: UUID) -> HttpResponse:
     """Compare the same again and take over what differs."""
     row = _found(request, report_id)
-    made = reconciliation.request(
-        connection=row.connection,
-        mode="apply",
-        trigger="person",
-        parts=row.parts,
-        since=row.since,
-        actor=request.access.user,
-    )
+    try:
+        made = reconciliation.request(
+            connection=row.connection,
+            mode="apply",
+            trigger="person",
+            parts=row.parts,
+            since=row.since,
+            actor=request.access.user,
+        )
+    except Refused as error:
+        return _report(request, row, status=error.status, problem=error.message)
     if made is None:
-        return _report(request, row, problem=BUSY)
+        return _report(request, row, status=409, problem=BUSY)
     return redirect_to(f"/o/{request.organization.slug}/ops/reconciliation/{made.id}/", request)
 
 
