@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from campaigns.models import Campaign, CampaignSender
-from integrations.api_sync import health_of
+from integrations.sync_health import health_of
 
 #: The worst first.
 _ORDER: Final = ("failing", "never", "lagging", "limited", "running", "ok")

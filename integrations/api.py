@@ -14,6 +14,7 @@ from integrations import api_rows
 from integrations import api_schemas as schemas
 from integrations.api_limits import router as limits_router
 from integrations.api_sync import router as sync_router
+from integrations.api_weather import router as weather_router
 from integrations.api_webhooks import router as webhooks_router
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services import (
@@ -39,6 +40,7 @@ router = Router()
 router.add_router("", limits_router)
 router.add_router("", webhooks_router)
 router.add_router("", sync_router)
+router.add_router("", weather_router)
 
 NEWEST = ("-created_at", "-id")
 

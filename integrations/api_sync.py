@@ -9,11 +9,10 @@ from uuid import UUID
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
-from integrations import api_rows, sync_selectors
-from integrations.models import LedgerIncident, ReconciliationReport, SenderAccount, SyncCursor, SyncRun
-from integrations.services import healing, rates, readers, reconciliation, sync
+from integrations import api_rows, sync_health, sync_selectors
+from integrations.models import LedgerIncident, ReconciliationReport, SenderAccount, SyncRun
+from integrations.services import healing, rates, reconciliation, sync
 from project.core.api_pages import PageIn, PageOut, page_of
-from project.core.clock import now
 from project.core.refusals import Refused
 from project.tenancy.access import Access, Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -240,49 +239,7 @@ def cancel_sync(request: ApiRequest, run_id: UUID) -> Any:
 @api_rule(Permission.OPS_VIEW)
 def message_sync_health(request: ApiRequest, client_id: UUID | None = None) -> Any:
     """How fresh each account's records are."""
-    return health_of(list(api_rows.senders(request.access, client_id=client_id)[:1000]))
-
-
-def health_of(accounts: list[SenderAccount]) -> list[dict[str, Any]]:
-    """Return how fresh accounts are, in a constant number of queries. Needs their connections."""
-    shared = readers.readers_for(
-        {row.connection_id for row in accounts if readers.is_shared(row.connection.provider)}
-    )
-    asked = {*(row.id for row in accounts), *shared.values()}
-    cursors: dict[UUID, list[SyncCursor]] = {}
-    for cursor in SyncCursor.objects.filter(sender_id__in=asked).order_by("resource"):
-        cursors.setdefault(cursor.sender_id, []).append(cursor)
-    latest = SyncRun.objects.filter(sender_id__in=asked).order_by("sender_id", "-created_at")
-    runs = {run.sender_id: run for run in latest.distinct("sender_id")}
-    found = []
-    for account in accounts:
-        reader = shared.get(account.connection_id, account.id)
-        told = cursors.get(account.id, []) + (cursors.get(reader, []) if reader != account.id else [])
-        found.append(_health(account, told, runs.get(account.id) or runs.get(reader)))
-    return found
-
-
-def _health(sender: SenderAccount, cursors: list[SyncCursor], run: SyncRun | None) -> dict[str, Any]:
-    messages = next((cursor for cursor in cursors if cursor.resource == "messages"), None)
-    failing = next((cursor for cursor in cursors if cursor.last_error), None)
-    success = messages.last_success_at if messages else None
-    heard = [moment for moment in (success, sender.last_webhook_at) if moment]
-    status = sync_selectors.sync_status(sender, messages, run)
-    is_active = run is not None and run.state in sync.ACTIVE
-    return {
-        "sender_id": sender.id,
-        "status": "running" if is_active else "failing" if failing else status,
-        "message_sync_status": status,
-        "last_message_sync_at": success,
-        "last_message_sync_error": messages.last_error if messages else "",
-        "note": messages.note if messages else "",
-        "lag_seconds": max(0, int((now() - max(heard)).total_seconds())) if heard else None,
-        "last_success_at": success,
-        "last_error": failing.last_error if failing else "",
-        "last_error_at": failing.last_error_at if failing else None,
-        "next_try_at": min((cursor.next_try_at for cursor in cursors if cursor.next_try_at), default=None),
-        "run": run,
-    }
+    return sync_health.health_of(list(api_rows.senders(request.access, client_id=client_id)[:1000]))
 
 
 # --- The zero-drop ledger -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ class IntegrationsConfig(AppConfig):
 
         senders = ("integrations:senders",)
         register_area(NavigationArea("senders", "integrations:senders", Permission.SENDERS_VIEW, senders))
-        pages = ("sync", "ledger", "reconciliation", "webhook", "rates", "queues", "switches")
+        pages = ("sync", "ledger", "reconciliation", "webhook", "weather", "rates", "queues", "switches")
         operations = tuple(f"integrations:{page}" for page in pages)
         register_area(NavigationArea("ops", "integrations:sync", Permission.OPS_VIEW, operations))
         register_encrypted("integrations.Connection", "credentials")

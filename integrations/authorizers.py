@@ -35,3 +35,9 @@ def may_see_rates(viewer: Viewer, stream: str) -> bool:
 def may_see_webhooks(viewer: Viewer, stream: str) -> bool:
     """Whether the viewer sees the operations of the whole organization."""
     return _whole_organization(viewer, Permission.OPS_VIEW)
+
+
+@register_authorizer("weather")
+def may_see_weather(viewer: Viewer, stream: str) -> bool:
+    """Whether the viewer sees the operations of the whole organization."""
+    return _whole_organization(viewer, Permission.OPS_VIEW)

@@ -115,6 +115,7 @@ class ProviderError(Exception):
     ``if_not_sent``  for ``INDETERMINATE``: what the error is worth once settlement finds that nothing went
     out.
     ``opted_out``    the address or number that, the provider says, does not want to hear from us; else blank.
+    ``route``        the adapter's call that raised it, once ``services.failures`` has counted it; blank before.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class ProviderError(Exception):
         self.already = already
         self.if_not_sent = if_not_sent
         self.opted_out = opted_out
+        self.route = ""
 
     @property
     def transient(self) -> bool:

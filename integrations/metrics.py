@@ -11,6 +11,9 @@ EVENTS = Counter(
     "oex_provider_events_total", "Facts recorded, by kind, source and novelty.", ["kind", "source", "new"]
 )
 SENDS = Counter("oex_sends_total", "Send attempts by action and outcome.", ["provider", "action", "outcome"])
+PROVIDER_ERRORS = Counter(
+    "oex_provider_errors_total", "Errors of providers by kind.", ["provider", "kind", "transient"]
+)
 SYNC_RUNS = Counter(
     "oex_sync_runs_total", "Synchronisations by resource and end state.", ["resource", "state"]
 )

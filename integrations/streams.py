@@ -19,6 +19,7 @@ SENDERS: Final = stream_name("senders")
 SYNC: Final = stream_name("sync")
 RATES: Final = stream_name("rates")
 WEBHOOKS: Final = stream_name("webhooks")
+WEATHER: Final = stream_name("weather")
 
 SENDER_CHANGED: Final = "sender.changed"
 SYNC_CHANGED: Final = "sync.changed"
@@ -27,6 +28,7 @@ WEBHOOK_CHANGED: Final = "webhook.changed"
 REPLAY_CHANGED: Final = "replay.changed"
 ENDPOINTS_CHANGED: Final = "webhook_endpoints.changed"
 RECONCILIATION_CHANGED: Final = "reconciliation.changed"
+WEATHER_CHANGED: Final = "weather.changed"
 
 for _kind in (
     SENDER_CHANGED,
@@ -36,6 +38,7 @@ for _kind in (
     REPLAY_CHANGED,
     ENDPOINTS_CHANGED,
     RECONCILIATION_CHANGED,
+    WEATHER_CHANGED,
 ):
     data_kind(_kind)
 
@@ -83,3 +86,8 @@ def replay_changed(run_id: UUID) -> None:
 def endpoints_changed(connection_id: UUID) -> None:
     """Say that what is known about a connection's webhooks has changed."""
     emit(stream=WEBHOOKS, kind=ENDPOINTS_CHANGED, subject=("connection", connection_id))
+
+
+def weather_changed() -> None:
+    """Say that a provider failed in a way that it had not in the minute before."""
+    emit(stream=WEATHER, kind=WEATHER_CHANGED, subject=("organization", current_organization_id()))

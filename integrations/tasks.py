@@ -16,6 +16,7 @@ from integrations.models import Connection, OutboundMessage, SendAttempt, Sender
 from integrations.services import (
     connections,
     dispatch,
+    failures,
     hygiene,
     reconciliation,
     replays,
@@ -307,6 +308,15 @@ def reconcile_due() -> int:
     return reconciliation.forgotten()
 
 
+# --- errors of providers -----------------------------------------------------------------------------
+
+
+@platform_task(queue="bulk", name="integrations.trim_failures")
+def trim_failures() -> int:
+    """Forget old errors of providers."""
+    return failures.trim()
+
+
 # --- the installation's own mail --------------------------------------------------------------------
 
 
@@ -336,5 +346,6 @@ BEAT: dict[str, tuple[str, float, str]] = {
     "integrations-reconcile-due": ("integrations.reconcile_due", 60, "sync"),
     "integrations-pull-suppressions": ("integrations.pull_due_suppressions", 300, "sync"),
     "integrations-refresh-senders": ("integrations.refresh_senders", 60, "sync"),
+    "integrations-trim-failures": ("integrations.trim_failures", 3600, "bulk"),
     "integrations-retest-connections": ("integrations.retest_connections", 60, "sync"),
 }

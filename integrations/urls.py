@@ -15,6 +15,7 @@ from integrations.views import (
     reconciliation,
     senders,
     sync,
+    weather,
     webhooks,
 )
 
@@ -61,6 +62,7 @@ urlpatterns = [
     path("ops/webhooks/replays/<uuid:replay_id>/cancel/", webhooks.cancel_replay, name="cancel_replay"),
     path("ops/webhooks/endpoints/", webhooks.endpoints, name="webhook_endpoints"),
     path("ops/webhooks/endpoints/<uuid:connection_id>/", webhooks.check_endpoint, name="check_endpoint"),
+    path("ops/weather/", weather.weather, name="weather"),
     path("ops/rates/", limits.usage, name="rates"),
     path("ops/rates/shared/", limits.set_shared, name="set_shared_limit"),
     path("ops/queues/", operations.queues, name="queues"),

@@ -9,6 +9,7 @@ from integrations.models.connections import (
     SenderAccount,
 )
 from integrations.models.events import ProviderEvent, ProviderEventKey
+from integrations.models.failures import ProviderFailure
 from integrations.models.limits import LimitScope, LimitWindow, RateLimit, RateUsage, RequestSlots, WarmupPlan
 from integrations.models.outbox import OutboundMessage, SendAttempt
 from integrations.models.sync import LedgerDay, LedgerIncident, ReconciliationReport, SyncCursor, SyncRun
@@ -28,6 +29,7 @@ __all__ = [
     "PlatformSwitch",
     "ProviderEvent",
     "ProviderEventKey",
+    "ProviderFailure",
     "RateLimit",
     "RateUsage",
     "ReconciliationReport",

@@ -12,7 +12,7 @@ from integrations import registry
 from integrations.base import Adapter
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import Connection, OutboundMessage, SenderAccount
-from integrations.services import threads
+from integrations.services import failures, threads
 from project.core import crypto
 
 
@@ -34,11 +34,12 @@ def webhook_secrets(provider: str, credentials: dict[str, Any]) -> list[str]:
 
 
 def adapter_of(connection: Connection, credentials: dict[str, Any] | None = None) -> Adapter:
-    """Build the adapter of a connection. Raises ``ProviderError`` of kind ``config`` if there is none for
-    it.
+    """Build the adapter of a connection; what it raises is counted (``services.failures``).
+
+    Raises ``ProviderError`` of kind ``config`` if there is none for it.
     """
     try:
-        return registry.adapter_for(
+        adapter = registry.adapter_for(
             connection.provider,
             credentials=credentials if credentials is not None else credentials_of(connection),
             base_url=connection.base_url,
@@ -46,6 +47,7 @@ def adapter_of(connection: Connection, credentials: dict[str, Any] | None = None
         )
     except registry.UnknownProviderError as error:
         raise ProviderError(ErrorKind.CONFIG, str(error), provider=connection.provider) from error
+    return failures.watched(adapter, connection)
 
 
 class StoredKnowledge:

@@ -16,7 +16,7 @@ from integrations import limit_selectors as limits
 from integrations import selectors, streams
 from integrations.models import LimitScope, LimitWindow, SenderAccount
 from integrations.services import rates, warmups
-from integrations.views.operations import PAGES
+from integrations.views.frame import frame
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
 from project.core.pagination import InvalidCursor
@@ -52,10 +52,8 @@ def _usage(request: OrganizationRequest, context: dict[str, Any], problem: str =
         "clients": limits.clients_of(access),
         "is_whole": access.client_ids is None,
         "can_edit": access.can(Permission.SENDERS_EDIT),
-        "can_act": access.can(Permission.OPS_ACT),
         "stream": streams.RATES,
-        "ops_pages": PAGES,
-        "ops_page": "rates",
+        **frame(request, "integrations:rates"),
     }
     template = "integrations/_rates.html" if is_partial(request) else "integrations/rates.html"
     return render(request, template, context, status=422 if problem else 200)

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from integrations import selectors, streams
 from integrations.models import KillSwitch
 from integrations.services import certification
 from integrations.services import switches as switch_service
+from integrations.views.frame import render_page
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
-
-PAGES = (
-    ("sync", "Sync health", "arrow-path"),
-    ("ledger", "Zero-drop ledger", "table-cells"),
-    ("reconciliation", "Reconciliation", "arrows-right-left"),
-    ("webhooks", "Webhooks", "bolt"),
-    ("rates", "Rate usage", "scale"),
-    ("queues", "Queues and workers", "queue-list"),
-    ("sends", "Send certificate", "shield-check"),
-    ("switches", "Kill switches", "power"),
-)
-
-
-def render_page(
-    request: OrganizationRequest, page: str, context: dict[str, Any], status: int = 200
-) -> HttpResponse:
-    """Render a page of operations, or its part that lives."""
-    fragment = is_partial(request) and not request.GET.get("cursor")
-    template = f"integrations/_{page}.html" if fragment else f"integrations/{page}.html"
-    context |= {"ops_pages": PAGES, "ops_page": page, "can_act": request.access.can(Permission.OPS_ACT)}
-    return render(request, template, context, status=status)
 
 
 def _after(request: OrganizationRequest) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations import selectors, streams, sync_selectors
 from integrations.models import ReconciliationReport
 from integrations.services import reconciliation
-from integrations.views.operations import render_page
+from integrations.views.frame import render_page
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
 from project.core.pagination import InvalidCursor

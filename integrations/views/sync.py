@@ -15,7 +15,7 @@ from integrations.errors import ProviderError
 from integrations.models import LedgerIncident, SenderAccount, SyncRun
 from integrations.services import healing
 from integrations.services import sync as sync_service
-from integrations.views.operations import render_page
+from integrations.views.frame import render_page
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor

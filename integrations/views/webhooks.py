@@ -15,7 +15,7 @@ from integrations.base import Capability
 from integrations.errors import ProviderError
 from integrations.models import ReplayRun, WebhookDelivery
 from integrations.services import hygiene, rehearsals, replays
-from integrations.views.operations import PAGES
+from integrations.views.frame import frame
 from integrations.webhook_filters import Filter, is_replayable
 from project.core.changes import Difference
 from project.core.htmx import is_partial, redirect_to
@@ -40,11 +40,9 @@ def _page(
 
 def _frame(request: OrganizationRequest, tab: str) -> dict[str, Any]:
     return {
-        "ops_pages": PAGES,
-        "ops_page": "webhooks",
+        **frame(request, "integrations:webhooks"),
         "webhooks_tab": tab,
         "stream": streams.WEBHOOKS,
-        "can_act": request.access.can(Permission.OPS_ACT),
     }
 
 

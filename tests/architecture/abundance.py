@@ -257,4 +257,8 @@ class Abundance:
                 action="message", origin="campaign", dedupe_key=f"{mark}:{state}", body="Hi", state=state,
                 hold_code="limit" if state == "queued" else "", hold_reason=f"Held {mark}",
             )  # fmt: skip
+        self._new(
+            "integrations.ProviderFailure", minute=now(), connection_id=sender.connection_id, sender_id=sender.id,
+            provider="unipile", kind="unavailable", is_transient=True, route="send_message", last_at=now(),
+        )  # fmt: skip
         self._keep(delivery=delivery, run=run, replay=replay)
