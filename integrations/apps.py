@@ -21,7 +21,7 @@ class IntegrationsConfig(AppConfig):
         senders = ("integrations:senders",)
         register_area(NavigationArea("senders", "integrations:senders", Permission.SENDERS_VIEW, senders))
         pages = ("sync", "ledger", "reconciliation", "webhook", "weather", "rates", "queues", "switches")
-        operations = tuple(f"integrations:{page}" for page in pages)
+        operations = (*(f"integrations:{page}" for page in pages), "operations:")
         register_area(NavigationArea("ops", "integrations:sync", Permission.OPS_VIEW, operations))
         register_encrypted("integrations.Connection", "credentials")
         register_encrypted("integrations.SystemMail", "content")

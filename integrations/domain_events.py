@@ -188,32 +188,7 @@ class ProviderFailed(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRaised(DomainEvent):
-    """Something is wrong that a person has to know of; told again while it lasts, it stays one alert.
-
-    ``kind`` groups alerts of a sort (``webhook_silence``, ``ledger_difference``, ``dead_letters``), ``key`` names this
-    one within the organization, ``subject`` what it is about in words, ``severity`` is ``warning`` or ``critical``.
-    ``path`` is where to look, below ``/o/<organization>/``. ``client_id`` is ``None`` where it concerns them all.
-    """
-
-    kind: str
-    key: str
-    subject: str
-    message: str
-    severity: str = "warning"
-    path: str = ""
-    client_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertCleared(DomainEvent):
-    """What ``AlertRaised`` with this ``key`` told is over."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkWorkFinished(DomainEvent):
-    """A reconciliation, a replay or the like has ended; ``kind`` says which (``reconciliation``, ``replay``)."""
+    """Work on many rows that has no event of its own has ended; ``kind`` says which (``replay``)."""
 
     kind: str

@@ -74,6 +74,12 @@ def queues(access: Access) -> dict[str, Any]:
             .values_list("state")
             .annotate(count=Count("id"))
         ),
+        "oldest_delivery": WebhookDelivery.objects.filter(
+            state__in=("received", "processing"), not_before__lte=now()
+        )
+        .order_by("received_at")
+        .values_list("received_at", flat=True)
+        .first(),
         "attempts_today": SendAttempt.objects.filter(started_at__gte=now() - timedelta(days=1)).count(),
         "heartbeats": list(Heartbeat.objects.order_by("name")),
         "now": now(),

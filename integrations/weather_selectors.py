@@ -153,7 +153,7 @@ def outlooks(access: Access) -> list[Outlook]:
     for row in (
         rows.order_by().values("connection_id", "kind").annotate(total=Sum("count"), last=Max("last_at"))
     ):
-        recent.setdefault(row["connection_id"], []).append(row)
+        recent.setdefault(row["connection_id"], []).append(dict(row))
     found = api_rows.connections(access).order_by("name", "id")
     return [_outlook(row, recent.get(row.id, [])) for row in found]
 

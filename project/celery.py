@@ -43,10 +43,11 @@ def schedule() -> dict[str, dict[str, Any]]:
     from integrations.tasks import BEAT as INTEGRATIONS
     from project.core.upkeep import BEAT as CORE
     from project.tenancy.tasks import BEAT as TENANCY
+    from reporting.tasks import BEAT as REPORTING
 
     return {
         name: _every(seconds, task, queue)
-        for room in (CORE, TENANCY, INTEGRATIONS, CAMPAIGNS, INBOX)
+        for room in (CORE, TENANCY, INTEGRATIONS, CAMPAIGNS, INBOX, REPORTING)
         for name, (task, seconds, queue) in room.items()
     }
 

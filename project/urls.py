@@ -17,6 +17,7 @@ urlpatterns = [
     path("worker.js", worker, name="worker"),
     path("accounts/", include("allauth.urls")),
     path("platform/webhooks/", include("integrations.platform_urls")),
+    path("platform/metrics/", include("reporting.platform_urls")),
     path("", include("project.tenancy.urls")),
     path("api/v1/", include("project.api")),
     path("api/internal/", include("integrations.internal_urls")),
@@ -26,6 +27,7 @@ urlpatterns = [
     path(ORGANIZATION + "inbox/", include("inbox.urls")),
     path(ORGANIZATION, include("campaigns.urls")),
     path(ORGANIZATION, include("integrations.urls")),
+    path(ORGANIZATION + "ops/", include("reporting.operations_urls")),
     path(ORGANIZATION + "reports/", include("reporting.urls")),
     path(ORGANIZATION + "components/", include("project.theme.urls")),
 ]

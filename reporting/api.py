@@ -15,8 +15,12 @@ from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 from reporting import api_schemas as schemas
 from reporting import selectors, selectors_inbox
+from reporting.api_alerts import router as alerts_router
+from reporting.api_snapshots import router as snapshots_router
 
 router = Router()
+router.add_router("", alerts_router)
+router.add_router("", snapshots_router)
 
 TAGS = ["Analytics"]
 

@@ -15,3 +15,10 @@ def may_see_report(viewer: Viewer, stream: str) -> bool:
     if client_id is None or not access.can(Permission.REPORTS_VIEW):
         return False
     return access.clients().filter(id=client_id).exists()
+
+
+@register_authorizer("alerts")
+def may_see_alerts(viewer: Viewer, stream: str) -> bool:
+    """Whether the viewer sees the operations of the whole organization."""
+    access: Access = viewer.access
+    return access.client_ids is None and access.can(Permission.OPS_VIEW)

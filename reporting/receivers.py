@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from campaigns import events as campaign_events
 from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken
+from integrations.domain_events import (
+    BulkWorkFinished,
+    LedgerDifferenceFound,
+    LedgerDifferenceHealed,
+    ProviderFailed,
+    ReconciliationFinished,
+    WebhooksDrifted,
+    WebhooksFellSilent,
+    WebhooksHeardAgain,
+)
 from project.core.events import subscribe
 from reporting import row_words
 from reporting.models import Fact
-from reporting.services import facts
+from reporting.services import alert_sources, alerts, facts, snapshots
 
 _KINDS = {
     campaign_events.LeadEnrolled: Fact.Kind.ENROLLED,
@@ -39,6 +49,54 @@ def on_enrollment_fact(event: campaign_events.EnrollmentFact) -> None:
         node_id=event.node_id,
         sender_id=event.sender_id,
     )
+
+
+@subscribe(ProviderFailed, id="reporting.look_at_alerts")
+def on_provider_failed(event: ProviderFailed) -> None:
+    """Have the alert rules looked at."""
+    alerts.hint()
+
+
+@subscribe(BulkWorkFinished, id="reporting.snapshot")
+def on_bulk_work(event: BulkWorkFinished) -> None:
+    """Have a metric snapshot taken."""
+    snapshots.hint(event.kind)
+
+
+@subscribe(ReconciliationFinished, id="reporting.snapshot")
+def on_reconciliation(event: ReconciliationFinished) -> None:
+    """Have a metric snapshot taken."""
+    snapshots.hint("reconciliation")
+
+
+@subscribe(WebhooksFellSilent, id="reporting.alert")
+def on_silence(event: WebhooksFellSilent) -> None:
+    """Open an alert."""
+    alert_sources.webhooks_fell_silent(event)
+
+
+@subscribe(WebhooksHeardAgain, id="reporting.alert")
+def on_sound(event: WebhooksHeardAgain) -> None:
+    """Resolve the alert."""
+    alert_sources.webhooks_heard_again(event)
+
+
+@subscribe(WebhooksDrifted, id="reporting.alert")
+def on_drift(event: WebhooksDrifted) -> None:
+    """Open an alert, or resolve it."""
+    alert_sources.webhooks_drifted(event)
+
+
+@subscribe(LedgerDifferenceFound, id="reporting.alert")
+def on_ledger_difference(event: LedgerDifferenceFound) -> None:
+    """Open an alert."""
+    alert_sources.ledger_difference_found(event)
+
+
+@subscribe(LedgerDifferenceHealed, id="reporting.alert")
+def on_ledger_healed(event: LedgerDifferenceHealed) -> None:
+    """Resolve the alert."""
+    alert_sources.ledger_difference_healed(event)
 
 
 subscribe(ConversationAnswered, id="reporting.answered")(facts.record_answer)

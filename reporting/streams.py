@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
-from project.core.realtime import stream_name
+from project.core.realtime import data_kind, emit, stream_name
+from project.core.scoping import current_organization_id
+
+ALERTS: Final = stream_name("alerts")
+ALERTS_CHANGED: Final = "alerts.changed"
+data_kind(ALERTS_CHANGED)
 
 
 def report(client_id: UUID) -> str:
     """The live figures of one client's report."""
     return stream_name("report", client_id)
+
+
+def alerts_changed() -> None:
+    """Say that an alert was opened, acknowledged or resolved."""
+    emit(stream=ALERTS, kind=ALERTS_CHANGED, subject=("organization", current_organization_id()), data={})

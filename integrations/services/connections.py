@@ -105,7 +105,8 @@ def mark(connection: Connection, *, status: str, error: str = "") -> None:
     """Store whether a connection works; what a failing one held back is looked at once it works again."""
     if connection.status == Connection.Status.DISABLED:
         return
-    recovered = status == Connection.Status.OK and connection.status == Connection.Status.FAILING
+    # New credentials leave it untested: what the old ones held back goes on as well.
+    recovered = status == Connection.Status.OK and connection.status != Connection.Status.OK
     connection.status = status
     connection.last_error = error[:2000]
     connection.checked_at = now()

@@ -51,7 +51,7 @@ from project.core.clock import now
 
 log = structlog.get_logger(__name__)
 
-LEASE: Final = timedelta(minutes=5)
+LEASE: Final = timedelta(seconds=settings.SEND_LEASE_SECONDS)
 #: Held rows that one claim looks at before it gives way to other accounts.
 MAX_HELD_PER_CLAIM: Final = 50
 State = OutboundMessage.State

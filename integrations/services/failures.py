@@ -57,19 +57,18 @@ def watched(adapter: Adapter, of: Connection) -> Adapter:
 def _watching(adapter_class: type[Any]) -> type[Any]:
     """Return a subclass whose public methods note what they raise; what it can do stays visible to ``isinstance``."""
     calls = {
-        name: _noting(name, method)
+        name: _noting(adapter_class, name)
         for name in dir(adapter_class)
-        if not name.startswith("_")
-        and isinstance(method := inspect.getattr_static(adapter_class, name), FunctionType)
+        if not name.startswith("_") and isinstance(inspect.getattr_static(adapter_class, name), FunctionType)
     }
     return type(adapter_class.__name__, (adapter_class,), {**calls, "__module__": adapter_class.__module__})
 
 
-def _noting(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
+def _noting(adapter_class: type[Any], name: str) -> Callable[..., Any]:
+    @functools.wraps(getattr(adapter_class, name))
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return method(self, *args, **kwargs)
+            return getattr(adapter_class, name)(self, *args, **kwargs)
         except ProviderError as error:
             connection_id, organization_id = self._noted_for
             note(

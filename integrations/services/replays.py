@@ -19,11 +19,13 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from integrations import streams
+from integrations.domain_events import BulkWorkFinished
 from integrations.models import ReplayRun, WebhookDelivery
 from integrations.services import webhooks
 from integrations.webhook_filters import Filter, replayable
 from project.core.claims import compare_and_set
 from project.core.clock import now
+from project.core.events import publish
 from project.core.pagination import after_position
 from project.core.refusals import Refused
 from project.core.scoping import organization_scope, platform_scope
@@ -212,6 +214,7 @@ def _end(claimed: ReplayRun, state: str, error: str = "") -> str:
         )
         if ended:
             streams.replay_changed(claimed.id)
+            publish(BulkWorkFinished(kind="replay"))
     claimed.state = state
     return str(state) if ended else ""
 

@@ -19,11 +19,12 @@ def render_page(
     status: int = 200,
     *,
     room: str = "integrations",
+    urls: str = "integrations",
 ) -> HttpResponse:
-    """Render ``<room>/<page>.html``, or its fragment ``_<page>.html`` for htmx."""
+    """Render ``<room>/<page>.html``, or its fragment ``_<page>.html`` for htmx; ``urls`` is the pages' namespace."""
     fragment = is_partial(request) and not request.GET.get("cursor")
     template = f"{room}/_{page}.html" if fragment else f"{room}/{page}.html"
-    return render(request, template, {**context, **frame(request, f"{room}:{page}")}, status=status)
+    return render(request, template, {**context, **frame(request, f"{urls}:{page}")}, status=status)
 
 
 def frame(request: OrganizationRequest, url_name: str) -> dict[str, Any]:

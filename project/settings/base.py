@@ -309,6 +309,8 @@ HOURLY_LIMITS = {"email": env.integer("MAILBOX_HOURLY_LIMIT", 30)}
 #: Actions that reach people: they count for the budgets of clients and organizations.
 COUNTED_ACTIONS = frozenset({"invite", "message", "inmail", "email", "sms"})
 ORGANIZATION_DAILY_LIMIT = env.integer("ORGANIZATION_DAILY_LIMIT", 100_000)
+#: Whether webhooks of alerts, whose addresses members type, may be on private networks.
+ALERT_PRIVATE_TARGETS = env.flag("ALERT_PRIVATE_TARGETS", False)
 #: Per organization, recipient domain (with its aliases) and hour; no limit for domains that are not named.
 RECIPIENT_DOMAIN_HOURLY_LIMITS = {"gmail.com": env.integer("GMAIL_HOURLY_LIMIT", 200)}
 RECIPIENT_DOMAIN_HOURLY_DEFAULT: int | None = None
@@ -326,6 +328,8 @@ REQUEST_RATES = {
     "emailbison": (5.0, 10),
     "heyreach": (5.0, 20),
 }
+#: How long an attempt may be under way before it counts as uncertain; longer than any call to a provider takes.
+SEND_LEASE_SECONDS = env.integer("SEND_LEASE_SECONDS", 300)
 #: Pause between two campaign sends of one account, in milliseconds, chosen at random in between.
 SEND_SPACING_MS = (env.integer("SEND_SPACING_MS_MIN", 300), env.integer("SEND_SPACING_MS_MAX", 1500))
 

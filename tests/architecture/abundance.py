@@ -261,4 +261,12 @@ class Abundance:
             "integrations.ProviderFailure", minute=now(), connection_id=sender.connection_id, sender_id=sender.id,
             provider="unipile", kind="unavailable", is_transient=True, route="send_message", last_at=now(),
         )  # fmt: skip
-        self._keep(delivery=delivery, run=run, replay=replay)
+        alert = self._new(
+            "reporting.Alert", kind="sync_lag", key=mark, client=client, subject=f"Sender {mark}", message="Late.",
+            acknowledged_by=self.agency.admin,
+        )  # fmt: skip
+        self._new(
+            "reporting.Alert", kind="sync_lag", key=mark, subject="Over", message="x", resolved_at=now()
+        )
+        channel = self._new("reporting.AlertChannel", kind="email", name=mark, shown="a@rows.test")
+        self._keep(delivery=delivery, run=run, replay=replay, alert=alert, channel=channel)

@@ -14,9 +14,11 @@ from tests.rows import Rows, id_of, is_client_bound
 #: Arguments that are ids of rows, and the model of the row.
 MODELS: dict[str, str] = {
     "action_id": "campaigns.ScheduledAction",
+    "alert_id": "reporting.Alert",
     "brake_id": "campaigns.Brake",
     "campaign_id": "campaigns.Campaign",
     "canned_id": "inbox.CannedReply",
+    "channel_id": "reporting.AlertChannel",
     "client_id": "tenancy.Client",
     "company_id": "campaigns.Company",
     "connection_id": "integrations.Connection",
@@ -57,6 +59,7 @@ WORDS: dict[str, str] = {
     "connection_key": "unknown-key",
     "node_id": "start",
     "action": "invite",
+    "kind": "sync_lag",
     "recipient_domain": "example.com",
 }
 

@@ -25,7 +25,6 @@ def _failing(monkeypatch: pytest.MonkeyPatch, kind: ErrorKind, **fields: Any) ->
         raise ProviderError(kind, "A plain sentence.", provider="unipile", **fields)
 
     monkeypatch.setattr(WorldAdapter, "get_account", refuse)
-    failures._watching.cache_clear()
 
 
 def _asked(room: Room, path: str, method: str = "get", user: Any = None) -> Any:
@@ -65,7 +64,6 @@ def test_a_missing_thing_answers_502_where_it_says_nothing_about_the_account(
         raise ProviderError(ErrorKind.NOT_FOUND, "There is no such account.", provider="unipile")
 
     monkeypatch.setattr(WorldAdapter, "connect_link", missing)
-    failures._watching.cache_clear()
     browser = Browser()
     browser.force_login(room.agency.admin)
     with no_scope():

@@ -1,0 +1,213 @@
+"""The drills: what each breaks, by what it is to be noticed, and how it is mended."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from integrations.errors import ProviderError
+from integrations.models import OutboundMessage, WebhookDelivery
+from integrations.services import connections, senders, sync
+from project.core.embedded.runtime import Process
+from reporting.drills.ground import Ground
+from reporting.drills.outreach import Outreach
+from reporting.models import Alert
+
+
+@dataclass
+class Struck:
+    """A run that is struck: where, which, and what was there before."""
+
+    ground: Ground
+    outreach: Outreach
+    ended: dict[str, Process] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """One drill. ``lasts`` is how long it stays broken (real seconds; 0 where the installation mends it by itself).
+
+    ``ripe`` says when to strike, ``noticed`` whether the installation has noticed.
+    """
+
+    name: str
+    title: str
+    strike: Callable[[Struck], None]
+    noticed: Callable[[Struck], bool]
+    mend: Callable[[Struck], None] = lambda struck: struck.ground.mend()
+    ripe: Callable[[Struck], bool] = lambda struck: bool(struck.outreach.sent())
+    lasts: float = 0.0
+    runbook: str = ""
+
+
+def _alerted(*kinds: str) -> Callable[[Struck], bool]:
+    return lambda struck: bool(Alert.objects.filter(kind__in=kinds).exists())
+
+
+def _replaced(name: str) -> Callable[[Struck], bool]:
+    """Whether a killed part was missed: the health check says so, or another process has taken its place."""
+
+    def noticed(struck: Struck) -> bool:
+        process = struck.ground.process(name)
+        is_new = process is not None and process != struck.ended[name] and process.is_running()
+        return is_new or bool(struck.ground.complaints())
+
+    return noticed
+
+
+def _kill(name: str, number: signal.Signals) -> Callable[[Struck], None]:
+    def strike(struck: Struck) -> None:
+        struck.ended[name] = struck.ground.kill(name, number)
+
+    return strike
+
+
+def _revoke(struck: Struck) -> None:
+    struck.ground.revoke_key(struck.outreach.key)
+
+
+def _new_token(struck: Struck) -> None:
+    """What the runbook has an administrator do: a new token is entered and tested."""
+    outreach = struck.outreach
+    outreach.key = f"{outreach.key}-new"
+    struck.ground.allow_key(outreach.key)
+    actor = outreach.access.user
+    changed = connections.replace_credentials(
+        connection=outreach.connection.refreshed(), credentials={"api_key": outreach.key}, actor=actor
+    )
+    connections.try_out(connection=changed, actor=actor)
+
+
+def _disorder(struck: Struck) -> None:
+    struck.ground.fault("duplicate", copies=2)
+    struck.ground.fault("reorder", window=3)
+
+
+def _came_again(struck: Struck) -> bool:
+    rows = WebhookDelivery.objects.filter(connection_id=struck.outreach.connection.id, duplicates__gt=0)
+    return bool(rows.exists())
+
+
+def _reshape(struck: Struck) -> None:
+    for variant in (
+        "is_sender_absent",
+        "participants",
+        "no_public_identifier",
+        "unknown_fields",
+        "no_content_type",
+    ):
+        struck.ground.fault("shape", on="webhook", variant=variant)
+    struck.ground.fault(
+        "status", method="GET", path="*/accounts/*", status=400, type="errors/never_seen_before"
+    )
+    try:
+        senders.refresh(sender=struck.outreach.sender)
+    except ProviderError:
+        # The alert has to come from it.
+        return
+
+
+def _slow_down(struck: Struck) -> None:
+    struck.ground.fault("slow_answer", method="POST", seconds=4)
+
+
+def _in_flight(struck: Struck) -> bool:
+    """Slow the provider down, and wait until a send is on its way that has left and is not known to have."""
+    if not struck.outreach.sent():
+        return False
+    if not struck.ended:
+        _slow_down(struck)
+        struck.ended["slowed"] = Process(0, 0.0)
+    sending = OutboundMessage.State.SENDING
+    rows = OutboundMessage.objects.filter(sender=struck.outreach.sender)
+    known = rows.filter(state=OutboundMessage.State.SENT).count()
+    return bool(rows.filter(state=sending).exists()) and sum(struck.outreach.sent().values()) > known
+
+
+def _kill_worker(struck: Struck) -> None:
+    struck.ended["worker-live"] = struck.ground.kill("worker-live", signal.SIGKILL)
+    struck.ground.mend()
+
+
+def _poll_too(struck: Struck) -> None:
+    sync.request(sender=struck.outreach.sender, resource="messages", trigger="drill")
+
+
+def _status(lasts_note: dict[str, Any]) -> Callable[[Struck], None]:
+    def strike(struck: Struck) -> None:
+        struck.ground.fault("status", **lasts_note)
+        _poll_too(struck)
+
+    return strike
+
+
+DRILLS: dict[str, Drill] = {
+    drill.name: drill
+    for drill in (
+        Drill(
+            name="token_revoked",
+            title="The provider refuses our token; an administrator enters a new one",
+            strike=_revoke,
+            noticed=_alerted("provider_terminal", "not_working"),
+            mend=_new_token,
+            lasts=8.0,
+            runbook="token-revoked.md",
+        ),
+        Drill(
+            name="webhooks_disordered",
+            title="Webhooks come three times each, and backwards",
+            strike=_disorder,
+            noticed=_came_again,
+            lasts=6.0,
+            runbook="webhooks-disordered.md",
+        ),
+        Drill(
+            name="provider_down",
+            title="The provider answers 503 for ten minutes of the sandbox's clock",
+            strike=_status({"path": "/api/v1/*", "status": 503}),
+            noticed=_alerted("provider_burst"),
+            lasts=10.0,
+            runbook="provider-down.md",
+        ),
+        Drill(
+            name="rate_limit_storm",
+            title="The provider answers 429 to everything",
+            strike=_status({"path": "/api/v1/*", "status": 429, "retry_after": "3"}),
+            noticed=_alerted("provider_burst"),
+            lasts=8.0,
+            runbook="rate-limit-storm.md",
+        ),
+        Drill(
+            name="shape_changed",
+            title="Webhooks lack and add fields, and a read is answered with an error nobody knows",
+            strike=_reshape,
+            noticed=_alerted("provider_terminal"),
+            lasts=8.0,
+            runbook="shape-changed.md",
+        ),
+        Drill(
+            name="redis_restarted",
+            title="Redis is killed and comes back empty-handed",
+            strike=_kill("redis", signal.SIGKILL),
+            noticed=_replaced("redis"),
+            runbook="redis-restarted.md",
+        ),
+        Drill(
+            name="worker_killed",
+            title="The worker is killed while a message is on its way",
+            strike=_kill_worker,
+            noticed=_replaced("worker-live"),
+            ripe=_in_flight,
+            runbook="worker-killed.md",
+        ),
+        Drill(
+            name="database_restarted",
+            title="PostgreSQL is restarted under load",
+            strike=_kill("postgres", signal.SIGINT),
+            noticed=_replaced("postgres"),
+            runbook="database-restarted.md",
+        ),
+    )
+}

@@ -1,0 +1,326 @@
+"""Alerts: opened by taxonomy, one row while it lasts, told without holding anything up, and over again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client as Browser
+
+from integrations.domain_events import WebhooksDrifted, WebhooksFellSilent, WebhooksHeardAgain
+from integrations.errors import ErrorKind
+from integrations.models import Connection, OutboundMessage, SenderAccount, SystemMail, WebhookDelivery
+from integrations.services import failures, ledger
+from project.core.clock import now
+from project.core.events import publish
+from project.core.refusals import Invalid
+from reporting.models import Alert, AlertChannel, AlertNotice
+from reporting.services import alert_channels, alerts
+from tests.campaigns.conftest import World, world
+from tests.integrations.conftest import Hints, hints
+from tests.integrations.world import problem
+
+pytestmark = pytest.mark.django_db
+__all__ = ["hints", "world"]
+
+
+class Receiver:
+    """A web server that takes, or refuses, what alerts tell."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.got.append((dict(self.headers), body))
+                self.send_response(outer.status)
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                return
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture
+def receiver(settings: Any, clean_redis: Any) -> Iterator[Receiver]:
+    settings.ALERT_PRIVATE_TARGETS = True
+    made = Receiver()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def fail(world: World, kind: ErrorKind, times: int = 1) -> None:
+    for _ in range(times):
+        failures.note(
+            problem(kind), connection_id=world.connection.id, organization_id=world.agency.id,
+            account_id=world.sender.provider_account_id, route="send_message",
+        )  # fmt: skip
+
+
+def kinds() -> list[str]:
+    return sorted(Alert.objects.filter(resolved_at=None).values_list("kind", flat=True))
+
+
+def test_what_passes_alerts_in_a_burst_and_what_does_not_at_once(world: World, time_machine: Any) -> None:
+    begun = now()
+    time_machine.move_to(begun, tick=False)
+    fail(world, ErrorKind.UNAVAILABLE, times=19)
+    alerts.evaluate()
+    assert kinds() == []
+    fail(world, ErrorKind.RATE_LIMITED)
+    alerts.evaluate()
+    alerts.evaluate()
+    assert kinds() == ["provider_burst"]
+    burst = Alert.objects.get()
+    assert (burst.severity, burst.subject) == ("warning", world.connection.name)
+    assert "20 errors in 5 minutes" in burst.message
+    fail(world, ErrorKind.CONFIG)
+    # One person who cannot be reached is nothing to wake anybody for.
+    fail(world, ErrorKind.RECIPIENT)
+    alerts.evaluate()
+    assert kinds() == ["provider_burst", "provider_terminal"]
+    assert Alert.objects.get(kind="provider_terminal").severity == "critical"
+    time_machine.move_to(begun + timedelta(minutes=7), tick=False)
+    alerts.evaluate()
+    assert kinds() == ["provider_terminal"]
+    time_machine.move_to(begun + timedelta(minutes=17), tick=False)
+    alerts.evaluate()
+    assert kinds() == []
+    fail(world, ErrorKind.CONFIG)
+    alerts.evaluate()
+    assert Alert.objects.filter(kind="provider_terminal").count() == 2
+
+
+def test_a_failure_has_the_rules_looked_at_soon(world: World, hints: Hints) -> None:
+    hints.lose()
+    fail(world, ErrorKind.AUTH, times=3)
+    assert hints.names().count("reporting.evaluate_alerts") == 1
+    hints.run_all()
+    assert kinds() == ["provider_terminal"]
+
+
+def test_what_stands_or_does_not_work_alerts_until_it_goes_on(world: World, time_machine: Any) -> None:
+    begun = now()
+    Connection.objects.filter(id=world.connection.id).update(
+        status="failing", last_error="The token was revoked."
+    )
+    SenderAccount.objects.filter(id=world.sender.id).update(last_webhook_at=begun - timedelta(minutes=31))
+    waiting = WebhookDelivery.objects.create(
+        connection_id=world.connection.id, provider="unipile", body=b"{}", payload_hash="x",
+        received_at=begun - timedelta(minutes=6), not_before=begun - timedelta(minutes=6),
+    )  # fmt: skip
+    OutboundMessage.objects.create(
+        sender=world.sender, client=world.sender.client, channel="linkedin", action="message", origin="reply",
+        dedupe_key="late", body="Hi", not_before=begun - timedelta(minutes=8),
+    )  # fmt: skip
+    alerts.evaluate()
+    assert kinds() == ["not_working", "queue_age", "queue_age", "sync_lag"]
+    broken = Alert.objects.get(kind="not_working")
+    assert broken.message == "The token was revoked."
+    Connection.objects.filter(id=world.connection.id).update(status="ok")
+    WebhookDelivery.objects.filter(id=waiting.id).update(state="processed")
+    SenderAccount.objects.filter(id=world.sender.id).update(last_webhook_at=begun)
+    OutboundMessage.objects.update(hold_code="limit")
+    alerts.evaluate()
+    assert kinds() == []
+    assert broken.refreshed().resolved_at is not None
+
+
+def test_rooms_below_tell_of_alerts_and_clear_them(world: World) -> None:
+    for _ in range(2):
+        with transaction.atomic():
+            publish(WebhooksFellSilent(sender=world.sender, since=now()))
+    with transaction.atomic():
+        publish(
+            WebhooksDrifted(connection=world.connection, problems=("The webhook for messages is missing.",))
+        )
+    alerts.evaluate()
+    assert kinds() == ["webhook_drift", "webhook_silence"]
+    silence = Alert.objects.get(kind="webhook_silence")
+    assert (silence.client_id, silence.path) == (world.sender.client_id, "ops/webhooks/endpoints/")
+    with transaction.atomic():
+        publish(WebhooksHeardAgain(sender=world.sender))
+        publish(WebhooksDrifted(connection=world.connection, problems=()))
+    assert kinds() == []
+    alerts.set_rule(
+        kind="webhook_silence", is_on=False, threshold=None, window_minutes=None, actor=world.agency.admin
+    )
+    with transaction.atomic():
+        publish(WebhooksFellSilent(sender=world.sender, since=now()))
+    assert kinds() == []
+
+
+def test_a_day_that_misses_messages_alerts_until_it_is_healed(world: World) -> None:
+    day = date(2026, 3, 2)
+
+    def count(missing: int) -> None:
+        found = ledger.DayCount(listed=5, stored=5 - missing, samples=[], lists_own=True)
+        with transaction.atomic():
+            ledger.settle(sender=world.sender, day=day, found=found)
+
+    for missing in (2, 3):
+        count(missing)
+        alerts.evaluate()
+        assert kinds() == ["ledger_difference"]
+    alert = Alert.objects.get()
+    assert (alert.severity, alert.subject, alert.path) == ("critical", world.sender.name, "ops/ledger/")
+    assert alert.client_id == world.sender.client_id
+    assert "2 messages of 2026-03-02" in alert.message
+    count(0)
+    assert kinds() == []
+
+
+def test_a_dead_webhook_alerts_until_it_was_replayed(world: World) -> None:
+    dead = WebhookDelivery.objects.create(
+        connection_id=world.connection.id, provider="unipile", body=b"{}", payload_hash="x", state="dead"
+    )
+    alerts.evaluate()
+    assert kinds() == ["dead_letters"]
+    WebhookDelivery.objects.filter(id=dead.id).update(state="processed")
+    alerts.evaluate()
+    assert kinds() == []
+
+
+def _channel(world: World, kind: str, target: str, severity: str = "warning") -> AlertChannel:
+    return alert_channels.add(
+        kind=kind, name=kind, target=target, min_severity=severity, actor=world.agency.admin
+    )
+
+
+def test_alerts_are_told_over_each_channel_once_and_again_when_over(
+    world: World, hints: Hints, receiver: Receiver
+) -> None:
+    hook = _channel(world, "webhook", receiver.url)
+    _channel(world, "slack", receiver.url, "critical")
+    _channel(world, "email", "ops@kestrel.test")
+    hints.lose()
+    fail(world, ErrorKind.UNAVAILABLE, times=20)
+    hints.run_all()
+    told = [json.loads(body) for _headers, body in receiver.got]
+    assert [one["event"] for one in told] == ["alert.opened"]
+    assert told[0]["alert"]["kind"] == "provider_burst"
+    assert told[0]["alert"]["url"].endswith(f"/o/{world.agency.slug}/ops/weather/?hours=1")
+    headers, body = receiver.got[0]
+    mark = hmac.new(alert_channels.secret_of(hook).encode(), body, hashlib.sha256).hexdigest()
+    assert headers["X-Alert-Signature"] == f"sha256={mark}"
+    assert SystemMail.objects.get(kind="alert").recipient == "ops@kestrel.test"
+    alerts.evaluate()
+    hints.run_all()
+    assert len(receiver.got) == 1
+    alerts.resolve(key=Alert.objects.get().key)
+    hints.run_all()
+    assert json.loads(receiver.got[-1][1])["event"] == "alert.resolved"
+    assert SystemMail.objects.filter(kind="alert").count() == 2
+
+
+def test_a_channel_that_fails_is_tried_again_and_holds_nothing_up(
+    world: World, hints: Hints, receiver: Receiver, time_machine: Any
+) -> None:
+    channel = _channel(world, "webhook", receiver.url)
+    receiver.status = 500
+    hints.lose()
+    fail(world, ErrorKind.AUTH)
+    hints.run_all()
+    notice = AlertNotice.objects.get()
+    assert (notice.state, notice.attempts, notice.error) == ("queued", 1, "It answered 500.")
+    assert channel.refreshed().last_error == "It answered 500."
+    receiver.status = 200
+    time_machine.move_to(now() + timedelta(minutes=2))
+    assert alert_channels.sweep() == 1
+    hints.run_all()
+    assert notice.refreshed().state == "sent"
+    assert channel.refreshed().last_error == ""
+    # Told once more by mistake: nothing is due.
+    assert alert_channels.deliver(notice.id) == ""
+    assert len(receiver.got) == 2
+
+
+def test_private_addresses_are_refused_when_typed_and_when_called(
+    world: World, hints: Hints, receiver: Receiver, settings: Any
+) -> None:
+    channel = _channel(world, "webhook", receiver.url)
+    settings.ALERT_PRIVATE_TARGETS = False
+    for target in (receiver.url, "http://169.254.169.254/latest", "ftp://example.com/x"):
+        with pytest.raises(Invalid) as refused:
+            _channel(world, "slack", target)
+        assert refused.value.field == "target"
+    assert "not on the public internet" in alert_channels.try_out(channel=channel)
+    assert receiver.got == []
+    assert receiver.url not in channel.credentials
+
+
+def test_the_page_shows_acknowledges_and_sets(world: World, receiver: Receiver) -> None:
+    Connection.objects.filter(id=world.connection.id).update(
+        status="failing", last_error="The token was revoked."
+    )
+    alerts.evaluate()
+    alert = Alert.objects.get()
+    browser = Browser()
+    browser.force_login(world.agency.ops)
+    url = world.agency.url("ops/alerts/")
+    assert "The token was revoked." in browser.get(url).content.decode()
+    browser.post(f"{url}{alert.id}/acknowledge/")
+    assert alert.refreshed().acknowledged_by == world.agency.ops
+    assert "looks after it" in browser.get(url).content.decode()
+    browser.post(f"{url}rules/provider_burst/", {"is_on": "1", "threshold": "3", "window_minutes": "2"})
+    fail(world, ErrorKind.TIMEOUT, times=3)
+    alerts.evaluate()
+    assert "provider_burst" in kinds()
+    wrong = browser.post(f"{url}rules/provider_burst/", {"is_on": "1", "threshold": "many"})
+    assert wrong.status_code == 422
+    page = browser.post(
+        f"{url}channels/add/",
+        {"kind": "webhook", "name": "Desk", "target": receiver.url, "min_severity": "warning"},
+    ).content.decode()
+    channel = AlertChannel.objects.get()
+    assert alert_channels.secret_of(channel) in page
+    assert "hook" not in channel.shown
+    browser.post(f"{url}channels/{channel.id}/test/")
+    assert json.loads(receiver.got[0][1])["event"] == "alert.test"
+    browser.post(f"{url}channels/{channel.id}/remove/")
+    assert not AlertChannel.objects.exists()
+    kept = browser.post(
+        f"{url}channels/add/",
+        {"kind": "email", "name": "Desk", "target": "nobody", "min_severity": "warning"},
+    )
+    assert kept.status_code == 422
+    assert 'value="nobody"' in kept.content.decode()
+
+
+def test_the_api_lists_and_sets_alerts(world: World) -> None:
+    Connection.objects.filter(id=world.connection.id).update(status="failing")
+    alerts.evaluate()
+    browser = Browser(headers={"X-Organization": world.agency.slug})
+    browser.force_login(world.agency.ops)
+    found = browser.get("/api/v1/alerts?state=open").json()["items"]
+    assert [(row["kind"], row["severity"]) for row in found] == [("not_working", "critical")]
+    answer = browser.post(f"/api/v1/alerts/{found[0]['id']}/acknowledge").json()
+    assert answer["acknowledged_at"]
+    rules = browser.put(
+        "/api/v1/alert-rules/sync_lag", {"threshold": 90}, content_type="application/json"
+    ).json()
+    assert {row["kind"]: row["threshold"] for row in rules}["sync_lag"] == 90
+    refused = browser.post(
+        "/api/v1/alert-channels",
+        {"kind": "slack", "name": "x", "target": "http://127.0.0.1/x"},
+        content_type="application/json",
+    )
+    assert refused.status_code == 422
