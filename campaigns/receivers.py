@@ -14,9 +14,9 @@ from integrations.domain_events import (
     RelationsListed,
 )
 from integrations.services import outbox, reconciliation, routing, switches
-from project.core.events import subscribe
+from project.core.events import subscribe, subscribe_many
 
-subscribe(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_event)
+subscribe_many(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_events)
 subscribe(ProviderEventRetold, id="campaigns.react_again")(reactions.on_provider_event_retold)
 subscribe(RelationsListed, id="campaigns.historical")(historical.on_relations_listed)
 subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from campaigns.events import MessageMatched
 from inbox import row_words
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
-from inbox.services import chats, notifications, replies, threads
+from inbox.services import chats, notifications, replies, reports
 from integrations.domain_events import ChatFound, OutboundChanged
 from integrations.services import ledger, sync_windows
-from project.core.events import subscribe
+from project.core.events import subscribe, subscribe_many
 
-subscribe(MessageMatched, id="inbox.thread")(threads.on_message_matched)
+subscribe_many(MessageMatched, id="inbox.thread")(reports.on_messages_matched)
 subscribe(ChatFound, id="inbox.chat_found")(chats.on_chat_found)
-subscribe(OutboundChanged, id="inbox.follow_send")(replies.on_outbound_changed)
+subscribe_many(OutboundChanged, id="inbox.follow_send")(replies.on_outbounds_changed)
 subscribe(ReplyStored, id="inbox.notify_reply")(notifications.on_reply)
 subscribe(NoteAdded, id="inbox.notify_mentions")(notifications.on_note)
 subscribe(ConversationAssigned, id="inbox.notify_assigned")(notifications.on_assigned)

@@ -5,6 +5,9 @@ happens in a transaction that first takes the account's lock. Two facts about on
 applied one after the other, an account has one write in flight, and the rooms above cannot deadlock over rows
 of one account.
 
+Several accounts' locks are taken in the order of their ids. Work that learns only under one lock that it needs another
+one (a fact whose lead has other senders) runs ``in_lock_order``.
+
 Order, always from the top: (1) account lock, (2) rows of ``integrations``, (3) enrollments, in order of their
 ids, (4) conversations, in order of their ids, (5) facts and counters, (6) stream events. Nothing is asked of
 a provider while a lock is held.
@@ -12,10 +15,51 @@ a provider while a lock is held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
+
+T = TypeVar("T")
+#: How often work is begun anew because it wanted a lock out of order; then it waits for it, order or not.
+RESTARTS = 5
+
+
+class _OutOfOrder(Exception):
+    """The work has to be begun anew, with these locks from the beginning."""
+
+    def __init__(self, sender_ids: set[UUID]) -> None:
+        super().__init__("Locks are wanted out of order.")
+        self.sender_ids = sender_ids
+
+
+#: The locks that the running work of ``in_lock_order`` holds.
+_held: ContextVar[set[UUID] | None] = ContextVar("held_sender_locks", default=None)
+
+
+def in_lock_order(sender_ids: Iterable[UUID], work: Callable[[], T]) -> T:
+    """Do ``work`` in a transaction that holds accounts' locks, and in which more of them may be taken.
+
+    One that comes earlier in the order and is not free is never waited for while later ones are held: two that wait for
+    each other so would be a deadlock. The transaction is rolled back and begun anew with all of them, so ``work`` must
+    change nothing but the database. Inside another transaction, whose locks would stay, it simply waits.
+    """
+    wanted = set(sender_ids)
+    for _ in range(RESTARTS if not connection.in_atomic_block else 0):
+        token = _held.set(set())
+        try:
+            with transaction.atomic():
+                lock_senders(wanted)
+                return work()
+        except _OutOfOrder as more:
+            wanted |= more.sender_ids
+        finally:
+            _held.reset(token)
+    with transaction.atomic():
+        lock_senders(wanted)
+        return work()
 
 
 def lock_sender(sender_id: UUID) -> None:
@@ -30,8 +74,22 @@ def lock_sender(sender_id: UUID) -> None:
 
 def lock_senders(sender_ids: Iterable[UUID]) -> None:
     """Wait for the locks of several accounts, one after the other in order of their ids."""
-    for sender_id in sorted(sender_ids):
-        lock_sender(sender_id)
+    wanted = sorted(sender_ids)
+    held = _held.get()
+    if held is None:
+        for sender_id in wanted:
+            lock_sender(sender_id)
+        return
+    last = max(held, default=None)
+    early = [
+        sender_id for sender_id in wanted if last is not None and sender_id < last and sender_id not in held
+    ]
+    if set(early) - try_lock_senders(early):
+        raise _OutOfOrder(set(wanted))
+    for sender_id in wanted:
+        if sender_id not in held and sender_id not in early:
+            lock_sender(sender_id)
+    held.update(wanted)
 
 
 def try_lock_senders(sender_ids: Iterable[UUID]) -> set[UUID]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from campaigns import events as campaign_events
 from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken
 from integrations.domain_events import (
@@ -14,7 +16,7 @@ from integrations.domain_events import (
     WebhooksFellSilent,
     WebhooksHeardAgain,
 )
-from project.core.events import subscribe
+from project.core.events import subscribe, subscribe_many
 from reporting import row_words
 from reporting.models import Fact
 from reporting.services import alert_sources, alerts, facts, snapshots
@@ -39,16 +41,9 @@ _KINDS = {
 }
 
 
-def on_enrollment_fact(event: campaign_events.EnrollmentFact) -> None:
-    """Write the fact."""
-    facts.record_enrollment(
-        kind=_KINDS[type(event)],
-        enrollment=event.enrollment,
-        key=event.key,
-        occurred_at=event.occurred_at,
-        node_id=event.node_id,
-        sender_id=event.sender_id,
-    )
+def on_enrollment_facts(events: Sequence[campaign_events.EnrollmentFact]) -> None:
+    """Write the facts."""
+    facts.record_enrollments([(_KINDS[type(event)], event) for event in events])
 
 
 @subscribe(ProviderFailed, id="reporting.look_at_alerts")
@@ -103,5 +98,5 @@ subscribe(ConversationAnswered, id="reporting.answered")(facts.record_answer)
 subscribe(PromiseBroken, id="reporting.promise_broken")(facts.record_broken_promise)
 subscribe(ConversationResolved, id="reporting.resolved")(facts.record_resolution)
 for _event_class in _KINDS:
-    subscribe(_event_class, id="reporting.fact")(on_enrollment_fact)
+    subscribe_many(_event_class, id="reporting.fact")(on_enrollment_facts)
 row_words.register()

@@ -6,7 +6,7 @@ only what is sent after it: what led to it is not held against anybody twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -72,11 +72,17 @@ def targets_of(outcome: SendOutcome) -> list[Target]:
 
 def consider(*, outcome: SendOutcome, signal: Signal) -> list[Brake]:
     """Look at the rates that a bounce, complaint or deferral has moved; return the brakes that it pulled."""
+    return consider_all(outcomes=[outcome], signal=signal)
+
+
+def consider_all(*, outcomes: Sequence[SendOutcome], signal: Signal) -> list[Brake]:
+    """``consider`` for several sends at once: each rate is looked at once."""
     pulled = []
-    for target in targets_of(outcome):
-        counts = counts_of(outcome.client_id, target, signal)
+    targets = {(row.client_id, target): None for row in outcomes for target in targets_of(row)}
+    for client_id, target in targets:
+        counts = counts_of(client_id, target, signal)
         if judge(counts, signal) is Level.STOP:
-            brake = _pull(outcome.client_id, target, signal, counts)
+            brake = _pull(client_id, target, signal, counts)
             if brake is not None:
                 pulled.append(brake)
     return pulled

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from campaigns.models import SendOutcome
 from campaigns.services import brakes
 from integrations.models import OutboundMessage
 from project.core.clock import now
+from project.core.db.bulk import update_rows
 
 CHANNELS = frozenset({"email", "sms"})
 
@@ -33,16 +36,36 @@ def left(outbound: OutboundMessage) -> SendOutcome | None:
     return row
 
 
+def note_many(
+    told: Sequence[tuple[OutboundMessage, str, datetime]],
+) -> list[tuple[SendOutcome | None, bool]]:
+    """``note`` for several things in their order, with few statements."""
+    ids = {outbound.id for outbound, _, _ in told if outbound.channel in CHANNELS}
+    rows: dict[UUID, SendOutcome] = (
+        {row.outbound_id: row for row in SendOutcome.objects.filter(outbound_id__in=ids)} if ids else {}
+    )
+    changed: dict[UUID, SendOutcome] = {}
+    columns: set[str] = set()
+    noted: list[tuple[SendOutcome | None, bool]] = []
+    for outbound, column, at in told:
+        row = rows.get(outbound.id) or left(outbound)
+        if row is None:
+            noted.append((None, False))
+            continue
+        rows[outbound.id] = row
+        known: datetime | None = getattr(row, column)
+        if known is None or at < known:
+            setattr(row, column, at)
+            changed[row.id] = row
+            columns.add(column)
+        noted.append((row, known is None))
+    update_rows(list(changed.values()), sorted(columns))
+    return noted
+
+
 def note(outbound: OutboundMessage, column: str, at: datetime) -> tuple[SendOutcome | None, bool]:
     """Write when something happened to a send, and say whether it is the first time that we hear of it.
 
     Reports come in any order: the earliest time stays. The sender's lock is held.
     """
-    row = left(outbound)
-    if row is None:
-        return None, False
-    known: datetime | None = getattr(row, column)
-    if known is None or at < known:
-        setattr(row, column, at)
-        row.save(update_fields=[column, "updated_at"])
-    return row, known is None
+    return note_many([(outbound, column, at)])[0]

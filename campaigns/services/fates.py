@@ -5,6 +5,7 @@ Runs in the transaction of the fact, under its sender's lock (``campaigns.servic
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -45,20 +46,49 @@ _HOW: Final = {"link": How.LINK, "one_click": How.ONE_CLICK, "keyword": How.STOP
 _OUR_FAULT: Final = frozenset({"content", "reputation", "frequency", "deferred"})
 
 
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What a report says about one of our messages: where it is kept, what its enrollment and the reports hear."""
+
+    kind: str
+    #: The column of ``SendOutcome``.
+    column: str
+    told: type[EnrollmentFact] | None
+    machine: bool = False
+    soft: bool = False
+    detail: str = ""
+
+
+def happening(event: MessageEvent) -> Happening | None:
+    """Return what an event says about the message, ``None`` for what is only shown."""
+    found: Happening | None = None
+    match event:
+        case MessageDelivered():
+            found = Happening("delivered", "delivered_at", LeadDelivered)
+        case MessageOpened(is_machine=True):
+            found = Happening("open", "machine_opened_at", LeadOpenedByMachine, machine=True)
+        case MessageOpened():
+            found = Happening("open", "opened_at", LeadOpened)
+        case LinkClicked(is_machine=True):
+            found = Happening("click", "machine_clicked_at", LeadClickedByMachine, machine=True)
+        case LinkClicked():
+            found = Happening("click", "clicked_at", LeadClicked)
+        case MessageBounced(is_permanent=True):
+            found = Happening("bounce", "bounced_at", LeadBounced, detail=event.reason)
+        case MessageBounced():
+            found = Happening("bounce", "deferred_at", None, soft=True, detail=event.reason)
+        case MessageFailed():
+            found = Happening("failed", "failed_at", None, detail=event.reason)
+    return found
+
+
 def on_fate(fact: ProviderEventRecorded, event: MessageEvent) -> Enrollment | None:
-    """React to a report about a message; return the enrollment that it concerns."""
+    """React to what came back for good, or was asked or complained; return the enrollment that it concerns.
+
+    Other reports come in runs (``campaigns.services.reports``).
+    """
     outbound = fact.outbound
     match event:
-        case MessageDelivered() if outbound is not None:
-            return _happened(fact, outbound, "delivered_at", "delivered", LeadDelivered)
-        case MessageOpened() if outbound is not None:
-            told: type[EnrollmentFact] = LeadOpenedByMachine if event.is_machine else LeadOpened
-            column = "machine_opened_at" if event.is_machine else "opened_at"
-            return _happened(fact, outbound, column, "open", told, machine=event.is_machine)
-        case LinkClicked() if outbound is not None:
-            told = LeadClickedByMachine if event.is_machine else LeadClicked
-            column = "machine_clicked_at" if event.is_machine else "clicked_at"
-            return _happened(fact, outbound, column, "click", told, machine=event.is_machine)
         case MessageBounced():
             return _bounced(fact, event, outbound)
         case MessageFailed():
@@ -70,59 +100,62 @@ def on_fate(fact: ProviderEventRecorded, event: MessageEvent) -> Enrollment | No
     return None
 
 
-def _happened(
-    fact: ProviderEventRecorded,
-    outbound: OutboundMessage,
-    column: str,
-    kind: str,
-    told: type[EnrollmentFact] | None,
-    *,
-    machine: bool = False,
-    soft: bool = False,
-    detail: str = "",
-) -> Enrollment | None:
+def _happened(fact: ProviderEventRecorded, outbound: OutboundMessage) -> Enrollment | None:
     """Keep the time, tell the enrollment of the message, and publish the fact the first time."""
-    occurred_at: datetime = fact.event.occurred_at
-    _, is_first = delivery.note(outbound, column, occurred_at)
+    what = happening(fact.event)
+    assert what is not None  # whoever calls has looked at the event
+    _, is_first = delivery.note(outbound, what.column, fact.event.occurred_at)
     if outbound.enrollment_id is None:
         return None
     if not Enrollment.objects.filter(id=outbound.enrollment_id).exists():
-        fact.outcome["campaigns"] = f"Noted ({kind}); the lead's enrollment is gone."
+        fact.outcome["campaigns"] = gone(what)
         return None
     enrollment = enrollments.locked(outbound.enrollment_id)
-    enrollments.take_in(
-        enrollment,
-        Event(
-            id=str(fact.event_id),
-            kind=kind,
-            occurred_at=occurred_at,
-            received_at=now(),
-            node=outbound.node_id,
-            visit=outbound.visit,
-            channel=outbound.channel,
-            machine=machine,
-            soft=soft,
-            detail=detail[:300],
-        ),
-    )
-    if told is not None and is_first:
-        _publish(told, enrollment, outbound, kind, occurred_at)
-    by = " by a machine" if machine else ""
-    fact.outcome["campaigns"] = f"{enrollment.lead}: {kind}{by} noted for “{enrollment.campaign}”."
+    enrollments.take_in(enrollment, event_of(fact, outbound, what))
+    if what.told is not None and is_first:
+        publish(fact_of(fact, outbound, what, enrollment))
+    fact.outcome["campaigns"] = in_words(what, enrollment)
     return enrollment
 
 
-def _publish(
-    told: type[EnrollmentFact], enrollment: Enrollment, outbound: OutboundMessage, kind: str, at: datetime
-) -> None:
-    publish(
-        told(
-            enrollment=enrollment,
-            occurred_at=at,
-            key=f"{outbound.id}:{kind}",
-            node_id=outbound.node_id,
-            sender_id=outbound.sender_id,
-        )
+def gone(what: Happening) -> str:
+    """What was done with a report whose enrollment was deleted."""
+    return f"Noted ({what.kind}); the lead's enrollment is gone."
+
+
+def in_words(what: Happening, enrollment: Enrollment) -> str:
+    """What was done with a report."""
+    by = " by a machine" if what.machine else ""
+    return f"{enrollment.lead}: {what.kind}{by} noted for “{enrollment.campaign}”."
+
+
+def event_of(fact: ProviderEventRecorded, outbound: OutboundMessage, what: Happening) -> Event:
+    """What the enrollment of the message is told."""
+    return Event(
+        id=str(fact.event_id),
+        kind=what.kind,
+        occurred_at=fact.event.occurred_at,
+        received_at=now(),
+        node=outbound.node_id,
+        visit=outbound.visit,
+        channel=outbound.channel,
+        machine=what.machine,
+        soft=what.soft,
+        detail=what.detail[:300],
+    )
+
+
+def fact_of(
+    fact: ProviderEventRecorded, outbound: OutboundMessage, what: Happening, enrollment: Enrollment
+) -> EnrollmentFact:
+    """What the reports are told the first time."""
+    assert what.told is not None  # whoever calls has looked
+    return what.told(
+        enrollment=enrollment,
+        occurred_at=fact.event.occurred_at,
+        key=f"{outbound.id}:{what.kind}",
+        node_id=outbound.node_id,
+        sender_id=outbound.sender_id,
     )
 
 
@@ -132,30 +165,19 @@ def _publish(
 def _bounced(
     fact: ProviderEventRecorded, event: MessageBounced, outbound: OutboundMessage | None
 ) -> Enrollment | None:
-    value = _recipient(event.recipient, outbound, fact.sender.channel)
-    enrollment = None
-    if outbound is not None:
-        column = "bounced_at" if event.is_permanent else "deferred_at"
-        enrollment = _happened(
-            fact,
-            outbound,
-            column,
-            "bounce",
-            LeadBounced if event.is_permanent else None,
-            soft=not event.is_permanent,
-            detail=event.reason,
-        )
-    _keep_off(fact, value, event)
+    enrollment = _happened(fact, outbound) if outbound is not None else None
+    keep_off(fact, event)
     if outbound is not None and (outcome := delivery.left(outbound)) is not None:
-        brakes.consider(outcome=outcome, signal=Signal.BOUNCE if event.is_permanent else Signal.DEFERRAL)
+        brakes.consider(outcome=outcome, signal=Signal.BOUNCE)
     return enrollment
 
 
-def _keep_off(fact: ProviderEventRecorded, value: str, event: MessageBounced) -> None:
+def keep_off(fact: ProviderEventRecorded, event: MessageBounced) -> None:
     """Suppress an address that does not exist for good, one that is full or closed for a while."""
+    client_id, channel = fact.sender.client_id, fact.sender.channel
+    value = _recipient(event.recipient, fact.outbound, channel)
     if not value:
         return
-    client_id, channel = fact.sender.client_id, fact.sender.channel
     reason = " ".join(part for part in (event.code, event.reason) if part)
     if event.is_permanent:
         _gone(client_id, channel, value, event.occurred_at, reason)
@@ -191,9 +213,7 @@ def _failed(
 ) -> Enrollment | None:
     """The provider took it and then would not send it: what its own list says is kept as ours."""
     value = _recipient(event.recipient, outbound, fact.sender.channel)
-    enrollment = None
-    if outbound is not None:
-        enrollment = _happened(fact, outbound, "failed_at", "failed", None, detail=event.reason)
+    enrollment = _happened(fact, outbound) if outbound is not None else None
     if value and event.category == "invalid_address":
         _gone(fact.sender.client_id, fact.sender.channel, value, event.occurred_at, event.reason)
     elif value and event.category == "suppressed":

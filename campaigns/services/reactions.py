@@ -5,8 +5,9 @@ Everything here runs in the transaction of the fact, under its sender's lock, be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 
 from campaigns import replies
 from campaigns.events import (
@@ -25,7 +26,7 @@ from campaigns.events import (
 from campaigns.models import Enrollment, Lead, LeadChannel, Relation, Unsubscribe
 from campaigns.plans import interpreter
 from campaigns.plans.state import Event
-from campaigns.services import delivery, enrollments, fates, reply_stops, suppression, unsubscribes
+from campaigns.services import delivery, enrollments, fates, reply_stops, reports, suppression, unsubscribes
 from campaigns.services.matching import Match, address_of, match_address, match_person, match_thread
 from campaigns.services.provider_runs import following
 from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderEventRetold
@@ -38,13 +39,23 @@ from integrations.events import (
     RelationCreated,
 )
 from integrations.models import OutboundMessage, SenderAccount
+from integrations.services.events import is_report
 from integrations.values import Direction, Person
 from project.core.clock import now
 from project.core.events import publish
 
 
-def on_provider_event(fact: ProviderEventRecorded) -> None:
-    """React to a normalised fact and pass facts about messages on to the inbox."""
+def on_provider_events(facts: Sequence[ProviderEventRecorded]) -> None:
+    """React to normalised facts in their order and pass facts about messages on to the inbox."""
+    for together, run in groupby(facts, key=lambda fact: is_report(fact.event)):
+        if together:
+            reports.on_reports(list(run))
+        else:
+            for fact in run:
+                _on_provider_event(fact)
+
+
+def _on_provider_event(fact: ProviderEventRecorded) -> None:
     event = fact.event
     if isinstance(event, RelationCreated):
         _on_relation(fact, event)
@@ -84,7 +95,7 @@ def on_provider_event_retold(told: ProviderEventRetold) -> None:
         run = following.find(told.sender, told.event)
         found = _match_message(fact, told.event, run) if isinstance(told.event, MessageReceived) else None
     if found is not None:
-        on_provider_event(fact)
+        _on_provider_event(fact)
 
 
 def _on_relation(fact: ProviderEventRecorded, event: RelationCreated) -> None:
@@ -347,8 +358,7 @@ def on_unsubscribed(event: AddressUnsubscribed) -> None:
 def _all_of(lead: Lead) -> Iterable[Enrollment]:
     """Every enrollment of a lead that counts a reply: those that have sent something or still run.
 
-    Other senders' locks are taken while this sender's is held. Two facts about one lead through two senders at the
-    same instant may so wait for each other; PostgreSQL then ends one of them and its delivery is tried again.
+    Other senders' locks are taken while this sender's is held, in order (``integrations.locks.in_lock_order``).
     """
     ids = (
         Enrollment.objects.filter(lead=lead)

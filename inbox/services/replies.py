@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -215,17 +216,23 @@ def retry(*, message_id: UUID, actor: User) -> Message:
     return message.refreshed()
 
 
-def on_outbound_changed(change: OutboundChanged) -> None:
-    """Let a message in a thread follow its outbox row; a campaign's first message begins the thread."""
-    outbound = change.outbound
-    if not change.previous and outbound.origin == OutboundMessage.Origin.CAMPAIGN:
-        return  # it has only been queued: nobody has written in a thread
-    message = (
-        Message.objects.filter(outbound=outbound)
-        .select_related("conversation")
-        .order_by("created_at", "id")
-        .first()
-    )
+def on_outbounds_changed(changes: Sequence[OutboundChanged]) -> None:
+    """Let messages in threads follow their outbox rows; a campaign's first message begins the thread."""
+    # What has only been queued by a campaign is in no thread: nobody has written.
+    rows = [
+        change.outbound
+        for change in changes
+        if change.previous or change.outbound.origin != OutboundMessage.Origin.CAMPAIGN
+    ]
+    messages: dict[UUID, Message] = {}
+    found = Message.objects.filter(outbound__in=[row.id for row in rows]).select_related("conversation")
+    for message in found.order_by("created_at", "id") if rows else ():
+        messages.setdefault(message.outbound_id, message)
+    for outbound in rows:
+        _on_outbound_changed(outbound, messages.get(outbound.id))
+
+
+def _on_outbound_changed(outbound: OutboundMessage, message: Message | None) -> None:
     if message is not None:
         _follow(message, outbound)
     elif (
@@ -250,7 +257,6 @@ _STATES = {
 def _follow(message: Message, outbound: OutboundMessage) -> None:
     if message.state == Message.State.WITHDRAWN:
         return  # it was taken back; the conversation has been told
-    conversation = threads.locked(message.conversation_id)
     before = (message.state, message.failure, message.api_message_id, message.provider_message_id)
     if message.state not in {Message.State.DELIVERED, Message.State.SEEN}:
         message.state = _state_of(outbound)
@@ -263,6 +269,7 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
         message.timing, message.leaves_at = Message.Timing.NOW, None
     if before == (message.state, message.failure, message.api_message_id, message.provider_message_id):
         return
+    conversation = threads.locked(message.conversation_id)
     message.save()
     threads.apply_pending(outbound.sender, message)
     if outbound.chat_id and not conversation.chat_id:

@@ -47,12 +47,14 @@ SNIPPET = 160
 #: Characters of quoted mail that are kept.
 LONGEST_QUOTE = 60_000
 #: About a message, and nothing that its thread shows.
-_NOT_SHOWN = (LinkClicked, SpamComplained, Unsubscribed)
+NOT_SHOWN = (LinkClicked, SpamComplained, Unsubscribed)
+#: What was done with a change that came before its message.
+KEPT = "Its message has not come yet; kept until it does."
 _HIDDEN_KINDS = {MessageKind.SPONSORED, MessageKind.SYSTEM}
 
 
 def on_message_matched(matched: MessageMatched) -> None:
-    """Store a message, or apply a receipt, reaction, edit or deletion to the one it concerns."""
+    """Store a message, or apply a reaction, edit, deletion or failure to the one it concerns."""
     event = matched.event
     if isinstance(event, MessageReceived):
         _on_message(matched, event)
@@ -460,7 +462,7 @@ def add_line(conversation: Conversation, kind: str, text: str, at: datetime) -> 
 
 def _on_change(matched: MessageMatched, event: MessageEvent) -> None:
     """Apply a receipt, reaction, edit or deletion; one that comes before its message is kept for it."""
-    if isinstance(event, _NOT_SHOWN):
+    if isinstance(event, NOT_SHOWN):
         return
     conversation = _conversation_of(matched.sender, event, matched.outbound)
     message = _known_message(conversation, event, matched.outbound) if conversation else None
@@ -468,10 +470,10 @@ def _on_change(matched: MessageMatched, event: MessageEvent) -> None:
         PendingChange.objects.bulk_create(
             [
                 PendingChange(sender=matched.sender, message_ref=ref, event=to_json(event))
-                for ref in _refs(event, matched.outbound)
+                for ref in refs(event, matched.outbound)
             ]
         )
-        matched.outcome["inbox"] = "Its message has not come yet; kept until it does."
+        matched.outcome["inbox"] = KEPT
         return
     matched.outcome["conversation_id"] = str(conversation.id)
     if apply_change(message, event):
@@ -481,7 +483,12 @@ def _on_change(matched: MessageMatched, event: MessageEvent) -> None:
             live.conversation_changed(conversation)
         live.entry_changed(conversation, "message", message.id)
         _summarise_again(conversation, message)
-    matched.outcome["inbox"] = f"Applied to a message of “{conversation.title}”."
+    matched.outcome["inbox"] = applied(conversation)
+
+
+def applied(conversation: Conversation) -> str:
+    """What was done with a change."""
+    return f"Applied to a message of “{conversation.title}”."
 
 
 def _summarise_again(conversation: Conversation, message: Message) -> None:
@@ -512,7 +519,7 @@ def apply_pending(sender: SenderAccount, message: Message) -> bool:
     return True
 
 
-def _refs(event: MessageEvent, outbound: OutboundMessage | None) -> list[str]:
+def refs(event: MessageEvent, outbound: OutboundMessage | None) -> list[str]:
     """What a change that came too early is kept under: its message will have one of these."""
     return sorted(event.message_ids) + ([f"send:{outbound.id}"] if outbound is not None else [])
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -41,21 +42,16 @@ from integrations.events import (
     from_json,
     to_json,
 )
-from integrations.locks import lock_sender
+from integrations.locks import in_lock_order
 from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey, SendAttempt, SenderAccount
-from integrations.services import outcomes, receipts, senders
-from integrations.services.adapters import with_message_ids
-from integrations.values import Direction, MessageKind, SendAction, SendReceipt
+from integrations.services import matching, outcomes, receipts, senders
+from integrations.values import Direction, SendAction, SendReceipt
 from project.core.clock import now
-from project.core.events import publish
+from project.core.db.bulk import insert_rows
+from project.core.events import publish, publish_many
 from project.core.ids import uuid7
 from project.core.rehearsal import rehearsal
 
-#: An own message without known ids is only taken for an outbox row whose attempt began this shortly before
-#: it.
-ECHO_WINDOW: Final = timedelta(minutes=30)
-#: Clocks differ: the network may date a message before our attempt.
-ECHO_SLACK: Final = timedelta(minutes=2)
 #: How exact ``last_webhook_at`` of an account is kept: one write per account and interval.
 WEBHOOK_SEEN_EVERY: Final = timedelta(seconds=20)
 
@@ -92,6 +88,16 @@ class Recorded:
         return self.new
 
 
+@dataclass(slots=True)
+class _New:
+    """A fact that was not known before, while it is being applied."""
+
+    event: Any
+    key: str
+    id: UUID = field(default_factory=uuid7)
+    outcome: dict[str, str] = field(default_factory=dict)
+
+
 def record_event(
     event: BaseEvent,
     *,
@@ -105,19 +111,7 @@ def record_event(
     ``source`` is a ``ProviderEvent.Source``. ``again`` also has a known fact looked at once more: one that found
     nobody then may find somebody now. Errors of receivers undo everything and are raised.
     """
-    event = storable(event)
-    key = event.dedupe_key  # type: ignore[attr-defined]  # every event of the vocabulary has one
-    with transaction.atomic():
-        lock_sender(sender.id)
-        known = ProviderEventKey.objects.filter(sender=sender, key=key).first()
-        if known is not None:
-            recorded = Recorded(False, known.event_id, _outcome_of(known.event_id))
-            recorded = _retold(event, recorded, sender, source) if again else recorded
-        else:
-            recorded = _record(event, key, sender, source, delivery_id)
-        _note_life(event, sender, source)
-    _count(event, source, recorded)
-    return recorded
+    return record_events([event], sender=sender, source=source, delivery_id=delivery_id, again=again)[0]
 
 
 def _count(event: BaseEvent, source: str, recorded: Recorded) -> None:
@@ -135,57 +129,65 @@ def record_events(
 ) -> list[Recorded]:
     """Record and apply several facts about ``sender`` in one transaction, in their order: all of them or none.
 
-    As ``record_event`` one by one, with fewer statements: for calls that carry many.
+    The same comes of it as of one after the other. Reports about messages that left (``is_report``) that follow each
+    other are applied together, with few statements for all.
     """
-    stored = [storable(event) for event in events]
-    keys = [event.dedupe_key for event in stored]  # type: ignore[attr-defined]
-    found: list[Recorded] = []
-    with transaction.atomic():
-        lock_sender(sender.id)
-        rows = ProviderEventKey.objects.filter(sender=sender, key__in=keys)
-        known = dict(rows.values_list("key", "event_id"))
-        told = ProviderEvent.objects.filter(id__in=known.values()).values_list("id", "outcome")
-        outcomes_of = dict(told) if known else {}
-        for event, key in zip(stored, keys, strict=True):
-            if key in known:
-                outcome = dict(outcomes_of.get(known[key]) or {})
-                recorded = Recorded(False, known[key], outcome)
-                recorded = _retold(event, recorded, sender, source) if again else recorded
-            else:
-                recorded = _record(event, key, sender, source, delivery_id)
-                known[key], outcomes_of[recorded.event_id] = recorded.event_id, recorded.outcome
-            found.append(recorded)
-            _note_life(event, sender, source)
+    stored: list[Any] = [storable(event) for event in events]
+
+    def work() -> list[Recorded]:
+        found = _record_all(stored, sender=sender, source=source, delivery_id=delivery_id)
+        if again:
+            found = [
+                recorded if recorded.new else _retold(event, recorded, sender, source)
+                for event, recorded in zip(stored, found, strict=True)
+            ]
+        return found
+
+    found = in_lock_order([sender.id], work)
     for event, recorded in zip(stored, found, strict=True):
         _count(event, source, recorded)
     return found
 
 
-def _record(
-    event: BaseEvent, key: str, sender: SenderAccount, source: str, delivery_id: UUID | None
-) -> Recorded:
-    event_id = uuid7()
+def is_report(event: BaseEvent) -> bool:
+    """Say whether a fact only reports on a message that left, and may be applied with others at once."""
+    return isinstance(event, MessageDelivered | MessageRead | MessageOpened | LinkClicked) or (
+        isinstance(event, MessageBounced) and not event.is_permanent
+    )
+
+
+def _record_all(
+    events: list[Any], *, sender: SenderAccount, source: str, delivery_id: UUID | None
+) -> list[Recorded]:
+    rows = ProviderEventKey.objects.filter(sender=sender, key__in={event.dedupe_key for event in events})
+    known = dict(rows.values_list("key", "event_id"))
+    told = ProviderEvent.objects.filter(id__in=known.values()).values_list("id", "outcome") if known else ()
+    outcomes_of: dict[UUID, dict[str, str]] = {event_id: dict(outcome) for event_id, outcome in told}
+    found, news = [], []
+    for event in events:
+        key = event.dedupe_key
+        if key in known:
+            found.append(Recorded(False, known[key], outcomes_of.get(known[key]) or {}))
+            continue
+        new = _New(event, key)
+        news.append(new)
+        known[key], outcomes_of[new.id] = new.id, new.outcome
+        found.append(Recorded(True, new.id, new.outcome))
     # The lock makes the look-up above exact; the unique constraint holds even if somebody forgot the lock.
-    ProviderEventKey.objects.create(sender=sender, key=key, event_id=event_id)
-    outcome: dict[str, str] = {}
-    outbound = _apply_here(event, sender, outcome)
-    publish(
-        ProviderEventRecorded(
-            event=event, event_id=event_id, sender=sender, source=source, outcome=outcome, outbound=outbound
-        )
+    insert_rows(
+        ProviderEventKey, [{"sender_id": sender.id, "key": new.key, "event_id": new.id} for new in news]
     )
-    ProviderEvent.objects.create(
-        id=event_id,
-        occurred_at=event.occurred_at,
-        sender_id=sender.id,
-        kind=event.kind,  # type: ignore[attr-defined]
-        source=source,
-        delivery_id=delivery_id,
-        dedupe_key=key,
-        payload=to_json(event),
-        outcome=outcome,
-    )
-    return Recorded(True, event_id, outcome)
+    for together, run in groupby(news, key=lambda new: is_report(new.event)):
+        part = list(run)
+        if together:
+            _apply_reports(part, sender, source)
+            _keep(part, sender, source, delivery_id)
+        else:
+            for new in part:
+                _apply_one(new, sender, source)
+                _keep([new], sender, source, delivery_id)
+    _note_life(events, sender, source)
+    return found
 
 
 def _retold(event: BaseEvent, known: Recorded, sender: SenderAccount, source: str) -> Recorded:
@@ -198,7 +200,7 @@ def _retold(event: BaseEvent, known: Recorded, sender: SenderAccount, source: st
             sender=sender,
             source=source,
             outcome=outcome,
-            outbound=outbound_of(event, sender) if isinstance(event, MessageEvent) else None,
+            outbound=matching.outbound_of(event, sender) if isinstance(event, MessageEvent) else None,
         )
     )
     if outcome == known.outcome:
@@ -207,9 +209,55 @@ def _retold(event: BaseEvent, known: Recorded, sender: SenderAccount, source: st
     return Recorded(False, known.event_id, outcome, rematched=True)
 
 
-def _outcome_of(event_id: UUID) -> dict[str, str]:
-    stored = ProviderEvent.objects.filter(id=event_id).values_list("outcome", flat=True).first()
-    return dict(stored or {})
+def _apply_one(new: _New, sender: SenderAccount, source: str) -> None:
+    outbound = _apply_here(new.event, sender, new.outcome)
+    publish(_recorded(new, sender, source, outbound))
+
+
+def _apply_reports(news: list[_New], sender: SenderAccount, source: str) -> None:
+    outbounds = matching.outbounds_of([new.event for new in news], sender)
+    receipts_told = []
+    for new, outbound in zip(news, outbounds, strict=True):
+        if outbound is None:
+            continue
+        _settle_by_fate(new.event, outbound, new.outcome)
+        if isinstance(new.event, MessageDelivered | MessageRead | MessageOpened):
+            receipts_told.append((new.event, outbound))
+    receipts.note_all(receipts_told)
+    publish_many(
+        [_recorded(new, sender, source, outbound) for new, outbound in zip(news, outbounds, strict=True)]
+    )
+
+
+def _recorded(
+    new: _New, sender: SenderAccount, source: str, outbound: OutboundMessage | None
+) -> ProviderEventRecorded:
+    return ProviderEventRecorded(
+        event=new.event, event_id=new.id, sender=sender, source=source, outcome=new.outcome, outbound=outbound
+    )
+
+
+def _keep(news: list[_New], sender: SenderAccount, source: str, delivery_id: UUID | None) -> None:
+    """Write the ledger's rows, with what was done."""
+    at = now()
+    insert_rows(
+        ProviderEvent,
+        [
+            {
+                "id": new.id,
+                "recorded_at": at,
+                "occurred_at": new.event.occurred_at,
+                "sender_id": sender.id,
+                "kind": new.event.kind,
+                "source": source,
+                "delivery_id": delivery_id,
+                "dedupe_key": new.key,
+                "payload": to_json(new.event),
+                "outcome": new.outcome,
+            }
+            for new in news
+        ],
+    )
 
 
 def storable(event: BaseEvent) -> BaseEvent:
@@ -248,7 +296,7 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
         return None
     if isinstance(event, MessageReceived) and event.direction is Direction.INBOUND:
         return None  # theirs: an answer may carry the id of what it answers
-    outbound = outbound_of(event, sender)
+    outbound = matching.outbound_of(event, sender)
     if outbound is None:
         return None
     outbound.sender = sender
@@ -256,79 +304,9 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
         _settle_by_echo(event, outbound, outcome)
     elif isinstance(event, _FATES):
         _settle_by_fate(event, outbound, outcome)
-        if isinstance(event, MessageDelivered | MessageRead | MessageOpened):
-            receipts.note(event, outbound)
-        elif isinstance(event, MessageFailed) or (isinstance(event, MessageBounced) and event.is_permanent):
+        if isinstance(event, MessageFailed) or (isinstance(event, MessageBounced) and event.is_permanent):
             _note_failure(event, outbound, outcome)
     return outbound
-
-
-def outbound_of(event: MessageEvent, sender: SenderAccount) -> OutboundMessage | None:
-    """Return the outbox row of the message that ``event`` is about, ``None`` if it is not one of ours.
-
-    By either id; an own message that just appeared also by its text, for rows whose receipt had no ids or has
-    not been stored yet.
-    """
-    rows = OutboundMessage.objects.filter(sender=sender)
-    own = _own_id(event.send_id)
-    if own is not None:
-        echoed: OutboundMessage | None = rows.filter(id=own).first()
-        if echoed is not None:
-            return echoed
-    if event.message_ids:
-        found: OutboundMessage | None = rows.filter(with_message_ids(event.message_ids)).first()
-        if found is not None:
-            return found
-    if isinstance(event, MessageReceived) and event.direction is Direction.OUTBOUND:
-        return _by_text(event, rows)
-    return None
-
-
-def _own_id(text: str) -> UUID | None:
-    """The outbox id that a provider gave back; it may be anything, for anybody may claim to be one."""
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None
-
-
-def _by_text(event: MessageReceived, rows: Any) -> OutboundMessage | None:
-    """Find the row by its text among those whose receipt has no message id yet."""
-    if not event.text.strip():
-        return None
-    if event.message_kind is MessageKind.INVITATION_NOTE:
-        # The note shows up when the invitation is accepted, which may be weeks later.
-        candidates = rows.filter(action=SendAction.INVITE.value, state=OutboundMessage.State.SENT)
-    else:
-        started = SendAttempt.objects.filter(
-            started_at__gte=event.occurred_at - ECHO_WINDOW, started_at__lte=event.occurred_at + ECHO_SLACK
-        )
-        candidates = rows.filter(
-            # Answers through a provider's thread have no id of ours in them, whatever the channel.
-            Q(action__in=[SendAction.MESSAGE.value, SendAction.INMAIL.value]) | Q(payload__has_key="thread"),
-            state__in=[
-                OutboundMessage.State.SENDING,
-                OutboundMessage.State.UNKNOWN,
-                OutboundMessage.State.SENT,
-            ],
-            send_attempts__in=started,
-        )
-    candidates = candidates.filter(_same_chat(event), message_id="", provider_message_id="")
-    text = _words(event.text)
-    return next((row for row in candidates.order_by("created_at")[:50] if _words(row.body) == text), None)
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _same_chat(event: MessageReceived) -> Q:
-    chats = [part for part in (event.chat_id, event.provider_chat_id) if part]
-    same = Q(recipient__chat_id__in=chats) | Q(chat_id__in=chats) | Q(provider_chat_id__in=chats)
-    same |= Q(payload__thread__chat_id__in=chats)
-    others = [event.counterpart, *event.participants] if not event.is_group else []
-    ids = [person.provider_id for person in others if person and person.provider_id and not person.is_self]
-    return same | Q(recipient__provider_id__in=ids) if ids else same
 
 
 def _settle_by_echo(event: MessageReceived, outbound: OutboundMessage, outcome: dict[str, str]) -> None:
@@ -408,22 +386,27 @@ def _settle_invitation(
     return found
 
 
-def _note_life(event: BaseEvent, sender: SenderAccount, source: str) -> None:
+def _note_life(events: Sequence[BaseEvent], sender: SenderAccount, source: str) -> None:
     """Keep when an account was last heard of, which decides whether it has to be polled."""
-    fields = []
     at = now()
-    if source == ProviderEvent.Source.WEBHOOK and (
-        sender.last_webhook_at is None or sender.last_webhook_at < at - WEBHOOK_SEEN_EVERY
-    ):
-        sender.last_webhook_at = at
-        fields.append("last_webhook_at")
-        if sender.webhooks_silent_since is not None:
-            sender.webhooks_silent_since = None
-            fields.append("webhooks_silent_since")
+    seen, inbound, silent_since = sender.last_webhook_at, sender.last_inbound_at, sender.webhooks_silent_since
+    if source == ProviderEvent.Source.WEBHOOK and (seen is None or seen < at - WEBHOOK_SEEN_EVERY):
+        seen = at
+        if silent_since is not None:
+            silent_since = None
             publish(WebhooksHeardAgain(sender=sender))
-    is_inbound = isinstance(event, MessageReceived) and event.direction is Direction.INBOUND
-    if is_inbound and (sender.last_inbound_at is None or sender.last_inbound_at < event.occurred_at):
-        sender.last_inbound_at = event.occurred_at
-        fields.append("last_inbound_at")
-    if fields:
-        SenderAccount.objects.filter(id=sender.id).update(**{name: getattr(sender, name) for name in fields})
+    for event in events:
+        is_inbound = isinstance(event, MessageReceived) and event.direction is Direction.INBOUND
+        if is_inbound and (inbound is None or inbound < event.occurred_at):
+            inbound = event.occurred_at
+    values = {"last_webhook_at": seen, "last_inbound_at": inbound, "webhooks_silent_since": silent_since}
+    changed = {name: value for name, value in values.items() if value != getattr(sender, name)}
+    if not changed:
+        return
+    SenderAccount.objects.filter(id=sender.id).update(**changed)
+
+    def remember() -> None:
+        for name, value in changed.items():
+            setattr(sender, name, value)
+
+    transaction.on_commit(remember)

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from integrations.domain_events import OutboundChanged
 from integrations.events import MessageDelivered, MessageOpened, MessageRead, dedupe_key, from_json
 from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey
-from project.core.events import publish
+from project.core.db.bulk import update_rows
+from project.core.events import publish_many
 
 Receipt = MessageDelivered | MessageRead | MessageOpened
 #: Those that come once for each message, so that their keys are known before they are looked for.
 _ONCE = ("message_delivered", "message_read")
 
 
-def note(receipt: Receipt, outbound: OutboundMessage) -> None:
-    """Store that a message was delivered, or seen by the other side. A machine sees nothing."""
+def note_all(told: Sequence[tuple[Receipt, OutboundMessage]]) -> None:
+    """Store that messages were delivered, or seen by the other side; in the order in which it was told."""
+    changed = {outbound.id: outbound for receipt, outbound in told if _take(receipt, outbound)}
+    update_rows(list(changed.values()), ["seen_at", "delivered_at", "error_kind", "error_detail"])
+    publish_many([OutboundChanged(outbound=row, previous=row.state) for row in changed.values()])
+
+
+def _take(receipt: Receipt, outbound: OutboundMessage) -> bool:
+    """Let an outbox row learn from a receipt; say whether there was anything to learn. A machine sees nothing."""
+    before = (outbound.seen_at, outbound.delivered_at, outbound.error_kind)
     if isinstance(receipt, MessageRead | MessageOpened):
         by_other = not (receipt.is_machine if isinstance(receipt, MessageOpened) else receipt.reader.is_self)
         if not by_other or outbound.seen_at is not None:
-            return
+            return False
         outbound.seen_at = receipt.occurred_at
     # Whoever has seen a message has got it.
     outbound.delivered_at = outbound.delivered_at or receipt.occurred_at
     if outbound.error_kind == "undelivered":
         outbound.error_kind = outbound.error_detail = ""
-    outbound.save(update_fields=["seen_at", "delivered_at", "error_kind", "error_detail", "updated_at"])
-    publish(OutboundChanged(outbound=outbound, previous=outbound.state))
+    return before != (outbound.seen_at, outbound.delivered_at, outbound.error_kind)
 
 
 def note_earlier(outbound: OutboundMessage) -> None:
@@ -44,4 +54,4 @@ def note_earlier(outbound: OutboundMessage) -> None:
     for row in ProviderEvent.objects.filter(id__in=ids).order_by("occurred_at") if ids else ():
         event = from_json(row.payload)
         if isinstance(event, MessageDelivered | MessageRead):
-            note(event, outbound)
+            note_all([(event, outbound)])

@@ -43,7 +43,7 @@ MAX_ATTEMPTS: Final = 8
 CLAIMED: Final = 20
 TURN_S: Final = 1.0
 #: Events of one account in a call that share a transaction.
-TOGETHER: Final = 25
+TOGETHER: Final = 200
 #: Rows that one sweep hints at, and how long it then leaves them to the workers.
 SWEEP_BATCH: Final = 500
 SWEEP_PAUSE: Final = timedelta(seconds=30)

@@ -7,7 +7,7 @@ that call a service. Work that may happen later is enqueued by services with ``p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,12 +33,55 @@ def subscribe(event_class: type[E], *, id: str) -> Callable[[Callable[[E], None]
     return register
 
 
+@dataclass(frozen=True, slots=True)
+class _Many:
+    """A receiver that takes several events of its class at once."""
+
+    receiver: Callable[[Sequence[Any]], None]
+
+    def __call__(self, event: Any) -> None:
+        self.receiver([event])
+
+
+def subscribe_many(
+    event_class: type[E],
+    *,
+    id: str,  # noqa: A002
+) -> Callable[[Callable[[Sequence[E]], None]], Callable[[Sequence[E]], None]]:
+    """``subscribe`` for a receiver that takes all events of one ``publish_many`` at once, in their order."""
+
+    def register(receiver: Callable[[Sequence[E]], None]) -> Callable[[Sequence[E]], None]:
+        _receivers.setdefault(event_class, {})[id] = _Many(receiver)
+        return receiver
+
+    return register
+
+
+def publish_many(events: Sequence[DomainEvent]) -> None:
+    """``publish`` for several events that happened together: each receiver gets them all before the next one does."""
+    by_class: dict[type[DomainEvent], list[DomainEvent]] = {}
+    for event in events:
+        by_class.setdefault(type(event), []).append(event)
+    for event_class, found in by_class.items():
+        _check_transaction(event_class)
+        for receiver in _receivers.get(event_class, {}).values():
+            if isinstance(receiver, _Many):
+                receiver.receiver(found)
+            else:
+                for event in found:
+                    receiver(event)
+
+
 def publish(event: DomainEvent) -> None:
     """Tell all receivers of the event's class. Must be called inside a transaction; an error undoes it."""
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"{type(event).__name__} must be published inside a transaction.")
+    _check_transaction(type(event))
     for receiver in _receivers.get(type(event), {}).values():
         receiver(event)
+
+
+def _check_transaction(event_class: type[DomainEvent]) -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{event_class.__name__} must be published inside a transaction.")
 
 
 def receivers_of(event_class: type[DomainEvent]) -> list[str]:

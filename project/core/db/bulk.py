@@ -1,13 +1,79 @@
-"""Statements of hot paths, beside the ORM."""
+"""Statements for many rows at once: the rows travel as one jsonb parameter, and the server takes them apart.
+
+Rows are the active organization's; row-level security refuses others. Values are what the model's columns hold
+(``attname`` -> value); text must hold neither NUL nor halves of surrogate pairs.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from django.db import connection
+from django.db import connection, models
+
+from project.core.clock import now
+from project.core.ids import uuid7
+from project.core.scoping import CrossOrganization, current_organization_id
 
 
 def execute_prepared(sql: LiteralString, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run one statement of a hot path and return its rows (``DatabaseWrapper.execute_prepared``)."""
     rows: list[tuple[Any, ...]] = connection.execute_prepared(sql, params)  # type: ignore[attr-defined]
     return rows
+
+
+def insert_rows(
+    model: type[models.Model], rows: Sequence[dict[str, Any]], *, ignore_conflicts: bool = False
+) -> None:
+    """Insert rows of a tenant model; all have the same keys. Ids, organization and time stamps are filled in."""
+    if not rows:
+        return
+    at = now()
+    common = {"organization_id": current_organization_id(), "created_at": at, "updated_at": at}
+    full = [{"id": uuid7(), **common, **row} for row in rows]
+    columns = _columns(model, list(full[0]))
+    names = ", ".join(columns)
+    conflict = "ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    _run(
+        f"INSERT INTO {model._meta.db_table} ({names}) SELECT {names}"  # noqa: S608 - names of models
+        f" FROM jsonb_to_recordset(%s::jsonb) AS given ({_typed(columns)}) {conflict}",
+        full,
+    )
+
+
+def update_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
+    """Write some columns (``attname``) of several rows of one tenant model as the instances have them."""
+    if not rows:
+        return
+    model, at, organization_id = type(rows[0]), now(), current_organization_id()
+    if any(row.organization_id != organization_id for row in rows):  # type: ignore[attr-defined]
+        raise CrossOrganization(f"{model._meta.label} of another organization.")
+    names = [*fields, "updated_at"]
+    given = [
+        {"id": row.id, **{name: getattr(row, name) for name in fields}, "updated_at": at}  # type: ignore[attr-defined]
+        for row in rows
+    ]
+    columns = _columns(model, ["id", *names])
+    wanted = ", ".join(f"{name} = given.{name}" for name in columns if name != "id")
+    table = model._meta.db_table
+    _run(
+        f"UPDATE {table} SET {wanted}"  # noqa: S608 - names of models
+        f" FROM jsonb_to_recordset(%s::jsonb) AS given ({_typed(columns)}) WHERE {table}.id = given.id",
+        given,
+    )
+
+
+def _columns(model: type[models.Model], names: list[str]) -> dict[str, str]:
+    """The columns of some attributes, with their types."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    return {str(fields[name].column): str(fields[name].db_type(connection)) for name in names}
+
+
+def _typed(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+
+def _run(sql: str, rows: list[dict[str, Any]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [json.dumps(rows, default=str)])

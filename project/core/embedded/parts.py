@@ -83,6 +83,7 @@ def build(names: Sequence[str], plan: Plan, environment: Mapping[str, str]) -> l
             _STAGES[name],
             _GRACE[name],
             forked=name not in alone,
+            waits=name == "pages",
             # Behind the others, so that it delays no start; without it mail is found within a minute.
             niceness=10 if name == "mailboxes" else 0,
         )

@@ -34,7 +34,8 @@ class Part:
 
     ``stage`` orders stopping (lower first; one stage stops together), ``grace`` is how many seconds a part of
     the stage gets to finish after SIGTERM before it is killed. A ``forked`` part's ``command`` is a module of this
-    application and its arguments (``forking``); its environment is this process's.
+    application and its arguments (``forking``); its environment is this process's. A part that is no fork and
+    ``waits`` is launched with the forks, once the database is up to date.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Part:
     stage: int
     grace: float
     forked: bool = False
+    waits: bool = False
     niceness: int = 0
 
 
@@ -88,7 +90,7 @@ class Supervisor:
         self._launch_all(forked=False)
 
     def start_forked(self) -> None:
-        """Launch the parts that are forks of this process, which has loaded what they run (``bootstrap.preload``)."""
+        """Launch what waits, and the forks of this process, which has loaded what they run (``bootstrap.preload``)."""
         self._launch_all(forked=True)
 
     def run(self) -> None:
@@ -180,7 +182,7 @@ class Supervisor:
     # --- running ------------------------------------------------------------------------------------
     def _launch_all(self, *, forked: bool) -> None:
         for running in self._running.values():
-            if running.part.forked is forked and not self.stopping:
+            if (running.part.forked or running.part.waits) is forked and not self.stopping:
                 self._launch(running)
 
     def _launch(self, running: _Running) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -105,6 +105,13 @@ def publish_reset(organization_id: UUID, last: int) -> None:
     _publish(organization_id, {"first": last, "last": last, "control": "resync"})
 
 
+def has_listeners(organization_id: UUID) -> bool:
+    """Say whether any hub has sockets of an organization. Raises ``BrokerAway``."""
+    channel = channel_of(organization_id)
+    [(_, count)] = _asked(lambda client: client.pubsub_numsub(channel))
+    return bool(count)
+
+
 def publish_membership_changed(organization_id: UUID, user_id: UUID | None = None) -> None:
     """Have the open sockets of a user (``None``: of all users) checked again at once.
 
@@ -117,11 +124,15 @@ def publish_membership_changed(organization_id: UUID, user_id: UUID | None = Non
 
 
 def _publish(organization_id: UUID, message: dict[str, Any]) -> None:
+    _asked(lambda client: client.publish(channel_of(organization_id), dumps(message)))
+
+
+def _asked(question: Callable[[redis.Redis], Any]) -> Any:
     global _paused_until  # noqa: PLW0603 (one process, one Redis)
     if time.monotonic() < _paused_until:
         raise BrokerAway("Redis was away a moment ago.")
     try:
-        _client(settings.REDIS_URL).publish(channel_of(organization_id), dumps(message))
+        return question(_client(settings.REDIS_URL))
     except (redis.RedisError, OSError) as error:
         _paused_until = time.monotonic() + PAUSE_SECONDS
         raise BrokerAway(str(error)) from error

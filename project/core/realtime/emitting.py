@@ -53,6 +53,12 @@ def emit_many(events: Sequence[tuple[str, str, tuple[str, UUID]]]) -> None:
         _write([(stream, kind, subject, None) for stream, kind, subject in events])
 
 
+def emit_each(events: Sequence[tuple[str, str, tuple[str, UUID], Mapping[str, Any]]]) -> None:
+    """``emit`` for many events, as (stream, kind, subject, data), with one statement."""
+    if events:
+        _write(events)
+
+
 def _write(events: Sequence[tuple[str, str, tuple[str, UUID] | None, Mapping[str, Any] | None]]) -> None:
     connection = transaction.get_connection()
     if not connection.in_atomic_block:

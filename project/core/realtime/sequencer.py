@@ -140,7 +140,10 @@ def _publish(organization_id: UUID) -> bool:
         position = _lock(cursor, organization_id)
         if position is None:
             return False
-        if position.last - position.published > MAX_BACKLOG:
+        if position.last == position.published:
+            return True
+        if position.last - position.published > MAX_BACKLOG or not broker.has_listeners(organization_id):
+            # Nobody to render for. Whoever joins between the question and this word catches up by cursor.
             broker.publish_reset(organization_id, position.last)
             published = position.last
         else:

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from project.core.clock import now
 from project.core.ids import uuid7
-from project.core.realtime import broker, emit, sequencer
+from project.core.realtime import broker, emit, rendering, sequencer
 from project.core.realtime.models import StreamCounter, StreamEvent
 from project.core.realtime.names import BadStreamName
 from project.core.realtime.rendering import UnknownKind
@@ -137,6 +137,21 @@ def test_a_crash_between_commit_and_number_is_healed_by_the_next_change_or_the_s
     assert sequencer.sweep() == 1
     assert agency.numbers() == [1]
     assert "Abisko" in wire.frames()[0]["html"]
+    assert sequencer.sweep() == 0
+
+
+def test_nothing_is_rendered_while_nobody_listens_and_whoever_joins_catches_up(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[object, int]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(rendering, "render", _crash)
+        patch.setattr(broker, "publish_reset", lambda *values: told.append(values))
+        agency.rename("Abisko")
+        agency.rename("Narvik")
+    # A hub that joined in this very moment hears that it has to catch up by cursor.
+    assert told == [(agency.id, 1), (agency.id, 2)]
+    assert counter_of(agency).published_number == 2
     assert sequencer.sweep() == 0
 
 
