@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -16,7 +17,11 @@ def capped_counts(rows: Mapping[str, QuerySet[Any]], *, cap: int) -> dict[str, i
     counts: list[str] = []
     parameters: list[Any] = []
     for found in rows.values():
-        sql, given = found.order_by().values("pk")[: cap + 1].query.sql_with_params()
+        try:
+            sql, given = found.order_by().values("pk")[: cap + 1].query.sql_with_params()
+        except EmptyResultSet:
+            counts.append("0")
+            continue
         counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608 (the query set's own)
         parameters += given
     with connection.cursor() as cursor:

@@ -92,7 +92,7 @@ def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(pos
     post.lead("Ada")
     post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>", subject="A")
     post.answers("ada@prospect.test", "Two", WORKING + HOUR, message_id="<b@x>", subject="B")
-    first, second = Conversation.objects.order_by("created_at")
+    first, second = (Message.objects.get(body=body).conversation for body in ("One", "Two"))
     move = moves.merge(source_id=second.id, target_id=first.id, actor=post.agency.agent)
     assert Message.objects.filter(conversation=first).count() == 2
     assert (first.refreshed().last_snippet, first.refreshed().unread) == ("Two", 2)

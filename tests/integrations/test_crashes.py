@@ -22,6 +22,7 @@ from django.db import connection as database
 
 from integrations.domain_events import ProviderEventRecorded
 from integrations.models import OutboundMessage, ProviderEvent, SendAttempt, WebhookDelivery
+from integrations.services import intake_limits
 from integrations.tasks import dispatch_due, dispatch_sender, settle_due, sweep_deliveries
 from project.core.clock import now
 from project.core.events import subscribe
@@ -87,6 +88,8 @@ def test_ingest_killed_before_any_statement(room: Room, applied: None) -> None:
                 with no_scope():
                     target.run(**values)
         room.hints.lose()
+        # A worker that died before it began leaves word for some seconds that it was told.
+        intake_limits.begin(room.connection.id)
         recover(room, now(), rounds=1)
         with room.scope():
             assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"processed"}

@@ -96,7 +96,7 @@ def test_the_echo_before_the_receipt_and_after_it_is_one_message(room: Room) -> 
         room.post(
             message_webhook("Hello Tomas", sender_id=OWN_ID, message_id="m_1", provider_message_id="2-x")
         )
-        waiting = [hint for hint in room.hints.waiting if hint[0].name == "integrations.process_delivery"]
+        waiting = [hint for hint in room.hints.waiting if hint[0].name == "integrations.process_deliveries"]
         room.hints.lose()
         for target, payload in waiting:
             with no_scope():
