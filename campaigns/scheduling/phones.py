@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone as number_zones
 
-from campaigns.scheduling.calendars import Calendar, CalendarNeverOpens, next_opening
+from campaigns.scheduling.calendars import Calendar, CalendarNeverOpens, next_opening, opening_at_or_after
+from campaigns.scheduling.pacing import jitter
 from campaigns.scheduling.zones import UnknownZone, to_instant, zone
 
 #: Looks at most this many times for a common hour: two a day for more than a year.
@@ -38,7 +39,7 @@ def zones_of_number(phone: str) -> tuple[ZoneInfo, ...]:
     return tuple(found) if "Etc/Unknown" not in names else ()
 
 
-def next_common_hour(
+def common_hours(
     moment: datetime,
     zones: Sequence[ZoneInfo],
     *,
@@ -46,8 +47,8 @@ def next_common_hour(
     until_hour: int,
     calendar: Calendar,
     tz: ZoneInfo,
-) -> datetime:
-    """Return ``moment`` if its hour is decent in all ``zones`` and ``calendar`` is open, else the next such instant.
+) -> tuple[datetime, datetime]:
+    """The stretch in which the hour is decent in all ``zones`` and ``calendar`` is open: now's rest, or the next.
 
     Hours are half-open. Raises ``CalendarNeverOpens`` if they never meet.
     """
@@ -56,9 +57,30 @@ def next_common_hour(
         later = max([candidate, *(_decent(candidate, place, from_hour, until_hour) for place in zones)])
         later = next_opening(later, calendar, tz)
         if later == candidate:
-            return candidate
+            closes = opening_at_or_after(candidate, calendar, tz)[1]
+            return candidate, min([closes, *(_ends(candidate, place, until_hour) for place in zones)])
         candidate = later
     raise CalendarNeverOpens("common hour")
+
+
+def spread_over_common_hours(
+    moment: datetime,
+    zones: Sequence[ZoneInfo],
+    *,
+    seed: str,
+    from_hour: int,
+    until_hour: int,
+    calendar: Calendar,
+    tz: ZoneInfo,
+) -> datetime:
+    """``moment`` in common hours; outside, an instant of the next ones, drawn evenly by ``seed``.
+
+    What waited for the morning of a country does not leave in one burst when it comes. Raises ``CalendarNeverOpens``.
+    """
+    opens, closes = common_hours(
+        moment, zones, from_hour=from_hour, until_hour=until_hour, calendar=calendar, tz=tz
+    )
+    return moment if opens == moment else opens + jitter(seed, closes - opens)
 
 
 def _decent(moment: datetime, place: ZoneInfo, from_hour: int, until_hour: int) -> datetime:
@@ -68,3 +90,11 @@ def _decent(moment: datetime, place: ZoneInfo, from_hour: int, until_hour: int) 
         return moment
     day = local.date() if local.hour < from_hour else local.date() + _DAY
     return to_instant(datetime.combine(day, time(from_hour)), place)
+
+
+def _ends(moment: datetime, place: ZoneInfo, until_hour: int) -> datetime:
+    """When the decent hours end in which ``moment`` is."""
+    day = moment.astimezone(place).date()
+    if until_hour == 24:
+        return to_instant(datetime.combine(day + _DAY, time(0)), place)
+    return to_instant(datetime.combine(day, time(until_hour)), place)

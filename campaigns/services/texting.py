@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from campaigns.models import Enrollment, OutreachPolicy
 from campaigns.plans.schema import SendNode
 from campaigns.rendering import sms_segments
-from campaigns.scheduling import CalendarNeverOpens, UnknownZone, zone
-from campaigns.scheduling.phones import next_common_hour, zones_of_number
+from campaigns.scheduling import CalendarNeverOpens, UnknownZone, send_seed, zone
+from campaigns.scheduling.phones import spread_over_common_hours, zones_of_number
 from campaigns.services.outreach import policy_for
 from campaigns.services.planning import context_of
 from integrations.models import OutboundMessage
@@ -55,9 +55,10 @@ def quiet_hold(enrollment: Enrollment, node: SendNode, phone: str, moment: datet
     context = context_of(enrollment)
     zones = zones_of(phone, enrollment.lead.time_zone) or (context.tz,)
     try:
-        opens = next_common_hour(
+        opens = spread_over_common_hours(
             moment,
             zones,
+            seed=send_seed(str(enrollment.id), node.id),
             from_hour=policy.sms_from_hour,
             until_hour=policy.sms_until_hour,
             calendar=context.calendar,

@@ -31,7 +31,7 @@ from campaigns.plans.state import (
     context_for,
 )
 from campaigns.scheduling import CalendarNeverOpens, local_date, send_seed, spread
-from campaigns.scheduling.phones import next_common_hour
+from campaigns.scheduling.phones import spread_over_common_hours
 from campaigns.simulation.assigning import Senders, choice_of
 from campaigns.simulation.budgets import Denied, Ledger
 from campaigns.simulation.model import Prospect, Sent, Setup, SimulatedSender
@@ -214,7 +214,7 @@ class Machine:
             self._note(at, "", "calendar", "Outside the sending window")
             self._hold(person, opens)
             return
-        if channel == "sms" and (decent := self._decent_hour(person, at)) > at:
+        if channel == "sms" and (decent := self._decent_hour(person, node.id, at)) > at:
             self._note(at, "", "quiet_hours", "Not a decent hour for a text")
             self._hold(person, decent)
             return
@@ -289,13 +289,14 @@ class Machine:
         self._keep(person, step, at)
         self._live(person, at)
 
-    def _decent_hour(self, person: _Person, at: datetime) -> datetime:
+    def _decent_hour(self, person: _Person, node: str, at: datetime) -> datetime:
         """When a text may leave at the earliest; the clock's end where it never may."""
         from_hour, until_hour = self.setup.text_hours
         try:
-            return next_common_hour(
+            return spread_over_common_hours(
                 at,
                 person.prospect.text_zones or (person.ctx.tz,),
+                seed=send_seed(person.prospect.seed, node),
                 from_hour=from_hour,
                 until_hour=until_hour,
                 calendar=person.ctx.calendar,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from campaigns.models import Brake, OutreachPolicy, SendOutcome
 from campaigns.scheduling import ALWAYS, Calendar, CalendarNeverOpens, SendingWindow, is_open, zone
-from campaigns.scheduling.phones import next_common_hour, zones_of_number
+from campaigns.scheduling.phones import common_hours, spread_over_common_hours, zones_of_number
 from campaigns.services import checklist, outreach, unsubscribes
 from campaigns.services.campaigns import CampaignRefused
 from project.tenancy.models import AuditEntry
@@ -61,14 +61,23 @@ def test_no_text_leaves_at_an_indecent_hour_anywhere(
     moment: datetime, phone: str, calendar: Calendar, name: str
 ) -> None:
     zones, tz = zones_of_number(phone), zone(name)
+
+    def leaves(at: datetime, seed: str = "a") -> datetime:
+        return spread_over_common_hours(
+            at, zones, seed=seed, from_hour=9, until_hour=20, calendar=calendar, tz=tz
+        )
+
     try:
-        opens = next_common_hour(moment, zones, from_hour=9, until_hour=20, calendar=calendar, tz=tz)
+        at_once = [leaves(moment, f"lead-{number}") for number in range(8)]
     except CalendarNeverOpens:
         return
-    assert opens >= moment
-    assert is_open(opens, calendar, tz)
-    assert all(9 <= opens.astimezone(place).hour < 20 for place in zones)
-    assert next_common_hour(opens, zones, from_hour=9, until_hour=20, calendar=calendar, tz=tz) == opens
+    for opens in at_once:
+        assert opens >= moment
+        assert is_open(opens, calendar, tz)
+        assert all(9 <= opens.astimezone(place).hour < 20 for place in zones)
+        assert leaves(opens) == opens
+    if at_once[0] > moment:
+        assert len(set(at_once)) > 4  # what waited for the morning does not leave in one burst
 
 
 def test_hours_that_never_meet_are_said_to() -> None:
@@ -77,7 +86,7 @@ def test_hours_that_never_meet_are_said_to() -> None:
     )
     place = zone("Europe/Stockholm")
     with pytest.raises(CalendarNeverOpens):
-        next_common_hour(WORKING, (place,), from_hour=9, until_hour=20, calendar=night, tz=place)
+        common_hours(WORKING, (place,), from_hour=9, until_hour=20, calendar=night, tz=place)
 
 
 # --- what must be settled -----------------------------------------------------------------------------
