@@ -219,3 +219,10 @@ __all__ = [
     "mapping_of",
     "time_zones",
 ]
+
+
+class SegmentForm(forms.Form):
+    """A name for the leads as they are narrowed now."""
+
+    name = forms.CharField(max_length=60)
+    is_shared = forms.BooleanField(required=False)

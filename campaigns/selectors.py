@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, Q, Value
 from django.db.models.functions import Concat
 
 from campaigns.models import (
@@ -15,7 +15,6 @@ from campaigns.models import (
     EnrollmentMirror,
     EnrollmentSender,
     Lead,
-    LeadChannel,
     LeadImport,
     LeadImportError,
     OwnHoliday,
@@ -234,32 +233,6 @@ def enrollment_list(campaign: Campaign, *, stage: str, cursor: str | None) -> Pa
     for row in page.items:
         row.waiting = waiting.get(row.id)
     return page
-
-
-def lead_list(access: Access, *, client_id: UUID | None, search: str, cursor: str | None) -> Page[Any]:
-    """Leads within reach, newest first; ``search`` looks at names and addresses."""
-    rows = found_leads(access, client_id=client_id, search=search)
-    return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
-
-
-def found_leads(access: Access, *, client_id: UUID | None, search: str) -> QuerySet[Lead]:
-    """Leads within reach with company and addresses; each of up to four words is in a name or an address."""
-    rows: QuerySet[Lead] = (
-        Lead.objects.filter(access.client_filter())
-        .select_related("client", "company")
-        .prefetch_related("channels")
-    )
-    if client_id is not None:
-        rows = rows.filter(client_id=client_id)
-    for word in search.split()[:4]:
-        address = LeadChannel.objects.filter(lead=OuterRef("pk"), normalized__icontains=word)
-        rows = rows.filter(
-            Q(first_name__icontains=word)
-            | Q(last_name__icontains=word)
-            | Q(company__name__icontains=word)
-            | Exists(address)
-        )
-    return rows
 
 
 def visible_lead(access: Access, lead_id: UUID) -> Lead | None:

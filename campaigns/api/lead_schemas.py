@@ -14,6 +14,10 @@ from project.core.api_pages import OrderedPageIn
 from project.core.api_values import Instant
 
 ChannelName = Literal["linkedin", "email", "sms"]
+Stage = Literal[
+    "pending", "invited", "connected", "messaged", "replied", "meeting", "completed", "stopped", "bounced",
+    "unsubscribed", "error",
+]  # fmt: skip
 ImportState = Literal["uploaded", "previewing", "previewed", "running", "done", "failed", "cancelled"]
 
 
@@ -24,7 +28,76 @@ class LeadsIn(OrderedPageIn):
     """Which leads, in which order of their making."""
 
     client: UUID | None = Field(None, alias="filter[client]", description="Only leads of this client.")
-    q: str = Field("", max_length=100, description="Up to four words, looked for in names and addresses.")
+    campaign: UUID | None = Field(None, alias="filter[campaign]", description="Only leads in this campaign.")
+    stage: Stage | None = Field(
+        None, alias="filter[stage]", description="At this stage of the campaign, or of any."
+    )
+    channel: ChannelName | None = Field(
+        None, alias="filter[channel]", description="With an address of this kind."
+    )
+    suppressed: Literal["yes", "no"] | None = Field(
+        None, alias="filter[suppressed]", description="Whether an address is on the do-not-contact list."
+    )
+    import_id: UUID | None = Field(None, alias="filter[list]", description="Made or updated by this import.")
+    company: str = Field(
+        "", max_length=100, alias="filter[company]", description="A company's id, or words of its name."
+    )
+    title: str = Field("", max_length=100, alias="filter[title]", description="Words of the job title.")
+    did: str = Field(
+        "",
+        max_length=30,
+        alias="filter[did]",
+        description="contacted, opened, clicked, replied, interested or bounced; `not_` before it turns it round.",
+    )
+    within: Literal[7, 30, 90, 365] | None = Field(
+        None, alias="filter[within]", description="How many days `filter[did]` looks back; none: ever."
+    )
+    q: str = Field(
+        "",
+        max_length=100,
+        description="Up to four words that names, titles, companies or addresses begin with.",
+    )
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The choice as the address of the table carries it."""
+        given: dict[str, Any] = {
+            "client": self.client, "campaign": self.campaign, "stage": self.stage, "channel": self.channel,
+            "suppressed": self.suppressed, "list": self.import_id, "company": self.company, "title": self.title,
+            "did": self.did, "within": self.within, "q": self.q,
+        }  # fmt: skip
+        return {name: str(value) for name, value in given.items() if value}
+
+
+class SegmentIn(Schema):
+    """Leads under a name. ``query`` is the query string of the table's address."""
+
+    name: str = Field(min_length=1, max_length=60)
+    query: str = Field(max_length=1_000)
+    is_shared: bool = False
+
+
+class SegmentOut(Schema):
+    """A segment: whoever fits ``query`` belongs to it."""
+
+    id: UUID
+    name: str
+    query: str
+    is_shared: bool
+    owner_id: UUID
+
+
+class ColumnsIn(Schema):
+    """Columns of the table of leads, by key; what is not known is left out."""
+
+    columns: list[str] = Field(max_length=50)
+
+
+class ColumnsOut(Schema):
+    """The chosen columns, and all that can be chosen with their headings."""
+
+    columns: list[str]
+    available: dict[str, str]
 
 
 class CompanyOut(Schema):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
-from ninja import Query
+from django.http import StreamingHttpResponse
+from ninja import Query, Status
 
-from campaigns import selectors
+from campaigns import lead_exports, selectors_leads
 from campaigns.api import lead_schemas as schemas
 from campaigns.api import rows
 from campaigns.api.routing import router
+from campaigns.lead_columns import COLUMNS
+from campaigns.lead_filters import LeadFilters, found_leads
+from campaigns.models import LeadSegment
+from campaigns.services import segments
 from project.core.api_pages import PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -21,8 +27,11 @@ TAGS = ["Leads"]
 @router.get("/leads", response=PageOut[schemas.LeadOut], tags=TAGS)
 @api_rule(Permission.LEADS_VIEW)
 def list_leads(request: ApiRequest, page: Query[schemas.LeadsIn]) -> Any:
-    """Leads of all clients within reach, or of one."""
-    wanted = selectors.found_leads(request.access, client_id=page.client, search=page.q)
+    """Leads of all clients within reach, narrowed as the table of leads is."""
+    filters = LeadFilters.of(page.parameters, request.access)
+    if page.client and filters.client_id is None:
+        return {"items": [], "next_cursor": None}
+    wanted = selectors_leads.with_addresses(found_leads(request.access, filters))
     found = page_of(wanted, page, order=page.by("created_at", "id"))
     return {**found, "items": [rows.lead_shown(lead) for lead in found["items"]]}
 
@@ -32,3 +41,63 @@ def list_leads(request: ApiRequest, page: Query[schemas.LeadsIn]) -> Any:
 def get_lead(request: ApiRequest, lead_id: UUID) -> Any:
     """One lead: its campaigns, what goes out next and why, and what happened so far."""
     return rows.lead_detail(get_or_404(rows.leads(request.access), lead_id))
+
+
+@router.get(
+    "/leads-export",
+    response={200: Any},
+    tags=TAGS,
+    openapi_extra={"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
+)
+@api_rule(Permission.LEADS_VIEW)
+def export_leads(request: ApiRequest, query: str = "") -> Any:
+    """All leads of a table as CSV, streamed. `query` is the query string of the table's address."""
+    access = request.access
+    filters = LeadFilters.of(dict(parse_qsl(query)), access)
+    segments.note_export(access=access, query=filters.query)
+    return StreamingHttpResponse(lead_exports.lines(access, filters), content_type="text/csv; charset=utf-8")
+
+
+# --- segments and columns ---------------------------------------------------------------------------
+
+
+@router.get("/lead-segments", response=list[schemas.SegmentOut], tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def list_segments(request: ApiRequest) -> Any:
+    """The caller's own segments, and those that are shared."""
+    return list(selectors_leads.segments(request.access))
+
+
+@router.post("/lead-segments", response={201: schemas.SegmentOut}, tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def save_segment(request: ApiRequest, payload: schemas.SegmentIn) -> Any:
+    """Save filters under a name; one's own segment of that name is replaced."""
+    filters = LeadFilters.of(dict(parse_qsl(payload.query)), request.access)
+    made = segments.save(
+        name=payload.name, filters=filters, is_shared=payload.is_shared, access=request.access
+    )
+    return Status(201, made)
+
+
+@router.delete("/lead-segments/{segment_id}", response={204: None}, tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def delete_segment(request: ApiRequest, segment_id: UUID) -> Any:
+    """Remove a segment of one's own; its leads stay."""
+    found = get_or_404(LeadSegment.objects.filter(owner=request.access.user), segment_id)
+    segments.remove(segment_id=found.id, actor=request.access.user)
+    return Status(204, None)
+
+
+@router.get("/lead-columns", response=schemas.ColumnsOut, tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def get_columns(request: ApiRequest) -> Any:
+    """The columns that the caller sees in the table of leads, and all that there are."""
+    return {"columns": selectors_leads.columns_of(request.access), "available": COLUMNS}
+
+
+@router.put("/lead-columns", response=schemas.ColumnsOut, tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def put_columns(request: ApiRequest, payload: schemas.ColumnsIn) -> Any:
+    """Choose the columns of the table of leads, for oneself."""
+    chosen = segments.choose_columns(columns=payload.columns, actor=request.access.user)
+    return {"columns": chosen, "available": COLUMNS}

@@ -10,6 +10,7 @@ from campaigns.models.leads import Company, Lead, LeadChannel, Relation
 from campaigns.models.mirrors import CampaignMirror, EnrollmentMirror
 from campaigns.models.outreach import OutreachPolicy, Unsubscribe, UnsubscribeLink
 from campaigns.models.replies import ReplyReading, VariantChoice
+from campaigns.models.segments import LeadColumns, LeadSegment
 from campaigns.models.simulations import Simulation
 from campaigns.models.suppression import Suppression
 from campaigns.models.texts import Snippet
@@ -28,9 +29,11 @@ __all__ = [
     "EnrollmentSender",
     "Lead",
     "LeadChannel",
+    "LeadColumns",
     "LeadImport",
     "LeadImportError",
     "LeadImportLead",
+    "LeadSegment",
     "OutreachPolicy",
     "OwnHoliday",
     "PlanVersion",

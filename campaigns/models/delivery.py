@@ -51,6 +51,14 @@ class SendOutcome(OrganizationModel):
             models.Index(
                 fields=["organization", "client", "domain", "-sent_at"], name="send_outcome_by_domain"
             ),
+            # Who did something with what they got: few rows, so that the table of leads can begin at them.
+            models.Index(
+                fields=["organization", "lead_id"],
+                name="send_outcome_acted",
+                condition=models.Q(opened_at__isnull=False)
+                | models.Q(clicked_at__isnull=False)
+                | models.Q(bounced_at__isnull=False),
+            ),
         ]
 
 

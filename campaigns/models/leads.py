@@ -44,7 +44,10 @@ class Lead(OrganizationModel):
     fields = models.JSONField(default=dict)
 
     class Meta(OrganizationModel.Meta):
-        indexes = [models.Index(fields=["organization", "client", "-created_at", "-id"], name="lead_recent")]
+        indexes = [
+            models.Index(fields=["organization", "client", "-created_at", "-id"], name="lead_recent"),
+            models.Index(fields=["organization", "-created_at", "-id"], name="lead_newest"),
+        ]
 
     def __str__(self) -> str:
         return self.full_name

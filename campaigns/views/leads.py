@@ -1,16 +1,20 @@
-"""Leads: the list and the profile."""
+"""Leads: the table, its export, and the profile."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from campaigns import selectors
-from campaigns.views.lookups import chosen_client, lead_or_404
+from campaigns import lead_exports, selectors, selectors_leads
+from campaigns.lead_columns import COLUMNS
+from campaigns.lead_filters import LeadFilters
+from campaigns.services import segments
+from campaigns.views.lookups import lead_or_404
 from project.core.htmx import is_partial
 from project.core.pagination import InvalidCursor
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
@@ -19,26 +23,58 @@ from project.tenancy.access import OrganizationRequest, Permission, organization
 @require_GET
 @organization_view(Permission.LEADS_VIEW)
 def leads(request: OrganizationRequest) -> HttpResponse:
-    """Leads within reach."""
-    search = request.GET.get("q", "")[:100]
-    client_id = chosen_client(request)
+    """Leads within reach, narrowed by the address; as a fragment with ``cursor``, the next rows."""
+    access = request.access
+    filters = LeadFilters.of(request.GET, access)
+    columns = selectors_leads.columns_of(access)
+    cursor = request.GET.get("cursor")
     try:
-        page = selectors.lead_list(
-            request.access, client_id=client_id, search=search, cursor=request.GET.get("cursor")
-        )
+        page = selectors_leads.lead_page(access, filters, columns=columns, cursor=cursor)
     except InvalidCursor as error:
         raise Http404(str(error)) from error
-    query = {"q": search, "client": str(client_id) if client_id else "", "cursor": page.next_cursor or ""}
+    more = urlencode({**filters.parameters, "cursor": page.next_cursor or ""})
     context = {
         "rows": page.items,
-        "search": search,
-        "next_url": f"?{urlencode({key: value for key, value in query.items() if value})}"
-        if page.next_cursor
-        else "",
-        "can_edit": request.access.can(Permission.LEADS_EDIT),
+        "columns": [{"key": key, "label": COLUMNS[key]} for key in columns],
+        "filters": filters,
+        "next_url": f"?{more}" if page.next_cursor else "",
     }
-    paging = is_partial(request) and request.GET.get("cursor")
-    return render(request, "campaigns/_lead_rows.html" if paging else "campaigns/leads.html", context)
+    if is_partial(request) and cursor:
+        return render(request, "campaigns/_lead_rows.html", context)
+    count, shown = selectors_leads.lead_count(access, filters)
+    context |= {
+        "count": shown,
+        "search_note": selectors_leads.search_note(filters, count),
+        "chips": selectors_leads.filter_chips(access, filters),
+        "segments": selectors_leads.segment_links(access, filters),
+        "offered_columns": [
+            {"key": key, "label": label, "chosen": key in columns} for key, label in COLUMNS.items()
+        ],
+        "can_edit": access.can(Permission.LEADS_EDIT),
+    }
+    return render(request, "campaigns/leads.html", context)
+
+
+@require_GET
+@organization_view(Permission.LEADS_VIEW)
+def filter_form(request: OrganizationRequest) -> HttpResponse:
+    """What the table may be narrowed by, as it is narrowed now."""
+    filters = LeadFilters.of(request.GET, request.access)
+    choices = selectors_leads.filter_choices(request.access, filters)
+    return render(request, "campaigns/_lead_filters.html", choices)
+
+
+@require_GET
+@organization_view(Permission.LEADS_VIEW)
+def export(request: OrganizationRequest) -> HttpResponseBase:
+    """The table as it is narrowed now, as CSV with a row for each lead."""
+    filters = LeadFilters.of(request.GET, request.access)
+    segments.note_export(access=request.access, query=filters.query)
+    response = StreamingHttpResponse(
+        lead_exports.lines(request.access, filters), content_type="text/csv; charset=utf-8"
+    )
+    response["Content-Disposition"] = 'attachment; filename="leads.csv"'
+    return response
 
 
 @require_GET

@@ -175,6 +175,9 @@ class Abundance:
             counterpart_name="Ada Row",
             sla_due_at=now(),
         )
+        self._new(
+            "campaigns.LeadSegment", owner=self.agency.admin, name=f"Segment {mark}", query="channel=email"
+        )
         self._new("inbox.SavedView", owner=self.agency.admin, name=f"View {mark}", query="view=all&unread=1")
         self._new("inbox.JournalEntry", actor=self.agency.admin, act="close", state="done", total=1, done=1)
         self._new("inbox.AssignmentRule", client=client, method="load", people=[str(self.agency.agent.id)])

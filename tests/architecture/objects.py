@@ -74,11 +74,12 @@ FOUND: dict[str, Callable[[Rows], Any]] = {
     "member_id": lambda rows: Membership.objects.get(user=rows.agency.agent2).id,
     "organization_id": lambda rows: rows.agency.id,
     "act_id": lambda rows: _own(rows, "inbox.JournalEntry", "actor", act="close"),
+    "segment_id": lambda rows: _own(rows, "campaigns.LeadSegment", "owner", query="channel=email"),
     "view_id": lambda rows: _own(rows, "inbox.SavedView", "owner", query="view=all"),
 }
 
 #: Rows that are their owner's (``Rows`` makes them the admin's): other roles may get 404.
-PERSONAL = frozenset({"act_id", "token_id", "view_id"})
+PERSONAL = frozenset({"act_id", "segment_id", "token_id", "view_id"})
 
 
 @dataclass(frozen=True)

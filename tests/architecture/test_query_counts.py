@@ -30,7 +30,7 @@ UPDATE = bool(os.environ.get("UPDATE_QUERY_COUNTS"))
 LEFT_OUT = ("live/", "components/")
 #: Searches and filters take other ways through a selector.
 VARIANTS = {
-    "o/<slug:organization_slug>/leads/": ["q=Ada"],
+    "o/<slug:organization_slug>/leads/": ["q=Ada", "channel=email&suppressed=no&did=not_replied&within=30"],
     "o/<slug:organization_slug>/inbox/": [
         "view=all",
         "view=failed",

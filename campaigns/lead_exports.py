@@ -1,0 +1,64 @@
+"""Leads as CSV: a row each, streamed in pages, with cells that no spreadsheet runs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from campaigns import selectors_leads
+from campaigns.lead_columns import COLUMNS
+from campaigns.lead_filters import LeadFilters, found_leads
+from project.core.csv_safety import safe_cell
+from project.core.pagination import keyset_page
+from project.core.scoping import organization_scope
+from project.tenancy.access import Access
+
+PAGE: Final = 200
+HEAD: Final = (
+    "id", "client", "first_name", "last_name", "title", "company", "country", "time_zone", "linkedin", "email",
+    "phone", "campaign", "stage", "last_sent", "last_reply", "added",
+)  # fmt: skip
+
+
+class _Line:
+    """A file of which only the last line is kept."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def lines(access: Access, filters: LeadFilters) -> Iterator[str]:
+    """The lines of the file, the head first. Memory stays flat: one page is held at a time."""
+    writer = csv.writer(_Line())
+    yield "\ufeff" + writer.writerow(HEAD)
+    cursor: str | None = None
+    while True:
+        # A response is streamed after the request's scope has ended.
+        with organization_scope(access.organization.id):
+            rows = selectors_leads.with_addresses(found_leads(access, filters))
+            page = keyset_page(rows, order=selectors_leads.ORDER, cursor=cursor, limit=PAGE)
+            selectors_leads.fill(page.items, COLUMNS)
+            text = [writer.writerow([safe_cell(cell) for cell in _cells(lead)]) for lead in page.items]
+        yield "".join(text)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _cells(lead: Any) -> list[str]:
+    addresses = {"linkedin": "", "email": "", "sms": ""}
+    for channel in lead.channels.all():
+        addresses[channel.kind] = addresses[channel.kind] or channel.normalized
+    enrollment = lead.enrollment
+    return [
+        str(lead.id), lead.client.name, lead.first_name, lead.last_name, lead.title,
+        lead.company.name if lead.company else "", lead.country, lead.time_zone, *addresses.values(),
+        enrollment.campaign.name if enrollment else "", enrollment.stage if enrollment else "",
+        _instant(lead.last_sent), _instant(lead.last_reply), _instant(lead.created_at),
+    ]  # fmt: skip
+
+
+def _instant(moment: datetime | None) -> str:
+    return moment.isoformat(timespec="seconds") if moment else ""
