@@ -30,13 +30,15 @@ def zones_of_number(phone: str) -> tuple[ZoneInfo, ...]:
         names = number_zones.time_zones_for_number(phonenumbers.parse(phone, None))
     except phonenumbers.NumberParseException:
         return ()
+    if "Etc/Unknown" in names:
+        return ()
     found = []
     for name in names:
         try:
             found.append(zone(name))
         except UnknownZone:
             continue
-    return tuple(found) if "Etc/Unknown" not in names else ()
+    return tuple(found)
 
 
 def common_hours(

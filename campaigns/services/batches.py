@@ -4,42 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model, QuerySet
-from django.db.models.expressions import RawSQL
 
-from campaigns.models import (
-    Campaign,
-    Enrollment,
-    EnrollmentSender,
-    LeadChannel,
-    ScheduledAction,
-)
+from campaigns.models import Campaign, Company, Enrollment, EnrollmentSender, Lead, ScheduledAction
 from campaigns.services.lanes import Lane
+from campaigns.services.loading import Kept, addresses_of, any_of, light, made
 from integrations.locks import try_lock_senders
 from integrations.models import SenderAccount
 from project.core.clock import now
 
-#: Columns that no step needs.
-_STAMPS = ("created_at", "updated_at")
-_UNUSED = (
-    *_STAMPS,
-    *(f"lead__{name}" for name in _STAMPS),
-    *(f"lead__company__{name}" for name in (*_STAMPS, "client_id", "name_key", "fields")),
-)
-#: What the engine reads of an action and of an address.
+#: What the engine reads of each.
 _ACTION = (
-    "organization_id", "enrollment_id", "kind", "node_id", "visit", "dedupe_key", "due_at", "held_by", "held_reason",
+    "id", "organization_id", "enrollment_id", "kind", "node_id", "visit", "dedupe_key", "due_at", "held_by",
+    "held_reason",
 )  # fmt: skip
-_ADDRESS = ("organization_id", "lead_id", "kind", "normalized", "provider_id", "bounced_at", "created_at")
-
-
-def any_of(ids: Iterable[UUID]) -> RawSQL:
-    """``ids`` as one parameter of a statement, for ``__in``: hundreds of them cost as much as one."""
-    return RawSQL("SELECT unnest(%s::uuid[])", [list(ids)])
+_ENROLLMENT = (
+    "id", "organization_id", "client_id", "campaign_id", "plan_version_id", "lead_id", "status", "stage", "reason",
+    "state", "node_id", "ended_at",
+)  # fmt: skip
+_LEAD = (
+    "id", "organization_id", "client_id", "company_id", "first_name", "last_name", "title", "country", "time_zone",
+    "fields",
+)  # fmt: skip
+_COMPANY = ("id", "organization_id", "name", "domain", "country")
+_LINK = ("id", "organization_id", "enrollment_id", "channel", "choice", "sender_id")
 
 
 @dataclass(slots=True)
@@ -66,11 +56,14 @@ def load(claimed: Sequence[tuple[UUID, UUID, Lane]]) -> list[Item]:
     _drop_queued(enrollments, free)
     actions = {
         action.id: action
-        for action in ScheduledAction.objects.filter(
-            id__in=any_of([action_id for action_id, found, _ in claimed if found in enrollments]),
-            state=ScheduledAction.State.DUE,
-            due_at__lte=now(),
-        ).only(*_ACTION)
+        for action in light(
+            ScheduledAction.objects.filter(
+                id__in=any_of([action_id for action_id, found, _ in claimed if found in enrollments]),
+                state=ScheduledAction.State.DUE,
+                due_at__lte=now(),
+            ),
+            _ACTION,
+        )
     }
     _complete(enrollments.values())
     taken: set[UUID] = set()
@@ -86,13 +79,24 @@ def load(claimed: Sequence[tuple[UUID, UUID, Lane]]) -> list[Item]:
 def _locked(enrollment_ids: set[UUID]) -> dict[UUID, Enrollment]:
     rows = (
         Enrollment.objects.select_for_update(of=("self",), skip_locked=True)
-        .select_related("lead", "lead__company")
         .filter(id__in=any_of(enrollment_ids))
         .exclude(status=Enrollment.Status.ENDED)
         .order_by("id")
-        .defer(*_UNUSED)
     )
-    return {row.id: row for row in rows}
+    to_company = len(_ENROLLMENT) + len(_LEAD)
+    found = {}
+    names = (
+        *_ENROLLMENT,
+        *(f"lead__{name}" for name in _LEAD),
+        *(f"lead__company__{name}" for name in _COMPANY),
+    )
+    for values in rows.values_list(*names):
+        row = made(Enrollment, _ENROLLMENT, values[: len(_ENROLLMENT)], rows.db)
+        row.lead = made(Lead, _LEAD, values[len(_ENROLLMENT) : to_company], rows.db)
+        company = values[to_company:]
+        row.lead.company = made(Company, _COMPANY, company, rows.db) if company[0] else None
+        found[row.id] = row
+    return found
 
 
 _QUEUED = """
@@ -124,42 +128,16 @@ def _complete(enrollments: Iterable[Enrollment]) -> None:
     """Attach campaigns, senders and addresses: rows that many share are loaded once."""
     rows = list(enrollments)
     campaigns = Campaign.objects.select_related("client").in_bulk({row.campaign_id for row in rows})
-    links = list(
-        EnrollmentSender.objects.filter(enrollment__in=any_of([row.id for row in rows])).only(
-            "organization_id", "enrollment_id", "channel", "choice", "sender_id"
-        )
-    )
+    links = light(EnrollmentSender.objects.filter(enrollment__in=any_of([row.id for row in rows])), _LINK)
     senders = SenderAccount.objects.select_related("connection").in_bulk({link.sender_id for link in links})
-    addresses: dict[UUID, list[LeadChannel]] = {}
-    found = LeadChannel.objects.filter(lead__in=any_of([row.lead_id for row in rows])).order_by(
-        "created_at", "id"
-    )
-    for address in found.only(*_ADDRESS):
-        addresses.setdefault(address.lead_id, []).append(address)
     by_enrollment: dict[UUID, list[EnrollmentSender]] = {}
     for link in links:
         link.sender = senders[link.sender_id]
         by_enrollment.setdefault(link.enrollment_id, []).append(link)
-    kept_links = _Kept(EnrollmentSender.objects.all(), "sender_links")
-    kept_addresses = _Kept(LeadChannel.objects.all(), "channels")
+    kept = Kept(EnrollmentSender.objects.all(), "sender_links")
     for row in rows:
         row.campaign = campaigns[row.campaign_id]
         row.client = row.campaign.client
         row.lead.client = row.campaign.client
-        kept_links.keep(row, by_enrollment.get(row.id, []))
-        kept_addresses.keep(row.lead, addresses.get(row.lead_id, []))
-
-
-class _Kept:
-    """What ``prefetch_related`` does, for rows that are loaded already and without a query set for each."""
-
-    def __init__(self, rows: QuerySet[Any], name: str) -> None:
-        self._fields = dict(rows.__dict__)
-        self._kind = type(rows)
-        self._name = name
-
-    def keep(self, row: Model, found: Sequence[Model]) -> None:
-        """Make ``found`` what the related manager of ``row`` answers with."""
-        answer = self._kind.__new__(self._kind)
-        answer.__dict__.update(self._fields, _result_cache=list(found))
-        row.__dict__.setdefault("_prefetched_objects_cache", {})[self._name] = answer
+        kept.keep(row, by_enrollment.get(row.id, []))
+    addresses_of([row.lead for row in rows])

@@ -23,6 +23,7 @@ from campaigns.scheduling import zone
 from campaigns.services import snippets, texting, variants
 from campaigns.services.assignment import Rotation, health_of
 from campaigns.services.checklist import audience_leads
+from campaigns.services.loading import addresses_of
 from campaigns.services.messages import context_for_lead
 from campaigns.services.outreach import policy_for
 from campaigns.services.planning import lead_fields, plan_of, tested_fields
@@ -169,11 +170,11 @@ class _People:
     def _chunks(self) -> Iterator[list[Lead]]:
         last = None
         while True:
-            rows = audience_leads(self.campaign).select_related("company").prefetch_related("channels")
-            rows = rows.order_by("id").defer(*_UNUSED)
+            rows = audience_leads(self.campaign).select_related("company").order_by("id").defer(*_UNUSED)
             found = list((rows.filter(id__gt=last) if last else rows)[:CHUNK])
             if not found:
                 return
+            addresses_of(found)
             for lead in found:
                 lead.client = self.campaign.client
             yield found
@@ -183,7 +184,8 @@ class _People:
         enrollment = self.enrolled.get(lead.id)
         if enrollment is not None and enrollment.status != Enrollment.Status.ACTIVE:
             return
-        addresses = self._addresses(lead)
+        known = list(lead.channels.all())
+        addresses = self._addresses(known)
         stopped = {
             channel: blocked[lead.id, channel] for channel in self.channels if (lead.id, channel) in blocked
         }
@@ -191,11 +193,7 @@ class _People:
         words = {**context_for_lead(lead, None), "unsubscribe_url": SAMPLE_URL}
         self._learn_sender_words(lead)
         connected = self.rotation.connected.get(lead.id, set())
-        prefers = {
-            channel: str(sender_id)
-            for (known, channel), sender_id in self._known(lead.id)
-            if known == lead.id
-        }
+        prefers = {channel: str(sender_id) for channel, sender_id in self._known(lead.id)}
         if connected:
             prefers["linkedin"] = str(min(connected))
         seed, state, plan = str(lead.id), None, None
@@ -217,25 +215,27 @@ class _People:
                 },
                 prefers=prefers,
                 connected=bool(connected),
-                text_zones=self._text_zones(lead) if "sms" in addresses else (),
+                text_zones=self._text_zones(lead, known) if "sms" in addresses else (),
                 state=state,
                 plan=plan,
             )
         )
 
-    def _text_zones(self, lead: Lead) -> tuple[ZoneInfo, ...]:
-        phone = next(row.normalized for row in lead.channels.all() if row.kind == "sms")
+    def _text_zones(self, lead: Lead, addresses: Sequence[LeadChannel]) -> tuple[ZoneInfo, ...]:
+        phone = next(row.normalized for row in addresses if row.kind == "sms")
         return texting.zones_of(phone, lead.time_zone)
 
-    def _known(self, lead_id: UUID) -> list[tuple[tuple[UUID, str], UUID]]:
-        keys = [(lead_id, channel) for channel in self.channels]
-        return [(key, self.rotation.known[key]) for key in keys if key in self.rotation.known]
+    def _known(self, lead_id: UUID) -> list[tuple[str, UUID]]:
+        known = self.rotation.known
+        return [
+            (channel, known[lead_id, channel]) for channel in self.channels if (lead_id, channel) in known
+        ]
 
-    def _addresses(self, lead: Lead) -> dict[str, str]:
+    def _addresses(self, addresses: Sequence[LeadChannel]) -> dict[str, str]:
         """The channels on which a lead can be reached; counts what is missing or known not to work."""
         by_kind: dict[str, LeadChannel] = {}
         bounced: set[str] = set()
-        for address in lead.channels.all():
+        for address in addresses:
             if address.bounced_at is not None:
                 bounced.add(address.kind)
             else:

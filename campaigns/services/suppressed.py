@@ -34,18 +34,17 @@ def suppressed_leads(leads: Sequence[Lead], *, channels: set[str]) -> dict[tuple
         channel__in=channels,
         value__in={value for _, value, _ in wanted},
     )
-    found: dict[tuple[UUID, str], list[tuple[LeadChannel, str]]] = {}
+    found: dict[tuple[UUID, str], tuple[Lead, list[tuple[LeadChannel, str]]]] = {}
     for client_id, channel, value, is_domain, source in rows.values_list(
         "client_id", "channel", "value", "is_domain", "source"
     ):
         for lead, address in wanted.get((channel, value, is_domain), ()):
             if client_id in {None, lead.client_id}:
-                found.setdefault((lead.id, channel), []).append((address, source))
+                found.setdefault((lead.id, channel), (lead, []))[1].append((address, source))
     return {
         (lead.id, channel): source
-        for lead in leads
-        for channel in channels
-        if (source := _binding(lead, channel, found.get((lead.id, channel), [])))
+        for (_, channel), (lead, listed) in found.items()
+        if (source := _binding(lead, channel, listed))
     }
 
 
@@ -56,7 +55,7 @@ def _binding(lead: Lead, channel: str, found: list[tuple[LeadChannel, str]]) -> 
             return source
     bounced = {address.id for address, _ in found}
     reachable = [row for row in lead.channels.all() if row.kind == channel and row.id not in bounced]
-    return str(Suppression.Source.BOUNCE) if found and not reachable else ""
+    return "" if reachable else str(Suppression.Source.BOUNCE)
 
 
 def _values(address: LeadChannel) -> list[tuple[str, bool]]:

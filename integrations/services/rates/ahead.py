@@ -78,7 +78,10 @@ def budgets_ahead(
         for number, budget in enumerate(now[demand.sender.id, demand.action]):
             name = _name(budget)
             if name not in ahead.budgets:
-                series = [(at_moment(moment)[number], moment) for moment in _moments(budget.window, at, days)]
+                # Only a warm-up changes caps from day to day; the guard's growth is reckoned by the simulation.
+                warming = demand.sender.id in reading.rules.warmups
+                moments = _moments(budget.window, at, days) if warming else [at]
+                series = [(at_moment(moment)[number], moment) for moment in moments]
                 made = _made(series, demand.sender, reading)
                 if made is None:
                     continue
