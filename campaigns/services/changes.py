@@ -6,7 +6,6 @@ whose queued messages may have to be withdrawn (docs/decisions/0006-locks-and-cl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +38,7 @@ from campaigns.services.planning import plan_of
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services import outbox
 from project.core.clock import now
+from project.core.db.bulk import as_json
 from project.core.events import publish
 from project.core.ids import uuid7
 
@@ -181,18 +181,18 @@ class Changes:
     ) -> None:
         sender_id = lane_of(enrollment, node)
         self._actions[enrollment.id, key] = {
-            "id": str(uuid7()),
-            "organization_id": str(enrollment.organization_id),
-            "client_id": str(enrollment.client_id),
-            "enrollment_id": str(enrollment.id),
-            "campaign_id": str(enrollment.campaign_id),
-            "sender_id": str(sender_id) if sender_id else None,
+            "id": uuid7(),
+            "organization_id": enrollment.organization_id,
+            "client_id": enrollment.client_id,
+            "enrollment_id": enrollment.id,
+            "campaign_id": enrollment.campaign_id,
+            "sender_id": sender_id,
             "kind": kind,
             "node_id": node,
             "visit": visit,
             "detail": detail,
             "dedupe_key": key,
-            "due_at": due_at.isoformat(),
+            "due_at": due_at,
         }
 
     def settle(self, enrollment: Enrollment, key: str) -> None:
@@ -205,12 +205,12 @@ class Changes:
         """Append a step to the enrollment's history."""
         self._steps.append(
             {
-                "id": str(uuid7()),
-                "organization_id": str(enrollment.organization_id),
-                "client_id": str(enrollment.client_id),
-                "enrollment_id": str(enrollment.id),
-                "lead_id": str(enrollment.lead_id),
-                "occurred_at": at.isoformat(),
+                "id": uuid7(),
+                "organization_id": enrollment.organization_id,
+                "client_id": enrollment.client_id,
+                "enrollment_id": enrollment.id,
+                "lead_id": enrollment.lead_id,
+                "occurred_at": at,
                 "from_node": source,
                 "to_node": target,
                 "cause": cause.kind,
@@ -284,16 +284,16 @@ def _outbox_key(enrollment: Enrollment, action_key: str) -> str:
 
 def _row_of(enrollment: Enrollment) -> dict[str, Any]:
     return {
-        "id": str(enrollment.id),
+        "id": enrollment.id,
         "state": enrollment.state,
         "stage": enrollment.stage,
         "node_id": enrollment.node_id,
         "status": enrollment.status,
         "reason": enrollment.reason,
-        "ended_at": enrollment.ended_at.isoformat() if enrollment.ended_at else None,
+        "ended_at": enrollment.ended_at,
     }
 
 
 def _execute(statement: str, at: datetime, rows: list[dict[str, Any]]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"now": at, "rows": json.dumps(rows)})
+        cursor.execute(statement, {"now": at, "rows": as_json(rows)})

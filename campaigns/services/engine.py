@@ -8,7 +8,6 @@ nothing: its transaction never was, the lease ends, and another worker takes the
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import time
@@ -42,6 +41,7 @@ from integrations.services.outbox import Draft
 from integrations.services.rates import Demand
 from project.core import collector
 from project.core.clock import now
+from project.core.db.bulk import as_json
 from project.core.scoping import organization_scope
 
 log = structlog.get_logger(__name__)
@@ -278,8 +278,8 @@ class Batch:
         reason = hold.reason[:300]
         self.held.append(
             {
-                "id": str(action.id),
-                "due_at": (hold.until or now() + RECHECK).isoformat(),
+                "id": action.id,
+                "due_at": hold.until or now() + RECHECK,
                 "held_by": hold.code[:40],
                 "held_reason": reason,
             }
@@ -337,7 +337,7 @@ class Batch:
         if self.finished:
             _execute(_FINISH, {"ids": self.finished})
         if self.held:
-            _execute(_HOLD, {"rows": json.dumps(self.held)})
+            _execute(_HOLD, {"rows": as_json(self.held)})
         self.changes.write()
         if self.drafts:
             queued = outbox.queue_campaign(self.drafts)

@@ -5,7 +5,6 @@ Campaigns wrote these rows in the same transaction, so nobody is told of each; o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from django.db import connection
 
 from integrations import streams
 from project.core.clock import now
+from project.core.db.bulk import as_json
 from project.core.ids import uuid7
 from project.core.scoping import current_organization_id
 
@@ -54,7 +54,7 @@ def insert(drafts: Sequence[Draft]) -> set[str]:
             {
                 "organization": current_organization_id(),
                 "now": now(),
-                "rows": json.dumps([_row(draft) for draft in drafts]),
+                "rows": as_json([_row(draft) for draft in drafts]),
             },
         )
         created = {key for (key,) in cursor.fetchall()}
@@ -64,16 +64,16 @@ def insert(drafts: Sequence[Draft]) -> set[str]:
 
 def _row(draft: Draft) -> dict[str, Any]:
     return {
-        "id": str(uuid7()),
-        "client_id": str(draft.client_id),
-        "sender_id": str(draft.sender.id),
+        "id": uuid7(),
+        "client_id": draft.client_id,
+        "sender_id": draft.sender.id,
         "channel": draft.channel,
         "action": draft.action,
         "origin": draft.origin,
         "dedupe_key": draft.dedupe_key,
-        "lead_id": str(draft.lead_id) if draft.lead_id else None,
-        "campaign_id": str(draft.campaign_id) if draft.campaign_id else None,
-        "enrollment_id": str(draft.enrollment_id) if draft.enrollment_id else None,
+        "lead_id": draft.lead_id,
+        "campaign_id": draft.campaign_id,
+        "enrollment_id": draft.enrollment_id,
         "node_id": draft.node_id,
         "visit": draft.visit,
         "variant_id": draft.variant_id,

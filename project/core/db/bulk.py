@@ -6,15 +6,20 @@ Rows are the active organization's; row-level security refuses others. Values ar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from django.db import connection, models
+from pydantic_core import to_json
 
 from project.core.clock import now
 from project.core.ids import uuid7
 from project.core.scoping import CrossOrganization, current_organization_id
+
+
+def as_json(rows: Sequence[Any]) -> str:
+    """Return rows as the one parameter that they travel in; ids and instants need not be text before."""
+    return to_json(rows, fallback=str).decode()
 
 
 def execute_prepared(sql: LiteralString, params: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -76,4 +81,4 @@ def _typed(columns: dict[str, str]) -> str:
 
 def _run(sql: str, rows: list[dict[str, Any]]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [json.dumps(rows, default=str)])
+        cursor.execute(sql, [as_json(rows)])
