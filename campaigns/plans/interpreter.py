@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from campaigns.plans.facts import (
     blocked_channels,
@@ -106,7 +106,7 @@ def apply(plan: Plan, state: State, event: Event, ctx: Context, *, now: datetime
         and is_message_of(event, state.send.node, state.send.visit)
     ):
         # The attempt itself was not recorded (a crash in between): its outcome proves that there was one.
-        state = _attempt(plan, state, max(state.since, event.occurred_at))
+        state = _attempt(plan, state, max(state.since, event.occurred_at), state.as_of)
     if is_inert(event):
         return _take_in_inert(plan, state, event, moment, ctx)
     if is_too_late(plan, state, event):
@@ -131,23 +131,23 @@ def send_attempted(plan: Plan, state: State, node: str, visit: int, at: datetime
     """
     if _in_flight_of(state, node, visit):
         return Step(state)
-    moment = max(at, state.as_of)
-    if state.phase == "due" and not state.timers and state.send and state.send.due_at <= moment:
-        # Nothing else can happen here by time alone.
-        before = Step(replace(state, as_of=moment))
-    else:
+    moment, settled = max(at, state.as_of), state
+    commands: tuple[Command, ...] = ()
+    if state.timers or not _is_wanted(state, node, visit, moment):
+        # Only then can anything else happen by time alone.
         before = timer_due(plan, state, at, ctx)
-    current = before.state
-    if current.send is None or (current.send.node, current.send.visit) != (node, visit):
-        raise SendNotWanted(f"The send of {node}, visit {visit}, is not wanted.", before)
-    if current.send.due_at > current.as_of:
-        raise SendNotWanted(f"The send of {node}, visit {visit}, is not due yet.", before)
-    attempted = _attempt(plan, current, current.as_of)
+        settled, commands = before.state, before.commands
+        moment = settled.as_of
+        if settled.send is None or (settled.send.node, settled.send.visit) != (node, visit):
+            raise SendNotWanted(f"The send of {node}, visit {visit}, is not wanted.", before)
+        if settled.send.due_at > moment:
+            raise SendNotWanted(f"The send of {node}, visit {visit}, is not due yet.", before)
+    attempted = _attempt(plan, settled, moment, moment)
     if not attempted.facts:
         # Nothing is known from after the attempt: the state is the attempt itself.
-        return Step(attempted, before.commands)
+        return Step(attempted, commands)
     after = Walk(plan, attempted.checkpoint, attempted.facts, attempted.as_of, ctx).run()
-    return Step(after, (*before.commands, *_difference(attempted, after, None)))
+    return Step(after, (*commands, *_difference(attempted, after, None)))
 
 
 def send_result(
@@ -279,25 +279,15 @@ def _path_commands(old: State | None, new: State, event: Event | None) -> list[C
     return commands
 
 
-def _attempt(plan: Plan, state: State, at: datetime) -> State:
+def _attempt(plan: Plan, state: State, at: datetime, as_of: datetime) -> State:
     """``state`` after the wanted send was attempted at ``at``: everything before is settled for good."""
     later = tuple(event for event in state.facts if event.occurred_at > at)
     earlier = tuple(event for event in state.facts if event.occurred_at <= at)
-    checkpoint = _settle(
-        plan,
-        state,
-        at,
-        earlier,
-        node=state.node,
-        visit=state.visit,
-        entered_at=state.since,
-        attempted_at=at,
-        path_length=state.checkpoint.path_length + len(state.path),
-    )
+    checkpoint = _settle(plan, state, at, earlier)
     return State(
         checkpoint=checkpoint,
         facts=later,
-        as_of=state.as_of,
+        as_of=as_of,
         node=state.node,
         visit=state.visit,
         phase="in_flight",
@@ -306,8 +296,8 @@ def _attempt(plan: Plan, state: State, at: datetime) -> State:
     )
 
 
-def _settle(plan: Plan, state: State, at: datetime, facts: tuple[Event, ...], **position: Any) -> Checkpoint:
-    """The checkpoint with ``facts`` and the path folded into it, at the ``position`` given."""
+def _settle(plan: Plan, state: State, at: datetime, facts: tuple[Event, ...]) -> Checkpoint:
+    """The checkpoint of an attempt at ``at`` where ``state`` is, with ``facts`` and the path folded into it."""
     old = state.checkpoint
     visits = dict(old.visits)
     for step in state.path:
@@ -315,16 +305,23 @@ def _settle(plan: Plan, state: State, at: datetime, facts: tuple[Event, ...], **
             visits[step.to_node] = step.visit
     past = [(event_key(event, old.barrier), event) for event in facts]
     happened = {*old.happened, *((event.kind, event.node or "") for event in facts)}
-    values: dict[str, Any] = {
-        "cursor": cursor_at(at),
-        "barrier": at,
-        "visits": tuple(sorted(visits.items())),
-        "happened": tuple(sorted(happened)),
-        "seen": tuple(sorted({*old.seen, *(event.id for event in facts)})),
-        "blocked": tuple(sorted(blocked_channels(plan, old, state.path, past))),
-        "stage": state.stage,
-    }
-    return replace(old, **{**values, **position})
+    return Checkpoint(
+        started_at=old.started_at,
+        node=state.node,
+        visit=state.visit,
+        entered_at=state.since,
+        cursor=cursor_at(at),
+        barrier=at,
+        path_length=old.path_length + len(state.path),
+        attempted_at=at,
+        not_before=old.not_before,
+        visits=tuple(sorted(visits.items())),
+        happened=tuple(sorted(happened)),
+        seen=tuple(sorted({*old.seen, *(event.id for event in facts)})),
+        blocked=tuple(sorted(blocked_channels(plan, old, state.path, past))),
+        away_until=old.away_until,
+        stage=state.stage,
+    )
 
 
 def _end_now(plan: Plan, state: State, ended: Ended, ctx: Context) -> Step:
@@ -387,6 +384,11 @@ def _remember(plan: Plan, checkpoint: Checkpoint, event: Event) -> Checkpoint:
         return replace(checkpoint, seen=seen)
     happened = tuple(sorted({*checkpoint.happened, (event.kind, event.node or "")}))
     return replace(checkpoint, seen=seen, happened=happened, stage=stage_after(plan, event, checkpoint.stage))
+
+
+def _is_wanted(state: State, node: str, visit: int, at: datetime) -> bool:
+    send = state.send if state.phase == "due" else None
+    return send is not None and (send.node, send.visit) == (node, visit) and send.due_at <= at
 
 
 def _in_flight_of(state: State, node: str, visit: int) -> bool:

@@ -196,6 +196,12 @@ def openings(calendar: Calendar, day: date, tz: ZoneInfo) -> tuple[Interval, ...
     return tuple(merge(cut(windows, quiet)))
 
 
+@lru_cache(maxsize=4096)
+def _around(calendar: Calendar, day: date, tz: ZoneInfo) -> tuple[Interval, ...]:
+    """What may be open on the local ``day``: a window of the day before belongs to the day on which it opened."""
+    return (*openings(calendar, day - DAY, tz), *openings(calendar, day, tz))
+
+
 def cut(stretches: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
     """Return ``stretches`` without ``holes``; empty stretches are dropped."""
     left = [(start, end) for start, end in stretches if start < end]
@@ -236,8 +242,11 @@ def holidays_of(country: str, year: int) -> frozenset[date]:
 
 def opening_at_or_after(moment: datetime, calendar: Calendar, tz: ZoneInfo) -> Interval:
     """The open stretch that contains ``moment``, or the next one. Raises ``CalendarNeverOpens``."""
-    # A window of the day before may still be open: it belongs to the day on which it opened.
-    day = moment.astimezone(tz).date() - DAY
+    day = moment.astimezone(tz).date()
+    for opening in _around(calendar, day, tz):
+        if opening[0] <= moment < opening[1]:
+            return opening
+    day -= DAY
     best: Interval | None = None
     for _ in range(HORIZON_DAYS + 2):
         for start, end in openings(calendar, day, tz):
