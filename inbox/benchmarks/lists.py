@@ -149,7 +149,7 @@ def _pages(made: BenchWorld, rounds: int) -> dict[str, float]:
     for user, access in people(made):
         # A label makes the list's prefetch work as it does with labels.
         Label.objects.get_or_create(name="Bench", client=None)
-        browser = Browser()
+        browser = Browser(headers={"host": "localhost"})
         browser.force_login(user)
         base = f"/o/{access.organization.slug}/inbox/"
         thread = querysets.visible(access).filter(status="open").order_by("-last_message_at")[0].id

@@ -221,9 +221,11 @@ def _steps() -> list[Step]:
 def _write(cursor: Any, model: Any, pattern: Any, source: str, columns: dict[str, str]) -> None:
     names = [found.column for found in model._meta.local_concrete_fields]
     values = [columns.get(name, f'p."{name}"') for name in names]
+    # What is asked for contains the operator %, which is also psycopg's mark.
+    chosen, source = ", ".join(values).replace("%", "%%"), source.replace("%", "%%")
     cursor.execute(
         f'INSERT INTO "{model._meta.db_table}" ({", ".join(f"{chr(34)}{name}{chr(34)}" for name in names)}) '  # noqa: S608
-        f'SELECT {", ".join(values)} FROM {source}, (SELECT * FROM "{model._meta.db_table}" WHERE id = %s) p',
+        f'SELECT {chosen} FROM {source}, (SELECT * FROM "{model._meta.db_table}" WHERE id = %s) p',
         [pattern.id],
     )
 
