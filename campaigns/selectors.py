@@ -65,11 +65,12 @@ def next_actions(enrollment_ids: list[UUID]) -> dict[UUID, ScheduledAction]:
 
 def lead_journey(lead: Lead) -> dict[str, Any] | None:
     """The lead's newest enrollment: its steps, what goes out next and why, and the newest entries of its history."""
-    enrollment = (
-        Enrollment.objects.filter(lead=lead).select_related("campaign").order_by("-created_at", "-id").first()
-    )
+    rows = Enrollment.objects.filter(lead=lead).select_related("campaign__client")
+    enrollment = with_senders(rows).order_by("-created_at", "-id").first()
     if enrollment is None:
         return None
+    # What was loaded with the lead serves whoever explains the next step.
+    enrollment.lead = lead
     history = list(Transition.objects.filter(enrollment=enrollment).order_by("-occurred_at", "-id")[:12])
     waiting = next_action(enrollment)
     plan = plan_of(enrollment)

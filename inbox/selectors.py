@@ -17,7 +17,6 @@ from inbox.services.canned import VARIABLES
 from integrations.services import rates
 from project.core.clock import now
 from project.tenancy.access import Access, Permission
-from project.tenancy.models import Membership, Role, User
 
 THREAD_ENTRIES = 100
 
@@ -27,8 +26,9 @@ def visible_conversation(access: Access, conversation_id: UUID) -> Conversation 
     found: Conversation | None = (
         Conversation.objects.filter(access.client_filter(), id=conversation_id)
         .select_related(
-            "client", "lead", "lead__company", "assignee", "sender", "sender__connection", "campaign"
+            "client", "lead__company", "lead__client", "assignee", "sender__connection", "campaign"
         )
+        .prefetch_related("lead__channels")
         .first()
     )
     return found
@@ -68,7 +68,6 @@ def thread(access: Access, conversation: Conversation) -> dict[str, Any]:
         "stream": streams.conversation(conversation.id),
         "can_reply": access.can(Permission.INBOX_REPLY),
         "can_diagnose": access.can(Permission.OPS_VIEW),
-        "assignees": assignees(conversation) if access.can(Permission.INBOX_REPLY) else [],
         "composer": composer(conversation),
         "writing": writing(access, conversation) if access.can(Permission.INBOX_REPLY) else None,
     }
@@ -133,30 +132,16 @@ def canned_replies(access: Access) -> dict[str, Any]:
     }
 
 
-def assignees(conversation: Conversation) -> list[User]:
-    """Members who may answer this conversation."""
-    members = (
-        Membership.objects.filter(is_active=True, role__in=(Role.ADMIN, Role.MANAGER, Role.AGENT))
-        .filter(Q(all_clients=True) | Q(client_links__client_id=conversation.client_id))
-        .select_related("user")
-        .order_by("user__name")
-        .distinct()
-    )
-    return [membership.user for membership in members]
-
-
 def context_panel(access: Access, conversation: Conversation) -> dict[str, Any]:
     """What is known around a thread: the lead, what goes out next and why, the timeline, other conversations."""
     lead = conversation.lead
     journey = campaign_selectors.lead_journey(lead) if lead else None
-    others = Conversation.objects.filter(access.client_filter(), lead=lead).exclude(id=conversation.id)
     return {
         "conversation": conversation,
         "lead": lead,
         "addresses": list(lead.channels.all()) if lead else [],
         "journey": journey,
         **selectors_context.panel(access, conversation, journey),
-        "others": list(others.select_related("sender").order_by("-last_message_at")[:5]) if lead else [],
         "candidates": []
         if lead
         else campaign_selectors.lead_candidates(conversation.client_id, conversation.counterpart_name),

@@ -8,10 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import Case, When
 
 from campaigns.scheduling.zones import UnknownZone, to_instant, zone
 from inbox.models import Conversation, ReplyDraft
-from inbox.services import canned, channels, drafts, files, notes
+from inbox.services import canned, channels, files, notes
 from project.core.clock import now
 from project.tenancy.access import Access
 from project.tenancy.streams import user_stream
@@ -65,16 +66,14 @@ def writing(access: Access, conversation: Conversation) -> dict[str, Any]:
     """All that the composer offers to one person, beside what ``selectors.composer`` says to everybody."""
     clock = clock_of(conversation)
     at = now()
-    draft = drafts.draft_of(conversation_id=conversation.id, author=access.user)
+    rows = ReplyDraft.objects.filter(conversation=conversation).select_related("author")
+    # One's own first: there is one at most.
+    written = list(rows.order_by(Case(When(author=access.user, then=0), default=1), "-updated_at")[:4])
+    draft = next((row for row in written if row.author_id == access.user.id), None)
     return {
         "draft": draft,
         "mode": draft.mode if draft is not None else ReplyDraft.Mode.REPLY.value,
-        "others": list(
-            ReplyDraft.objects.filter(conversation=conversation)
-            .exclude(author=access.user)
-            .select_related("author")
-            .order_by("-updated_at")[:3]
-        ),
+        "others": [row for row in written if row is not draft][:3],
         "files": list(files.waiting(conversation_id=conversation.id, author=access.user)),
         "canned": canned.offered(conversation=conversation, user=access.user),
         "ways": channels.ways(conversation),

@@ -19,6 +19,8 @@ from project.tenancy.access import Access
 
 #: Moments of a person that are shown.
 MOMENTS = 40
+#: Other threads with the same person that are looked at.
+OTHERS = 50
 #: When people are taken to be at work, in their own hours.
 _OFFICE = (9, 17)
 
@@ -34,15 +36,14 @@ def panel(access: Access, conversation: Conversation, journey: dict[str, Any] | 
         "targets": _targets(journey),
         "their_time": _their_time(conversation),
         "last_move": moves.recent(conversation),
-        "mergeable": _mergeable(access, conversation),
+        **_others(access, conversation),
     }
 
 
 def _why(journey: dict[str, Any] | None) -> explanations.WhyNot | None:
-    waiting = journey["waiting"] if journey is not None else None
-    if not isinstance(waiting, ScheduledAction):
+    if journey is None or not isinstance(journey["waiting"], ScheduledAction):
         return None
-    return explanations.why_not(waiting)
+    return explanations.why_not(journey["waiting"], journey["enrollment"])
 
 
 def _targets(journey: dict[str, Any] | None) -> list[dict[str, str]]:
@@ -66,18 +67,23 @@ def _their_time(conversation: Conversation) -> str:
     return f"{local:%H:%M}, {'at work until 17:00' if at_work else 'outside working hours'}"
 
 
-def _mergeable(access: Access, conversation: Conversation) -> list[Conversation]:
-    """Other threads of the same sender with the same person, that could be one with this."""
+def _others(access: Access, conversation: Conversation) -> dict[str, list[Conversation]]:
+    """The newest other threads with the person, and those of the same sender that could be one with this."""
     if conversation.lead_id is None:
-        return []
-    rows = Conversation.objects.filter(
-        access.client_filter(),
-        sender_id=conversation.sender_id,
-        lead_id=conversation.lead_id,
-        merged_into=None,
-        has_inbound=True,
-    ).exclude(id=conversation.id)
-    return list(rows.order_by("-last_message_at", "-id")[:5])
+        return {"others": [], "mergeable": []}
+    rows = (
+        Conversation.objects.filter(access.client_filter(), lead_id=conversation.lead_id)
+        .exclude(id=conversation.id)
+        .select_related("sender")
+        .order_by("-last_message_at", "-id")
+    )
+    found = list(rows[:OTHERS])
+    fitting = [
+        row
+        for row in found
+        if row.sender_id == conversation.sender_id and row.merged_into_id is None and row.has_inbound
+    ]
+    return {"others": found[:5], "mergeable": fitting[:5]}
 
 
 def timeline(access: Access, conversation: Conversation) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from campaigns.models import Enrollment, EnrollmentSender, ScheduledAction, Transition, VariantChoice
 from campaigns.plans.schema import SendNode
+from campaigns.querysets import senders_prefetch
 from campaigns.scheduling import CalendarNeverOpens, spread
 from campaigns.services import gates, messages, variants
 from campaigns.services.assignment import choice_of
@@ -83,9 +84,12 @@ _CHANGES: dict[str, tuple[str, str]] = {
 }
 
 
-def why_not(action: ScheduledAction) -> WhyNot:
-    """Explain what a due or coming action waits for."""
-    enrollment = _enrollment(action)
+def why_not(action: ScheduledAction, loaded: Enrollment | None = None) -> WhyNot:
+    """Explain what a due or coming action waits for.
+
+    ``loaded`` is its enrollment where the caller has it with campaign, lead (client, company, channels) and senders.
+    """
+    enrollment = loaded if loaded is not None else _enrollment(action)
     conditions = [_time(action)]
     node = plan_of(enrollment).index.get(action.node_id)
     around = gates.Circumstances.of([enrollment], {node.channel} if isinstance(node, SendNode) else set())
@@ -106,7 +110,7 @@ def why_not(action: ScheduledAction) -> WhyNot:
 def _enrollment(action: ScheduledAction) -> Enrollment:
     found: Enrollment = (
         Enrollment.objects.select_related("campaign__client", "lead__company", "lead__client")
-        .prefetch_related("sender_links__sender__connection", "lead__channels")
+        .prefetch_related(senders_prefetch(), "lead__channels")
         .get(id=action.enrollment_id)
     )
     return found

@@ -178,22 +178,39 @@ def suppression_of(*, client_id: UUID, lead_id: UUID, channel: str) -> Suppressi
 
     A wish of the person at one address holds for all of theirs; a bounce only for the address that bounced.
     """
-    values = list(
-        LeadChannel.objects.filter(lead_id=lead_id, kind=channel).values_list("normalized", "provider_id")
+    addresses = list(LeadChannel.objects.filter(lead_id=lead_id, kind=channel))
+    return suppression_of_person(client_id=client_id, channel=channel, addresses=addresses)
+
+
+def suppression_of_person(
+    *, client_id: UUID, channel: str, addresses: Sequence[LeadChannel], value: str = ""
+) -> Suppression | None:
+    """The same for somebody whose addresses are loaded, and for the address ``value`` that a thread is with."""
+    pairs = [(row.normalized, row.provider_id) for row in addresses if row.kind == channel]
+    exact = {one for pair in pairs for one in pair if one}
+    domains = {_domain_of(normalized) for normalized, _ in pairs}
+    standing: list[Suppression] = list(
+        _standing(
+            client_id, channel, sorted(exact | {value} - {""}), sorted({*domains, _domain_of(value)} - {""})
+        )
     )
-    exact = [value for pair in values for value in pair if value]
-    domains = [value.rpartition("@")[2] for value, _ in values if "@" in value]
-    found: list[Suppression] = list(_standing(client_id, channel, exact, domains))
-    wishes = [row for row in found if row.source != Suppression.Source.BOUNCE]
-    if wishes or not found:
-        return wishes[0] if wishes else None
-    reachable = {value for value, _ in values} - {row.value for row in found}
-    return None if reachable else found[0]
+    theirs = [row for row in standing if row.value in (domains if row.is_domain else exact)]
+    wishes = [row for row in theirs if row.source != Suppression.Source.BOUNCE]
+    if wishes:
+        return wishes[0]
+    if theirs and not {normalized for normalized, _ in pairs} - {row.value for row in theirs}:
+        return theirs[0]
+    at_value = (row for row in standing if row.value == (_domain_of(value) if row.is_domain else value))
+    return next(at_value, None) if value else None
+
+
+def _domain_of(address: str) -> str:
+    return address.rpartition("@")[2] if "@" in address else ""
 
 
 def suppression_of_value(*, client_id: UUID, channel: str, value: str) -> Suppression | None:
     """Return the suppression of a normalised address or its domain, whoever has the address, if there is one."""
-    domains = [value.rpartition("@")[2]] if "@" in value else []
+    domains = [_domain_of(value)] if "@" in value else []
     found: Suppression | None = _standing(client_id, channel, [value], domains).first()
     return found
 

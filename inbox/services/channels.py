@@ -83,17 +83,15 @@ def _off(sender: SenderAccount) -> str:
 
 
 def forbidden(conversation: Conversation) -> Hold | None:
-    """Why this person must not be written to on the conversation's channel, if so: known before anything is sent."""
-    if conversation.lead_id is not None:
-        found = suppression.suppression_of(
-            client_id=conversation.client_id, lead_id=conversation.lead_id, channel=conversation.channel
-        )
-        if found is not None:
-            return suppression.hold_of(found)
-    if not conversation.counterpart_id:
-        return None
-    found = suppression.suppression_of_value(
-        client_id=conversation.client_id, channel=conversation.channel, value=conversation.counterpart_id
+    """Why this person must not be written to on the conversation's channel, if so: known before anything is sent.
+
+    Reads ``lead`` with ``channels``.
+    """
+    found = suppression.suppression_of_person(
+        client_id=conversation.client_id,
+        channel=conversation.channel,
+        addresses=list(conversation.lead.channels.all()) if conversation.lead is not None else [],
+        value=conversation.counterpart_id,
     )
     return suppression.hold_of(found) if found is not None else None
 

@@ -6,11 +6,11 @@ They take effect on the next claim, and dispatch asks again before each attempt.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, UUIDField, Value
 
 from integrations.models import KillSwitch, PlatformSwitch
 from project.core.refusals import Invalid
@@ -80,14 +80,19 @@ def _sentence(place: str, reason: str) -> str:
 
 
 def load() -> Stops:
-    """Read every switch that is on for the current organization: two queries, for any number of sends."""
-    platform = PlatformSwitch.objects.first()
-    rows = KillSwitch.objects.values_list("level", "target_id", "node_id", "reason")
-    return Stops(
-        organization_id=current_organization_id(),
-        on={(level, target_id, node_id): reason for level, target_id, node_id, reason in rows},
-        platform=Stop("platform", _sentence("the whole platform", platform.reason)) if platform else None,
+    """Read every switch that is on for the current organization: one query, for any number of sends."""
+    whole = PlatformSwitch.objects.order_by().values_list(
+        Value("platform"), Value(None, output_field=UUIDField()), Value(""), "reason"
     )
+    rows = KillSwitch.objects.order_by().values_list("level", "target_id", "node_id", "reason")
+    stops = Stops(organization_id=current_organization_id())
+    platform = None
+    for level, target_id, node_id, reason in rows.union(whole, all=True):
+        if target_id is None:
+            platform = Stop("platform", _sentence("the whole platform", reason))
+        else:
+            stops.on[level, target_id, node_id] = reason
+    return replace(stops, platform=platform)
 
 
 def is_stopped(

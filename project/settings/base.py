@@ -90,7 +90,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "project.tenancy.middleware.SeenSessionMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "project.tenancy.middleware.OrganizationMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
 from allauth.core.internal.httpkit import get_client_ip
+from allauth.usersessions.middleware import UserSessionsMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.backends.base import SessionBase
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import Resolver404, resolve
@@ -20,6 +23,28 @@ from project.tenancy import audit
 from project.tenancy.access import Access, access_for
 from project.tenancy.models import Organization, User
 from project.tenancy.services import impersonation
+
+#: A session's last use is written down at most so often: five statements that no page has to wait for.
+SEEN_SECONDS: Final = 60
+
+
+class SeenSessionMiddleware(UserSessionsMiddleware):
+    """Writes down when, whence and with what a session was last used, once a minute or when one of these changes."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Serve the request, with the writing if it is time."""
+        response: HttpResponse
+        if request.session.session_key and not cache.add(_use_of(request), 1, SEEN_SECONDS):
+            response = self.get_response(request)
+        else:
+            response = super().__call__(request)
+        return response
+
+
+def _use_of(request: HttpRequest) -> str:
+    """One use of a session, without the key that opens it."""
+    parts = (request.session.session_key, client_address(request), request.headers.get("User-Agent", ""))
+    return f"seen:{hashlib.sha256(repr(parts).encode()).hexdigest()}"
 
 
 class OrganizationMiddleware:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Value
 
 from integrations.models import LimitScope, LimitWindow, RateLimit, RateUsage, SenderAccount
 from integrations.rates import Limit, allowance
@@ -93,11 +94,6 @@ def remaining_of(senders: Iterable[SenderAccount], action: str, at: datetime) ->
     }
 
 
-def limits_of(sender: SenderAccount) -> dict[str, int]:
-    """Return the daily limit of each limited action, as set or by default."""
-    return limits_of_many([sender])[sender.id]
-
-
 def limits_of_many(senders: Iterable[SenderAccount]) -> dict[UUID, dict[str, int]]:
     """Return the daily limits of many senders by their ids; one query."""
     limits = {sender.id: dict(settings.DAILY_LIMITS) for sender in senders}
@@ -110,8 +106,14 @@ def limits_of_many(senders: Iterable[SenderAccount]) -> dict[UUID, dict[str, int
 
 
 def usage(sender: SenderAccount, day: date) -> dict[str, tuple[int, int]]:
-    """Return ``{action: (used, limit)}`` for a day by the daily limits, every limited action included."""
-    rows = RateUsage.objects.filter(sender=sender, window=LimitWindow.DAY, day=day)
-    used = dict(rows.values_list("action", "used"))
-    limits = limits_of(sender)
+    """Return ``{action: (used, limit)}`` for a day by the daily limits, every limited action included; one query."""
+    counters = RateUsage.objects.filter(sender=sender, window=LimitWindow.DAY, day=day)
+    caps = RateLimit.objects.filter(sender=sender, scope=LimitScope.SENDER, window=LimitWindow.DAY)
+    used: dict[str, int] = {}
+    limits = dict(settings.DAILY_LIMITS)
+    rows = counters.order_by().values_list(Value("used"), "action", "used")
+    for kind, action, number in rows.union(
+        caps.order_by().values_list(Value("cap"), "action", "cap"), all=True
+    ):
+        (used if kind == "used" else limits)[action] = number
     return {action: (used.get(action, 0), limits.get(action, UNLIMITED)) for action in {*limits, *used}}
