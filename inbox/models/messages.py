@@ -101,6 +101,7 @@ class Message(OrganizationModel):
         indexes = [
             models.Index(fields=["conversation", "-occurred_at", "-id"], name="message_in_thread"),
             models.Index(fields=["conversation", "revision"], name="message_revision"),
+            models.Index(fields=["organization", "-occurred_at"], name="message_newest"),
         ]
 
 
