@@ -45,7 +45,7 @@ class UploadForm(forms.Form):
     client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         queryset=None, label="Client", empty_label=None
     )
-    file = forms.FileField(label="CSV file", allow_empty_file=True)
+    file = forms.FileField(label="File", allow_empty_file=True)
 
     def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

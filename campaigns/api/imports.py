@@ -50,7 +50,10 @@ def list_imports(request: ApiRequest, page: Query[schemas.ImportsIn]) -> Any:
 @router.post("/imports", response={201: schemas.ImportDetailOut}, tags=TAGS)
 @api_rule(Permission.LEADS_EDIT)
 def upload_import(request: ApiRequest, client_id: Form[UUID], file: File[UploadedFile]) -> Any:
-    """Upload a CSV file of leads for a client; answers its columns and a suggested mapping."""
+    """Upload a CSV or XLSX file of leads for a client; answers its columns and a suggested mapping.
+
+    Columns that somebody mapped before, in a file of the client with the same ones, are suggested as they were chosen.
+    """
     client = get_or_404(request.access.clients().filter(is_archived=False), client_id)
     made = service.upload(client=client, actor=request.access.user, upload=file)
     return Status(201, _detail(made))

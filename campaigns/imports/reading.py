@@ -48,13 +48,16 @@ class RawRow:
 def detect(head: bytes) -> FileShape:
     """Find encoding, delimiter and headers from the beginning of a file (up to ``SAMPLE_BYTES``).
 
-    Raises ``UnreadableFile`` for empty files, spreadsheets and archives, binary data, and missing headers.
+    Raises ``UnreadableFile`` for empty files, spreadsheets (``sheets`` reads those), archives, binary data, and missing
+    headers.
     """
     if not head.strip():
         raise UnreadableFile("The file is empty.")
     if head[:4] == b"PK\x03\x04":
+        raise UnreadableFile("This is a spreadsheet or an archive, not text.")
+    if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise UnreadableFile(
-            "This is a spreadsheet or archive, not CSV. Save it as CSV (UTF-8) and upload that."
+            "This is a spreadsheet in the old format (XLS). Save it as XLSX or CSV and upload that."
         )
     encoding = _encoding(head)
     text = head.decode(encoding, errors="replace").replace("\x00", "")
@@ -66,6 +69,11 @@ def detect(head: bytes) -> FileShape:
         row = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (StopIteration, csv.Error) as error:
         raise UnreadableFile("The first row could not be read as column names.") from error
+    return head_of(row, encoding=encoding, delimiter=delimiter)
+
+
+def head_of(row: list[str], *, encoding: str, delimiter: str) -> FileShape:
+    """The shape of a file whose first row this is. Raises ``UnreadableFile`` for too many columns and for none."""
     if len(row) > MAX_COLUMNS:
         raise UnreadableFile(f"The file has {len(row)} columns; at most {MAX_COLUMNS} can be imported.")
     if not any(cell.strip() for cell in row):
@@ -127,8 +135,20 @@ def rows(source: BinaryIO, shape: FileShape, *, skip: int = 0) -> Iterator[RawRo
     """
     text = io.TextIOWrapper(source, encoding=shape.encoding, errors="replace", newline="")
     reader = csv.reader((line.replace("\x00", "") for line in text), delimiter=shape.delimiter)
+    yield from _data_rows(reader, shape, skip, head_at_first_row=True)
+
+
+def sheet_rows(cells: Iterator[list[str]], shape: FileShape, *, skip: int = 0) -> Iterator[RawRow]:
+    """Yield the data rows below the head, which is the first row with something in it. Raises like ``rows``."""
+    return _data_rows(cells, shape, skip, head_at_first_row=False)
+
+
+def _data_rows(
+    reader: Iterator[list[str]], shape: FileShape, skip: int, *, head_at_first_row: bool
+) -> Iterator[RawRow]:
     number = 0
     data_rows = 0
+    is_head_due = True
     while True:
         number += 1
         try:
@@ -139,7 +159,10 @@ def rows(source: BinaryIO, shape: FileShape, *, skip: int = 0) -> Iterator[RawRo
             cells, broken = [], "a cell is longer than 4 MB or its quotes do not close"
         else:
             broken = ""
-        if number == 1 or (not broken and not any(cell.strip() for cell in cells)):
+        if is_head_due and (head_at_first_row or any(cell.strip() for cell in cells)):
+            is_head_due = False
+            continue
+        if is_head_due or (not broken and not any(cell.strip() for cell in cells)):
             continue
         data_rows += 1
         if data_rows > MAX_ROWS:

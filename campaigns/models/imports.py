@@ -11,7 +11,8 @@ from project.tenancy.models import Client
 
 def import_path(instance: LeadImport, filename: str) -> str:
     """Where an uploaded file is kept: by organization and import, never under the name the user gave."""
-    return f"imports/{instance.organization_id}/{instance.id}.csv"
+    suffix = "xlsx" if instance.encoding == "xlsx" else "csv"
+    return f"imports/{instance.organization_id}/{instance.id}.{suffix}"
 
 
 class LeadImport(OrganizationModel):
@@ -30,6 +31,7 @@ class LeadImport(OrganizationModel):
     uploaded_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     file = models.FileField(upload_to=import_path, max_length=300)
     file_name = models.CharField(max_length=200)
+    #: Of the text; ``xlsx`` for spreadsheets, which have no delimiter either.
     encoding = models.CharField(max_length=40, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)
     #: Column headers as found, made unique.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 import structlog
@@ -17,8 +18,9 @@ from django.db.models import Q
 
 from campaigns import streams
 from campaigns.imports import mapping as columns
+from campaigns.imports import sheets
 from campaigns.imports.mapping import RowDraft
-from campaigns.imports.reading import SAMPLE_BYTES, FileShape, UnreadableFile, detect, rows
+from campaigns.imports.reading import SAMPLE_BYTES, FileShape, RawRow, UnreadableFile, detect, rows
 from campaigns.models import LeadImport, LeadImportError, LeadImportLead, OutreachPolicy
 from campaigns.services import addresses, leads
 from campaigns.services.outreach import policy_of
@@ -38,6 +40,8 @@ SAMPLE_ROWS = 12
 #: Characters of a cell that the preview keeps.
 SAMPLE_CELL = 200
 MAX_REPORTED_ERRORS = 10_000
+#: Earlier imports that are looked at for a choice of columns.
+REMEMBERED = 50
 LEASE = timedelta(minutes=2)
 
 
@@ -55,7 +59,7 @@ def upload(*, client: Client, actor: User, upload: UploadedFile[bytes]) -> LeadI
     head = upload.read(SAMPLE_BYTES)
     upload.seek(0)
     try:
-        shape = detect(head)
+        shape = sheets.detect(cast(BinaryIO, upload.file)) if sheets.is_spreadsheet(head) else detect(head)
     except UnreadableFile as error:
         raise ImportRefused(str(error)) from error
     made = LeadImport(
@@ -65,15 +69,26 @@ def upload(*, client: Client, actor: User, upload: UploadedFile[bytes]) -> LeadI
         encoding=shape.encoding,
         delimiter=shape.delimiter,
         headers=shape.headers,
-        mapping=columns.suggest(shape.headers),
+        mapping=remembered_mapping(client.id, shape.headers) or columns.suggest(shape.headers),
     )
     made.organization_id = client.organization_id
-    made.file.save("leads.csv", upload, save=False)
+    upload.seek(0)
+    made.file.save("leads", upload, save=False)
     made.save()
     audit.record(
         actor=actor, action="import.uploaded", subject=made, client_id=client.id, file=made.file_name
     )
     return made
+
+
+def remembered_mapping(client_id: UUID, headers: list[str]) -> dict[str, str]:
+    """What somebody chose for a file of the client with the same columns, in whatever order; empty if nobody did."""
+    earlier = LeadImport.objects.filter(client_id=client_id).exclude(state=LeadImport.State.UPLOADED)
+    for known, mapping in earlier.order_by("-created_at").values_list("headers", "mapping")[:REMEMBERED]:
+        if sorted(known) == sorted(headers):
+            chosen = {header: mapping.get(str(index), "skip") for index, header in enumerate(known)}
+            return {str(index): chosen[header] for index, header in enumerate(headers)}
+    return {}
 
 
 @transaction.atomic
@@ -157,10 +172,15 @@ def work(*, import_id: UUID) -> None:
         _finish(lead_import, LeadImport.State.FAILED, error=detail)
 
 
+def _reader(source: BinaryIO, shape: FileShape, skip: int) -> AbstractContextManager[Iterator[RawRow]]:
+    if shape.encoding == sheets.XLSX:
+        return sheets.rows_of(source, shape, skip=skip)
+    return nullcontext(rows(source, shape, skip=skip))
+
+
 def _chunks(lead_import: LeadImport, skip: int) -> Iterator[list[RowDraft]]:
     shape = FileShape(lead_import.encoding, lead_import.delimiter, lead_import.headers)
-    with lead_import.file.open("rb") as source:
-        stream = rows(source.file, shape, skip=skip)
+    with lead_import.file.open("rb") as source, _reader(source.file, shape, skip) as stream:
         while chunk := list(islice(stream, CHUNK)):
             yield [columns.draft(row, lead_import.mapping, lead_import.headers) for row in chunk]
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns import selectors, streams
 from campaigns.forms import UploadForm, mapping_of
-from campaigns.imports.mapping import FIELDS
+from campaigns.imports.mapping import FIELDS, suggest
 from campaigns.models import LeadImport, LeadImportError
 from campaigns.services import imports as service
 from campaigns.views.lookups import import_or_404
@@ -75,6 +75,8 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
             }
             for index, header in enumerate(lead_import.headers)
         ],
+        "is_remembered": lead_import.state == LeadImport.State.UPLOADED
+        and lead_import.mapping != suggest(lead_import.headers),
         "fields": FIELDS.items(),
         "kinds": _kinds(counts),
         "gaps": _gaps(counts),

@@ -9,7 +9,7 @@ import resource
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.test import Client as Browser
+from openpyxl import Workbook
 
 from campaigns.imports.mapping import draft, gaps, suggest
 from campaigns.imports.reading import MAX_CELL, RawRow, UnreadableFile, detect, rows
@@ -340,3 +341,64 @@ def test_the_preview_says_which_variables_will_be_blank() -> None:
     assert gaps(draft(row, mapping, headers), mapping, headers) == ["lead.first_name", "custom.City"]
     full = RawRow(3, ["Marta", "Halden", "Umeå", "https://www.linkedin.com/in/marta"], "")
     assert gaps(draft(full, mapping, headers), mapping, headers) == []
+
+
+def spreadsheet(*lines: list[Any], hidden: bool = False) -> bytes:
+    book = Workbook()
+    if hidden:
+        book.create_sheet("Notes", 0).sheet_state = "hidden"
+    sheet = book.worksheets[-1]
+    book.active = sheet
+    for line in lines:
+        sheet.append(line)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+@pytest.mark.django_db
+def test_a_spreadsheet_is_imported_like_a_csv_file_and_its_columns_are_remembered(agency: Agency) -> None:
+    lines: list[list[Any]] = [
+        [],
+        ["Who", "Mobile", "Since", "Profile LinkedIn", "Spare"],
+        ["Zoë Müller", "+46 70 174 06 05", date(2024, 3, 1), "linkedin.com/in/zoe-mueller", None],
+        [],
+        ["José Ruiz", "#N/A", None, "linkedin.com/company/ruiz", None],
+        ["Ada Row", "=HYPERLINK(1)", 1200.0, "linkedin.com/in/ada-row", None],
+    ]
+    made = upload(agency, spreadsheet(*lines, hidden=True), "people.xlsx")
+    assert str(made.file.name).endswith(".xlsx")
+    assert made.mapping["0"] == "custom"
+    chosen = made.mapping | {"0": "full_name", "4": "skip"}
+    imports.set_mapping(lead_import=made, mapping=chosen, actor=agency.manager)
+    imports.work(import_id=made.id)
+    made = made.refreshed()
+    assert (made.state, made.counts["create"], made.counts["invalid"]) == ("previewed", 2, 1)
+    # The row's number is the one that the spreadsheet shows.
+    assert [error.row_number for error in made.row_errors.all()] == [5]
+    run(agency, made)
+    zoe, ada = Lead.objects.get(first_name="Zoë"), Lead.objects.get(first_name="Ada")
+    assert (zoe.full_name, zoe.fields["Since"]) == ("Zoë Müller", "2024-03-01")
+    assert (ada.fields["Since"], ada.channels.count()) == ("1200", 1)
+    assert zoe.channels.get(kind="sms").normalized == "+46701740605"
+
+    again = upload(agency, b"LinkedIn,Who\nada,Ada Row\n")
+    assert again.mapping == {"0": "linkedin", "1": "custom"}
+    turned = ["Mobile", "Who", "Profile LinkedIn", "Spare", "Since"]
+    again = upload(agency, spreadsheet(turned, ["1", "2", "3", "4", "5"]), "turned.xlsx")
+    assert again.mapping == {"0": "phone", "1": "full_name", "2": "linkedin", "3": "skip", "4": "custom"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (spreadsheet(), "is empty"),
+        (spreadsheet(["A"] * 201), "201 columns"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "old format"),
+        (b"PK\x03\x04 no archive", "cannot be opened"),
+    ],
+)
+def test_spreadsheets_that_cannot_be_used_say_why(agency: Agency, content: bytes, reason: str) -> None:
+    with pytest.raises(imports.ImportRefused, match=reason):
+        upload(agency, content, "x.xlsx")
