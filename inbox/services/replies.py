@@ -10,9 +10,21 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from campaigns.models import Lead
 from inbox.events import ReplyFailed
 from inbox.models import Conversation, Message
-from inbox.services import canned, channels, clocks, departures, drafts, files, live, threads
+from inbox.services import (
+    canned,
+    changes,
+    channels,
+    clocks,
+    departures,
+    drafts,
+    files,
+    live,
+    messages,
+    threads,
+)
 from inbox.services.answering import MAX_LENGTH as LONGEST
 from inbox.services.answering import NotAnswerable, answer
 from integrations.domain_events import OutboundChanged
@@ -216,20 +228,20 @@ def retry(*, message_id: UUID, actor: User) -> Message:
     return message.refreshed()
 
 
-def on_outbounds_changed(changes: Sequence[OutboundChanged]) -> None:
+def on_outbounds_changed(told: Sequence[OutboundChanged]) -> None:
     """Let messages in threads follow their outbox rows; a campaign's first message begins the thread."""
     # What has only been queued by a campaign is in no thread: nobody has written.
     rows = [
         change.outbound
-        for change in changes
+        for change in told
         if change.previous or change.outbound.origin != OutboundMessage.Origin.CAMPAIGN
     ]
-    messages: dict[UUID, Message] = {}
+    known: dict[UUID, Message] = {}
     found = Message.objects.filter(outbound__in=[row.id for row in rows]).select_related("conversation")
     for message in found.order_by("created_at", "id") if rows else ():
-        messages.setdefault(message.outbound_id, message)
+        known.setdefault(message.outbound_id, message)
     for outbound in rows:
-        _on_outbound_changed(outbound, messages.get(outbound.id))
+        _on_outbound_changed(outbound, known.get(outbound.id))
 
 
 def _on_outbound_changed(outbound: OutboundMessage, message: Message | None) -> None:
@@ -271,7 +283,7 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
         return
     conversation = threads.locked(message.conversation_id)
     message.save()
-    threads.apply_pending(outbound.sender, message)
+    changes.apply_pending(outbound.sender, message)
     if outbound.chat_id and not conversation.chat_id:
         conversation.chat_id = outbound.chat_id
         conversation.save(update_fields=["chat_id", "updated_at"])
@@ -317,11 +329,15 @@ def _begin(outbound: OutboundMessage) -> None:
             email=outbound.recipient.get("email", ""),
             phone=outbound.recipient.get("phone", ""),
         ),
-        lead=threads.lead_of(outbound.lead_id),
+        lead=_lead_of(outbound.lead_id),
         occurred_at=outbound.sent_at or now(),
         subject=str(outbound.payload.get("subject", "")),
         references=outbound.payload.get("references", ()),
     )
-    message = threads.store_own(conversation, outbound)
+    message = messages.store_own(conversation, outbound)
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)
+
+
+def _lead_of(lead_id: UUID | None) -> Lead | None:
+    return Lead.objects.filter(id=lead_id).first() if lead_id else None

@@ -1,6 +1,6 @@
 """Reports on messages, many at once: delivered, seen, opened, put off.
 
-What one does to its message is what ``threads.apply_change`` says; a run of them costs a few statements. Reports that
+What one does to its message is what ``changes.apply_change`` says; a run of them costs a few statements. Reports that
 come before their message are kept for it, as everywhere. The caller holds the sender's lock.
 """
 
@@ -15,7 +15,7 @@ from django.db.models import Q
 from campaigns.events import MessageMatched
 from inbox import streams
 from inbox.models import Conversation, Message, PendingChange
-from inbox.services import threads
+from inbox.services import changes, messages
 from integrations.events import to_json
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services.events import is_report
@@ -30,17 +30,17 @@ def on_messages_matched(matched: Sequence[MessageMatched]) -> None:
             on_reports(list(run))
         else:
             for one in run:
-                threads.on_message_matched(one)
+                messages.on_message_matched(one)
 
 
 def on_reports(matched: Sequence[MessageMatched]) -> None:
     """Apply reports about messages of one sender, in their order."""
-    shown = [one for one in matched if not isinstance(one.event, threads.NOT_SHOWN)]
+    shown = [one for one in matched if not isinstance(one.event, changes.NOT_SHOWN)]
     if not shown:
         return
     ids = _messages_of(shown)
     conversations = _locked({conversation_id for _, conversation_id in ids.values()})
-    messages = {row.id: row for row in Message.objects.filter(id__in={known for known, _ in ids.values()})}
+    rows = {row.id: row for row in Message.objects.filter(id__in={known for known, _ in ids.values()})}
     changed: dict[UUID, Message] = {}
     waiting: list[dict[str, object]] = []
     for one in shown:
@@ -48,15 +48,15 @@ def on_reports(matched: Sequence[MessageMatched]) -> None:
         if found is None:
             waiting += [
                 {"sender_id": one.sender.id, "message_ref": ref, "event": to_json(one.event)}
-                for ref in threads.refs(one.event, one.outbound)
+                for ref in changes.refs(one.event, one.outbound)
             ]
-            one.outcome["inbox"] = threads.KEPT
+            one.outcome["inbox"] = changes.KEPT
             continue
-        message, conversation = messages[found[0]], conversations[found[1]]
+        message, conversation = rows[found[0]], conversations[found[1]]
         one.outcome["conversation_id"] = str(conversation.id)
-        if threads.apply_change(message, one.event):
+        if changes.apply_change(message, one.event):
             changed[message.id] = message
-        one.outcome["inbox"] = threads.applied(conversation)
+        one.outcome["inbox"] = changes.applied(conversation)
     insert_rows(PendingChange, waiting)
     update_rows(list(changed.values()), ["state", "seen_at", "delivered_at"])
     emit_each(
