@@ -192,6 +192,15 @@ def set_promise(request: ApiRequest, payload: schemas.PolicyIn) -> Any:
     return policies.set_policy(client=client, actor=request.access.user, **values)
 
 
+@router.delete("/inbox-promises/{client_id}", response={204: None}, tags=TAGS)
+@api_rule(Permission.INBOX_MANAGE)
+def delete_promise(request: ApiRequest, client_id: UUID) -> Any:
+    """Let a client have what is promised to all again. Clocks that run already keep what they were started with."""
+    client = get_or_404(request.access.clients(), client_id)
+    policies.drop_policy(client=client, actor=request.access.user)
+    return Status(204, None)
+
+
 @router.get("/assignment-rules", response=list[schemas.RuleOut], tags=TAGS)
 @api_rule(Permission.INBOX_VIEW)
 def list_rules(request: ApiRequest) -> Any:
@@ -209,12 +218,26 @@ def create_rule(request: ApiRequest, payload: schemas.RuleIn) -> Any:
     return Status(201, rules.create(client=client, actor=request.access.user, **values))
 
 
+def _rule(access: Access, rule_id: UUID) -> AssignmentRule:
+    """A rule that the caller may change: what concerns all clients needs a reach over all of them."""
+    own = Q() if access.client_ids is None else access.client_filter()
+    found: AssignmentRule = get_or_404(AssignmentRule.objects.filter(own), rule_id)
+    return found
+
+
+@router.patch("/assignment-rules/{rule_id}", response=schemas.RuleOut, tags=TAGS)
+@api_rule(Permission.INBOX_MANAGE)
+def switch_rule(request: ApiRequest, rule_id: UUID, payload: schemas.RuleSwitchIn) -> Any:
+    """Let a rule work, or rest."""
+    found = _rule(request.access, rule_id)
+    return rules.switch(rule_id=found.id, is_active=payload.is_active, actor=request.access.user)
+
+
 @router.delete("/assignment-rules/{rule_id}", response={204: None}, tags=TAGS)
 @api_rule(Permission.INBOX_MANAGE)
 def delete_rule(request: ApiRequest, rule_id: UUID) -> Any:
     """Remove a rule."""
-    own = Q() if request.access.client_ids is None else request.access.client_filter()
-    found = get_or_404(AssignmentRule.objects.filter(own), rule_id)
+    found = _rule(request.access, rule_id)
     rules.remove(rule_id=found.id, actor=request.access.user)
     return Status(204, None)
 

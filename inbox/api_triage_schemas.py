@@ -142,6 +142,12 @@ class RuleOut(RuleIn):
     is_active: bool
 
 
+class RuleSwitchIn(Schema):
+    """Whether a rule gives conversations to people."""
+
+    is_active: bool
+
+
 class HoursIn(Schema):
     """When a member is at work; ``most_open`` 0 means no limit."""
 

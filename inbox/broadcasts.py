@@ -58,8 +58,10 @@ def _entries(model: Any, present: Callable[[Any], dict[str, Any]], load: tuple[s
         for event in events:
             entry = found.get(event.subject_id)
             if entry is not None:
+                shown = present(entry)
                 context = {
-                    "entry": present(entry),
+                    "entry": shown,
+                    "day": presenters.day(shown["at"]),
                     "conversation_id": entry.conversation_id,
                     "organization_slug": slug,
                 }

@@ -85,3 +85,11 @@ class ConversationResolved(DomainEvent):
     conversation: Conversation
     actor: User | None
     seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolutionTakenBack(DomainEvent):
+    """A conversation was closed by mistake at ``closed_at``: whoever did it has taken that back."""
+
+    conversation: Conversation
+    closed_at: datetime

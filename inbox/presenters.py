@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from inbox.file_types import is_risky
 from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine
@@ -88,6 +89,7 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
         "until_reply": conversation.status == Conversation.Status.SNOOZED and not conversation.snoozed_until,
         "is_closed": conversation.status == Conversation.Status.CLOSED,
         "active": assignee,
+        "held_until": conversation.lease_expires_at if assignee and is_open else None,
         "unread": conversation.unread > 0,
         "conversation_id": conversation.id,
         "key": f"{_instant(conversation.last_message_at)}~{conversation.id}",
@@ -233,6 +235,38 @@ def line(entry: SystemLine) -> dict[str, Any]:
         "at": entry.occurred_at,
         "key": f"{_instant(entry.occurred_at)}~1~{entry.id}",
     }
+
+
+def day(at: datetime) -> dict[str, Any]:
+    """The separator before the first entry of a day: the same for every entry of that day."""
+    date = timezone.localtime(at).date()
+    return {
+        "kind": "day",
+        "id": f"day-{date}",
+        "date": date,
+        "key": _instant(timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)),
+    }
+
+
+def folded(entries: list[dict[str, Any]], unfolded: int) -> list[dict[str, Any]]:
+    """The same entries, all messages but the last ``unfolded`` as one line. What waits or failed is never folded."""
+    messages = [entry for entry in entries if entry["kind"] == "message"]
+    for entry in messages[:-unfolded]:
+        entry["folded"] = not (entry["failure"] or entry["waits"] or entry["held"])
+    return entries
+
+
+def by_day(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of a thread with a separator before each day."""
+    found: list[dict[str, Any]] = []
+    last = ""
+    for entry in entries:
+        separator = day(entry["at"])
+        if separator["id"] != last:
+            found.append(separator)
+            last = separator["id"]
+        found.append(entry)
+    return found
 
 
 def act(entry: JournalEntry) -> dict[str, Any]:

@@ -18,7 +18,12 @@ from integrations.services import rates
 from project.core.clock import now
 from project.tenancy.access import Access, Permission
 
-THREAD_ENTRIES = 100
+#: Entries of a thread that are shown at first, and how many more each "Show earlier" brings.
+THREAD_ENTRIES = 30
+EARLIER_ENTRIES = 100
+MOST_ENTRIES = 1_000
+#: Messages that are shown whole; older ones are one line until somebody opens them.
+UNFOLDED = 3
 
 
 def visible_conversation(access: Access, conversation_id: UUID) -> Conversation | None:
@@ -34,27 +39,33 @@ def visible_conversation(access: Access, conversation_id: UUID) -> Conversation 
     return found
 
 
-def entries(conversation: Conversation) -> list[dict[str, Any]]:
-    """The last entries of a thread - messages, notes, system lines - oldest first."""
+def entries(conversation: Conversation, limit: int = THREAD_ENTRIES) -> list[dict[str, Any]]:
+    """The last entries of a thread - messages, notes, system lines - oldest first, at most ``limit`` of each."""
     messages = (
         Message.objects.filter(conversation=conversation)
         .exclude(state=Message.State.WITHDRAWN)
         .select_related("author", "outbound")
-        .order_by("-occurred_at", "-id")[:THREAD_ENTRIES]
+        .order_by("-occurred_at", "-id")[:limit]
     )
     notes = Note.objects.filter(conversation=conversation).select_related("author").order_by("-created_at")
     lines = SystemLine.objects.filter(conversation=conversation).order_by("-occurred_at")
     found = [presenters.message(entry) for entry in messages]
-    found += [presenters.note(entry) for entry in notes[:THREAD_ENTRIES]]
-    found += [presenters.line(entry) for entry in lines[:THREAD_ENTRIES]]
+    found += [presenters.note(entry) for entry in notes[:limit]]
+    found += [presenters.line(entry) for entry in lines[:limit]]
     return sorted(found, key=lambda entry: str(entry["key"]))
 
 
-def entries_of(conversation: Conversation) -> dict[str, Any]:
-    """The entries of a thread alone."""
+def entries_of(conversation: Conversation, shown: int = THREAD_ENTRIES) -> dict[str, Any]:
+    """The last ``shown`` entries of a thread by day, and how many came before them (of those within reach)."""
+    shown = max(THREAD_ENTRIES, min(shown, MOST_ENTRIES))
+    found = entries(conversation, shown + EARLIER_ENTRIES)
+    earlier = len(found) - shown
     return {
         "conversation": conversation,
-        "entries": entries(conversation),
+        "entries": presenters.by_day(presenters.folded(found[-shown:], UNFOLDED)),
+        "shown": shown,
+        "earlier": min(earlier, EARLIER_ENTRIES) if earlier > 0 and shown < MOST_ENTRIES else 0,
+        "reach": min(shown + EARLIER_ENTRIES, MOST_ENTRIES),
         "stream": streams.conversation(conversation.id),
     }
 
@@ -62,10 +73,8 @@ def entries_of(conversation: Conversation) -> dict[str, Any]:
 def thread(access: Access, conversation: Conversation) -> dict[str, Any]:
     """A thread with its composer."""
     return {
-        "conversation": conversation,
+        **entries_of(conversation),
         "head": thread_head(conversation),
-        "entries": entries(conversation),
-        "stream": streams.conversation(conversation.id),
         "can_reply": access.can(Permission.INBOX_REPLY),
         "can_diagnose": access.can(Permission.OPS_VIEW),
         "composer": composer(conversation),
@@ -83,6 +92,7 @@ def thread_head(conversation: Conversation) -> dict[str, Any]:
         "assignee": conversation.assignee,
         "status": conversation.status,
         "snoozed_until": conversation.snoozed_until,
+        "held_until": conversation.lease_expires_at if conversation.assignee else None,
     }
 
 

@@ -59,6 +59,14 @@ def sweep_acts() -> None:
             acts.run(entry_id=entry.id)
 
 
+@platform_task(queue="bulk", name="inbox.prune_journal")
+def prune_journal() -> int:
+    """Delete acts that can no longer be taken back and that nobody looks at any more."""
+    from inbox.services import acts
+
+    return acts.prune()
+
+
 @task(queue="inbound", name="inbox.deliver_notifications")
 def deliver_notifications() -> int:
     """Deliver what is due in one organization."""
@@ -90,5 +98,6 @@ BEAT = {
     "wake-snoozed": ("inbox.wake_snoozed", 10.0, "inbound"),
     "watch-promises": ("inbox.watch_promises", 10.0, "inbound"),
     "close-silent": ("inbox.close_silent", 600.0, "bulk"),
+    "prune-journal": ("inbox.prune_journal", 6 * 3600.0, "bulk"),
     "sweep-acts": ("inbox.sweep_acts", 60.0, "bulk"),
 }

@@ -64,7 +64,9 @@ def conversation(request: OrganizationRequest, conversation_id: UUID) -> HttpRes
 def thread(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """The entries of a thread alone: what catching up and stale views fetch."""
     found = _conversation(request.access, conversation_id)
-    return render(request, "inbox/_entries.html", selectors.entries_of(found))
+    wanted = request.GET.get("entries", "")
+    shown = int(wanted) if wanted.isdecimal() and len(wanted) < 6 else selectors.THREAD_ENTRIES
+    return render(request, "inbox/_entries.html", selectors.entries_of(found, shown))
 
 
 @require_GET

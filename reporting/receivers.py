@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaigns import events as campaign_events
-from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken
+from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken, ResolutionTakenBack
 from integrations.domain_events import (
     BulkWorkFinished,
     LedgerDifferenceFound,
@@ -97,6 +97,7 @@ def on_ledger_healed(event: LedgerDifferenceHealed) -> None:
 subscribe(ConversationAnswered, id="reporting.answered")(facts.record_answer)
 subscribe(PromiseBroken, id="reporting.promise_broken")(facts.record_broken_promise)
 subscribe(ConversationResolved, id="reporting.resolved")(facts.record_resolution)
+subscribe(ResolutionTakenBack, id="reporting.resolution_taken_back")(facts.take_back_resolution)
 for _event_class in _KINDS:
     subscribe_many(_event_class, id="reporting.fact")(on_enrollment_facts)
 row_words.register()

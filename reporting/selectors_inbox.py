@@ -38,7 +38,7 @@ def _figures() -> dict[str, Aggregate]:
         "promised": Count("id", filter=answered & Q(in_time__isnull=False)),
         "in_time": Count("id", filter=answered & Q(in_time=True)),
         "broken": Count("id", filter=Q(kind=Fact.Kind.PROMISE_BROKEN)),
-        "resolved": Count("id", filter=resolved),
+        "resolved": Count("conversation_id", filter=resolved, distinct=True),
         "resolution_seconds": Median("value", filter=resolved & Q(value__isnull=False)),
     }
 

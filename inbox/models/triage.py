@@ -26,6 +26,8 @@ ACT_WORDS: Final[dict[str, str]] = {
 #: What undoing an act leaves as it is.
 CANNOT_UNDO: Final[dict[str, str]] = {"assign": "A hand-over note stays in the thread."}
 UNDO_FOR: Final = timedelta(hours=24)
+#: How long the journal says what was done and what failed.
+JOURNAL_KEPT: Final = timedelta(days=30)
 
 
 class Label(OrganizationModel):

@@ -14,11 +14,13 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
+from inbox.events import ResolutionTakenBack
 from inbox.models import Conversation, ConversationLabel, JournalEntry, JournalItem, Label
-from inbox.models.triage import UNDO_FOR
+from inbox.models.triage import JOURNAL_KEPT, UNDO_FOR
 from inbox.services import live, threads, triage
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
+from project.core.events import publish
 from project.core.ids import parse_uuid
 from project.core.tasks import enqueue
 from project.tenancy import audit
@@ -28,6 +30,8 @@ from project.tenancy.models import User
 AT_ONCE: Final = 25
 #: Most that one act may be asked for.
 MOST: Final = 5_000
+#: Entries deleted in one transaction: each may have ``MOST`` items.
+_PRUNED_AT_ONCE: Final = 20
 _FORGOTTEN_AFTER: Final = timedelta(minutes=2)
 #: Instants that acts change along with the status.
 _INSTANTS: Final = ("snoozed_until", "closed_at", "awaiting_since", "sla_due_at", "sla_breached_at")
@@ -190,6 +194,21 @@ def forgotten() -> list[JournalEntry]:
     )
 
 
+def prune() -> int:
+    """Delete the oldest entries that are kept no longer, some per transaction; say how many (platform scope)."""
+    pruned = 0
+    while True:
+        # Ids are in order of creation: the oldest are found without reading the rest.
+        oldest = JournalEntry.objects.order_by("id").values_list("id", "created_at")[:_PRUNED_AT_ONCE]
+        ids = [entry_id for entry_id, created_at in oldest if created_at < now() - JOURNAL_KEPT]
+        if not ids:
+            return pruned
+        with transaction.atomic():
+            JournalItem.objects.filter(entry_id__in=ids).delete()
+            JournalEntry.objects.filter(id__in=ids).delete()
+        pruned += len(ids)
+
+
 def last_of(actor: User) -> JournalEntry | None:
     """The last act of a person that can still be taken back."""
     found: JournalEntry | None = (
@@ -250,6 +269,7 @@ def _restore(item: JournalItem, actor: User) -> str:
         conversation.lease_expires_at = None
     if "priority" in before:
         conversation.priority = before["priority"]
+    _never_closed(conversation, item.after)
     conversation.status = before.get("status", conversation.status)
     for name in _INSTANTS:
         if name in before:
@@ -258,6 +278,13 @@ def _restore(item: JournalItem, actor: User) -> str:
     conversation.save()
     live.conversation_changed(Conversation.objects.get(id=conversation.id))
     return ""
+
+
+def _never_closed(conversation: Conversation, after: dict[str, Any]) -> None:
+    """Tell that a closing which an act did is taken back with it, if it did one."""
+    if after.get("closed_at") and after.get("status") == Conversation.Status.CLOSED:
+        closed_at = datetime.fromisoformat(after["closed_at"])
+        publish(ResolutionTakenBack(conversation=conversation, closed_at=closed_at))
 
 
 def _set_labels(conversation: Conversation, wanted: list[str], actor: User) -> None:

@@ -118,6 +118,16 @@ def stamp(moment: datetime | None, now: datetime | None = None) -> str:
     return f"{shown:%a} {day(moment, current)}, {clock(moment)}"
 
 
+def day_name(moment: datetime | date | None, now: datetime | None = None) -> str:
+    """A day that heads what happened on it: ``Today``, ``Yesterday``, ``Mon 23 Nov``."""
+    if not moment:
+        return ""
+    shown = timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
+    passed = (timezone.localtime(now or timezone.now()).date() - shown).days
+    near = {0: "Today", 1: "Yesterday"}
+    return near.get(passed) or f"{shown:%a} {day(shown, now)}"
+
+
 def day_clock(moment: datetime | None, now: datetime | None = None) -> str:
     """The shortest whole moment, for folded messages: ``14:02`` today, else ``18 Nov 10:05``."""
     if not moment:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from campaigns.events import EnrollmentFact
-from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken
+from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken, ResolutionTakenBack
 from inbox.models import Conversation
 from project.core.db.bulk import insert_rows
 from project.core.realtime import emit
@@ -118,11 +118,24 @@ def record_resolution(event: ConversationResolved) -> None:
     _record_conversation(
         conversation,
         kind=Fact.Kind.RESOLVED,
-        key=f"{conversation.id}:{conversation.closed_at.isoformat()}",
+        key=_closing(conversation, conversation.closed_at),
         occurred_at=conversation.closed_at,
         user_id=event.actor.id if event.actor else None,
         value=event.seconds,
     )
+
+
+def take_back_resolution(event: ResolutionTakenBack) -> None:
+    """Remove the fact of a closing that was a mistake: it has not happened."""
+    Fact.objects.filter(
+        kind=Fact.Kind.RESOLVED,
+        key=_closing(event.conversation, event.closed_at),
+        occurred_at=event.closed_at,
+    ).delete()
+
+
+def _closing(conversation: Conversation, closed_at: datetime) -> str:
+    return f"{conversation.id}:{closed_at.isoformat()}"
 
 
 def _record_conversation(conversation: Conversation, **values: Any) -> None:

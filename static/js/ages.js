@@ -9,7 +9,18 @@ export function refreshAges(now = Date.now()) {
     const text = minutes < 1 ? "now" : `${minutes}${NBSP}min`;
     if (time.textContent !== text) time.textContent = text;
   }
+  for (const time of document.querySelectorAll("time[data-day]")) refreshDay(time, now);
   for (const time of document.querySelectorAll("time[data-due]")) refreshClock(time, Date.parse(time.dateTime) - now);
+}
+
+// Days are the server's: UTC, as all times of a page are. As project.theme.formats.day_name writes them.
+function refreshDay(time, now) {
+  const day = Date.parse(`${time.dateTime}T00:00:00Z`);
+  const passed = Math.floor((now - day) / 86400000);
+  const parts = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
+  const [weekday, rest] = new Intl.DateTimeFormat("en-GB", parts).format(day).split(", ");
+  const text = passed === 0 ? "Today" : passed === 1 ? "Yesterday" : passed === 2 ? `${weekday} ${rest}` : "";
+  if (text && time.textContent !== text) time.textContent = text;
 }
 
 // As project.theme.formats.sla writes it.

@@ -44,6 +44,18 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (event.target.matches?.("#conversation-list a.cover")) event.detail.path += location.search;
 });
 
+/** What came before is put above what is read: the place that was looked at stays where it is. */
+let fromEnd = 0;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const box = scroller();
+  if (box && event.detail.requestConfig?.elt?.matches?.("[data-earlier]")) fromEnd = box.scrollHeight - box.scrollTop;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  const box = scroller();
+  if (box && fromEnd) box.scrollTop = box.scrollHeight - fromEnd;
+  fromEnd = 0;
+});
+
 function toEnd() {
   const box = scroller();
   if (box) box.scrollTop = box.scrollHeight;

@@ -32,7 +32,7 @@ export function sayLength(text) {
 
 function show(field) {
   const counter = document.getElementById(field.dataset.segments);
-  if (counter) counter.textContent = sayLength(field.value.trim());
+  if (counter) counter.textContent = field.value.trim() ? sayLength(field.value.trim()) : "";
 }
 
 document.addEventListener("input", (event) => {

@@ -150,3 +150,18 @@ def test_who_may_not(
     assert reader("POST", f"{path}/replies", reply(1))[1]["code"] == "FORBIDDEN"
     viewer = Program(world.agency, world.agency.viewer)
     assert viewer("POST", f"{path}/notes", {"body": "x"})[0] == 403
+
+
+def test_rules_are_switched_and_a_clients_promise_is_removed(
+    world: World, manager: Program, limited: Program
+) -> None:
+    client = str(world.agency.first.id)
+    rule = manager("POST", "assignment-rules", {"method": "load", "client_id": client})[1]
+    assert manager("PATCH", f"assignment-rules/{rule['id']}", {"is_active": False})[1]["is_active"] is False
+    assert limited("PATCH", f"assignment-rules/{rule['id']}", {"is_active": True})[0] == 404
+    assert manager("GET", "assignment-rules")[1][0]["is_active"] is False
+    promise = {"client_id": client, "reply_minutes": 30, "hot_reply_minutes": 5}
+    assert manager("PUT", "inbox-promises", promise)[0] == 200
+    assert limited("DELETE", f"inbox-promises/{client}")[0] == 404
+    assert manager("DELETE", f"inbox-promises/{client}")[0] == 204
+    assert manager("GET", "inbox-promises")[1] == []

@@ -286,3 +286,31 @@ def test_a_viewer_reads_and_does_not_mark_read(world: World, thread: Conversatio
     assert client.get(world.agency.url(f"inbox/{thread.id}/")).status_code == 200
     assert thread.refreshed().unread == 1
     assert client.post(world.agency.url(f"inbox/{thread.id}/closure/")).status_code == 403
+
+
+def test_a_long_thread_is_shown_by_day_with_what_is_older_folded(
+    world: World, thread: Conversation, client: Browser
+) -> None:
+    for number in range(40):
+        world.says("marta", f"Line {number}", WORKING - timedelta(hours=number + 1), message=f"old{number}")
+    client.force_login(world.agency.agent)
+    page = client.get(world.agency.url(f"inbox/{thread.id}/thread/")).content.decode()
+    assert "Show 11 earlier" in page
+    assert ("Line 28<" in page, "Line 29<" in page) == (True, False)
+    # The newest three are open, each day begins with its name, and the days stand before what happened on them.
+    assert page.count("<details open>") == 3
+    assert "Today" in page
+    assert page.index("Yesterday") < page.index("Today") < page.index("Tell me more")
+    whole = client.get(world.agency.url(f"inbox/{thread.id}/thread/?entries=130")).content.decode()
+    assert "Line 39<" in whole
+    assert "earlier" not in whole
+
+
+def test_who_holds_a_hot_reply_is_on_the_screen(world: World, thread: Conversation, client: Browser) -> None:
+    client.force_login(world.agency.agent)
+    triage.assign(conversation_id=thread.id, assignee_id=world.agency.agent.id, actor=world.agency.agent)
+    until = f"{thread.refreshed().lease_expires_at:%H:%M}"
+    assert f"held until {until}" in client.get(world.agency.url(f"inbox/{thread.id}/")).content.decode()
+    rows = client.get(world.agency.url("inbox/?view=mine")).content.decode()
+    assert "holds this until" in rows
+    assert until in rows

@@ -154,6 +154,7 @@ def test_acts_are_undone_where_nobody_changed_anything_since(world: World) -> No
     ids = [conversation(world, slug).id for slug in ("marta", "olga")]
     entry = acts.perform(act="close", conversation_ids=ids, given={}, actor=agent)
     assert (entry.state, entry.done) == ("done", 2)
+    assert len(facts("resolved")) == 2
     triage.reopen(conversation_id=ids[1], actor=manager)
     with pytest.raises(TriageRefused, match="Only the person"):
         acts.undo(entry_id=entry.id, actor=manager)
@@ -161,6 +162,8 @@ def test_acts_are_undone_where_nobody_changed_anything_since(world: World) -> No
     assert [one["conversation"] for one in undone.kept] == [str(ids[1])]
     first = Conversation.objects.get(id=ids[0])
     assert (first.status, first.sla_due_at) == ("open", WORKING + 60 * MINUTE)
+    # What was closed by mistake was not closed; what stays, was.
+    assert [fact.conversation_id for fact in facts("resolved")] == [ids[1]]
     with pytest.raises(TriageRefused, match="already"):
         acts.undo(entry_id=entry.id, actor=agent)
 
@@ -184,6 +187,17 @@ def test_every_act_can_be_taken_back(world: World) -> None:
         assert acts.snapshot(found.refreshed()) == before, act
     # What cannot be undone was said beforehand: the note stays.
     assert Note.objects.get().body == "She likes cats."
+
+
+def test_the_journal_is_kept_for_a_month(world: World, time_machine: Any) -> None:
+    found = conversation(world, "marta")
+    for act in ("read", "unread", "read"):
+        acts.perform(act=act, conversation_ids=[found.id], given={}, actor=world.agency.agent)
+        time_machine.shift(timedelta(days=16))
+    with no_scope():
+        assert tasks.prune_journal() == 2
+        assert tasks.prune_journal() == 0
+    assert JournalEntry.objects.get().items.count() == 1
 
 
 def test_what_fails_is_listed_and_stops_nothing(world: World) -> None:

@@ -206,6 +206,12 @@ def stamp(moment: datetime | None) -> str:
 
 
 @register.filter
+def day_name(moment: datetime | date | None) -> str:
+    """The day that heads what happened on it."""
+    return formats.day_name(moment)
+
+
+@register.filter
 def day_clock(moment: datetime | None) -> str:
     """Day and time at their shortest."""
     return formats.day_clock(moment)
