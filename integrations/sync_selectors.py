@@ -102,21 +102,32 @@ def _row(
 ) -> dict[str, Any]:
     messages = cursors.get("messages")
     signs = [sender.last_inbound_at, sender.last_webhook_at, messages.last_success_at if messages else None]
-    failing = next((cursor for cursor in cursors.values() if cursor.last_error), None)
+    provider = sender.connection.provider
+    can_sync = freshness.is_polled(provider) or readers.is_shared(provider)
+    # An account that only sends has nothing that could be read: an attempt of long ago is no trouble of today.
+    failing = next((cursor for cursor in cursors.values() if cursor.last_error), None) if can_sync else None
     is_ok = sender.status == SenderAccount.Status.OK
     status = sync_status(sender, messages, run)
     return {
         "sender": sender,
         "fresh": max((sign for sign in signs if sign is not None), default=None),
         "lag": lag,
-        "tone": "bad" if not is_ok else "warn" if failing or status in {"failing", "lagging"} else "ok",
+        "tone": _tone(is_ok=is_ok, is_late=failing is not None or (can_sync and status in _LATE)),
         "going_on": _going_on(sender, messages, failing, is_ok),
         "next_try": failing.next_try_at if failing else None,
         "run": run,
         "doing": RESOURCES.get(run.resource, run.resource) if run else "",
-        "can_sync": freshness.is_polled(sender.connection.provider)
-        or readers.is_shared(sender.connection.provider),
+        "can_sync": can_sync,
     }
+
+
+_LATE = frozenset({"failing", "lagging"})
+
+
+def _tone(*, is_ok: bool, is_late: bool) -> str:
+    if not is_ok:
+        return "bad"
+    return "warn" if is_late else "ok"
 
 
 def _going_on(
