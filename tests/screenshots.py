@@ -25,18 +25,24 @@ PASSWORD = "outbound-demo"
 DESK = (1440, 900)
 PHONE = (390, 844)
 Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 #: What it shows, who looks, address below the organization, window, colour scheme.
-PICTURES: tuple[tuple[str, str, str, tuple[int, int], Scheme], ...] = (
-    ("thread", "agent", "inbox/", DESK, "light"),
-    ("thread", "agent", "inbox/", DESK, "dark"),
-    ("inbox", "agent", "inbox/", PHONE, "light"),
-    ("campaigns", "manager", "campaigns/", DESK, "light"),
-    ("senders", "manager", "senders/", DESK, "light"),
-    ("report", "client", "reports/", DESK, "light"),
-    ("sync", "ops", "ops/sync/", DESK, "light"),
-    ("webhooks", "ops", "ops/webhooks/", DESK, "light"),
-    ("rates", "ops", "ops/rates/", DESK, "dark"),
+PICTURES: tuple[tuple[str, str, str, tuple[int, int], Scheme], ...] = tuple(
+    (name, who, path, window, scheme)
+    for name, who, path in (
+        ("thread", "agent", "inbox/?view=all"),
+        ("inbox", "agent", "inbox/?view=all"),
+        ("queues", "agent", "inbox/queues/"),
+        ("campaigns", "manager", "campaigns/"),
+        ("senders", "manager", "senders/"),
+        ("report", "client", "reports/"),
+        ("sync", "ops", "ops/sync/"),
+        ("webhooks", "ops", "ops/webhooks/"),
+        ("rates", "ops", "ops/rates/"),
+    )
+    for window in (DESK, PHONE)
+    for scheme in SCHEMES
 )
 
 
@@ -62,15 +68,15 @@ def take(browser: Browser, url: str) -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with signed_in(browser, url, "agent", DESK, "light") as page:
         # The demo's prospects reply by themselves; an inbox without a conversation shows little.
-        page.goto(f"{url}/o/demo/inbox/")
+        page.goto(f"{url}/o/demo/inbox/?view=all")
         page.wait_for_selector("[id^=conversation-row-]", timeout=120_000)
     for name, who, path, window, scheme in PICTURES:
         with signed_in(browser, url, who, window, scheme) as page:
             page.goto(f"{url}/o/demo/{path}")
             page.wait_for_load_state("load")
-            if path == "inbox/" and window is DESK:
+            if name == "thread":
                 page.locator("[id^=conversation-row-]").first.click()
-                page.wait_for_selector("[id^=message-]")
+                page.wait_for_selector("#thread-scroll [id^=message-]")
             file_name = f"{name}-{scheme}-{window[0]}.png"
             page.screenshot(path=TARGET / file_name)
             print(file_name)
