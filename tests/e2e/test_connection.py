@@ -30,7 +30,7 @@ LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "We
 #: The parts of an inbox page that must be as a fresh load shows them.
 PARTS = ("#conversation-list", "#thread-scroll", "#inbox-views", "[id^=thread-state-]", "[id^=thread-head-]")
 
-#: A part of the page as text: attributes sorted, without the viewer's own marks and without relative times.
+#: A part of the page as text: attributes sorted, without the viewer's own marks, unfoldings and relative times.
 NORMALISED = """selector => {
   const own = new Set(["cursor", "enter", "leaving", "sel"]);
   const write = node => {
@@ -38,6 +38,7 @@ NORMALISED = """selector => {
     if (node.nodeType !== Node.ELEMENT_NODE) return "";
     const attributes = [...node.attributes]
       .filter(({ name }) => !["aria-label", "title"].includes(name) || node.localName !== "time")
+      .filter(({ name }) => name !== "open" || node.localName !== "details")
       .map(({ name, value }) => name === "class"
         ? [name, value.split(/\\s+/).filter(one => one && !own.has(one)).sort().join(" ")]
         : [name, value])
