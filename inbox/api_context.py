@@ -86,7 +86,7 @@ class NotificationOut(Schema):
     read_at: datetime | None
 
 
-class DeliveryOut(Schema):
+class NotificationDeliveryOut(Schema):
     """What became of a notice on one way."""
 
     id: UUID
@@ -99,7 +99,7 @@ class DeliveryOut(Schema):
     finished_at: datetime | None
 
 
-class ChoiceIn(Schema):
+class NotificationChoiceIn(Schema):
     """One way for one occasion, of one client or (null) of all."""
 
     occasion: Literal["reply", "unassigned", "assigned", "mention", "failed"]
@@ -211,7 +211,7 @@ def read_notifications(request: ApiRequest) -> Any:
     return Status(204, None)
 
 
-@router.get("/notifications/deliveries", response=PageOut[DeliveryOut], tags=NOTICES)
+@router.get("/notifications/deliveries", response=PageOut[NotificationDeliveryOut], tags=NOTICES)
 @api_rule(Permission.INBOX_VIEW)
 def list_deliveries(request: ApiRequest, page: Query[OrderedPageIn]) -> Any:
     """What became of notices: everybody's for those who see settings, else the caller's own."""
@@ -253,7 +253,7 @@ def _settings(request: ApiRequest) -> dict[str, Any]:
 
 @router.put("/notifications/choices", response={204: None}, tags=NOTICES)
 @api_rule(Permission.INBOX_VIEW)
-def choose_way(request: ApiRequest, payload: ChoiceIn) -> Any:
+def choose_way(request: ApiRequest, payload: NotificationChoiceIn) -> Any:
     """Switch one way for one occasion on or off."""
     client: Client | None = None
     if payload.client_id is not None:

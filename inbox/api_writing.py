@@ -103,7 +103,7 @@ class PreviewIn(Schema):
     body: str = Field(max_length=8000)
 
 
-class PreviewOut(Schema):
+class WordsPreviewOut(Schema):
     """The text as it would leave; ``missing`` are variables without a value: with them nothing leaves."""
 
     text: str
@@ -162,7 +162,7 @@ def list_ways(request: ApiRequest, conversation_id: UUID) -> Any:
     ]
 
 
-@router.post("/conversations/{conversation_id}/preview", response=PreviewOut, tags=TAGS)
+@router.post("/conversations/{conversation_id}/preview", response=WordsPreviewOut, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
 def preview_reply(request: ApiRequest, conversation_id: UUID, payload: PreviewIn) -> Any:
     """Fill in a text's variables for this person."""

@@ -73,7 +73,7 @@ class SyncHealthOut(Schema):
     run: SyncRunOut | None
 
 
-class PreviewOut(Schema):
+class SyncPreviewOut(Schema):
     """What a back-fill would find. ``complete`` is false where there is more than was looked at."""
 
     listed: int
@@ -187,7 +187,7 @@ def start_sync(request: ApiRequest, sender_id: UUID, payload: SyncIn) -> Any:
     return Status(202, _busy(run))
 
 
-@router.get("/senders/{sender_id}/sync-preview", response=PreviewOut)
+@router.get("/senders/{sender_id}/sync-preview", response=SyncPreviewOut)
 @api_rule(Permission.OPS_ACT)
 def preview_sync(request: ApiRequest, sender_id: UUID, since: datetime, until: datetime) -> Any:
     """Count what the provider lists of a window and what of it is not here; nothing is recorded."""

@@ -171,7 +171,7 @@ class EndpointOut(Schema):
     per_minute_limit: int
 
 
-class FindingOut(Schema):
+class HygieneFindingOut(Schema):
     """One delivery or fact: ``verdict`` is ``matched``, ``unmatched``, ``nothing`` or ``waiting``, ``why`` says it;
     ``mentions`` are the person's addresses and ids that it names; ``raw`` is what the provider sent.
     """
@@ -197,4 +197,4 @@ class DiagnosisOut(Schema):
     since: datetime
     words: list[str]
     searched: bool
-    findings: list[FindingOut]
+    findings: list[HygieneFindingOut]

@@ -39,7 +39,7 @@ class AlertOut(Schema):
     resolved_at: datetime | None
 
 
-class RuleOut(Schema):
+class AlertRuleOut(Schema):
     """A rule with the figures that hold here; null where it has none."""
 
     kind: str
@@ -51,7 +51,7 @@ class RuleOut(Schema):
     window_minutes: int | None
 
 
-class RuleIn(Schema):
+class AlertRuleIn(Schema):
     """What a rule measures by; null goes back to its own figures."""
 
     is_on: bool = True
@@ -113,16 +113,16 @@ def acknowledge_alert(request: ApiRequest, alert_id: UUID) -> Any:
     return alert.refreshed()
 
 
-@router.get("/alert-rules", response=list[RuleOut], tags=TAGS)
+@router.get("/alert-rules", response=list[AlertRuleOut], tags=TAGS)
 @api_rule(Permission.OPS_VIEW)
 def list_rules(request: ApiRequest) -> Any:
     """The rules with the figures that hold here."""
     return alert_selectors.rules()
 
 
-@router.put("/alert-rules/{kind}", response=list[RuleOut], tags=TAGS)
+@router.put("/alert-rules/{kind}", response=list[AlertRuleOut], tags=TAGS)
 @api_rule(Permission.OPS_ACT)
-def set_rule(request: ApiRequest, kind: str, payload: RuleIn) -> Any:
+def set_rule(request: ApiRequest, kind: str, payload: AlertRuleIn) -> Any:
     """Switch a rule, or set what it measures by."""
     request.access.require_whole_organization()
     if kind not in RULES:

@@ -69,7 +69,7 @@ class TrialOut(Schema):
     choice: ChoiceOut | None
 
 
-class ChoiceIn(Schema):
+class WinnerIn(Schema):
     """The wording to use."""
 
     variant_id: str = Field(min_length=1, max_length=80)
@@ -156,7 +156,7 @@ def list_variants(request: ApiRequest, campaign_id: UUID) -> Any:
 
 @router.put("/campaigns/{campaign_id}/variants/{node_id}", response=list[TrialOut], tags=TAGS)
 @api_rule(Permission.CAMPAIGNS_EDIT)
-def choose_variant(request: ApiRequest, campaign_id: UUID, node_id: str, payload: ChoiceIn) -> Any:
+def choose_variant(request: ApiRequest, campaign_id: UUID, node_id: str, payload: WinnerIn) -> Any:
     """Give everybody from now on one wording of a step."""
     campaign = get_or_404(rows.campaigns(request.access), campaign_id)
     service.choose(

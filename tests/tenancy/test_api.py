@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ import yaml
 from django.db import connections
 from django.test import Client as Browser
 from django.test import override_settings
+from ninja import Schema
 
 from project.core import quotas
 from project.core.clock import now
@@ -22,6 +25,8 @@ from project.tenancy.services import memberships, tokens
 from tests.factories import PASSWORD, Agency, make_agency
 
 pytestmark = pytest.mark.django_db
+
+APPS = {"project", "integrations", "campaigns", "inbox", "reporting"}
 
 
 class Api:
@@ -393,6 +398,12 @@ def test_staff_provision_through_the_api(kestrel: Agency, staff: User) -> None:
     assert Api(token_of(kestrel, kestrel.admin))("GET", "/organizations")[0] == 404
 
 
+def _schemas(base: type[Schema]) -> Iterator[type[Schema]]:
+    for schema in base.__subclasses__():
+        yield schema
+        yield from _schemas(schema)
+
+
 def test_the_api_describes_itself(kestrel: Agency) -> None:
     browser = Browser()
     described = json.loads(browser.get("/api/v1/openapi.json").content)
@@ -403,6 +414,9 @@ def test_the_api_describes_itself(kestrel: Agency) -> None:
             assert "security" in operation, f"{method} {path}"
             assert operation["summary"]
             assert operation.get("description"), f"{method} {path} says nothing about itself"
+    named = Counter(schema.__name__ for schema in _schemas(Schema) if schema.__module__.split(".")[0] in APPS)
+    twice = sorted(name for name, count in named.items() if count > 1)
+    assert not twice, f"The description can say what is meant by one of these only: {twice}"
     page = browser.get("/api/v1/docs").content.decode()
     assert "https://" not in page
     assert "<script>" not in page
