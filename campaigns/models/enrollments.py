@@ -38,7 +38,9 @@ class Enrollment(OrganizationModel):
         ERROR = "error", "Error"
 
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
-    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="enrollments")
+    campaign = OrganizationForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="enrollments", db_index=False
+    )  # the unique constraint's index serves
     plan_version = OrganizationForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
     lead = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="enrollments")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
@@ -89,7 +91,9 @@ class ScheduledAction(OrganizationModel):
         CANCELLED = "cancelled", "Cancelled"
 
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
-    enrollment = OrganizationForeignKey(Enrollment, on_delete=models.CASCADE, related_name="actions")
+    enrollment = OrganizationForeignKey(
+        Enrollment, on_delete=models.CASCADE, related_name="actions", db_index=False
+    )  # the unique constraint's index serves
     campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
     sender = OrganizationForeignKey(SenderAccount, on_delete=models.SET_NULL, null=True, related_name="+")
     kind = models.CharField(max_length=8, choices=Kind.choices)
