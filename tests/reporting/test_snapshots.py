@@ -129,7 +129,8 @@ def test_staff_flush_list_and_set_by_page_api_and_command(
     browser.force_login(staff)
     browser.post("/platform/metrics/flush/")
     browser.post(
-        "/platform/metrics/sink/", {"url": receiver.url, "timeout_seconds": "3", "is_on": "1", "bearer": "sink-secret-1"}
+        "/platform/metrics/sink/",
+        {"url": receiver.url, "timeout_seconds": "3", "is_on": "1", "bearer": "sink-secret-1"},
     )
     page = browser.get("/platform/metrics/").content.decode()
     assert receiver.url in page
