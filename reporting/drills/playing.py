@@ -91,7 +91,8 @@ def _clear(organization: Organization) -> None:
                 log.info("drill.webhooks_left", connection=str(connection.id), kind=error.kind)
     email = f"{organization.slug}@drill.test"
     removal.remove(organization.slug)
-    User.objects.filter(email=email).delete()
+    with platform_scope("remove the person of a drill"):
+        User.objects.filter(email=email).delete()
 
 
 def _play(drill: Drill, ground: Ground, organization: Organization, user: User, mark: str) -> Score:
