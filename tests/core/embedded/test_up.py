@@ -103,7 +103,7 @@ def test_an_installation_starts_stops_and_survives_kills(installation: Installat
     pids = installation.pids()
     installation.end(signal.SIGKILL)
     assert wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids[1:]), seconds=10)
-    assert installation.start() < 45
+    assert installation.start() < 20
 
     # Ctrl-C: all stop in ten seconds, and the exit is clean.
     pids = installation.pids()
