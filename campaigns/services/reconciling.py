@@ -1,22 +1,24 @@
 """Campaigns and leads as parts of reconciliation: what a provider that runs campaigns says against our mirrors.
 
-A page is compared in a constant number of statements; what is unchanged costs no write.
+A page is compared in a constant number of statements; what is unchanged costs no write, and what has changed is taken
+over as it is when the campaign is read (``provider_runs.mirroring``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q
 
 from campaigns.models import CampaignMirror, EnrollmentMirror
+from campaigns.services.provider_runs import mirroring, mirrors
 from integrations import registry
 from integrations.base import Capability, KeepsLeads, RunsCampaigns, require
 from integrations.errors import ErrorKind, ProviderError
-from integrations.running import LeadStatus, ProviderCampaign, ProviderLead
+from integrations.running import ProviderCampaign, ProviderLead
 from integrations.services.reconciliation import Part, Work
 from project.core.clock import now
 
@@ -37,35 +39,34 @@ def compare_campaigns(work: Work) -> bool:
     runner = require(work.adapter, RunsCampaigns)
     seen: list[str] = list(work.place.get("seen", ()))
     cursor = work.place.get("cursor")
-    mirrors = CampaignMirror.objects.select_related("campaign").filter(
+    kept = CampaignMirror.objects.select_related("campaign", "connection").filter(
         connection_id=work.report.connection_id
     )
     while work.may_ask():
+        asked_at = now()
         page = runner.list_campaigns(cursor=cursor)
         work.note(page.note)
         ids = [shown.campaign_id for shown in page.items]
-        ours = {row.provider_campaign_id: row for row in mirrors.filter(provider_campaign_id__in=ids)}
+        ours = {row.provider_campaign_id: row for row in kept.filter(provider_campaign_id__in=ids)}
         for shown in page.items:
-            _campaign(work, shown, ours.get(shown.campaign_id))
+            _campaign(work, shown, ours.get(shown.campaign_id), asked_at)
         seen += sorted(ours)
         cursor = page.cursor
         work.page_done(len(page.items), {"cursor": cursor, "seen": seen})
         if cursor is None:
-            for gone in mirrors.exclude(provider_campaign_id="").exclude(provider_campaign_id__in=seen):
+            for gone in kept.exclude(provider_campaign_id="").exclude(provider_campaign_id__in=seen):
                 work.found("missing", sample=f"“{gone.campaign}” is gone at {_label(work)}.")
             return True
     return False
 
 
-def _campaign(work: Work, shown: ProviderCampaign, mirror: CampaignMirror | None) -> None:
+def _campaign(work: Work, shown: ProviderCampaign, mirror: CampaignMirror | None, asked_at: datetime) -> None:
     if mirror is None:
         work.found(
             "missing", sample=f"“{shown.name}” is at {_label(work)} and not here ({shown.raw_status})."
         )
         return
-    theirs = {"status": shown.status.value, "raw_status": shown.raw_status[:60]}
-    changes = {name: value for name, value in theirs.items() if getattr(mirror, name) != value}
-    if not changes:
+    if (mirror.status, mirror.raw_status) == (shown.status.value, shown.raw_status[:60]):
         work.found("unchanged")
         return
     was = mirror.raw_status or mirror.get_status_display()
@@ -73,8 +74,7 @@ def _campaign(work: Work, shown: ProviderCampaign, mirror: CampaignMirror | None
         "updated", sample=f"“{mirror.campaign}” is {shown.raw_status} there; we had {was or 'nothing'}."
     )
     if work.apply:
-        at = now()
-        CampaignMirror.objects.filter(id=mirror.id).update(**changes, status_at=at, updated_at=at)
+        mirrors.note_campaign(mirror, shown, at=asked_at)
 
 
 # --- leads --------------------------------------------------------------------------------------------
@@ -84,13 +84,13 @@ def compare_leads(work: Work) -> bool:
     """Compare the people of every campaign of a connection."""
     keeper = require(work.adapter, KeepsLeads)
     standing = work.place.get("mirror")
-    mirrors = CampaignMirror.objects.select_related("campaign").filter(
+    rows = CampaignMirror.objects.select_related("campaign", "connection").filter(
         connection_id=work.report.connection_id
     )
-    mirrors = mirrors.exclude(provider_campaign_id="").order_by("id")
+    rows = rows.exclude(provider_campaign_id="").order_by("id")
     if standing:
-        mirrors = mirrors.filter(id__gte=UUID(standing))
-    for mirror in mirrors.iterator(chunk_size=100):
+        rows = rows.filter(id__gte=UUID(standing))
+    for mirror in rows.iterator(chunk_size=100):
         if str(mirror.id) != standing:
             work.place = {}
         if work.place.get("through"):
@@ -135,7 +135,6 @@ def _absent(work: Work, mirror: CampaignMirror, matched: int) -> None:
 def _page(work: Work, mirror: CampaignMirror, people: Sequence[ProviderLead]) -> int:
     """Compare a page of people; return how many of ours that were handed over are on it."""
     rows = _rows(mirror, people)
-    changed: list[tuple[EnrollmentMirror, dict[str, Any]]] = []
     matched = unchanged = 0
     for shown in people:
         row = rows.get(f"id:{shown.lead_id}") or next(
@@ -146,17 +145,17 @@ def _page(work: Work, mirror: CampaignMirror, people: Sequence[ProviderLead]) ->
             work.found("missing", sample=f"{who} is in “{mirror.campaign}” there and not here.")
             continue
         matched += row.state in {EnrollmentMirror.State.ADDED, EnrollmentMirror.State.HANDING}
-        changes = _changes(row, shown)
+        changes = mirroring.changes_of(row, shown)
         if changes:
-            changed.append((row, changes))
+            if work.apply:
+                # As when the campaign is read: what the provider has come to an end with ends here.
+                mirroring.note_person(mirror, seen=shown, at=now())
             what = ", ".join(sorted(changes)).replace("_", " ")
             work.found("updated", sample=f"{row.key} in “{mirror.campaign}”: {what} changed.")
         else:
             unchanged += 1
     if unchanged:
         work.found("unchanged", unchanged)
-    if work.apply and changed:
-        _take_over(changed)
     return matched
 
 
@@ -177,31 +176,6 @@ def _rows(mirror: CampaignMirror, people: Sequence[ProviderLead]) -> dict[str, E
 
 def _keys(shown: ProviderLead) -> list[str]:
     return [f"key:{key}" for key in (shown.email.lower(), shown.profile_url.rstrip("/").lower()) if key]
-
-
-def _changes(row: EnrollmentMirror, shown: ProviderLead) -> dict[str, Any]:
-    # Some providers have one word for those who answered and for those who got all steps.
-    answered = row.status == LeadStatus.REPLIED.value and shown.status is LeadStatus.COMPLETED
-    theirs = {
-        "provider_lead_id": shown.lead_id or row.provider_lead_id,
-        "membership_id": shown.membership_id or row.membership_id,
-        "status": row.status if answered else shown.status.value,
-        "raw_status": shown.raw_status[:60],
-        "category": shown.category[:80] or row.category,
-    }
-    return {name: value for name, value in theirs.items() if getattr(row, name) != value}
-
-
-def _take_over(changed: Sequence[tuple[EnrollmentMirror, dict[str, Any]]]) -> None:
-    at = now()
-    names = {"updated_at", "synced_at"}
-    for row, changes in changed:
-        for name, value in changes.items():
-            setattr(row, name, value)
-        row.synced_at = row.updated_at = at
-        names |= set(changes)
-    with transaction.atomic():
-        EnrollmentMirror.objects.bulk_update([row for row, _changes in changed], sorted(names))
 
 
 CAMPAIGNS: Final = Part(name="campaigns", order=10, offered=_runs_campaigns, compare=compare_campaigns)

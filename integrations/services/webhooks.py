@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -193,15 +192,9 @@ def apply(delivery: WebhookDelivery) -> _Result:
 def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: StoredKnowledge) -> _Result:
     """Record the events of a delivery and put together what they did."""
     result = _Result(State.IGNORED, normalised.ignored)
-    unknown: set[str] = set()
     # Within an account the order stays; facts of different accounts have none.
-    by_account = sorted(normalised.events, key=_account_of)
-    for account_id, found in groupby(by_account, key=_account_of):
-        events = list(found)
-        sender = knowledge.sender(account_id) or routing.sender_of(knowledge.connection_id, events[0])
-        if sender is None:
-            unknown.add(account_id)
-            continue
+    owned, strangers = routing.by_sender(normalised.events, knowledge)
+    for sender, events in owned:
         for start in range(0, len(events), TOGETHER):
             chunk = events[start : start + TOGETHER]
             for event, recorded in zip(chunk, _record_chunk(chunk, sender, delivery), strict=True):
@@ -215,15 +208,18 @@ def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: Sto
                 result.outcome.append(
                     {"event": event.kind, "event_id": str(recorded.event_id), "outcome": done, **_ids(done)}
                 )
-    if unknown:
-        result.reason = f"No sender account here has the id {', '.join(sorted(unknown))}."
+    if strangers:
+        result.reason = _of_nobody(strangers)
     elif result.state == State.IGNORED and not result.reason:
         result.reason = "It tells nothing that is used here."
     return result
 
 
-def _account_of(event: Event) -> str:
-    return event.account_id
+def _of_nobody(events: list[Event]) -> str:
+    ids = sorted({event.account_id for event in events if event.account_id})
+    if not ids:
+        return "It names no account, and no campaign of ours."
+    return f"No sender account here has the id {', '.join(ids)}. Add it under Senders, then replay this."
 
 
 def _record_chunk(chunk: list[Event], sender: SenderAccount, delivery: WebhookDelivery) -> list[Recorded]:

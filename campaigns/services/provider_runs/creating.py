@@ -12,8 +12,7 @@ from integrations import registry
 from integrations.base import Capability
 from integrations.models import Connection
 from project.core.refusals import Invalid
-from project.tenancy.models import Entitlement
-from project.tenancy.services.entitlements import require_capability
+from project.tenancy.services import entitlements
 
 #: Channels on which providers run campaigns.
 CHANNELS = ("email", "linkedin")
@@ -28,7 +27,7 @@ def connection_for(client_id: UUID, channel: str) -> Connection:
     if channel not in CHANNELS:
         raise Invalid("A provider runs campaigns over e-mail or LinkedIn.", field="channel")
     capability = CAPABILITY_OF_CHANNEL[channel]
-    provider = registry.get(require_capability(capability, client_id))
+    provider = registry.get(entitlements.require_capability(capability, client_id))
     if Capability.RUNS_CAMPAIGNS not in provider.capabilities:
         text = f"{capability.label} of this client goes through {provider.label}, whose campaigns run here."
         raise Invalid(text, field="channel")
@@ -50,13 +49,11 @@ def attach(campaign: Campaign, connection: Connection) -> CampaignMirror:
 
 def channels_offered(client_ids: list[UUID]) -> dict[UUID, list[registry.Provider]]:
     """The providers that run campaigns, for each of some clients; one query."""
-    grants: dict[tuple[UUID | None, str], str] = {}
-    for client_id, capability, kind in Entitlement.objects.values_list("client_id", "capability", "provider"):
-        grants[client_id, capability] = kind
+    among = entitlements.grants()
     found: dict[UUID, list[registry.Provider]] = {}
     for client_id in client_ids:
         names = [CAPABILITY_OF_CHANNEL[channel] for channel in CHANNELS]
-        kinds = [grants.get((client_id, name)) or grants.get((None, name)) for name in names]
+        kinds = [entitlements.granted(among, name, client_id) for name in names]
         found[client_id] = [
             registry.get(kind) for kind in kinds if kind and registry.can(kind, Capability.RUNS_CAMPAIGNS)
         ]

@@ -96,20 +96,23 @@ def find(sender: SenderAccount, event: BaseEvent) -> Followed | None:
 
 
 def sender_of(connection_id: UUID, event: BaseEvent) -> SenderAccount | None:
-    """A sender of the campaign that an event names, for facts about campaigns as a whole."""
+    """Whose a fact is that names no account: of whoever writes to the person, else of a sender of the campaign."""
     campaign_id = getattr(event, "campaign_id", "")
     if not campaign_id:
         return None
-    found: SenderAccount | None = (
-        SenderAccount.objects.select_related("connection")
-        .filter(
-            connection_id=connection_id,
-            campaign_links__campaign__mirrors__connection_id=connection_id,
-            campaign_links__campaign__mirrors__provider_campaign_id=campaign_id,
-        )
-        .order_by("id")
-        .first()
-    )
+    mirror = CampaignMirror.objects.filter(
+        connection_id=connection_id, provider_campaign_id=campaign_id
+    ).first()
+    if mirror is None:
+        return None
+    rows = SenderAccount.objects.select_related("connection").filter(connection_id=connection_id)
+    row = mirroring.find_person(mirror, lead_id=getattr(event, "lead_id", ""), keys=_keys(event))
+    found: SenderAccount | None = None
+    if row is not None:
+        writes = rows.filter(enrollment_links__enrollment_id=row.enrollment_id)
+        found = writes.order_by("enrollment_links__assigned_at", "id").first()
+    if found is None:
+        found = rows.filter(campaign_links__campaign_id=mirror.campaign_id).order_by("id").first()
     return found
 
 

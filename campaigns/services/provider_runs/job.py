@@ -23,7 +23,7 @@ from integrations.backoff import wait_after
 from integrations.base import Adapter
 from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.models import Connection
-from integrations.services import connections, switches
+from integrations.services import connections
 from integrations.services.adapters import adapter_of
 from project.core.claims import compare_and_set
 from project.core.clock import now
@@ -95,7 +95,7 @@ def bring_in_line(campaign_id: UUID) -> str:
         adapter = adapter_of(mirror.connection)
     except ProviderError as error:
         return _failed(mirror, error)
-    held = standing.held(mirror, switches.load())
+    held = standing.held(mirror, standing.circumstances([campaign_id]))
     work = Work(mirror, adapter, mirrors.label_of(mirror), mirror.claims, mirror.wanted, held)
     try:
         for name, do in PARTS:

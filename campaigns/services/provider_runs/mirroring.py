@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -102,25 +102,34 @@ def note_person(mirror: CampaignMirror, *, seen: ProviderLead, at: datetime) -> 
     row = find_person(mirror, lead_id=seen.lead_id, keys=keys)
     if row is None:
         return False
-    values = {
+    changed = changes_of(row, seen)
+    enrollment = None
+    if "status" in changed:
+        # Facts that come by webhook lock the enrollment before its mirror: so do we, and look at the row again.
+        enrollment = people.locked(row.enrollment_id)
+        row.refresh_from_db()
+        changed = changes_of(row, seen)
+    if "state" in changed:
+        changed["added_at"] = row.added_at or at
+    EnrollmentMirror.objects.filter(id=row.id).update(**changed, synced_at=at, updated_at=at)
+    if enrollment is not None and "status" in changed:
+        _follow(enrollment, seen, at)
+    return bool(changed)
+
+
+def changes_of(row: EnrollmentMirror, seen: ProviderLead) -> dict[str, Any]:
+    """What of a person's row is not as the provider shows it."""
+    values: dict[str, Any] = {
         "provider_lead_id": seen.lead_id or row.provider_lead_id,
         "membership_id": seen.membership_id or row.membership_id,
         "status": _known(row, seen),
         "raw_status": seen.raw_status[:60],
         "category": seen.category[:80] or row.category,
     }
-    changed: dict[str, object] = {
-        name: value for name, value in values.items() if getattr(row, name) != value
-    }
-    # Facts that come by webhook lock the enrollment before its mirror: so do we.
-    enrollment = people.locked(row.enrollment_id) if "status" in changed else None
     if row.state == EnrollmentMirror.State.HANDING:
         # It is there: the answer that got lost was a yes.
-        changed |= {"state": EnrollmentMirror.State.ADDED, "added_at": row.added_at or at}
-    EnrollmentMirror.objects.filter(id=row.id).update(**changed, synced_at=at, updated_at=at)
-    if enrollment is not None:
-        _follow(enrollment, seen, at)
-    return bool(changed)
+        values["state"] = EnrollmentMirror.State.ADDED
+    return {name: value for name, value in values.items() if getattr(row, name) != value}
 
 
 def _known(row: EnrollmentMirror, seen: ProviderLead) -> str:

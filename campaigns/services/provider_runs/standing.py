@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from campaigns.models import Campaign, CampaignMirror
+from campaigns.models import Campaign, CampaignMirror, CampaignSender
 from campaigns.scheduling import zone
 from campaigns.services.points import CAPABILITY_OF_CHANNEL
 from campaigns.services.settings import calendar_of
 from integrations import registry
 from integrations.models import Connection, SenderAccount
+from integrations.services import switches
 from integrations.services.switches import Stops
 from project.core.clock import now
-from project.tenancy.services.entitlements import provider_for
+from project.tenancy.services import entitlements
 
 
-def held(mirror: CampaignMirror, stops: Stops, *, at: datetime | None = None) -> str:
-    """Why an active campaign must not run at its provider now, ``""`` if it may.
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What decides about campaigns of one organization: switches, entitlements, and the senders of each campaign."""
+
+    stops: Stops
+    grants: entitlements.Grants
+    senders: dict[UUID, list[SenderAccount]]
+
+
+def circumstances(campaign_ids: Iterable[UUID]) -> Circumstances:
+    """Read what decides about campaigns of the current organization; three statements for any number of them."""
+    links = CampaignSender.objects.filter(campaign_id__in=list(campaign_ids)).select_related("sender")
+    senders: dict[UUID, list[SenderAccount]] = {}
+    for link in links.order_by("sender__name", "sender_id"):
+        senders.setdefault(link.campaign_id, []).append(link.sender)
+    return Circumstances(switches.load(), entitlements.grants(), senders)
+
+
+def held(mirror: CampaignMirror, given: Circumstances, *, at: datetime | None = None) -> str:
+    """Why an active campaign must not run at its provider now, ``""`` if it may. Asks the database nothing.
 
     Needs ``campaign`` (with its organization) and ``connection`` of the mirror.
     """
     campaign = mirror.campaign
     if not campaign.organization.is_active:
         return "This organization is suspended; nothing leaves."
-    stop = stops.of(client_id=campaign.client_id, campaign_id=campaign.id)
+    stop = given.stops.of(client_id=campaign.client_id, campaign_id=campaign.id)
     if stop is not None:
         return stop.sentence
     return (
-        _not_entitled(mirror)
-        or _stopped_step(campaign, stops)
-        or _stopped_sender(campaign, stops)
+        _not_entitled(mirror, given.grants)
+        or _stopped_step(campaign, given.stops)
+        or _stopped_sender(given.senders.get(campaign.id, ()), given.stops)
         or _day_off(campaign, at or now())
     )
 
 
-def _not_entitled(mirror: CampaignMirror) -> str:
+def _not_entitled(mirror: CampaignMirror, grants: entitlements.Grants) -> str:
     provider = registry.get(mirror.connection.provider)
     capability = CAPABILITY_OF_CHANNEL[provider.channels[0]]
-    if provider_for(capability, mirror.campaign.client_id) != provider.kind:
+    if entitlements.granted(grants, capability, mirror.campaign.client_id) != provider.kind:
         return f"{capability.label} through {provider.label} is not enabled for this client any more."
     if mirror.connection.status == Connection.Status.DISABLED:
         return f"The connection {mirror.connection.name} is disabled."
@@ -54,9 +76,9 @@ def _stopped_step(campaign: Campaign, stops: Stops) -> str:
     return ""
 
 
-def _stopped_sender(campaign: Campaign, stops: Stops) -> str:
+def _stopped_sender(senders: Iterable[SenderAccount], stops: Stops) -> str:
     """Taking a sender out there may end the sequences of its people, so that the campaign waits instead."""
-    for sender in SenderAccount.objects.filter(campaign_links__campaign=campaign).order_by("name", "id"):
+    for sender in senders:
         if sender.paused_at is not None:
             return f"{sender.name} is paused. Resume it, or take it out of this campaign."
         stop = stops.of(client_id=None, sender_id=sender.id)

@@ -9,12 +9,8 @@ from django.db import transaction
 
 from campaigns.models import Campaign, CampaignMirror
 from campaigns.services.provider_runs import creating, job, mirroring, mirrors, standing
-from integrations.services import switches
 from project.core.scoping import organization_scope
 from project.core.tasks import enqueue
-
-#: Campaigns whose standing one tick looks at.
-LOOKED_AT = 500
 
 
 def sweep() -> int:
@@ -35,19 +31,24 @@ def sweep() -> int:
 
 
 def _changed_standing() -> list[tuple[UUID, UUID]]:
-    """Active campaigns that something holds up although they run at the provider, or lets go although they do not."""
+    """Active campaigns that something holds up although they run at the provider, or lets go although they do not.
+
+    A constant number of statements for each organization, however many campaigns it has.
+    """
     rows = (
         CampaignMirror.objects.filter(campaign__status=Campaign.Status.ACTIVE, job=CampaignMirror.Job.IDLE)
         .exclude(provider_campaign_id="")
         .select_related("connection", "campaign", "campaign__organization")
-        .order_by("organization_id", "id")[:LOOKED_AT]
+        .order_by("organization_id", "id")
     )
     found: list[tuple[UUID, UUID]] = []
     for organization_id, group in groupby(rows, key=lambda row: row.organization_id):
+        mirrored = list(group)
         with organization_scope(organization_id):
-            stops = switches.load()
-            for mirror in group:
-                reason = standing.held(mirror, stops)
-                if bool(reason) != bool(mirror.held_reason):
-                    found.append((mirror.campaign_id, organization_id))
+            given = standing.circumstances(row.campaign_id for row in mirrored)
+        found += [
+            (row.campaign_id, organization_id)
+            for row in mirrored
+            if bool(standing.held(row, given)) != bool(row.held_reason)
+        ]
     return found
