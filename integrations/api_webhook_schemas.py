@@ -81,12 +81,14 @@ class TroubleOut(Schema):
 
 class DryRunOut(Schema):
     """What a replay would change; nothing has changed. ``stopped`` are the sequences that would end, ``live_events``
-    how many updates open pages would get, ``tasks`` the work that would be handed over.
+    how many updates open pages would get, ``tasks`` the work that would be handed over. ``gave_way`` says that it
+    ended early because live work waited for the same accounts.
     """
 
     total: int
     tried: int
     complete: bool
+    gave_way: bool
     changed: int
     known: int
     ignored: list[IgnoredOut]

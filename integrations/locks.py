@@ -106,3 +106,19 @@ def try_lock_senders(sender_ids: Iterable[UUID]) -> set[UUID]:
             [[str(sender_id) for sender_id in wanted]],
         )
         return {UUID(sender_id) for sender_id, is_ours in cursor.fetchall() if is_ours}
+
+
+def is_waited_for() -> bool:
+    """Say whether another session waits for something that the running transaction holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks AS waiting WHERE NOT waiting.granted"
+            " AND pg_backend_pid() = ANY (pg_blocking_pids(waiting.pid)))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def wait_at_most(milliseconds: int) -> None:
+    """Have the running transaction give up what it waits for after this long: ``OperationalError``."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])

@@ -2,7 +2,8 @@
 
 What it would change is read from the rows themselves, so that it is the same code and the same answer as the replay.
 Nothing leaves: no task, no live event, no request to a provider (``project.core.rehearsal``). The locks of the
-accounts are held meanwhile, so that a dry run is bounded in deliveries and in time and says how far it came.
+accounts are held meanwhile, so that a dry run is bounded in deliveries and in time, ends early where live work waits
+for it, never waits long for live work, and says how far it came.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from uuid import UUID
 import structlog
 from celery import current_app
 from django.db import transaction
+from psycopg.errors import LockNotAvailable
 
+from integrations import locks
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import WebhookDelivery
 from integrations.services import webhooks
@@ -31,6 +34,12 @@ log = structlog.get_logger(__name__)
 #: How many deliveries and seconds a dry run takes, unless something else is said.
 MAX_DELIVERIES: Final = 200
 MAX_SECONDS: Final = 3.0
+#: Seconds that live work waits for a dry run before that ends, and how often is looked whether any does.
+GIVES_WAY_AFTER: Final = 0.5
+LOOKS_EVERY: Final = 0.1
+#: How long a dry run waits for a lock: less than the second after which PostgreSQL looks for deadlocks, so that it is
+#: never live work that has to yield.
+WAITS_MS: Final = 400
 
 
 class _RolledBack(Exception):
@@ -52,6 +61,8 @@ class DryRun:
 
     total: int = 0
     tried: int = 0
+    #: Whether it ended early because live work waited for the same accounts.
+    gave_way: bool = False
     #: Deliveries that would tell something new; those that are known already; and those that come to nothing.
     changed: int = 0
     known: int = 0
@@ -78,6 +89,7 @@ class DryRun:
             "total": self.total,
             "tried": self.tried,
             "complete": self.is_complete,
+            "gave_way": self.gave_way,
             "changed": self.changed,
             "known": self.known,
             "ignored": [{"reason": reason, "count": count} for reason, count in self.ignored.most_common()],
@@ -110,12 +122,14 @@ def dry_run(
     found = DryRun(total=rows.count())
     deliveries = list(rows.order_by("received_at", "id")[:limit])
     with rehearse() as rehearsed, watch() as watched, suppress(_RolledBack), transaction.atomic():
-        end = time.monotonic() + seconds
+        locks.wait_at_most(WAITS_MS)
+        patience = _Patience(seconds)
         for delivery in deliveries:
-            if found.tried and time.monotonic() >= end:
+            if found.tried and patience.is_over():
                 break
             found.tried += 1
             _try(found, delivery)
+        found.gave_way = patience.gave_way and not found.is_complete
         after = watched.read()
         raise _RolledBack
     found.difference = difference(watched.read(), after)
@@ -123,6 +137,25 @@ def dry_run(
     for name, count in rehearsed.tasks.items():
         found.tasks[_what_it_does(name)] += count
     return found
+
+
+class _Patience:
+    """How long a dry run may go on: its own time, and less where somebody waits for what it holds."""
+
+    def __init__(self, seconds: float) -> None:
+        begun = time.monotonic()
+        self._end, self._next_look = begun + seconds, begun + LOOKS_EVERY
+        self.gave_way = False
+
+    def is_over(self) -> bool:
+        """Say whether it is to end now."""
+        at = time.monotonic()
+        if not self.gave_way and at >= self._next_look:
+            self._next_look = at + LOOKS_EVERY
+            if locks.is_waited_for():
+                self.gave_way = True
+                self._end = min(self._end, at + GIVES_WAY_AFTER)
+        return at >= self._end
 
 
 def _try(found: DryRun, delivery: WebhookDelivery) -> None:
@@ -138,8 +171,11 @@ def _try(found: DryRun, delivery: WebhookDelivery) -> None:
     except OutsideRefused as error:
         reason = f"It cannot be foretold: {error}"
     except Exception as error:
-        log.exception("replay.rehearsal_broke", delivery=str(delivery.id))
-        reason = f"It breaks: {type(error).__name__}; the log says where."
+        if isinstance(error.__cause__, LockNotAvailable):
+            reason = "Its account is being worked on just now. Look again in a moment."
+        else:
+            log.exception("replay.rehearsal_broke", delivery=str(delivery.id))
+            reason = f"It breaks: {type(error).__name__}; the log says where."
     else:
         found.changed += result.changed
         if result.outcome:

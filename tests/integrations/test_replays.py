@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 
 from inbox.models import Conversation, Message
-from integrations import registry
+from integrations import locks, registry
 from integrations.base import Capability, NoKnowledge, ReceivesWebhooks, require
 from integrations.errors import ProviderError
 from integrations.models import Connection, ProviderEvent, ReplayRun, SenderAccount, WebhookDelivery
@@ -321,6 +324,61 @@ def test_a_dry_run_is_bounded_and_says_so(world: World, stored: Stored) -> None:
     assert (found.total, found.tried, found.is_complete) == (4, 2, False)
     found = rehearsals.dry_run(criteria=Filter(state="dead"), seconds=0)
     assert (found.total, found.tried) == (4, 1)
+
+
+def waits_for(sender_id: UUID, *, hold: threading.Event | None = None) -> threading.Thread:
+    """Another worker that takes the account's lock, and holds it until told; waited for until it waits or holds."""
+    has = threading.Event()
+
+    def work() -> None:
+        with transaction.atomic():
+            locks.lock_sender(sender_id)
+            has.set()
+            if hold is not None:
+                hold.wait(60)
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until = time.monotonic() + 60
+    while not has.is_set() and not locks.is_waited_for():
+        assert time.monotonic() < until
+    return thread
+
+
+def test_a_dry_run_gives_way_to_live_work(world: World, stored: Stored, monkeypatch: Any) -> None:
+    for number in range(4):
+        stored(reply(slug=f"p{number}"), minute=number)
+    monkeypatch.setattr(rehearsals, "LOOKS_EVERY", 0.0)
+    monkeypatch.setattr(rehearsals, "GIVES_WAY_AFTER", 0.0)
+    real, live = rehearsals._try, []
+
+    def tries(found: Any, delivery: Any) -> None:
+        real(found, delivery)
+        if found.tried == 2:
+            live.append(waits_for(world.sender.id))
+
+    monkeypatch.setattr(rehearsals, "_try", tries)
+    found = rehearsals.dry_run(criteria=Filter(state="dead"), seconds=600)
+    assert (found.total, found.tried, found.gave_way, found.is_complete) == (4, 2, True, False)
+    assert found.changed == 2
+    live[0].join(60)
+    assert not live[0].is_alive(), "the lock is free once the dry run is rolled back"
+
+
+def test_a_dry_run_never_waits_long_for_live_work(world: World, stored: Stored, monkeypatch: Any) -> None:
+    stored(reply())
+    monkeypatch.setattr(rehearsals, "WAITS_MS", 50)
+    done = threading.Event()
+    live = waits_for(world.sender.id, hold=done)
+    found = rehearsals.dry_run(criteria=Filter(state="dead"))
+    done.set()
+    live.join(60)
+    assert [one.reason for one in found.troubles] == [
+        "Its account is being worked on just now. Look again in a moment."
+    ]
+    again = rehearsals.dry_run(criteria=Filter(state="dead"))
+    assert (again.changed, again.troubles, again.gave_way) == (1, [], False)
 
 
 PROVIDERS = [one.kind for one in registry.providers() if Capability.RECEIVES_WEBHOOKS in one.capabilities]

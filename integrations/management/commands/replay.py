@@ -107,6 +107,8 @@ class Command(BaseCommand):
             f"{slug}: {found.tried} of {found.total} tried and rolled back. {found.changed} would tell something new,"
             f" {found.known} are known already."
         )
+        if found.gave_way:
+            self.stdout.write("  It ended early because live work waited for the same accounts.")
         for change in difference.changes:
             self.stdout.write(f"  {change.sign} {change.kind}: {change.text}")
         self.stdout.write(
