@@ -25,8 +25,9 @@ def page(access: Access) -> dict[str, Any]:
     """Open alerts, the worst and newest first, those that are over, rules and channels."""
     whole = access.client_ids is None
     is_open = Q(resolved_at=None)
+    found = list(alerts(access).filter(is_open).order_by("severity", "-opened_at", "-id")[:200])
     return {
-        "open": list(alerts(access).filter(is_open).order_by("severity", "-opened_at", "-id")[:200]),
+        "open": [(alert, RULES[alert.kind].title if alert.kind in RULES else "") for alert in found],
         "over": list(alerts(access).exclude(is_open).order_by("-resolved_at", "-id")[:RECENT]),
         "rules": rules(),
         "channels": list(AlertChannel.objects.order_by("name", "id")) if whole else [],

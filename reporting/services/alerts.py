@@ -124,6 +124,10 @@ def set_rule(
         actor=actor, action="alert.rule_set", subject=row, kind=kind, is_on=is_on, threshold=threshold,
         window_minutes=window_minutes,
     )  # fmt: skip
+    if not is_on and RULES[kind].find is None:
+        # Nothing looks at these again; who switches them off has seen them.
+        for alert in Alert.objects.filter(kind=kind, resolved_at=None):
+            resolve(key=alert.key)
     hint()
     return row
 

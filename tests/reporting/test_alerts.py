@@ -10,19 +10,28 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
 from django.test import Client as Browser
 
+from campaigns.models import Brake
 from integrations.domain_events import WebhooksDrifted, WebhooksFellSilent, WebhooksHeardAgain
 from integrations.errors import ErrorKind
-from integrations.models import Connection, OutboundMessage, SenderAccount, SystemMail, WebhookDelivery
-from integrations.services import failures, ledger
+from integrations.models import (
+    Connection,
+    OutboundMessage,
+    RateLimit,
+    SenderAccount,
+    SystemMail,
+    WebhookDelivery,
+)
+from integrations.services import failures, ledger, rates
 from project.core.clock import now
 from project.core.events import publish
 from project.core.refusals import Invalid
-from reporting.models import Alert, AlertChannel, AlertNotice
+from reporting.models import Alert, AlertChannel, AlertNotice, Fact
 from reporting.services import alert_channels, alerts
 from tests.campaigns.conftest import World, world
 from tests.integrations.conftest import Hints, hints
@@ -142,6 +151,100 @@ def test_what_stands_or_does_not_work_alerts_until_it_goes_on(world: World, time
     alerts.evaluate()
     assert kinds() == []
     assert broken.refreshed().resolved_at is not None
+
+
+def test_a_limit_that_is_used_up_alerts_until_the_next_window(world: World, time_machine: Any) -> None:
+    begun = now()
+    time_machine.move_to(begun, tick=False)
+    alerts.evaluate()
+    assert kinds() == []
+    RateLimit.objects.create(sender=world.sender, action="invite", window="day", cap=2)
+
+    def invite() -> None:
+        with transaction.atomic():
+            assert isinstance(rates.reserve(sender=world.sender, action="invite", at=now()), rates.Reserved)
+
+    invite()
+    alerts.evaluate()
+    assert kinds() == []
+    alerts.set_rule(
+        kind="limit_reached", is_on=True, threshold=50, window_minutes=None, actor=world.agency.admin
+    )
+    alerts.evaluate()
+    near = Alert.objects.get(kind="limit_reached")
+    assert near.message.startswith("1 of 2 invites used (daily limit), 1 left until ")
+    alerts.set_rule(
+        kind="limit_reached", is_on=True, threshold=None, window_minutes=None, actor=world.agency.admin
+    )
+    invite()
+    alerts.evaluate()
+    assert kinds() == ["limit_reached"]
+    near.refresh_from_db()
+    assert near.message.startswith("2 of 2 invites used (daily limit), more from ")
+    assert (near.subject, near.path, near.client_id) == (
+        "Erik Sand", "ops/rates/", world.sender.client_id,
+    )  # fmt: skip
+    # What accounts share is one alert for all of them, of no single one.
+    RateLimit.objects.create(
+        scope="organization", subject=str(world.agency.id), action="", window="day", cap=1
+    )
+    alerts.evaluate()
+    shared = Alert.objects.filter(kind="limit_reached", subject="Organization, a day", resolved_at=None)
+    assert shared.get().client_id is None
+    time_machine.move_to(begun + timedelta(days=1), tick=False)
+    alerts.evaluate()
+    assert kinds() == []
+
+
+def test_mail_that_comes_back_alerts_and_so_does_a_brake(world: World, time_machine: Any) -> None:
+    begun = now()
+    time_machine.move_to(begun, tick=False)
+
+    def happened(kind: str, count: int, sender: Any = world.sender) -> None:
+        for _ in range(count):
+            Fact.objects.create(
+                occurred_at=begun - timedelta(hours=1), kind=kind, key=uuid4().hex, sender_id=sender.id,
+                client_id=world.agency.first.id,
+            )  # fmt: skip
+
+    happened("emailed", 99)
+    # Four of a hundred prove nothing, and neither does one complaint.
+    happened("bounced", 4)
+    happened("complained", 1)
+    alerts.evaluate()
+    assert kinds() == []
+    happened("bounced", 1)
+    happened("complained", 1)
+    alerts.evaluate()
+    assert kinds() == ["bounces", "complaints"]
+    assert Alert.objects.get(kind="bounces").message.startswith(
+        "5 of 99 e-mails bounced in the last 24 hours"
+    )
+    happened("emailed", 2)
+    alerts.evaluate()
+    assert kinds() == ["complaints"], "5 of 101 is below 5 %"
+    brake = Brake.objects.create(
+        client=world.agency.first, scope="sender", target=str(world.sender.id), signal="bounce", counted=7,
+        sample=100, reason="7 of the last 100 e-mails bounced (7 %).",
+    )  # fmt: skip
+    alerts.evaluate()
+    told = Alert.objects.get(kind="braked")
+    assert (told.subject, told.severity, told.path) == ("Erik Sand", "critical", "campaigns/brakes/")
+    assert told.message == f"{brake.reason} Nothing more leaves until somebody releases it."
+    Brake.objects.update(released_at=begun)
+    time_machine.move_to(begun + timedelta(days=2), tick=False)
+    alerts.evaluate()
+    assert kinds() == []
+
+
+def test_a_rule_that_is_switched_off_takes_its_alerts_along(world: World) -> None:
+    with transaction.atomic():
+        publish(WebhooksFellSilent(sender=world.sender, since=now()))
+    assert kinds() == ["webhook_silence"]
+    alerts.set_rule(
+        kind="webhook_silence", is_on=False, threshold=None, window_minutes=None, actor=world.agency.admin
+    )
+    assert kinds() == []
 
 
 def test_rooms_below_tell_of_alerts_and_clear_them(world: World) -> None:
