@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from campaigns import row_words, selectors
+from campaigns import row_words, selectors, sync_health
 from campaigns.events import AddressUnsubscribed, EnrollmentEnded, MessageMatched
 from campaigns.services import brakes, gates, historical, provider_lists, reactions, readings, reconciling
 from campaigns.services.provider_runs import following, people
+from integrations import sync_selectors
 from integrations.domain_events import (
     OutboundChanged,
     ProviderEventRecorded,
@@ -30,5 +31,6 @@ outbox.register_gate("campaigns.brakes", brakes.gate)
 outbox.register_gate("campaigns.before_attempt", gates.before_attempt)
 switches.register_targets("campaigns", selectors.switchable)
 row_words.register()
+sync_selectors.register_campaigns("campaigns", sync_health.rows)
 reconciliation.register_part(reconciling.CAMPAIGNS)
 reconciliation.register_part(reconciling.LEADS)

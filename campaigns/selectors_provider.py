@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from campaigns import sync_health
 from campaigns.models import Campaign, CampaignMirror, Enrollment, EnrollmentMirror
 from campaigns.services.provider_runs import creating
 from integrations import registry
@@ -28,6 +29,8 @@ STEPS: Final = {
     "stops": "stopping people",
     "status": "starting or pausing it",
 }
+#: How reading its messages goes: the worst of its accounts (``campaigns.sync_health``).
+READING: Final = ("message_sync_status", "last_message_sync_at", "last_message_sync_error")
 _COUNTERS: Final = (
     ("contacted", "Contacted"),
     ("sent", "Sent"),
@@ -53,12 +56,14 @@ def run_of(campaign: Campaign) -> dict[str, Any] | None:
     label = registry.get(mirror.connection.provider).label
     names = (
         "connection_id", "provider_campaign_id", "status", "raw_status", "status_at", "job", "step", "attempts",
-        "statistics", "statistics_at", "message_sync_status", "last_message_sync_at", "last_message_sync_error",
-        "last_lead_sync_at",
+        "statistics", "statistics_at", "last_lead_sync_at",
     )  # fmt: skip
     waiting = mirror.job == CampaignMirror.Job.DUE and mirror.attempts
+    # Messages are read by account, for all campaigns of the connection at once.
+    reading = sync_health.of_campaigns([campaign])[0]
     return {
         **{name: getattr(mirror, name) for name in names},
+        **{name: reading[name] for name in READING},
         "provider": mirror.connection.provider,
         "label": label,
         "status_label": mirror.get_status_display(),
@@ -72,8 +77,8 @@ def run_of(campaign: Campaign) -> dict[str, Any] | None:
         "counters": [
             (word, mirror.statistics[name]) for name, word in _COUNTERS if name in mirror.statistics
         ],
-        "notes": [note for note in (mirror.lead_sync_note, mirror.message_sync_note) if note],
-        "problems": problems_of(campaign, mirror, label),
+        "notes": list(dict.fromkeys(filter(None, (mirror.lead_sync_note, reading["note"])))),
+        "problems": problems_of(campaign, mirror, label, reading["last_message_sync_error"]),
     }
 
 
@@ -100,8 +105,10 @@ def senders_for(campaign: Campaign) -> list[SenderAccount]:
     return [row for row in rows if not registry.can(row.connection.provider, Capability.RUNS_CAMPAIGNS)]
 
 
-def problems_of(campaign: Campaign, mirror: CampaignMirror, label: str) -> list[dict[str, str]]:
-    """What somebody should know about a campaign at its provider."""
+def problems_of(
+    campaign: Campaign, mirror: CampaignMirror, label: str, not_read: str
+) -> list[dict[str, str]]:
+    """What somebody should know about a campaign there; ``not_read`` is why its messages could not be read."""
     found: list[tuple[str, str]] = []
     if mirror.error:
         doing = STEPS.get(mirror.step, "working on it")
@@ -123,8 +130,8 @@ def problems_of(campaign: Campaign, mirror: CampaignMirror, label: str) -> list[
         found.append(("gone", f"The campaign was deleted at {label}."))
     if mirror.last_lead_sync_error:
         found.append(("lead_sync", f"Its people could not be read: {mirror.last_lead_sync_error}"))
-    if mirror.last_message_sync_error:
-        found.append(("message_sync", f"Its messages could not be read: {mirror.last_message_sync_error}"))
+    if not_read:
+        found.append(("message_sync", f"Its messages could not be read: {not_read}"))
     return [{"code": code, "message": message} for code, message in found]
 
 

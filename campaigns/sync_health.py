@@ -8,9 +8,40 @@ from uuid import UUID
 
 from campaigns.models import Campaign, CampaignSender
 from integrations.sync_health import health_of
+from project.tenancy.access import Access
 
-#: The worst first.
-_ORDER: Final = ("failing", "never", "lagging", "limited", "running", "ok")
+#: The worst first, with words and tone.
+_WORDS: Final = {
+    "failing": ("Failing", "bad"),
+    "never": ("Not read yet", "warn"),
+    "lagging": ("Behind", "warn"),
+    "none": ("No account", "mute"),
+    "limited": ("By webhook only", "ok"),
+    "running": ("Being read", "ok"),
+    "ok": ("Up to date", "ok"),
+}
+_ORDER: Final = tuple(_WORDS)
+#: Running campaigns that the page shows, the newest ones.
+SHOWN: Final = 100
+
+
+def rows(access: Access) -> list[dict[str, Any]]:
+    """Running campaigns within reach for the page of sync health, the worst first."""
+    found = Campaign.objects.filter(access.client_filter(), status=Campaign.Status.ACTIVE)
+    healths = of_campaigns(list(found.order_by("-created_at", "-id")[:SHOWN]))
+    healths.sort(key=lambda row: _ORDER.index(row["message_sync_status"]))
+    return [
+        {
+            "campaign_id": row["campaign_id"],
+            "name": row["name"],
+            "path": f"campaigns/{row['campaign_id']}/",
+            "state": _WORDS[row["message_sync_status"]][0],
+            "tone": _WORDS[row["message_sync_status"]][1],
+            "at": row["last_message_sync_at"],
+            "why": row["last_message_sync_error"] or row["note"],
+        }
+        for row in healths
+    ]
 
 
 def of_campaigns(campaigns: Sequence[Campaign]) -> list[dict[str, Any]]:

@@ -226,6 +226,13 @@ def list_sync_runs(request: ApiRequest, page: Query[PageIn]) -> Any:
     return page_of(api_rows.sync_runs(request.access), page, order=NEWEST)
 
 
+@router.get("/sync-runs/{run_id}", response=SyncRunOut)
+@api_rule(Permission.OPS_VIEW)
+def get_sync_run(request: ApiRequest, run_id: UUID) -> Any:
+    """One synchronisation and how far it is."""
+    return get_or_404(api_rows.sync_runs(request.access), run_id)
+
+
 @router.post("/sync-runs/{run_id}/cancel", response=SyncRunOut)
 @api_rule(Permission.OPS_ACT)
 def cancel_sync(request: ApiRequest, run_id: UUID) -> Any:

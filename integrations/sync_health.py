@@ -31,6 +31,9 @@ def health_of(accounts: list[SenderAccount]) -> list[dict[str, Any]]:
 
 
 def _health(sender: SenderAccount, cursors: list[SyncCursor], run: SyncRun | None) -> dict[str, Any]:
+    if not readers.can_read(sender.connection.provider):
+        # It is told by webhooks alone: an attempt to read it, of long ago, is no trouble of today.
+        cursors = []
     messages = next((cursor for cursor in cursors if cursor.resource == "messages"), None)
     failing = next((cursor for cursor in cursors if cursor.last_error), None)
     success = messages.last_success_at if messages else None

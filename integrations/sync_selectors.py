@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -24,23 +25,25 @@ from integrations.models import (
 )
 from integrations.selectors import connections, senders
 from integrations.services import freshness, readers, reconciliation
+from integrations.services.sync import RESOURCES
 from integrations.services.sync_sources import can_list
 from project.core.clock import now
 from project.core.pagination import Page, keyset_page
 from project.tenancy.access import Access
 
-#: What runs read, in plain words.
-RESOURCES: Final = {
-    "messages": "new messages",
-    "relations": "new connections",
-    "history": "messages of a window",
-    "connections": "all connections",
-    "chats": "ids of chats",
-    "ledger": "the count of a day",
-}
 ACTIVE: Final = (SyncRun.State.QUEUED, SyncRun.State.RUNNING)
 #: Lag is measured over what came by webhook in this time.
 LAG_OVER: Final = timedelta(hours=1)
+
+#: How fresh the answers to campaigns are: ``campaign_id``, ``name``, ``path`` below the organization's address,
+#: ``state`` in words, ``tone``, ``at``, ``why``. The worst come first.
+CampaignRows = Callable[[Access], list[dict[str, Any]]]
+_campaign_rows: dict[str, CampaignRows] = {}
+
+
+def register_campaigns(name: str, source: CampaignRows) -> None:
+    """Register who knows the campaigns that accounts send for. Registering a name again replaces it."""
+    _campaign_rows[name] = source
 
 
 def sync_page(access: Access) -> dict[str, Any]:
@@ -73,7 +76,12 @@ def sync_page(access: Access) -> dict[str, Any]:
     ]
     # Whoever needs a person comes first.
     rows.sort(key=lambda row: ("bad", "warn", "ok").index(row["tone"]))
-    return {"rows": rows, "incidents": incidents, "kpis": _kpis(access, rows, missing, lags)}
+    return {
+        "rows": rows,
+        "campaigns": [row for source in _campaign_rows.values() for row in source(access)],
+        "incidents": incidents,
+        "kpis": _kpis(access, rows, missing, lags),
+    }
 
 
 def _lags(sender_ids: list[UUID]) -> dict[UUID, float]:
@@ -103,7 +111,7 @@ def _row(
     messages = cursors.get("messages")
     signs = [sender.last_inbound_at, sender.last_webhook_at, messages.last_success_at if messages else None]
     provider = sender.connection.provider
-    can_sync = freshness.is_polled(provider) or readers.is_shared(provider)
+    can_sync = readers.can_read(provider)
     # An account that only sends has nothing that could be read: an attempt of long ago is no trouble of today.
     failing = next((cursor for cursor in cursors.values() if cursor.last_error), None) if can_sync else None
     is_ok = sender.status == SenderAccount.Status.OK
@@ -147,8 +155,8 @@ def _way(sender: SenderAccount, messages: SyncCursor | None) -> str:
     if sender.last_webhook_at and now() - sender.last_webhook_at < quiet:
         return "Live by webhook"
     if messages is not None and messages.note:
-        return f"By webhook only. {messages.note}"
-    if not freshness.is_polled(provider) and not readers.is_shared(provider):
+        return messages.note
+    if not readers.can_read(provider):
         return "By webhook only; nothing came lately"
     if not freshness.is_told(provider):
         return "Read every minute"
@@ -225,7 +233,7 @@ def account_page(sender: SenderAccount) -> dict[str, Any]:
         "lists": can_list(provider),
         "has_relations": registry.can(provider, Capability.SYNCS_RELATIONS),
         "has_chats": registry.can(provider, Capability.SYNCS_MESSAGES),
-        "can_sync": freshness.is_polled(provider) or readers.is_shared(provider),
+        "can_sync": readers.can_read(provider),
         "since": (today - timedelta(days=7)).isoformat(),
         "until": today.isoformat(),
     }

@@ -69,6 +69,42 @@ _SOMEBODY: Final = frozenset(
 )
 
 
+#: What we do to a provider, by the first word of an adapter's method.
+_DOING: Final = {
+    "add": "adding",
+    "cancel": "taking back",
+    "change": "changing",
+    "connect": "connecting",
+    "create": "making",
+    "delete": "removing",
+    "events": "reading",
+    "fetch": "reading",
+    "get": "reading",
+    "lead": "reading",
+    "list": "reading",
+    "pause": "pausing",
+    "poll": "reading",
+    "reply": "answering",
+    "resume": "resuming",
+    "save": "saving",
+    "search": "searching",
+    "send": "sending",
+    "set": "setting",
+    "settle": "asking what became of a send",
+    "start": "starting",
+    "stop": "stopping",
+    "update": "changing",
+    "verify": "testing",
+    "watch": "watching",
+}
+
+
+def doing_of(route: str) -> str:
+    """Say what was being done: ``list_accounts`` is “reading accounts”."""
+    verb, _, what = route.partition("_")
+    return f"{_DOING.get(verb, verb)} {what.replace('_', ' ')}".strip()
+
+
 def sort_of(kind: str) -> Sort:
     """Return who has to act on errors of ``kind``; a word that is no kind any more counts as unknown."""
     known = ErrorKind(kind) if kind in set(ErrorKind) else ErrorKind.UNKNOWN

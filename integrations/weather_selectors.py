@@ -21,7 +21,7 @@ from integrations.models import (
     WebhookDelivery,
 )
 from integrations.sync_health import health_of
-from integrations.weather import Sort, Words, sort_of, words_of
+from integrations.weather import Sort, Words, doing_of, sort_of, words_of
 from project.core.clock import now
 from project.tenancy.access import Access
 
@@ -53,6 +53,8 @@ class Cluster:
     message: str
     raw_type: str
     routes: list[str]
+    #: The same in plain words.
+    doing: list[str]
     columns: list[int]
 
 
@@ -131,6 +133,7 @@ def clusters(access: Access, *, hours: int) -> list[Cluster]:
                 message=latest.message,
                 raw_type=latest.raw_type,
                 routes=sorted(routes[where]),
+                doing=sorted({doing_of(route) for route in routes[where]}),
                 columns=[columns[where].get(bucket, 0) for bucket in range(first_bucket, last_bucket + 1)],
             )
         )

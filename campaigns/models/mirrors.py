@@ -32,14 +32,6 @@ class CampaignMirror(OrganizationModel):
         DUE = "due", "To be done"
         BLOCKED = "blocked", "Needs a person"
 
-    class SyncStatus(models.TextChoices):
-        """How reading the campaign's messages goes."""
-
-        NEVER = "never", "Not read yet"
-        OK = "ok", "Up to date"
-        LIMITED = "limited", "The provider gives out less"
-        FAILING = "failing", "Failing"
-
     campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="mirrors")
     connection = OrganizationForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
     #: Empty until it was made there.
@@ -89,11 +81,6 @@ class CampaignMirror(OrganizationModel):
     webhook_ids = models.JSONField(default=list)
     webhooks_at = models.DateTimeField(null=True)
 
-    message_sync_status = models.CharField(max_length=8, choices=SyncStatus.choices, default=SyncStatus.NEVER)
-    last_message_sync_at = models.DateTimeField(null=True)
-    last_message_sync_error = models.CharField(max_length=400, blank=True)
-    #: Why the provider gives out less, in its words (empty lists that are no error).
-    message_sync_note = models.CharField(max_length=300, blank=True)
     last_lead_sync_at = models.DateTimeField(null=True)
     last_lead_sync_error = models.CharField(max_length=400, blank=True)
     lead_sync_note = models.CharField(max_length=300, blank=True)

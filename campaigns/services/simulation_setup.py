@@ -27,6 +27,7 @@ from campaigns.services.loading import addresses_of
 from campaigns.services.messages import context_for_lead
 from campaigns.services.outreach import policy_for
 from campaigns.services.planning import lead_fields, plan_of, tested_fields
+from campaigns.services.provider_runs import mirrors
 from campaigns.services.settings import calendar_of
 from campaigns.services.suppressed import suppressed_leads
 from campaigns.services.unsubscribes import SAMPLE_URL
@@ -64,8 +65,22 @@ class Loaded:
     conflicts: list[dict[str, Any]] = field(default_factory=list)
 
 
+def not_simulated(campaign: Campaign) -> str:
+    """Why a campaign of this kind is not simulated at all, ``""`` if it is."""
+    if campaign.kind != Campaign.Kind.PROVIDER:
+        return ""
+    label = mirrors.label_of(mirrors.of_campaign(campaign.id))
+    return (
+        f"{label} runs this campaign by its own pace, limits and senders, which it does not tell. "
+        "Only campaigns that run here can be simulated."
+    )
+
+
 def plan_for(campaign: Campaign) -> Plan:
     """The draft's plan, snippets put in. Raises ``NotSimulable`` with everything that is wrong with it."""
+    refusal = not_simulated(campaign)
+    if refusal:
+        raise NotSimulable([refusal])
     if not campaign.draft_plan:
         raise NotSimulable(["Write at least one step first."])
     try:
@@ -371,4 +386,4 @@ def _same_senders(campaign: Campaign, senders: Sequence[SenderAccount]) -> list[
     ]
 
 
-__all__ = ["Loaded", "NotSimulable", "load", "plan_for"]
+__all__ = ["Loaded", "NotSimulable", "load", "not_simulated", "plan_for"]

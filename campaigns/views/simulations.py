@@ -14,7 +14,7 @@ from campaigns.forms import SimulationForm
 from campaigns.models import Campaign, Simulation
 from campaigns.selectors_simulation import latest_simulation, simulation_shown
 from campaigns.services import simulations as service
-from campaigns.services.simulation_setup import NotSimulable
+from campaigns.services.simulation_setup import NotSimulable, not_simulated
 from campaigns.views.lookups import campaign_or_404
 from project.core.htmx import is_partial, redirect_to
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
@@ -50,6 +50,7 @@ def _context(campaign: Campaign) -> dict[str, object]:
     done = found is not None and found.state == Simulation.State.DONE
     return {
         "campaign": campaign,
+        "refusal": not_simulated(campaign),
         "simulation": found,
         "is_working": found is not None and found.state in {"queued", "running"},
         "shown": simulation_shown(found) if found is not None and done else None,

@@ -42,8 +42,9 @@ def compare(work: Work) -> bool:
 def _source(work: Work, source: Source, sender: SenderAccount | None) -> bool:
     """Compare one list, newest first; return whether it is through."""
     cursor = work.place.get("cursor") if source.keeps_cursor else None
-    before = parse_datetime(work.place.get("before", "")) or work.report.created_at
+    before = upper = parse_datetime(work.place.get("before", "")) or work.report.created_at
     edge = set(work.place.get("edge", ()))
+    # Within a turn the provider's cursor goes on with what was asked first; ``upper`` is where a page begins.
     while work.may_ask():
         listed = source.page(since=work.since, before=before, cursor=cursor)
         work.note(listed.note)
@@ -51,7 +52,7 @@ def _source(work: Work, source: Source, sender: SenderAccount | None) -> bool:
         for account_id, found in grouped(reversed(items)):
             _account(work, source, account_id, found)
         if sender is not None and source.lists_own:
-            _gone(work, sender, listed, before, edge)
+            _gone(work, sender, listed, upper, edge)
         place = _place(source, listed, sender)
         work.requests += source.asked
         source.asked = 0
@@ -59,7 +60,7 @@ def _source(work: Work, source: Source, sender: SenderAccount | None) -> bool:
         if listed.cursor is None:
             return True
         cursor, edge = listed.cursor, set(place.get("edge", ()))
-        before = parse_datetime(place.get("before", "")) or before
+        upper = parse_datetime(place.get("before", "")) or upper
     return False
 
 

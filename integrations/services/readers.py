@@ -10,11 +10,17 @@ from uuid import UUID
 from integrations import registry
 from integrations.base import Capability
 from integrations.models import SenderAccount
+from integrations.services import freshness
 
 
 def is_shared(provider: str) -> bool:
     """Whether the accounts of a connection are read together."""
     return registry.can(provider, Capability.KEEPS_THREADS)
+
+
+def can_read(provider: str) -> bool:
+    """Whether what comes to an account of a provider can be read, rather than only be told."""
+    return freshness.is_polled(provider) or is_shared(provider)
 
 
 def reader_of(sender: SenderAccount) -> SenderAccount:

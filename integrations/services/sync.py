@@ -29,7 +29,7 @@ from integrations.services.sync_sources import can_list
 from integrations.values import AccountStatus
 from project.core.claims import compare_and_set
 from project.core.clock import now
-from project.core.refusals import Invalid
+from project.core.refusals import Invalid, Refused
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -62,6 +62,15 @@ NOTHING_GIVEN_EVERY: Final = timedelta(hours=6)
 HEAL: Final = "heal"
 #: Trigger of the regular look into an account that tells nothing by itself.
 INTERVAL: Final = "interval"
+#: What runs read, in plain words.
+RESOURCES: Final = {
+    "messages": "new messages",
+    "relations": "new connections",
+    HISTORY: "messages of a window",
+    CONNECTIONS: "all connections",
+    CHATS: "ids of chats",
+    LEDGER: "the count of a day",
+}
 State = SyncRun.State
 ACTIVE: Final = (State.QUEUED, State.RUNNING)
 
@@ -80,10 +89,14 @@ def request(
     """Ask for a run of one of ``READERS``; ``None`` if one of this account is under way already.
 
     ``history`` and ``ledger`` are about a window, ``connections`` may be limited to the leads of a campaign. A
-    back-fill that was broken off or stopped within a day goes on where it stood. Raises ``Invalid``.
+    back-fill that was broken off or stopped within a day goes on where it stood. Raises ``Invalid``, and ``Refused``
+    for what the provider has no list of.
     """
     if resource not in READERS:
         raise Invalid(f"There is nothing called {resource!r} to synchronise.", field="resource")
+    if not offers(sender.connection.provider, resource):
+        label = registry.get(sender.connection.provider).label
+        raise Refused(f"{label} cannot be asked for {RESOURCES[resource]}.", code="NOT_LISTED")
     if resource in WINDOWS:
         check_window(since, until)
     asked: dict[str, Any] = {"resource": resource, "since": since, "until": until}
@@ -101,6 +114,18 @@ def request(
     except IntegrityError:
         return None
     return run
+
+
+def offers(provider: str, resource: str) -> bool:
+    """Whether a provider can be asked for one of ``READERS``."""
+    match resource:
+        case freshness.MESSAGES:
+            return readers.can_read(provider)
+        case "relations" | "connections":
+            return registry.can(provider, Capability.SYNCS_RELATIONS)
+        case "chats":
+            return registry.can(provider, Capability.SYNCS_MESSAGES)
+    return can_list(provider)
 
 
 def check_window(since: datetime | None, until: datetime | None) -> None:
@@ -300,7 +325,7 @@ def request_due() -> int:
 def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> str:
     """Say why an account's messages are to be polled now, ``""`` if they are not."""
     provider = sender.connection.provider
-    if not freshness.is_polled(provider) and not readers.is_shared(provider):
+    if not readers.can_read(provider):
         return ""
     told = freshness.is_told(provider)
     silence = timedelta(seconds=settings.SYNC_SILENT_SECONDS if told else settings.INBOUND_POLL_SECONDS)

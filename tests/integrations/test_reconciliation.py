@@ -254,6 +254,12 @@ def test_a_dry_run_says_what_differs_and_changes_nothing_and_applying_twice_does
         one.refresh_from_db()
         replied.refresh_from_db()
         assert (one.status, one.raw_status, replied.status) == ("paused", "PAUSED", "replied")
+        ended = Enrollment.objects.get(id=replied.enrollment_id)
+        assert (ended.status, ended.stage, ended.reason) == (
+            "ended",
+            "replied",
+            "They replied, the provider says.",
+        )
         assert len(facts()) == 9
         assert {sender for sender, _text in facts()} == {sender.id for sender in runner.senders}
     watching, seen = writes()
@@ -262,6 +268,27 @@ def test_a_dry_run_says_what_differs_and_changes_nothing_and_applying_twice_does
     assert seen == [], "unchanged rows cost no write"
     assert again.counts["messages"]["unchanged"] == 9
     assert sum(part["created"] + part["updated"] for part in again.counts.values()) == 0
+
+
+def test_every_page_of_an_accounts_messages_is_compared(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "MAX_REQUESTS", 3)
+    for number in range(55):
+        room.world.add_message(f"Text {number}", at=now() - timedelta(minutes=60 - number))
+
+    def counts(mode: str) -> dict[str, int]:
+        with room.scope():
+            made = reconciliation.request(connection=room.connection, mode=mode, trigger="test")
+        assert made is not None
+        room.hints.run_all()
+        with room.scope():
+            found = made.refreshed()
+        assert (found.state, found.seen) == ("done", len(room.world.messages))
+        return {name: count for name, count in found.counts["messages"].items() if count}
+
+    assert counts("apply") == {"created": 55}
+    assert counts("apply") == {"unchanged": 55}
+    del room.world.messages[7], room.world.messages[33]
+    assert counts("dry_run") == {"unchanged": 53, "missing": 2}
 
 
 def test_it_takes_turns_and_goes_on_after_a_crash(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,13 +415,13 @@ def test_one_account_reads_for_all_of_the_connection(runner: Runner) -> None:
 
 
 def test_what_a_provider_does_not_give_out_is_said_and_is_no_error(runner: Runner) -> None:
-    OUTSIDE.note = "The connection's mode is webhook_only: conversations are not read."
+    OUTSIDE.note = "This connection is set to learn of conversations from webhooks alone."
     with runner.room.scope():
         sync.request(sender=runner.senders[0], resource="messages", trigger="test")
     runner.room.hints.run_all()
     with runner.room.scope():
         cursor = SyncCursor.objects.get(resource="messages")
-        assert "webhook_only" in cursor.note
+        assert "from webhooks alone" in cursor.note
         assert (cursor.last_error, cursor.next_try_at is not None) == ("", True)
         assert SenderAccount.objects.filter(inbound_synced_at=None).count() == 2, "nothing is known by that"
         healing.count(sender=runner.senders[0], day=AT.date(), trigger="test")
@@ -408,7 +435,7 @@ def test_what_a_provider_does_not_give_out_is_said_and_is_no_error(runner: Runne
         health = browser.get(
             "/api/v1/analytics/message-sync-health", headers={"X-Organization": runner.room.agency.slug}
         ).json()
-    assert "By webhook only" in page
+    assert "from webhooks alone" in page
     assert {row["message_sync_status"] for row in health} == {"limited"}
 
 

@@ -41,6 +41,9 @@ def test_the_campaign_is_shown_with_its_state_at_the_provider(run: Run) -> None:
     assert "Smartlead can carry out every step." in builder
     assert "working days" not in builder
     assert ">Invitation<" not in builder
+    wind_tunnel = browser.get(run.agency.url(f"campaigns/{run.campaign.id}/simulation/")).content.decode()
+    assert "Only campaigns that run here can be simulated." in wind_tunnel
+    assert ">Simulate<" not in wind_tunnel
     assert "Smartlead" in browser.get(run.agency.url("campaigns/new/")).content.decode()
     assert "run by a provider" in browser.get(run.agency.url("campaigns/")).content.decode()
     assert "Add a provider" in browser.get(run.agency.url("senders/")).content.decode()
@@ -78,6 +81,16 @@ def test_the_api_does_what_the_pages_do(run: Run) -> None:
     assert shown["provider_run"]["people"] == {"added": 3}
     people = browser.get(f"/api/v1/campaigns/{run.campaign.id}/enrollments", headers=headers).json()
     assert {row["provider_lead"]["state"] for row in people["items"]} == {"added"}
+    told = shown["provider_run"]
+    assert (told["message_sync_status"], told["last_message_sync_error"]) == ("ok", "")
+    refused = browser.post(
+        f"/api/v1/campaigns/{run.campaign.id}/simulations",
+        {"days": 10},
+        content_type="application/json",
+        headers=headers,
+    )
+    assert (refused.status_code, refused.json()["code"]) == (409, "NOT_SIMULABLE")
+    assert refused.json()["details"]["problems"][0].startswith("Smartlead runs this campaign")
     pushed = browser.post(f"/api/v1/campaigns/{run.campaign.id}/push", headers=headers)
     assert pushed.status_code == 200
     with run.scope():

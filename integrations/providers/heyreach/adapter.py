@@ -512,7 +512,7 @@ class HeyReachAdapter:
 
 
 def _not_pulled() -> Page[ProviderMessage]:
-    return Page(items=(), note="The connection's mode is webhook_only: conversations are not read.")
+    return Page(items=(), note="This connection is set to learn of conversations from webhooks alone.")
 
 
 def _no_conversations() -> Page[ProviderMessage]:
