@@ -6,6 +6,7 @@ Everything returned is fit for PostgreSQL: no NUL, no lone surrogates.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +15,8 @@ from integrations.errors import ErrorKind, ProviderError
 from integrations.values import Raw
 
 MASKED: Final = "[masked]"
+#: What in a body's bytes may become a NUL or a lone surrogate; nearly no body has any.
+_UNFIT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\x00|\xed[\xa0-\xbf]")
 
 
 def clean(value: Any) -> Any:
@@ -34,7 +37,8 @@ def load_lenient(body: bytes) -> Any:
         return None
     if content[0] in '{["-0123456789tfn':
         try:
-            return clean(json.loads(content, parse_constant=lambda _: None))
+            data = json.loads(content, parse_constant=lambda _: None)
+            return clean(data) if _UNFIT.search(body) else data
         except (ValueError, RecursionError):
             return clean(content)
     return clean(content)

@@ -13,7 +13,7 @@ from integrations.base import KeepsThreads
 from integrations.events import Event, MessageReceived
 from integrations.models import ProviderEvent, ProviderEventKey, SenderAccount
 from integrations.services.events import record_events
-from integrations.services.reconciliation import Part, Work
+from integrations.services.reconciliation import SAMPLES, Part, Work
 from integrations.services.sync_pages import TOGETHER, grouped
 from integrations.services.sync_sources import Listed, Source, ThreadSource, Told, can_list, source_of
 from project.core.clock import now
@@ -115,10 +115,13 @@ def _gone(work: Work, sender: SenderAccount, listed: Listed, upper: datetime, ed
         sender_id=sender.id, kind="message_received", occurred_at__gte=lower, occurred_at__lt=upper
     )
     keys = edge | {event.dedupe_key for told in listed.items for event in told.events}
-    for key, at in rows.values_list("dedupe_key", "occurred_at").iterator():
-        if key not in keys:
-            when = at.astimezone(UTC).strftime("%d %b %Y %H:%M")
-            work.found("missing", sample=f"{sender}: a message of {when} is stored here and gone there.")
+    gone = rows.exclude(dedupe_key__in=keys).order_by("-occurred_at")
+    times = list(gone.values_list("occurred_at", flat=True)[: SAMPLES + 1])
+    for at in times[:SAMPLES]:
+        when = at.astimezone(UTC).strftime("%d %b %Y %H:%M")
+        work.found("missing", sample=f"{sender}: a message of {when} is stored here and gone there.")
+    if len(times) > SAMPLES:
+        work.found("missing", gone.count() - SAMPLES)
 
 
 def _sentence(sender: SenderAccount, told: Told) -> str:

@@ -8,6 +8,7 @@ unchanged costs no write. A dry run writes nothing but the report.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,8 +44,9 @@ LEASE: Final = timedelta(minutes=3)
 FORGOTTEN_AFTER: Final = timedelta(seconds=30)
 #: Requests of one turn; then others have theirs.
 MAX_REQUESTS: Final = 60
-#: Sentences of a kind that are kept.
+#: Sentences of a kind that are kept, and seconds between two live events about progress.
 SAMPLES: Final = 10
+TELL_EVERY: Final = 0.5
 #: How far back messages are compared unless somebody says otherwise.
 LOOK_BACK: Final = timedelta(days=14)
 #: How often a connection is reconciled by the schedule.
@@ -68,6 +70,7 @@ class Work:
     place: dict[str, Any] = field(default_factory=dict)
     requests: int = 0
     cancelled: bool = False
+    _tells_at: float = 0.0
 
     @property
     def apply(self) -> bool:
@@ -109,10 +112,13 @@ class Work:
         """Store progress after a page and hold on to the report. Raises ``Outrun``; sets ``cancelled``."""
         self.report.seen += seen
         self.place = place
+        tells = time.monotonic() >= self._tells_at
         with transaction.atomic():
             if not compare_and_set(self.held(), claimed_until=now() + LEASE, **self._progress()):
                 raise Outrun
-            streams.reconciliation_changed(self.report.id)
+            if tells:
+                streams.reconciliation_changed(self.report.id)
+                self._tells_at = time.monotonic() + TELL_EVERY
         self.cancelled = bool(self.held().values_list("cancel_requested", flat=True).first())
 
     def _progress(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ MAX_RELATION_PAGES: Final = 10
 #: Events that are recorded in one transaction, and sentences of a kind that are kept.
 TOGETHER: Final = 20
 SAMPLES: Final = 10
+#: Seconds between two live events about progress.
+TELL_EVERY: Final = 0.5
 
 
 class Outrun(Exception):
@@ -60,6 +63,7 @@ class Progress:
     cancelled: bool = False
     #: Whether there is nothing more to read.
     through: bool = False
+    _tells_at: float = 0.0
     adapter: Adapter = field(init=False)
     knowledge: StoredKnowledge = field(init=False)
 
@@ -90,6 +94,7 @@ class Progress:
 
     def page_done(self, before: datetime | None, *, token: str = "") -> None:
         """Store progress after a page and hold on to the run. Raises ``Outrun``; sets ``cancelled``."""
+        tells = time.monotonic() >= self._tells_at
         with transaction.atomic():
             if not compare_and_set(
                 self.held(),
@@ -110,7 +115,9 @@ class Progress:
             if token and token != self.cursor.token:
                 self.cursor.token = token
                 SyncCursor.objects.filter(id=self.cursor.id).update(token=token)
-            streams.sync_changed(self.run.sender_id)
+            if tells:
+                streams.sync_changed(self.run.sender_id)
+                self._tells_at = time.monotonic() + TELL_EVERY
         self.cancelled = bool(self.held().values_list("cancel_requested", flat=True).first())
 
     def tally(self, name: str, number: int = 1) -> None:

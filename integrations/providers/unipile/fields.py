@@ -44,6 +44,8 @@ _STATUSES: Final = {
     "DELETED": AccountStatus.DELETED,
 }
 _SLUG_TAIL = re.compile(r"[/,?#].*$", re.DOTALL)
+#: What in a body's bytes may become a NUL or a lone surrogate; nearly no body has any.
+_UNFIT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\x00|\xed[\xa0-\xbf]")
 _EARLIEST: Final = datetime(2003, 1, 1, tzinfo=UTC)
 
 
@@ -67,7 +69,7 @@ def load_object(body: bytes) -> Raw:
         # NaN and Infinity are accepted by the parser but are no JSON.
         data = json.loads(body, parse_constant=lambda _: None)
         if isinstance(data, dict):
-            return dict(_clean(data))
+            return dict(_clean(data)) if _UNFIT.search(body) else data
     except (ValueError, RecursionError):
         data = None
     raise ProviderError(
