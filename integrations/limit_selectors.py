@@ -149,6 +149,11 @@ def _share(cap: CapState) -> float:
     return cap.used / cap.limit if cap.limit else 1.0
 
 
+def in_a_sentence(label: str) -> str:
+    """What an action is called within a sentence: “invites”, but “InMails” and “SMS”."""
+    return label if label[1:].lower() != label[1:] else label.lower()
+
+
 def _sentence(sender: SenderAccount, limits: list[Budget]) -> str:
     if sender.paused_at is not None:
         return "Paused by a person"
@@ -158,7 +163,7 @@ def _sentence(sender: SenderAccount, limits: list[Budget]) -> str:
     if binding is None:
         return "No limit is set"
     cap = binding.cap
-    name = binding.label if binding.label.isupper() else binding.label[0].lower() + binding.label[1:]
+    name = in_a_sentence(binding.label)
     why = "" if cap.key == "account_day" else f" ({CAP_LABELS[cap.key].lower()})"
     if cap.remaining:
         return f"{cap.remaining:,} of {cap.limit:,} {name} left {WINDOW_WORDS[cap.window]}{why}"

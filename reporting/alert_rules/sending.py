@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from campaigns.models import Brake
-from integrations.limit_selectors import ACTION_LABELS, CAP_LABELS, caps_by_action
+from integrations.limit_selectors import ACTION_LABELS, CAP_LABELS, caps_by_action, in_a_sentence
 from integrations.models import SenderAccount
 from integrations.services.rates import CapState
 from project.core.clock import now
@@ -51,7 +51,7 @@ def limit_reached(figures: Figures) -> list[Finding]:
 def _used_up(sender: SenderAccount, label: str, action: str, cap: CapState) -> Finding:
     shared = cap.key in _SHARED
     of_client = cap.key == "client_day"
-    what = "sends" if shared else label if label.isupper() else label[0].lower() + label[1:]
+    what = "sends" if shared else in_a_sentence(label)
     left = f"{cap.remaining:,} left until" if cap.remaining else "more from"
     return Finding(
         key=f"{cap.key}:{sender.client_id if of_client else ''}" if shared else f"{sender.id}:{action}",
