@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.conf import settings
 
+from integrations import registry
+from integrations.base import Capability
 from integrations.models import (
     Channel,
     Connection,
@@ -166,9 +168,15 @@ def _sentence(sender: SenderAccount, limits: list[Budget]) -> str:
     name = in_a_sentence(binding.label)
     why = "" if cap.key == "account_day" else f" ({CAP_LABELS[cap.key].lower()})"
     if cap.remaining:
-        return f"{cap.remaining:,} of {cap.limit:,} {name} left {WINDOW_WORDS[cap.window]}{why}"
-    local = cap.resets_at.astimezone(rates.zone_of(sender))
-    return f"All {cap.limit:,} {name} used{why}, next {local:%a %H:%M}"
+        told = f"{cap.remaining:,} of {cap.limit:,} {name} left {WINDOW_WORDS[cap.window]}{why}"
+    else:
+        local = cap.resets_at.astimezone(rates.zone_of(sender))
+        told = f"All {cap.limit:,} {name} used{why}, next {local:%a %H:%M}"
+    provider = sender.connection.provider
+    if registry.can(provider, Capability.RUNS_CAMPAIGNS):
+        # What its campaigns send is none of our counters.
+        return f"For answers: {told}. {registry.get(provider).label} paces its campaigns itself"
+    return told
 
 
 def page_of_senders(access: Access, cursor: str | None) -> Page[SenderAccount]:

@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client as Browser
 
 from integrations.errors import ErrorKind
-from integrations.models import OutboundMessage, SenderAccount
-from integrations.services import sync
+from integrations.models import Connection, OutboundMessage, SenderAccount, SyncCursor, SyncRun
+from integrations.services import senders, sync
+from integrations.values import AccountStatus
+from project.core.clock import now
 from project.core.scoping import no_scope
 from project.tenancy.models import User
 from tests.integrations.conftest import Room, message_webhook
@@ -157,3 +160,25 @@ def test_synchronisation(room: Room, call: Any) -> None:
         sync.run(made.id)
         assert OutboundMessage.objects.count() == 0
     assert call("GET", "analytics/message-sync-health", room.agency.ops)[1][0]["status"] == "ok"
+    assert call("GET", f"sync-runs/{run['id']}", room.agency.ops)[1]["id"] == run["id"]
+
+
+def test_what_a_provider_has_no_list_of_is_refused_and_no_trouble(room: Room, call: Any) -> None:
+    with room.scope():
+        connection = Connection.objects.create(provider="sendgrid", name="SendGrid", status="ok")
+        sender = SenderAccount.objects.create(
+            client=room.agency.first, connection=connection, channel="email", name="Greta Lund",
+            provider_account_id="greta@x.test", status="connecting",
+        )  # fmt: skip
+        # An attempt from before: it says nothing about today.
+        SyncCursor.objects.create(sender=sender, resource="messages", last_error="SendGrid cannot do this.")
+        with transaction.atomic():
+            senders.report_status(sender, status=AccountStatus.OK, raw_status="OK", reported_at=now())
+        assert not SyncRun.objects.filter(sender=sender).exists()
+    for resource in ("messages", "relations", "connections", "chats"):
+        status, refusal = call("POST", f"senders/{sender.id}/sync", room.agency.ops, {"resource": resource})
+        assert (status, refusal["code"]) == (409, "NOT_LISTED")
+        assert refusal["message"].startswith("SendGrid cannot be asked for ")
+    found = call("GET", "analytics/message-sync-health", room.agency.ops)[1]
+    health = {row["sender_id"]: row for row in found}[str(sender.id)]
+    assert (health["status"], health["last_error"]) == ("never", "")

@@ -41,6 +41,9 @@ def test_the_campaign_is_shown_with_its_state_at_the_provider(run: Run) -> None:
     assert "Smartlead can carry out every step." in builder
     assert "working days" not in builder
     assert ">Invitation<" not in builder
+    health = browser.get(run.agency.url("ops/sync/")).content.decode()
+    assert "Running campaigns" in health
+    assert f'id="sync-campaign-{run.campaign.id}"' in health
     wind_tunnel = browser.get(run.agency.url(f"campaigns/{run.campaign.id}/simulation/")).content.decode()
     assert "Only campaigns that run here can be simulated." in wind_tunnel
     assert ">Simulate<" not in wind_tunnel
