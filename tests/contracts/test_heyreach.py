@@ -104,8 +104,8 @@ class TestHeyReachSandbox(RunningContract):
         lead = self.people(outside, campaign_id)[0]
         quiet = registry.adapter_for(KIND, credentials={"api_key": "sandbox-key"})
         before = len(sandbox.calls(path="/inbox/*"))
-        assert "webhook_only" in quiet.list_replies().note
-        assert "webhook_only" in quiet.lead_messages(campaign_id, lead).note
+        assert "from webhooks alone" in quiet.list_replies().note
+        assert "from webhooks alone" in quiet.lead_messages(campaign_id, lead).note
         assert len(sandbox.calls(path="/inbox/*")) == before
         for status in (404, 405):
             for path in ("/campaign/GetLeadsFromCampaign", "/inbox/*"):
