@@ -72,22 +72,23 @@ def put_settings(request: ApiRequest, campaign_id: UUID, payload: CampaignSettin
 @api_rule(Permission.CAMPAIGNS_VIEW)
 def get_plan(request: ApiRequest, campaign_id: UUID) -> Any:
     """The draft of the plan as a graph; empty before anything was written."""
-    campaign = _campaign(request, campaign_id)
-    return {"campaign_id": campaign.id, "plan": campaign.draft_plan}
+    return rows.draft_shown(_campaign(request, campaign_id))
 
 
 @router.put("/campaigns/{campaign_id}/plan", response=schemas.PlanOut, tags=TAGS)
 @api_rule(Permission.CAMPAIGNS_EDIT)
-def put_plan(request: ApiRequest, campaign_id: UUID, payload: Body[schemas.PlanJson]) -> Any:
+def put_plan(
+    request: ApiRequest, campaign_id: UUID, payload: Body[schemas.PlanJson], seen: Query[schemas.DraftSeenIn]
+) -> Any:
     """Replace the draft by a plan graph. A running campaign keeps its version until it is launched again.
 
-    A plan that may not run is refused as `PLAN_INVALID`; `details.errors` names node and field of each error.
+    A plan that may not run is refused as `PLAN_INVALID`; `details.errors` names node and field of each error. With
+    `version` it is refused as `DRAFT_MOVED` (409) when somebody has changed the draft since.
     """
     campaign = _campaign(request, campaign_id)
-    saved = drafts.save(
-        campaign=campaign, plan=drafts.checked_plan(payload, campaign.client_id), actor=request.access.user
-    )
-    return {"campaign_id": saved.id, "plan": saved.draft_plan}
+    plan = drafts.checked_plan(payload, campaign.client_id)
+    saved = drafts.save(campaign=campaign, plan=plan, actor=request.access.user, version=seen.version)
+    return rows.draft_shown(saved)
 
 
 @router.get("/campaigns/{campaign_id}/sequence", response=schemas.SequenceOut, tags=TAGS, by_alias=True)
@@ -108,7 +109,7 @@ def put_sequence(request: ApiRequest, campaign_id: UUID, payload: Body[schemas.S
         plan=drafts.checked_sequence(payload, campaign.client_id),
         actor=request.access.user,
     )
-    return {"campaign_id": saved.id, "plan": saved.draft_plan}
+    return rows.draft_shown(saved)
 
 
 @router.get("/campaigns/{campaign_id}/versions", response=PageOut[schemas.VersionOut], tags=TAGS)

@@ -8,6 +8,7 @@ from ninja import Body
 
 from campaigns.api import schemas
 from campaigns.api.routing import router
+from campaigns.plans import library
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import plan_json_schema
 from campaigns.services import drafts
@@ -36,6 +37,23 @@ def validate_plan(request: ApiRequest, payload: Body[schemas.PlanJson]) -> Any:
 def validate_sequence(request: ApiRequest, payload: Body[schemas.SequenceJson]) -> Any:
     """Say everything that is wrong with a linear sequence, by step and field. Nothing is kept."""
     return _verdict(drafts.checked_sequence, payload)
+
+
+@router.get("/plans/library", response=list[schemas.BeginningOut], tags=TAGS)
+@api_rule(Permission.CAMPAIGNS_VIEW)
+def list_beginnings(request: ApiRequest) -> Any:
+    """Plans to begin with: proven shapes whose texts say what belongs there. Put one into a campaign as its plan."""
+    return [
+        {
+            "key": one.key,
+            "title": one.title,
+            "text": one.text,
+            "plan": library.plan_of(one.key, "UTC").model_dump(
+                mode="json", by_alias=True, exclude_defaults=True
+            ),
+        }
+        for one in library.BEGINNINGS
+    ]
 
 
 def _verdict(read: Any, payload: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,11 @@ def enrollments(access: Access) -> QuerySet[Enrollment]:
     return found
 
 
+def draft_shown(campaign: Campaign) -> dict[str, Any]:
+    """The draft of a campaign with its version."""
+    return {"campaign_id": campaign.id, "plan": campaign.draft_plan, "version": campaign.draft_version}
+
+
 def campaigns_shown(found: list[Campaign]) -> list[dict[str, Any]]:
     """Campaigns with the counts of their leads by stage; one query for all."""
     counts = selectors.stage_counts([campaign.id for campaign in found])

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import BaseModel, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, Field, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 
+from campaigns.plans.edits import Edit
 from campaigns.plans.linear import Sequence
 from campaigns.plans.schema import Plan
 from campaigns.services.settings import CampaignSettings
@@ -35,6 +36,14 @@ class _Described:
 #: Taken as any JSON object; ``campaigns.services.drafts`` says what is wrong with it.
 PlanJson = Annotated[dict[str, Any], _Described(Plan)]
 SequenceJson = Annotated[dict[str, Any], _Described(Sequence)]
+
+
+class _EditBody(RootModel[Edit]):
+    """One change of a plan."""
+
+
+#: Taken as any JSON object; ``campaigns.services.editing`` says what is wrong with it.
+EditJson = Annotated[dict[str, Any], _Described(_EditBody)]
 
 
 # --- Campaigns --------------------------------------------------------------------------------------
@@ -178,6 +187,47 @@ class PlanOut(Schema):
     """The draft of a campaign's plan; empty before anything was written."""
 
     campaign_id: UUID
+    plan: dict[str, Any]
+    version: int = Field(
+        description="Counts every change of the draft; name it to change just what you have seen."
+    )
+
+
+class DraftSeenIn(Schema):
+    """Which version of the draft a change is made upon."""
+
+    version: int | None = Field(None, description="Refused as `DRAFT_MOVED` when it is not the present one.")
+
+
+class EditIn(DraftSeenIn):
+    """One change of a draft, as one person would make it in the builder."""
+
+    edit: EditJson
+
+
+class EditedOut(PlanOut):
+    """The draft after a change, and everything that keeps it from running."""
+
+    label: str = Field(description="What the change was, in words.")
+    errors: list[PlanErrorOut]
+
+
+class RevisionOut(Schema):
+    """One step of a draft's history; the draft is at the one that is current."""
+
+    number: int
+    label: str
+    by: str
+    current: bool
+    created_at: datetime
+
+
+class BeginningOut(Schema):
+    """A plan to begin with, in UTC."""
+
+    key: str
+    title: str
+    text: str
     plan: dict[str, Any]
 
 

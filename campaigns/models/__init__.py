@@ -1,6 +1,6 @@
 """Tables of campaigns."""
 
-from campaigns.models.campaigns import Campaign, CampaignSender, PlanVersion
+from campaigns.models.campaigns import Campaign, CampaignSender, DraftRevision, PlanReview, PlanVersion
 from campaigns.models.delivery import AddressCheck, Brake, SendOutcome
 from campaigns.models.engine import EngineLane, EngineSettings, SchedulerState
 from campaigns.models.enrollments import Enrollment, EnrollmentSender, ScheduledAction, Transition
@@ -22,6 +22,7 @@ __all__ = [
     "CampaignMirror",
     "CampaignSender",
     "Company",
+    "DraftRevision",
     "EngineLane",
     "EngineSettings",
     "Enrollment",
@@ -36,6 +37,7 @@ __all__ = [
     "LeadSegment",
     "OutreachPolicy",
     "OwnHoliday",
+    "PlanReview",
     "PlanVersion",
     "Relation",
     "ReplyReading",

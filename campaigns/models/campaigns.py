@@ -41,6 +41,10 @@ class Campaign(OrganizationModel):
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
     #: The plan being edited; a launch freezes it into a ``PlanVersion``.
     draft_plan = models.JSONField(default=dict)
+    #: Counts every change of the draft, undoing included: who changes it says which one they have seen.
+    draft_version = models.PositiveIntegerField(default=0)
+    #: The ``DraftRevision`` that the draft is at; 0 before the first one.
+    draft_position = models.PositiveIntegerField(default=0)
     current_version = OrganizationForeignKey(
         "campaigns.PlanVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -62,6 +66,15 @@ class Campaign(OrganizationModel):
     reentry_days = models.PositiveSmallIntegerField(default=0)
     #: Whether a step's winner, once the stated test has found it, is given to everybody from then on.
     auto_winner = models.BooleanField(default=True)
+    #: Whether a version is launched only after somebody else, or the client, has approved just that version.
+    needs_approval = models.BooleanField(default=False)
+    #: Where the list shows it, and by what it is found; free words of the organization.
+    folder = models.CharField(max_length=80, blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    #: The campaign that it was made from as a copy.
+    copied_from = OrganizationForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     launched_at = models.DateTimeField(null=True)
     #: Since when the audience waits to be enrolled; empty once everybody is in. A sweeper looks for it.
@@ -106,3 +119,47 @@ class PlanVersion(AppendOnly, OrganizationModel):
             models.UniqueConstraint(fields=["campaign", "plan_hash"], name="plan_version_hash_once"),
             models.UniqueConstraint(fields=["campaign", "number"], name="plan_version_number_once"),
         ]
+
+
+class DraftRevision(OrganizationModel):
+    """One state of a campaign's draft, in order of ``number``: what undo goes back to and redo forward.
+
+    The draft is at ``Campaign.draft_position``; what lies behind it was undone and goes when something else is done.
+    """
+
+    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="draft_revisions")
+    number = models.PositiveIntegerField()
+    plan = models.JSONField()
+    #: What was done, for example ``Moved Intro up``.
+    label = models.CharField(max_length=200)
+    #: Changes that go on with this one become part of it (the same text, typed by the same person).
+    subject = models.CharField(max_length=160, blank=True)
+    actor = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="draft_revision_number_once")
+        ]
+
+
+class PlanReview(OrganizationModel):
+    """Somebody's word on one plan: it holds for just this plan (``plan_hash``), and for no other."""
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Waits for a decision"
+        APPROVED = "approved", "Approved"
+        DECLINED = "declined", "Changes wanted"
+
+    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviews")
+    #: The draft with its snippets put in, as it would be launched.
+    plan_hash = models.CharField(max_length=64)
+    plan = models.JSONField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    note = models.CharField(max_length=500, blank=True)
+    asked_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    decided_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["campaign", "plan_hash"], name="plan_review_once")]
+        indexes = [models.Index(fields=["campaign", "-created_at", "-id"], name="plan_review_recent")]

@@ -34,7 +34,7 @@ from campaigns.rendering import INVITE_NOTE, KNOWN_VARIABLES
 from campaigns.scheduling import parse_duration
 
 _MESSAGES = frozenset({"email", "message", "inmail", "sms"})
-_FITS: dict[str, frozenset[str]] = {
+FITS: dict[str, frozenset[str]] = {
     "no_open": frozenset({"email"}),
     "no_click": frozenset({"email", "sms"}),
     "no_reply": _MESSAGES | {"invite"},
@@ -220,7 +220,7 @@ def _transition_errors(node: SendNode | WaitNode) -> Iterator[PlanError]:
         yield PlanError(node.id, "duration", "working_days", problem)
     for number, way in enumerate(node.transitions):
         field = f"transitions[{number}]"
-        if way.on in _FITS and place not in _FITS[way.on]:
+        if way.on in FITS and place not in FITS[way.on]:
             text = f"{way.on} cannot happen at {_a(place)}."
             yield PlanError(node.id, f"{field}.on", "event_does_not_fit", text)
         yield from _timing_errors(node.id, field, way)

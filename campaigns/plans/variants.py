@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Iterable
+
 from campaigns.plans.schema import Content, SendNode
 from campaigns.scheduling import fraction
 
@@ -23,3 +26,9 @@ def choose(node: SendNode, seed: str, *, winner: str = "") -> tuple[str, Content
             return variant.id, variant.content
     last = node.variants[-1]
     return last.id, last.content
+
+
+def next_id(taken: Iterable[str]) -> str:
+    """The name of one more wording: the first letter that none has."""
+    used = set(taken)
+    return next((name for name in string.ascii_uppercase if name not in used), f"V{len(used) + 1}")

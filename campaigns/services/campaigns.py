@@ -11,7 +11,7 @@ from django.db.models import Max
 from campaigns.models import Campaign, CampaignSender, Enrollment, LeadImport, PlanVersion
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
-from campaigns.services import checklist, holidays, live, snippets
+from campaigns.services import checklist, draft_history, holidays, live, snippets
 from campaigns.services.provider_runs import creating, mirrors
 from campaigns.services.settings import CampaignSettings
 from integrations.models import SenderAccount
@@ -67,7 +67,9 @@ def update_settings(*, campaign: Campaign, settings: CampaignSettings, actor: Us
     imports = LeadImport.objects.filter(id=audience.import_id, client_id=campaign.client_id)
     if audience.kind == "import" and not imports.exists():
         raise CampaignRefused(["The chosen import does not belong to this client."])
-    Campaign.objects.filter(id=campaign.id).update(updated_at=now(), **settings.columns())
+    Campaign.objects.filter(id=campaign.id).update(
+        updated_at=now(), draft_plan=_in_zone(campaign, settings.time_zone), **settings.columns()
+    )
     CampaignSender.objects.filter(campaign=campaign).exclude(sender__in=senders).delete()
     CampaignSender.objects.bulk_create(
         [CampaignSender(campaign=campaign, sender=sender) for sender in senders], ignore_conflicts=True
@@ -83,13 +85,27 @@ def update_settings(*, campaign: Campaign, settings: CampaignSettings, actor: Us
     return campaign.refreshed()
 
 
+def _in_zone(campaign: Campaign, time_zone: str) -> dict[str, Any]:
+    """The draft with its times in another zone, if they were in the campaign's."""
+    plan: dict[str, Any] = campaign.refreshed().draft_plan
+    return {**plan, "timezone": time_zone} if plan.get("timezone") == campaign.time_zone else plan
+
+
 @transaction.atomic
-def save_plan(*, campaign: Campaign, plan: dict[str, Any], actor: User) -> Campaign:
-    """Keep a draft plan, valid or not; launching checks it. A running campaign keeps its version until relaunched."""
-    Campaign.objects.filter(id=campaign.id).update(draft_plan=plan, updated_at=now())
-    audit.record(actor=actor, action="campaign.plan_saved", subject=campaign)
-    changed(campaign.id)
-    return campaign.refreshed()
+def save_plan(
+    *,
+    campaign: Campaign,
+    plan: dict[str, Any],
+    actor: User,
+    label: str = "Replaced the plan",
+    version: int | None = None,
+) -> Campaign:
+    """Keep a draft plan, valid or not; launching checks it. A running campaign keeps its version until relaunched.
+
+    It is one more step of the draft's history. Raises ``DraftMoved`` when ``version`` is given and not the present one.
+    """
+    found = draft_history.locked(campaign, version)
+    return draft_history.record(campaign=found, plan=plan, label=label, actor=actor)
 
 
 @transaction.atomic

@@ -57,9 +57,9 @@ def checked_sequence(data: dict[str, Any], client_id: UUID | None = None) -> Pla
         raise PlanRefused([PlanError("", place, "shape", message)]) from error
 
 
-def save(*, campaign: Campaign, plan: Plan, actor: User) -> Campaign:
-    """Keep a checked plan as the draft of a campaign."""
-    return campaigns.save_plan(campaign=campaign, plan=_as_json(plan), actor=actor)
+def save(*, campaign: Campaign, plan: Plan, actor: User, version: int | None = None) -> Campaign:
+    """Keep a checked plan as the draft of a campaign. Raises ``DraftMoved`` when ``version`` is an older one."""
+    return campaigns.save_plan(campaign=campaign, plan=_as_json(plan), actor=actor, version=version)
 
 
 def sequence_of(campaign: Campaign) -> linear.Sequence:
