@@ -39,6 +39,20 @@ class CampaignForm(forms.Form):
         self.fields["client"].queryset = access.clients().filter(is_archived=False)  # type: ignore[attr-defined]
 
 
+class CopyForm(forms.Form):
+    """A copy of a campaign: under which name, for whom, and whether for the same leads."""
+
+    name = forms.CharField(max_length=160, label="Name")
+    client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Client", empty_label=None
+    )
+    with_audience = forms.BooleanField(required=False, label="For the same leads, too (same client only)")
+
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client"].queryset = access.clients().filter(is_archived=False)  # type: ignore[attr-defined]
+
+
 class UploadForm(forms.Form):
     """A lead file for a client."""
 

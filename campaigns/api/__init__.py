@@ -5,6 +5,7 @@ variants, enrollments, outreach.
 from campaigns.api import (
     campaigns,
     diagnostics,
+    editing,
     engine,
     enrollments,
     explanations,
@@ -14,6 +15,7 @@ from campaigns.api import (
     leads,
     outreach,
     plans,
+    reviews,
     simulations,
     snippets,
     suppressions,
@@ -24,6 +26,7 @@ from campaigns.api.routing import router
 __all__ = [
     "campaigns",
     "diagnostics",
+    "editing",
     "engine",
     "enrollments",
     "explanations",
@@ -33,6 +36,7 @@ __all__ = [
     "leads",
     "outreach",
     "plans",
+    "reviews",
     "router",
     "simulations",
     "snippets",

@@ -13,7 +13,7 @@ from campaigns.plans.validate import Options, validate
 from campaigns.rendering import INVITE_NOTE, INVITE_NOTE_FREE
 from campaigns.rendering.proofreading import Remark, Weight, proofread
 from campaigns.scheduling import CalendarNeverOpens, next_opening, zone
-from campaigns.services import snippets
+from campaigns.services import reviews, snippets
 from campaigns.services.outreach import lacking, policy_of
 from campaigns.services.points import CAPABILITY_OF_CHANNEL, Point
 from campaigns.services.provider_runs import checks
@@ -36,6 +36,7 @@ def check(campaign: Campaign) -> list[Point]:
             _window_point(campaign),
             *_sender_points(campaign),
             _audience_point(campaign),
+            *_review_points(campaign),
         ]
     return [
         *_plan_points(campaign),
@@ -44,7 +45,23 @@ def check(campaign: Campaign) -> list[Point]:
         _window_point(campaign),
         *_sender_points(campaign),
         _audience_point(campaign),
+        *_review_points(campaign),
     ]
+
+
+def _review_points(campaign: Campaign) -> list[Point]:
+    """Whether just this plan was approved, where that is asked for."""
+    if not campaign.needs_approval:
+        return []
+    review = reviews.current(campaign)
+    if review is None:
+        return [Point("review", False, "This plan has to be approved; nobody was asked yet.", "review")]
+    who = review.decided_by.display_name if review.decided_by else "Somebody"
+    if review.state == reviews.State.APPROVED:
+        return [Point("review", True, f"{who} approved just this plan.", "review")]
+    if review.state == reviews.State.DECLINED:
+        return [Point("review", False, f"{who} wants changes: {review.note}", "review")]
+    return [Point("review", False, "This plan waits to be approved.", "review")]
 
 
 def _plan_points(campaign: Campaign) -> list[Point]:
@@ -53,18 +70,27 @@ def _plan_points(campaign: Campaign) -> list[Point]:
     try:
         plan = Plan.model_validate(snippets.expanded(campaign.draft_plan, campaign.client_id))
     except PlanInvalid as invalid:
-        return [Point("plan", False, f"{error.node}: {error.message}", "plan") for error in invalid.errors]
+        return [
+            Point("plan", False, f"{error.node}: {error.message}", "plan", error.node)
+            for error in invalid.errors
+        ]
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         return [Point("plan", False, f"The sequence is not complete: {place}: {first['msg']}.", "plan")]
     problems = [
         Point(
-            "plan", False, f"{problem.node}: {problem.message}" if problem.node else problem.message, "plan"
+            "plan",
+            False,
+            f"{problem.node}: {problem.message}" if problem.node else problem.message,
+            "plan",
+            problem.node,
         )
-        for problem in validate(plan, _options(campaign))
+        for problem in validate(plan, options_of(campaign))
     ]
     channels = {node.channel for node in plan.nodes if node.type == "send"}
+    if not channels:
+        return [Point("plan", False, "Write at least one step.", "plan"), *problems]
     if campaign.kind == Campaign.Kind.PROVIDER:
         channels = set()  # the provider is what is granted
     entitled = [_entitlement_point(campaign, channel) for channel in sorted(channels)]
@@ -77,7 +103,7 @@ def _plan_points(campaign: Campaign) -> list[Point]:
     ]
 
 
-def _options(campaign: Campaign) -> Options:
+def options_of(campaign: Campaign) -> Options:
     """What the plan's validity depends on besides: free LinkedIn seats send shorter notes."""
     seats = SenderAccount.objects.filter(campaign_links__campaign=campaign, channel="linkedin")
     free = any(not seat.has_paid_seat for seat in seats)
@@ -90,7 +116,7 @@ def _text_points(campaign: Campaign) -> list[Point]:
     if plan is None:
         return []
     return [
-        Point("text", False, f"{node.id}: {remark.message}", "plan")
+        Point("text", False, f"{node.id}: {remark.message}", "plan", node.id)
         for node in plan.nodes
         if isinstance(node, SendNode)
         for remark in remarks_of(node)

@@ -21,6 +21,18 @@ class Point:
     ok: bool
     message: str
     where: str = ""
+    #: The step that it is about, if it is about one.
+    node: str = ""
+
+    @property
+    def mends_settings(self) -> bool:
+        """Whether the campaign's own settings are where it is mended."""
+        return self.where in ("senders", "window", "audience")
+
+    @property
+    def mends_review(self) -> bool:
+        """Whether the campaign's review is where it is mended."""
+        return self.where == "review"
 
     @property
     def mends_rules(self) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.models import Q
 from pydantic import ValidationError
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Lead
 from campaigns.plans.errors import PlanInvalid
-from campaigns.plans.schema import Plan, SendNode
-from campaigns.rendering import TemplateError, render
+from campaigns.plans.schema import Content, Plan, SendNode
+from campaigns.rendering import TemplateError, render, sms_segments, text_length
 from campaigns.rendering.proofreading import proofread
+from campaigns.rendering.snippets import expand
 from campaigns.services import snippets
 from campaigns.services.checklist import audience_leads
 from campaigns.services.messages import context_for_lead, field_of
@@ -64,6 +68,104 @@ def worst(campaign: Campaign) -> list[Preview]:
                 )
                 found.append(Preview(str(lead), node.id, rendered.text, rendered.missing, remarks))
     return sorted(found, key=_worth_looking)[:SHOWN]
+
+
+@dataclass(frozen=True, slots=True)
+class StepPreview:
+    """One step for one lead, subject and text; ``missing`` keeps it from leaving."""
+
+    lead: str
+    company: str
+    subject: str
+    text: str
+    missing: tuple[str, ...]
+    length: int
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A variable, how many of the leads that were looked at have a value for it, and one of the values."""
+
+    name: str
+    filled: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepLook:
+    """A step as the leads of the audience would read it, the worst first, and what its variables have."""
+
+    previews: list[StepPreview]
+    gaps: list[tuple[str, int]]
+    variables: list[Coverage]
+    looked_at: int
+
+
+def of_step(campaign: Campaign, node: SendNode, content: Content, *, search: str = "") -> StepLook:
+    """Render one wording of a step for up to 200 leads of the audience; with ``search`` for those of that name."""
+    sender = SenderAccount.objects.filter(campaign_links__campaign=campaign, channel=node.channel).first()
+    rows = audience_leads(campaign).select_related("company", "client").prefetch_related("channels")
+    for word in search.split()[:4]:
+        rows = rows.filter(Q(first_name__icontains=word) | Q(last_name__icontains=word))
+    leads = list(rows.order_by("id")[:LOOKED_AT])
+    postal_address = policy_of(campaign.client_id).postal_address
+    known = snippets.texts_of(campaign.client_id)
+    found: list[StepPreview] = []
+    gaps: Counter[str] = Counter()
+    filled: Counter[str] = Counter()
+    samples: dict[str, str] = {}
+    for lead in leads:
+        context = context_for_lead(lead, sender)
+        context["client"]["postal_address"] = postal_address
+        for name, value in _flat(context):
+            filled[name] += bool(value.strip())
+            if value.strip():
+                samples.setdefault(name, value)
+        link = {} if node.channel == "linkedin" else {"unsubscribe_url": SAMPLE_URL}
+        one = _rendered(node, content, {**context, **link}, lead, known)
+        gaps.update(one.missing)
+        found.append(one)
+    found.sort(key=lambda one: (not one.missing, -len(one.text)))
+    variables = [Coverage(name, count, samples.get(name, "")) for name, count in filled.items()]
+    return StepLook(found[:SHOWN], gaps.most_common(), variables, len(leads))
+
+
+def _flat(context: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (f"{root}.{name}", str(value if value is not None else ""))
+        for root, values in context.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    ]
+
+
+def _rendered(
+    node: SendNode, content: Content, context: dict[str, Any], lead: Lead, known: dict[str, str]
+) -> StepPreview:
+    texts: dict[str, str] = {}
+    missing: list[str] = []
+    for name in dict.fromkeys(("subject", field_of(node.action))):
+        try:
+            made = render(
+                expand(str(getattr(content, name)), known), context, seed=f"{lead.id}:{node.id}", strict=False
+            )
+        except (TemplateError, KeyError, ValueError) as error:
+            texts[name] = str(error)
+            missing.append("template")
+            continue
+        texts[name] = made.text
+        missing += made.missing
+    text = texts[field_of(node.action)]
+    return StepPreview(
+        str(lead),
+        str(lead.company or ""),
+        texts.get("subject", "") if node.action in ("email", "inmail") else "",
+        text,
+        tuple(dict.fromkeys(missing)),
+        text_length(text),
+        sms_segments(text).count if node.action == "sms" else 0,
+    )
 
 
 def _worth_looking(preview: Preview) -> tuple[bool, int, int]:

@@ -112,6 +112,41 @@ def test_a_sequence_becomes_a_graph_and_comes_back(world: World, manager: Progra
     assert manager("GET", path)[1]["code"] == "NOT_LINEAR"
 
 
+def test_a_draft_is_edited_step_by_step(world: World, manager: Program) -> None:
+    path = f"campaigns/{world.campaign.id}"
+    seen = manager("GET", f"{path}/plan")[1]["version"]
+    edit = {"op": "insert", "kind": "sms", "at": {"node": "follow_up"}}
+    status, made = manager("POST", f"{path}/plan/edits", {"version": seen, "edit": edit})
+    assert (status, made["version"], made["label"]) == (200, seen + 1, "Added a text message")
+    assert [(error["node"], error["code"]) for error in made["errors"]] == [("sms", "content_missing")]
+    status, refused = manager("POST", f"{path}/plan/edits", {"version": seen, "edit": edit})
+    assert (status, refused["code"], refused["details"]["version"]) == (409, "DRAFT_MOVED", seen + 1)
+    assert manager("PUT", f"{path}/plan?version={seen}", SEQUENCE)[1]["code"] == "DRAFT_MOVED"
+    for wrong, field in (({"op": "fly"}, ""), ({"op": "remove"}, "node"), ({**edit, "kind": "fax"}, "kind")):
+        status, refused = manager("POST", f"{path}/plan/edits", {"edit": wrong})
+        assert (status, refused["code"], refused["details"].get("field", "")) == (422, "EDIT_REFUSED", field)
+    assert manager("POST", f"{path}/plan/undo", {})[1]["plan"] == SEQUENCE
+    assert manager("POST", f"{path}/plan/redo", {"version": seen + 2})[1]["plan"] == made["plan"]
+    history = manager("GET", f"{path}/plan/history")[1]["items"]
+    assert [(one["label"], one["current"]) for one in history] == [
+        ("Added a text message", True),
+        ("As it was", False),
+    ]
+    status, file = manager("GET", f"{path}/plan/file?format=yaml")
+    assert "kind: text" not in file["text"]
+    assert manager("PUT", f"{path}/plan/file", {"text": file["text"]})[1]["plan"] == made["plan"]
+    changes = manager("GET", f"{path}/plan/changes")[1]
+    assert {(change["sign"], change["text"]) for change in changes} >= {
+        ("+", "Invitation"),
+        ("+", "Text message"),
+    }
+    assert manager("PUT", f"{path}/review", {"needed": True})[1] == {"needed": True, "review": None}
+    status, copy = manager("POST", f"{path}/copy", {"name": "Second"})
+    assert (status, copy["status"], copy["stages"]) == (201, "draft", {})
+    filed = manager("PUT", f"{path}/filing", {"folder": "Nordics", "tags": ["Cold"]})[1]
+    assert filed == {"folder": "Nordics", "tags": ["cold"]}
+
+
 def test_checking_without_keeping(world: World, manager: Program) -> None:
     status, verdict = manager("POST", "plans/validate", SEQUENCE)
     assert (status, verdict["valid"], verdict["errors"]) == (200, True, [])
