@@ -115,12 +115,38 @@ def lead_candidates(client_id: UUID, name: str) -> list[Lead]:
     )
 
 
-def campaign_list(access: Access, *, client_id: UUID | None, cursor: str | None) -> Page[Any]:
-    """Campaigns within reach, newest first."""
+def campaign_list(
+    access: Access,
+    *,
+    client_id: UUID | None,
+    cursor: str | None,
+    status: str = "",
+    folder: str = "",
+    tag: str = "",
+) -> Page[Any]:
+    """Campaigns within reach, newest first; without a ``status`` those that are not archived, ``all`` for all."""
     rows = Campaign.objects.filter(access.client_filter()).select_related("client")
     if client_id is not None:
         rows = rows.filter(client_id=client_id)
+    if status in Campaign.Status.values:
+        rows = rows.filter(status=status)
+    elif status != "all":
+        rows = rows.exclude(status=Campaign.Status.ARCHIVED)
+    if folder:
+        rows = rows.filter(folder=folder)
+    if tag:
+        rows = rows.filter(tags__contains=[tag])
     return keyset_page(rows, order=("-created_at", "-id"), cursor=cursor, limit=50)
+
+
+def shelves(access: Access) -> dict[str, list[str]]:
+    """The folders and tags that campaigns within reach have; of the newest thousand that have any."""
+    rows = Campaign.objects.filter(access.client_filter()).exclude(folder="", tags=[])
+    found = list(rows.order_by("-created_at", "-id").values_list("folder", "tags")[:1000])
+    return {
+        "folders": sorted({folder for folder, _ in found if folder}),
+        "tags": sorted({tag for _, tags in found for tag in tags}),
+    }
 
 
 def stage_counts(campaign_ids: list[UUID]) -> dict[UUID, dict[str, int]]:

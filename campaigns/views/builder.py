@@ -1,4 +1,7 @@
-"""The builder: sequence, window, whom, by whom, checklist, launch."""
+"""The builder: outline and canvas of one draft, and an inspector for the step that is chosen.
+
+Every change is one edit of ``campaigns.plans.edits``, whichever way it is made, and answers the parts that it changed.
+"""
 
 from __future__ import annotations
 
@@ -9,166 +12,183 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
-from pydantic import ValidationError
 
-from campaigns import selectors, selectors_provider
-from campaigns.forms import WEEKDAYS, SettingsForm, time_zones
+from campaigns import plan_forms, selectors_builder, streams
 from campaigns.models import Campaign
-from campaigns.plans.linear import to_plan
-from campaigns.sequence_editor import STEP_KINDS, NotLinear, SequenceEditor
-from campaigns.services import campaigns as service
-from campaigns.services import checklist, previews
-from campaigns.services.settings import CampaignSettings
+from campaigns.plans.content import FIELDS
+from campaigns.plans.library import BEGINNINGS
+from campaigns.plans.schema import Content, SendNode
+from campaigns.selectors_builder import Draft
+from campaigns.services import checklist, draft_history, editing, previews
+from campaigns.services.draft_history import DraftMoved
 from campaigns.views.lookups import campaign_or_404
-from integrations.models import SenderAccount
-from project.core.htmx import redirect_to
+from campaigns.views.sequence import settings_context
+from project.core.htmx import redirect_to, render_parts
+from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 
-
-def _editor(campaign: Campaign) -> SequenceEditor | None:
-    try:
-        editor = SequenceEditor.of_plan(campaign.draft_plan)
-    except NotLinear:
-        return None
-    return _for_provider(editor, campaign)
+#: Typing goes on in these: what they answer leaves the fields alone.
+TYPED = frozenset({"content", "label"})
 
 
-def _for_provider(editor: SequenceEditor, campaign: Campaign) -> SequenceEditor:
-    """A provider counts all days: its campaigns offer nothing else, and only what its channel has."""
-    channel = selectors_provider.channel_of(campaign)
-    if channel:
-        editor.limit_to(channel)
-    return editor
+def _url(request: OrganizationRequest, name: str, campaign: Campaign) -> str:
+    return reverse(
+        f"campaigns:{name}",
+        kwargs={"organization_slug": request.organization.slug, "campaign_id": campaign.id},
+    )
 
 
-def _senders(campaign: Campaign) -> list[SenderAccount]:
-    return selectors_provider.senders_for(campaign)
-
-
-def _settings_values(campaign: Campaign) -> dict[str, Any]:
-    audience = campaign.audience or {}
+def _map(request: OrganizationRequest, draft: Draft, selected: str) -> dict[str, Any]:
+    """Outline and canvas."""
     return {
-        "name": campaign.name,
-        "time_zone": campaign.time_zone,
-        "use_lead_time_zone": campaign.use_lead_time_zone,
-        "weekdays": campaign.window["weekdays"],
-        "start": campaign.window["start"],
-        "end": campaign.window["end"],
-        "holiday_country": campaign.holiday_country,
-        "audience": audience.get("import_id") or "all",
-        "reply_stops": campaign.reply_stops,
-        "exclusive": campaign.exclusive,
-        "reentry_days": campaign.reentry_days,
-        "senders": [str(link) for link in campaign.sender_links.values_list("sender_id", flat=True)],
+        "campaign": draft.campaign,
+        "selected": selected,
+        "rows": selectors_builder.outline_rows(draft, selected),
+        "canvas": selectors_builder.canvas(draft, selected),
+        "figures": draft.figures,
+        "beginnings": () if draft.numbers else BEGINNINGS,
+        "nodes": editing.as_json(draft.plan)["nodes"],
+        "kinds": selectors_builder.KINDS,
+        "stream": streams.campaign(draft.campaign.id),
+        "edit_url": _url(request, "edit_plan", draft.campaign),
+        **selectors_builder.bar(draft.campaign),
     }
 
 
-def _context(request: OrganizationRequest, campaign: Campaign, **more: Any) -> dict[str, Any]:
-    editor = more.pop("editor", None) or _editor(campaign)
-    return {
-        "campaign": campaign,
-        "editor": editor,
-        "steps": editor.rows() if editor else [],
-        "step_kinds": editor.kinds.items() if editor else STEP_KINDS.items(),
-        "run": selectors_provider.run_of(campaign),
-        "values": _settings_values(campaign),
-        "weekdays": WEEKDAYS,
-        "time_zones": time_zones(),
-        "reply_choices": Campaign.ReplyStops.choices,
-        "senders": _senders(campaign),
-        "imports": [
-            made for made in selectors.import_list(request.access) if made.client_id == campaign.client_id
-        ],
-        "points": checklist.check(campaign),
-        **more,
-    }
+def _inspected(request: OrganizationRequest, draft: Draft, selected: str) -> dict[str, Any]:
+    """The chosen step, else the campaign's settings."""
+    tab, variant = request.GET.get("tab", ""), request.POST.get("variant", request.GET.get("variant", ""))
+    found = selectors_builder.inspector(draft, selected, request.POST.get("tab", tab), variant)
+    context = {"campaign": draft.campaign, "edit_url": _url(request, "edit_plan", draft.campaign), **found}
+    return context if found else {**settings_context(request, draft.campaign), **context}
 
 
 @require_GET
 @organization_view(Permission.CAMPAIGNS_EDIT)
 def builder(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
-    """The builder of a campaign."""
+    """The builder of a campaign; what a provider runs is written as a list."""
     campaign = campaign_or_404(request.access, campaign_id)
-    return render(request, "campaigns/builder.html", _context(request, campaign))
-
-
-@require_POST
-@organization_view(Permission.CAMPAIGNS_EDIT)
-def sequence(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
-    """Change the sequence: add, remove or move a step, preview, or save. What was typed stays, valid or not."""
-    campaign = campaign_or_404(request.access, campaign_id)
-    editor = _for_provider(SequenceEditor.of_post(request.POST), campaign)
-    operation = request.POST.get("operation", "save")
-    if operation != "save":
-        editor.operate(operation)
-        return render(
-            request, "campaigns/_sequence.html", _context(request, campaign, editor=editor, unsaved=True)
-        )
-    made = editor.sequence(campaign.time_zone)
-    if made is None:
-        context = _context(request, campaign, editor=editor, unsaved=True)
-        return render(request, "campaigns/_sequence.html", context, status=422)
-    plan = to_plan(made).model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    campaign = service.save_plan(campaign=campaign, plan=plan, actor=request.access.user)
-    fresh = campaign_or_404(request.access, campaign.id)
-    return render(
-        request, "campaigns/_sequence.html", _context(request, fresh, saved=True, with_checklist=True)
-    )
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        return redirect_to(_url(request, "sequence_page", campaign), request)
+    draft = selectors_builder.draft_of(campaign)
+    selected = request.GET.get("node", "")
+    context = {
+        **_map(request, draft, selected),
+        **_inspected(request, draft, selected),
+        "points": checklist.check(campaign),
+    }
+    return render(request, "campaigns/builder.html", context)
 
 
 @require_GET
 @organization_view(Permission.CAMPAIGNS_EDIT)
-def preview(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
-    """The saved texts as real leads would read them, those with problems first."""
-    campaign = campaign_or_404(request.access, campaign_id)
-    return render(request, "campaigns/_preview.html", {"previews": previews.worst(campaign)})
+def parts(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Outline and canvas anew: live figures, and what others have changed."""
+    draft = selectors_builder.draft_of(campaign_or_404(request.access, campaign_id))
+    return render(request, "campaigns/_builder_map.html", _map(request, draft, request.GET.get("node", "")))
 
 
-@require_POST
+@require_GET
 @organization_view(Permission.CAMPAIGNS_EDIT)
-def settings(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
-    """Change window, time zone, audience and senders."""
+def inspect(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """The inspector for a step (``?node=``), or for the campaign's settings."""
+    draft = selectors_builder.draft_of(campaign_or_404(request.access, campaign_id))
+    context = _inspected(request, draft, request.GET.get("node", ""))
+    return render(request, "campaigns/_inspector.html", context)
+
+
+@require_GET
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def history(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """The steps of the draft's history, in the inspector."""
     campaign = campaign_or_404(request.access, campaign_id)
-    form = SettingsForm(request.POST, senders=_senders(campaign))
-    errors: list[str] = []
-    if form.is_valid():
-        try:
-            values = CampaignSettings.model_validate(form.values())
-            service.update_settings(campaign=campaign, settings=values, actor=request.access.user)
-        except ValidationError as error:
-            errors = [str(one["msg"]).removeprefix("Value error, ") for one in error.errors()]
-        except (service.CampaignRefused, ValueError) as error:
-            errors = [str(error)]
-        else:
-            fresh = campaign_or_404(request.access, campaign.id)
-            context = _context(request, fresh, saved=True, with_checklist=True)
-            return render(request, "campaigns/_settings.html", context)
-    errors += [f"{form.fields[name].label}: {text}" for name, texts in form.errors.items() for text in texts]
-    typed = {
-        **_settings_values(campaign),
-        **{
-            name: request.POST.get(name, "")
-            for name in ("name", "time_zone", "start", "end", "holiday_country", "audience")
-        },
-        "weekdays": [int(day) for day in request.POST.getlist("weekdays") if day.isdigit()],
-        "senders": request.POST.getlist("senders"),
+    context = {"campaign": campaign, "revisions": selectors_builder.history(campaign)}
+    return render(request, "campaigns/_history.html", context)
+
+
+@require_GET
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def step_preview(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """One step as the leads of the audience would read it: the worst first, or those of a name (``?lead=``)."""
+    campaign = campaign_or_404(request.access, campaign_id)
+    node = editing.plan_of_draft(campaign).index.get(request.GET.get("node", ""))
+    if not isinstance(node, SendNode) or not FIELDS[node.action]:
+        return render(request, "campaigns/_step_preview.html", {"campaign": campaign})
+    wanted = request.GET.get("variant", "")
+    contents = {one.id: one.content for one in node.variants}
+    content = contents.get(wanted) or next(iter(contents.values()), node.content) or Content()
+    search = request.GET.get("lead", "").strip()
+    look = previews.of_step(campaign, node, content, search=search)
+    at = request.GET.get("at", "0")
+    place = min(int(at) if at.isascii() and at.isdigit() else 0, max(len(look.previews) - 1, 0))
+    context = {
+        "campaign": campaign,
+        "node": node,
+        "variant": wanted,
+        "look": look,
+        "shown": look.previews[place] if look.previews else None,
+        "place": place + 1,
+        "before": place - 1 if place else None,
+        "after": place + 1 if place + 1 < len(look.previews) else None,
+        "search": search,
+        "names": [{"name": one.name, "filled": one.filled, "sample": one.sample} for one in look.variables],
     }
-    context = _context(request, campaign, values=typed, errors=errors)
-    return render(request, "campaigns/_settings.html", context, status=422)
+    return render(request, "campaigns/_step_preview.html", context)
 
 
 @require_POST
 @organization_view(Permission.CAMPAIGNS_EDIT)
-def launch(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
-    """Launch the campaign, or say everything that is in the way."""
+def edit_plan(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Change the draft by one edit, or undo or redo one (``op``)."""
     campaign = campaign_or_404(request.access, campaign_id)
+    op, selected = request.POST.get("op", ""), request.POST.get("node", "")
+    before = editing.plan_of_draft(campaign).index.keys()
     try:
-        service.launch(campaign=campaign, actor=request.access.user)
-    except service.CampaignRefused as refusal:
-        context = _context(request, campaign, problems=refusal.problems)
-        return render(request, "campaigns/_checklist.html", context, status=422)
-    url = reverse(
-        "campaigns:detail",
-        kwargs={"organization_slug": request.organization.slug, "campaign_id": campaign.id},
-    )
-    return redirect_to(url, request)
+        _change(request, campaign, op)
+    except Refused as refusal:
+        status = 409 if isinstance(refusal, DraftMoved) else 422
+        return _answer(request, campaign, selected, problem=refusal.message, status=status)
+    fresh = campaign_or_404(request.access, campaign_id)
+    index = editing.plan_of_draft(fresh).index
+    added = [node_id for node_id in index if node_id not in before and index[node_id].type != "stop"]
+    if op in ("insert", "paste", "duplicate"):
+        selected = next(iter(added), selected)
+    return _answer(request, fresh, selected if selected in index else "", typed=op in TYPED)
+
+
+def _change(request: OrganizationRequest, campaign: Campaign, op: str) -> None:
+    seen = request.POST.get("version", "")
+    version = int(seen) if seen.isascii() and seen.isdigit() else None
+    actor = request.access.user
+    if op == "undo":
+        draft_history.undo(campaign=campaign, actor=actor, version=version)
+    elif op == "redo":
+        draft_history.redo(campaign=campaign, actor=actor, version=version)
+    elif op == "begin":
+        editing.begin(campaign=campaign, key=request.POST.get("with", ""), actor=actor, version=version)
+    else:
+        data = plan_forms.edit_of(request.POST, editing.plan_of_draft(campaign))
+        editing.edit(campaign=campaign, change=editing.parse_edit(data), actor=actor, version=version)
+
+
+def _answer(
+    request: OrganizationRequest,
+    campaign: Campaign,
+    selected: str,
+    *,
+    problem: str = "",
+    typed: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    """The parts of the builder after a change. What is being typed stays as it is; so does what was refused."""
+    fresh = campaign_or_404(request.access, campaign.id)
+    draft = selectors_builder.draft_of(fresh)
+    context = {**_map(request, draft, selected), "problem": problem, "is_answer": True}
+    rendered: list[tuple[str, dict[str, Any]]] = [("campaigns/_builder_answer.html", context)]
+    if typed:
+        context |= {
+            "step": selectors_builder.inspector(draft, selected, "write", request.POST.get("variant", ""))
+        }
+    elif not problem or request.POST.get("op") not in TYPED:
+        rendered.append(("campaigns/_inspector.html", {**_inspected(request, draft, selected), "oob": True}))
+    return render_parts(request, *rendered, status=status, events={"plan-changed": {"node": selected}})

@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns import selectors, selectors_provider, streams
-from campaigns.forms import CampaignForm
+from campaigns.forms import CampaignForm, CopyForm
 from campaigns.models import Campaign
 from campaigns.selectors_outreach import brakes_of_campaign
 from campaigns.services import campaigns as service
-from campaigns.services import entry, switching, variants
+from campaigns.services import entry, organizing, switching, variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
@@ -34,7 +34,12 @@ def campaigns(request: OrganizationRequest) -> HttpResponse:
     """All campaigns within reach, with live numbers."""
     try:
         page = selectors.campaign_list(
-            request.access, client_id=chosen_client(request), cursor=request.GET.get("cursor")
+            request.access,
+            client_id=chosen_client(request),
+            cursor=request.GET.get("cursor"),
+            status=request.GET.get("status", ""),
+            folder=request.GET.get("folder", ""),
+            tag=request.GET.get("tag", ""),
         )
     except InvalidCursor as error:
         raise Http404(str(error)) from error
@@ -45,13 +50,24 @@ def campaigns(request: OrganizationRequest) -> HttpResponse:
             {"campaign": campaign, **_funnel(counts[campaign.id], progress[campaign.id])}
             for campaign in page.items
         ],
-        "next_url": f"?cursor={page.next_cursor}" if page.next_cursor else "",
+        "next_url": _next_url(request, page.next_cursor),
+        "shelves": selectors.shelves(request.access),
+        "chosen": {name: request.GET.get(name, "") for name in ("status", "folder", "tag")},
+        "statuses": [("", "Open"), *Campaign.Status.choices, ("all", "All")],
         "streams": " ".join(streams.campaign(campaign.id) for campaign in page.items),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
     }
     return render(
         request, "campaigns/_list_rows.html" if is_partial(request) else "campaigns/list.html", context
     )
+
+
+def _next_url(request: OrganizationRequest, cursor: str | None) -> str:
+    if not cursor:
+        return ""
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    return f"?{query.urlencode()}"
 
 
 def _funnel(counts: dict[str, int], progress: selectors.Progress) -> dict[str, object]:
@@ -189,6 +205,47 @@ def resume(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
 def push(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """Try once more to bring the provider in line with a campaign that it runs."""
     return _act(request, campaign_id, service.push_again)
+
+
+@require_http_methods(["GET", "POST"])
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def copy(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Make a new draft from a campaign: its steps and settings, without its leads unless they are asked for."""
+    campaign = campaign_or_404(request.access, campaign_id)
+    form = CopyForm(
+        request.POST or None,
+        access=request.access,
+        initial={"name": f"{campaign.name[:150]}, copy", "client": campaign.client_id},
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = organizing.copy(campaign=campaign, actor=request.access.user, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            return redirect_to(_url(request, "campaigns:builder", campaign_id=made.id), request)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "campaigns/copy.html", {"form": form, "campaign": campaign}, status=status)
+
+
+@require_POST
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def file(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Put a campaign into a folder and give it tags."""
+    campaign = campaign_or_404(request.access, campaign_id)
+    problems = []
+    try:
+        organizing.file(
+            campaign=campaign,
+            folder=request.POST.get("folder", ""),
+            tags=request.POST.get("tags", "").split(","),
+            actor=request.access.user,
+        )
+    except Refused as refusal:
+        problems = [refusal.message]
+    fresh = campaign_or_404(request.access, campaign_id)
+    context = {**_overview(request, fresh), "problems": problems}
+    return render(request, "campaigns/_overview.html", context, status=422 if problems else 200)
 
 
 @require_POST

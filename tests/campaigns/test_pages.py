@@ -158,6 +158,9 @@ def test_every_page_renders(world: World, manager: Browser) -> None:
         f"campaigns/{world.campaign.id}/",
         f"campaigns/{world.campaign.id}/leads/",
         f"campaigns/{world.campaign.id}/edit/",
+        f"campaigns/{world.campaign.id}/edit/?node=message",
+        f"campaigns/{world.campaign.id}/edit/list/",
+        f"campaigns/{world.campaign.id}/edit/parts/",
         f"campaigns/{world.campaign.id}/edit/preview/",
         "leads/",
         "leads/?q=marta",
@@ -170,6 +173,7 @@ def test_every_page_renders(world: World, manager: Browser) -> None:
             "Marta" in response.content.decode()
             or "Cold chain" in response.content.decode()
             or "imports" in path
+            or "parts" in path
             or "new" in path
         )
 
@@ -196,7 +200,7 @@ def test_a_sequence_over_three_channels_is_written_in_the_form(world: World, man
     nodes = {node["id"]: node for node in campaign.refreshed().draft_plan["nodes"]}
     assert nodes["email_2"]["threadWith"] == "email_1"
     assert nodes["sms_3"]["content"] == {"text": "Short question by text?"}
-    checklist = manager.get(world.agency.url(f"campaigns/{campaign.id}/edit/")).content.decode()
+    checklist = manager.get(world.agency.url(f"campaigns/{campaign.id}/edit/list/")).content.decode()
     assert "email_1: http:/ledgerline.com is not a whole address." in checklist
     assert "No lead with an e-mail address is in the list." in checklist
     # Opened again, the form shows what was saved.

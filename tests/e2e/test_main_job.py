@@ -180,6 +180,7 @@ def write_campaign(browsers: Browsers, manager: Page, job: Job) -> str:
     manager.get_by_label("Name").fill(job.campaign)
     manager.get_by_label("Client", exact=True).select_option(label=CLIENT)
     manager.get_by_role("button", name="Go on to the sequence").click()
+    manager.get_by_role("link", name="Write as a list").click()
     write_sequence(manager)
     settings = manager.locator("#campaign-settings")
     settings.get_by_label(job.seat).check()

@@ -37,7 +37,7 @@ def test_the_campaign_is_shown_with_its_state_at_the_provider(run: Run) -> None:
         assert text in page
     leads = browser.get(run.agency.url(f"campaigns/{run.campaign.id}/leads/")).content.decode()
     assert "Step 1</b> has left." in leads
-    builder = browser.get(run.agency.url(f"campaigns/{run.campaign.id}/edit/")).content.decode()
+    builder = browser.get(run.agency.url(f"campaigns/{run.campaign.id}/edit/list/")).content.decode()
     assert "Smartlead can carry out every step." in builder
     assert "working days" not in builder
     assert ">Invitation<" not in builder
