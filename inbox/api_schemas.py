@@ -142,13 +142,14 @@ class NoteOut(Schema):
 
 
 class LineOut(Schema):
-    """A line that says what happened around the thread."""
+    """A line that says what happened around the thread. ``until``: the text goes on with "until" and that moment."""
 
     id: UUID
     conversation_id: UUID
     revision: int
     kind: str
     text: str
+    until: datetime | None = None
     occurred_at: datetime
 
 

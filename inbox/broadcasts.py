@@ -58,10 +58,8 @@ def _entries(model: Any, present: Callable[[Any], dict[str, Any]], load: tuple[s
         for event in events:
             entry = found.get(event.subject_id)
             if entry is not None:
-                shown = present(entry)
                 context = {
-                    "entry": shown,
-                    "day": presenters.day(shown["at"]),
+                    "entry": present(entry),
                     "conversation_id": entry.conversation_id,
                     "organization_slug": slug,
                 }

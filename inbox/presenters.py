@@ -232,6 +232,7 @@ def line(entry: SystemLine) -> dict[str, Any]:
         "icon": _LINE_ICONS.get(entry.kind, "information-circle"),
         "title": _LINE_TITLES.get(entry.kind, "Note"),
         "text": entry.text,
+        "until": entry.until,
         "at": entry.occurred_at,
         "key": f"{_instant(entry.occurred_at)}~1~{entry.id}",
     }

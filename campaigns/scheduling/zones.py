@@ -25,6 +25,12 @@ def zone(name: str) -> ZoneInfo:
         raise UnknownZone(f"{name!r} is not a time zone") from error
 
 
+def told(instant: datetime, tz: ZoneInfo) -> str:
+    """An instant in a zone that is not the reader's own, with the place: ``Mon 30 Nov 09:00 (Oslo)``."""
+    place = tz.key.rsplit("/", 1)[-1].replace("_", " ")
+    return f"{instant.astimezone(tz):%a %d %b %H:%M} ({place})"
+
+
 def zone_for(plan_zone: str, lead_zone: str | None, *, use_lead_zone: bool) -> ZoneInfo:
     """The zone an enrollment runs in: the lead's own if it is known, valid and wanted, else the plan's."""
     if use_lead_zone and lead_zone:

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.timezone import localtime
+
 from campaigns.models import Enrollment, EnrollmentSender, ScheduledAction, Transition, VariantChoice
 from campaigns.plans.schema import SendNode
 from campaigns.querysets import senders_prefetch
-from campaigns.scheduling import CalendarNeverOpens, spread
+from campaigns.scheduling import CalendarNeverOpens, spread, zones
 from campaigns.services import gates, messages, variants
 from campaigns.services.assignment import choice_of
 from campaigns.services.changes import sender_for
@@ -181,8 +183,7 @@ def _answer(action: ScheduledAction, enrollment: Enrollment, conditions: list[Co
         sentence = f"It waits until somebody acts. {binding.reason}"
         return WhyNot(action, tuple(conditions), binding, None, sentence)
     at = _opening(binding.until, enrollment, action)
-    local = at.astimezone(context_of(enrollment).tz)
-    sentence = f"It can leave {local:%a %d %b %H:%M} at the earliest. {binding.reason}"
+    sentence = f"It can leave {zones.told(at, context_of(enrollment).tz)} at the earliest. {binding.reason}"
     return WhyNot(action, tuple(conditions), binding, at, sentence)
 
 
@@ -259,11 +260,11 @@ def _time_reason(outbound: OutboundMessage) -> str:
     ).first()
     parts = []
     if action is not None:
-        parts.append(f"It was due {action.due_at:%d %b %H:%M} UTC, inside the sending window.")
+        parts.append(f"It was due {localtime(action.due_at):%d %b %H:%M %Z}, inside the sending window.")
     if outbound.hold_reason and outbound.state == OutboundMessage.State.QUEUED:
         parts.append(outbound.hold_reason)
     if outbound.sent_at is not None:
-        parts.append(f"The provider took it {outbound.sent_at:%d %b %H:%M:%S} UTC.")
+        parts.append(f"The provider took it {localtime(outbound.sent_at):%d %b %H:%M:%S %Z}.")
     return " ".join(parts)
 
 

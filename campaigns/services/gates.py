@@ -14,7 +14,7 @@ from uuid import UUID
 
 from campaigns.models import Campaign, EngineSettings, Enrollment, ScheduledAction
 from campaigns.plans.schema import SendNode
-from campaigns.scheduling import CalendarNeverOpens, is_open, spread
+from campaigns.scheduling import CalendarNeverOpens, is_open, spread, zones
 from campaigns.services import brakes, suppression, texting
 from campaigns.services.assignment import GONE, choice_of
 from campaigns.services.changes import sender_for
@@ -183,8 +183,8 @@ def calendar_hold(enrollment: Enrollment, node: SendNode, moment: datetime) -> H
         opens = spread(moment, context.calendar, context.tz, seed=f"{enrollment.id}:{node.id}")
     except CalendarNeverOpens as error:
         return Hold("calendar", str(error))
-    local = opens.astimezone(context.tz)
-    return Hold("calendar", f"Outside the sending window; goes out {local:%a %d %b %H:%M}.", until=opens)
+    text = f"Outside the sending window; goes out {zones.told(opens, context.tz)}."
+    return Hold("calendar", text, until=opens)
 
 
 def _quiet_hours(

@@ -16,6 +16,7 @@ from campaigns.models import ScheduledAction
 from campaigns.plans.state import Context
 from campaigns.scheduling import CalendarNeverOpens, fraction
 from campaigns.scheduling.calendars import opening_at_or_after
+from campaigns.scheduling.zones import told
 from campaigns.services.lanes import Lane
 from integrations.models import SenderAccount
 from integrations.services import rates
@@ -55,12 +56,8 @@ class Pace:
         lane.next_slot_at = slot + gap * (0.6 + 0.8 * fraction(f"{action.id}:{action.due_at.isoformat()}"))
         if slot <= self.at:
             return None
-        local = slot.astimezone(context.tz)
-        return Hold(
-            CODE,
-            f"Many waited, so they leave one after the other; this one {local:%a %d %b %H:%M}.",
-            until=slot,
-        )
+        text = f"Many waited, so they leave one after the other; this one {told(slot, context.tz)}."
+        return Hold(CODE, text, until=slot)
 
     def _gap(self, sender: SenderAccount, kind: str, context: Context) -> timedelta:
         key = (sender.id, kind)

@@ -123,6 +123,8 @@ class SystemLine(OrganizationModel):
     revision = models.PositiveIntegerField()
     kind = models.CharField(max_length=40)
     text = models.CharField(max_length=300)
+    #: A moment that the text ends with, for each viewer to read in their own zone.
+    until = models.DateTimeField(null=True)
     occurred_at = models.DateTimeField()
 
 

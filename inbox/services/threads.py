@@ -119,13 +119,16 @@ def next_revision(conversation: Conversation) -> int:
     return conversation.revision
 
 
-def add_line(conversation: Conversation, kind: str, text: str, at: datetime) -> SystemLine:
-    """Add a line that says what happened around the thread."""
+def add_line(
+    conversation: Conversation, kind: str, text: str, at: datetime, *, until: datetime | None = None
+) -> SystemLine:
+    """Add a line that says what happened around the thread. With ``until`` the text goes on with "until" and that."""
     line: SystemLine = SystemLine.objects.create(
         conversation=conversation,
         revision=next_revision(conversation),
         kind=kind,
         text=text[:300],
+        until=until,
         occurred_at=at,
     )
     live.entry_changed(conversation, "line", line.id)

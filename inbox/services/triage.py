@@ -119,13 +119,12 @@ def snooze(*, conversation_id: UUID, until: datetime | None, actor: User) -> Con
     """
     if until is not None and not now() < until < now() + FARTHEST:
         raise TriageRefused("Choose a time in the future, within 400 days.")
-    shown = f"until {until:%d %b %Y %H:%M} UTC" if until else "until they write"
     return _set_status(
         conversation_id,
         Conversation.Status.SNOOZED,
         actor,
         "snoozed",
-        f"snoozed this conversation {shown}.",
+        "snoozed this conversation" if until else "snoozed this conversation until they write.",
         until=until,
     )
 
@@ -151,7 +150,8 @@ def _set_status(
         arrivals.stop_clock(conversation)
         seconds = _lasted(conversation, previous) if since is not None else None
         publish(ConversationResolved(conversation=conversation, actor=actor, seconds=seconds))
-    threads.add_line(conversation, kind, f"{actor.display_name} {text}" if actor else text, now())
+    said = f"{actor.display_name} {text}" if actor else text
+    threads.add_line(conversation, kind, said, now(), until=until)
     conversation.save()
     audit.record(actor=actor, action=f"conversation.{kind}", subject=conversation)
     live.conversation_changed(conversation)

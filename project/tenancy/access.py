@@ -93,6 +93,11 @@ class Access:
     impersonator: User | None = None
 
     @property
+    def time_zone(self) -> str:
+        """The zone that this person is shown times in: their own choice, else the organization's."""
+        return self.user.time_zone or self.organization.time_zone
+
+    @property
     def whole_organization(self) -> bool:
         """Whether the reach is all clients, now and later: what settings of the organization itself need."""
         return self.client_ids is None

@@ -20,6 +20,7 @@ from project.tenancy.services import (
     invitations,
     memberships,
     organizations,
+    people,
     sign_in,
     tokens,
 )
@@ -74,9 +75,22 @@ def logout(request: ApiRequest, payload: schemas.RefreshIn) -> Any:
 @api_signed_in
 def me(request: ApiRequest) -> Any:
     """Who is calling, and where they belong."""
+    return _me(request)
+
+
+@router.patch("/me", response=schemas.MeOut, tags=["Signing in"])
+@api_signed_in
+def change_me(request: ApiRequest, payload: schemas.MePatch) -> Any:
+    """Choose the time zone that pages show times in."""
+    people.set_time_zone(user=request.caller.user, time_zone=payload.time_zone)
+    return _me(request)
+
+
+def _me(request: ApiRequest) -> dict[str, Any]:
     user, access = request.caller.user, request.access
     return {
         "user": user,
+        "time_zone": user.time_zone,
         "memberships": [
             {
                 "organization": place.organization.slug,

@@ -89,6 +89,12 @@ class UserOut(Schema):
     name: str = Field(alias="display_name")
 
 
+class MePatch(Schema):
+    """What people choose for themselves. `time_zone`: that pages show times in; empty: each organization's own."""
+
+    time_zone: str = Field(max_length=64)
+
+
 class MembershipOut(Schema):
     """One of the caller's places."""
 
@@ -101,6 +107,7 @@ class MeOut(Schema):
     """The caller. ``organization``, ``role`` and ``client_ids`` are those of the token (null for sessions)."""
 
     user: UserOut
+    time_zone: str
     memberships: list[MembershipOut]
     is_superadmin: bool
     organization: str | None = None

@@ -61,6 +61,7 @@ def _shell(request: HttpRequest, access: Access) -> Shell:
             avatar_tone=access.user.avatar_tone,
             role=Role(access.role).label,
             id=str(access.user.id),
+            time_zone=access.time_zone,
         ),
         settings_url=_settings_url(access, slug),
         notifications_url=_notifications_url(access, slug),

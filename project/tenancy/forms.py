@@ -155,6 +155,16 @@ class JoinForm(forms.Form):
     )
 
 
+class TimeZoneForm(forms.Form):
+    """The zone that somebody is shown times in."""
+
+    time_zone = forms.ChoiceField(
+        required=False,
+        label="Show times in",
+        choices=[("", "The zone of each organization"), *TIME_ZONES],
+    )
+
+
 class ReasonForm(forms.Form):
     """Why staff stand for a member."""
 

@@ -16,6 +16,7 @@ from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 
 from project.core.realtime.sequencer import latest_number
 from project.core.scoping import organization_scope, platform_scope
@@ -26,6 +27,8 @@ from project.tenancy.services import impersonation
 
 #: A session's last use is written down at most so often: five statements that no page has to wait for.
 SEEN_SECONDS: Final = 60
+#: Pages of no organization that show times.
+_OWN_PAGES: Final = ("/accounts/", "/platform/")
 
 
 class SeenSessionMiddleware(UserSessionsMiddleware):
@@ -60,7 +63,7 @@ class OrganizationMiddleware:
         """Serve the request inside the organization's scope where the address names one."""
         slug = _organization_slug(request)
         if slug is None:
-            return self.get_response(request)
+            return self._outside(request)
         if not request.user.is_authenticated:
             return ask_to_sign_in(request)
         access = resolve_access(request.user, slug, session=request.session)
@@ -78,7 +81,19 @@ class OrganizationMiddleware:
         if request.method == "GET":
             # Before the page's own queries: what is committed later has a higher number and is caught up.
             annotated.live_cursor = latest_number(access.organization.id)
-        with organization_scope(access.organization.id), audit.impersonated_by(access.impersonator):
+        with (
+            organization_scope(access.organization.id),
+            audit.impersonated_by(access.impersonator),
+            timezone.override(access.time_zone),
+        ):
+            return self.get_response(request)
+
+    def _outside(self, request: HttpRequest) -> HttpResponse:
+        """A page of no organization: times are in the zone that the person has chosen."""
+        chosen = ""
+        if request.path_info.startswith(_OWN_PAGES) and request.user.is_authenticated:
+            chosen = request.user.time_zone
+        with timezone.override(chosen or None):
             return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:

@@ -47,6 +47,7 @@ _platform = [
 
 urlpatterns = [
     path("", entrance.start, name="start"),
+    path("accounts/time-zone/", entrance.time_zone, name="time-zone"),
     path("invitations/<str:token>/", entrance.invitation, name="invitation"),
     path("platform/", include(_platform)),
     path("o/<slug:organization_slug>/", entrance.home, name="home"),

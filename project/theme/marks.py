@@ -7,8 +7,9 @@ content security policy forbids inline styles.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -114,15 +115,44 @@ def intent_badge(intent: str | None) -> SafeString:
     return format_html('<span class="badge {}"><i></i>{}</span>', tone, label)
 
 
-def delivery_state(state: str, *, at: str = "", why: str = "", brief: bool = False) -> SafeString:
-    """The state of an outbound message: glyph, plain words, and when (``at``, already formatted).
+#: How a moment may be shown; ``static/js/times.js`` writes each of them in the same way.
+SHOWN: dict[str, Callable[[datetime], str]] = {
+    "age": formats.age,
+    "clock": formats.clock,
+    "day": formats.day,
+    "day_clock": formats.day_clock,
+    "stamp": formats.stamp,
+}
+
+
+def when(moment: datetime | None, *, show: str = "age", css: str = "") -> SafeString:
+    """A moment as ``<time>`` with the whole moment in its title; ``show`` is one of ``SHOWN``.
+
+    Browsers write it anew in their viewer's zone: what is pushed is the same for all.
+    """
+    if not moment:
+        return mark_safe("")
+    return format_html(
+        '<time class="{}" datetime="{}" title="{}" data-show="{}">{}</time>',
+        f"num {css}".strip(),
+        moment.isoformat(),
+        formats.absolute(moment),
+        show,
+        SHOWN[show](moment),
+    )
+
+
+def delivery_state(
+    state: str, *, at: datetime | None = None, why: str = "", brief: bool = False
+) -> SafeString:
+    """The state of an outbound message: glyph, plain words, and when (``at``).
 
     ``brief`` leaves the words of an ordinary state to the title and to screen readers.
     """
     tone, icon, label = DELIVERY.get(str(state), ("warn", "question-mark-circle", str(state).capitalize()))
     is_quiet = brief and not tone
     words = format_html('<span class="sr-only">{}</span>', label) if is_quiet else label
-    when = format_html(' <span class="num">{}</span>', at) if at else ""
+    moment = format_html(" {}", when(at, show="clock")) if at else ""
     title = why or (label if is_quiet else "")
     return format_html(
         '<span class="state {}" title="{}">{}{}{}</span>',
@@ -130,7 +160,7 @@ def delivery_state(state: str, *, at: str = "", why: str = "", brief: bool = Fal
         title,
         render_icon(icon, size=12),
         words,
-        when,
+        moment,
     )
 
 

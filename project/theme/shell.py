@@ -69,6 +69,8 @@ class ShellUser:
     avatar_tone: int
     role: str
     id: str = ""
+    #: The zone that times are shown in.
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

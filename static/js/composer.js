@@ -1,5 +1,6 @@
 // The composer beside writing: drafts that lie on the server, canned replies, variables, preview, ways to the person,
 // times to leave at, and mentions in notes. inbox.js holds what is open, sending and presence.
+import { clock, instantOf } from "./times.js";
 import { toast } from "./toast.js";
 
 const SAVE_AFTER = 700;
@@ -26,9 +27,6 @@ function say(text) {
   const state = form()?.querySelector("[data-draft-state]");
   if (state) state.textContent = text;
 }
-
-const clock = (instant) =>
-  new Date(instant).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 async function save() {
   const target = form();
@@ -58,7 +56,7 @@ async function save() {
   kept = text;
   keptMode = sentMode;
   target.dataset.draftVersion = String(draft.version);
-  say(draft.version ? `Draft saved ${clock(draft.saved_at)}` : "");
+  say(draft.version ? `Draft saved ${clock(Date.parse(draft.saved_at))}` : "");
 }
 
 /** Another device wrote something else: nothing is overwritten, the writer chooses. */
@@ -208,7 +206,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("change", (event) => {
   if (!event.target.matches("#inbox-open [data-later-at]") || !event.target.value) return;
-  const moment = new Date(event.target.value);
+  const moment = new Date(instantOf(event.target.value));
   if (moment <= new Date()) {
     toast("Choose a time in the future.");
     return;

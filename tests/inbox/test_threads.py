@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client as Browser
@@ -17,6 +19,7 @@ from integrations.services import outcomes
 from integrations.services.events import record_event
 from integrations.values import Direction, SendReceipt
 from project.core.clock import now
+from project.tenancy.services import people
 from tests.campaigns.conftest import WORKING, World
 
 pytestmark = pytest.mark.django_db
@@ -309,8 +312,14 @@ def test_a_long_thread_is_shown_by_day_with_what_is_older_folded(
 def test_who_holds_a_hot_reply_is_on_the_screen(world: World, thread: Conversation, client: Browser) -> None:
     client.force_login(world.agency.agent)
     triage.assign(conversation_id=thread.id, assignee_id=world.agency.agent.id, actor=world.agency.agent)
-    until = f"{thread.refreshed().lease_expires_at:%H:%M}"
-    assert f"held until {until}" in client.get(world.agency.url(f"inbox/{thread.id}/")).content.decode()
+    until = thread.refreshed().lease_expires_at
+    # Times are in the organization's zone, or in the one that the viewer has chosen; what is pushed names the instant.
+    for zone in ("", "Asia/Tokyo"):
+        people.set_time_zone(user=world.agency.agent, time_zone=zone)
+        shown = f"{until.astimezone(ZoneInfo(zone or world.agency.organization.time_zone)):%H:%M}"
+        page = client.get(world.agency.url(f"inbox/{thread.id}/")).content.decode()
+        assert re.search(rf'held until <time [^>]*data-show="clock">{shown}</time>', page)
+        assert f'data-zone="{zone or world.agency.organization.time_zone}"' in page
     rows = client.get(world.agency.url("inbox/?view=mine")).content.decode()
-    assert "holds this until" in rows
-    assert until in rows
+    assert "holds this until then" in rows
+    assert until.isoformat() in rows

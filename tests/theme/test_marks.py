@@ -43,7 +43,7 @@ def render(source: str, **context: Any) -> str:
         "{% client_mark thing short=True %}",
         "{% client_mark thing square=True %}",
         "{% intent_badge evil %}",
-        "{% delivery_state evil at=evil why=evil %}",
+        "{% delivery_state evil why=evil %}",
         "{% avatar evil %}",
         "{% avatar thing %}",
         "{% kbd evil evil %}",

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
 from project.core.realtime.models import StreamEvent
 from project.core.realtime.protocol import Frame, make_frame
@@ -80,15 +81,17 @@ def coalesce(events: Iterable[StreamEvent]) -> list[StreamEvent]:
 def render(events: Sequence[StreamEvent]) -> list[Frame]:
     """Render numbered events, coalesced, into frames in the order of their numbers.
 
-    Must run inside a transaction. A renderer that fails costs its own kind only: subscribers are told that
-    their view is stale and fetch it again.
+    Must run inside a transaction. Times are written in the installation's own zone, whoever's request this happens
+    to run in: browsers put them into their viewer's. A renderer that fails costs its own kind only: subscribers are
+    told that their view is stale and fetch it again.
     """
     by_kind: dict[str, list[StreamEvent]] = {}
     for event in coalesce(events):
         by_kind.setdefault(event.kind, []).append(event)
     numbered: list[tuple[int, Frame]] = []
-    for kind, group in by_kind.items():
-        numbered.extend(_render_kind(kind, group))
+    with timezone.override(None):
+        for kind, group in by_kind.items():
+            numbered.extend(_render_kind(kind, group))
     numbered.sort(key=lambda pair: pair[0])
     return [frame for _number, frame in numbered]
 

@@ -46,6 +46,8 @@ class User(PlainModel, AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_superadmin = models.BooleanField(default=False)
     date_joined = models.DateTimeField(default=timezone.now)
+    #: The zone that times are shown in; empty: each organization's own.
+    time_zone = models.CharField(max_length=64, blank=True, default="")
     #: Raised to invalidate every JWT of this person at once.
     token_version = models.PositiveIntegerField(default=0)
 

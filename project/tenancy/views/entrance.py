@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from project.core.refusals import NotFound, Refused
 from project.tenancy import selectors
@@ -22,10 +22,10 @@ from project.tenancy.access import (
     public_view,
     signed_in_view,
 )
-from project.tenancy.forms import JoinForm, show_refusal
+from project.tenancy.forms import JoinForm, TimeZoneForm, show_refusal
 from project.tenancy.models import Role, User
 from project.tenancy.navigation import areas
-from project.tenancy.services import invitations
+from project.tenancy.services import invitations, people
 from project.theme.shell import AREAS
 
 
@@ -50,6 +50,20 @@ def start(request: HttpRequest) -> HttpResponse:
             organizations.append({"name": "Platform", "role": "Staff", "url": reverse("tenancy:platform")})
         return render(request, "tenancy/organizations.html", {"organizations": organizations})
     return render(request, "tenancy/no_organization.html")
+
+
+@signed_in_view
+@require_http_methods(["GET", "HEAD", "POST"])
+def time_zone(request: HttpRequest) -> HttpResponse:
+    """``/accounts/time-zone/``: the zone that times are shown in."""
+    user: Any = request.user
+    form = TimeZoneForm(request.POST or None, initial={"time_zone": user.time_zone})
+    if request.method == "POST" and form.is_valid():
+        people.set_time_zone(user=user, time_zone=form.cleaned_data["time_zone"])
+        messages.success(request, "Times are shown in the zone that you chose.")
+        return redirect("tenancy:time-zone")
+    status = 422 if form.errors else 200
+    return render(request, "tenancy/time_zone.html", {"form": form}, status=status)
 
 
 @organization_view(Permission.MEMBER)

@@ -30,14 +30,6 @@ _ATTRIBUTES = frozenset(
 )  # fmt: skip
 
 
-_SHOWN = {
-    "age": formats.age,
-    "clock": formats.clock,
-    "day": formats.day,
-    "day_clock": formats.day_clock,
-    "stamp": formats.stamp,
-}
-
 # --- Marks --------------------------------------------------------------------------------------------
 
 
@@ -72,7 +64,7 @@ def intent_badge(intent: str | None) -> SafeString:
 
 
 @register.simple_tag
-def delivery_state(state: str, at: str = "", why: str = "", brief: bool = False) -> SafeString:
+def delivery_state(state: str, at: datetime | None = None, why: str = "", brief: bool = False) -> SafeString:
     """The state of an outbound message."""
     return marks.delivery_state(state, at=at, why=why, brief=brief)
 
@@ -127,19 +119,8 @@ def sla_clock(due: datetime | None, now: datetime | None = None) -> SafeString:
 
 @register.simple_tag
 def when(moment: datetime | None, show: str = "age", css: str = "") -> SafeString:
-    """A moment as ``<time>`` with the whole moment in its title; ``show`` is one of ``_SHOWN``."""
-    if not moment:
-        return mark_safe("")
-    text = _SHOWN[show](moment)
-    live = mark_safe(" data-age") if show == "age" else ""
-    return format_html(
-        '<time class="{}" datetime="{}" title="{}"{}>{}</time>',
-        f"num {css}".strip(),
-        moment.isoformat(),
-        formats.absolute(moment),
-        live,
-        text,
-    )
+    """A moment as ``<time>`` with the whole moment in its title; ``show`` is one of ``marks.SHOWN``."""
+    return marks.when(moment, show=show, css=css)
 
 
 @register.simple_tag

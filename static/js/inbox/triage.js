@@ -9,6 +9,7 @@ import { register } from "../keys.js";
 import { openMenu, placeBeside } from "../menu.js";
 import { refreshRegion } from "../live/regions.js";
 import { live } from "../live.js";
+import { instantOf } from "../times.js";
 
 /** More than this are changed only after a question. */
 const ASK_ABOVE = 20;
@@ -147,7 +148,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target.closest("[data-act-form]");
   if (!form) return;
   event.preventDefault();
-  const until = new Date(form.elements.until.value);
+  const until = new Date(instantOf(form.elements.until.value));
   form.closest(".menu")?.hidePopover();
   act(form.dataset.actForm, { until: until.toISOString() });
 });

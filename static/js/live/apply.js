@@ -3,11 +3,13 @@
 import { insertRow, removeRow, updateRow } from "./lists.js";
 import { morph } from "./morph.js";
 import { refreshRegion } from "./regions.js";
+import { showTimes } from "../times.js";
 
 /** Apply the top-level elements of `html`; `announce` takes what is to be read out. */
 export function applyHtml(html, { announce }) {
   const parsed = document.createElement("template");
   parsed.innerHTML = html;
+  for (const part of [parsed, ...parsed.content.querySelectorAll("template")]) showTimes(part.content);
   for (const element of [...parsed.content.children]) {
     const [operation, argument] = instruction(element);
     if (element.localName !== "template") {

@@ -1,5 +1,5 @@
 // The connection chip says what is true: "live", "catching up (12)", "offline, showing 14:02".
-import { clockTime } from "./timing.js";
+import { clock } from "../times.js";
 
 const SETTLES = 1_200;
 const OLD = 60_000;
@@ -17,7 +17,7 @@ export function showState(state) {
 
 function draw({ state, behind, shownAt, isOver }) {
   const chip = document.getElementById("connection-chip");
-  const time = clockTime(shownAt);
+  const time = clock(shownAt);
   const labels = {
     live: "live",
     behind: `catching up (${behind})`,

@@ -14,8 +14,3 @@ export async function applyInSlices(items, apply) {
     apply(item, items.length - index);
   }
 }
-
-/** Hours and minutes on the viewer's clock, such as 14:02. */
-export function clockTime(date) {
-  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-}

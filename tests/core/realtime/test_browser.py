@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -161,6 +162,27 @@ def test_frames_change_the_page_and_move_the_cursor(server: Server, page: Page) 
     assert cursor(page) == 14
     # Every fourth message, as the server asked: welcome, feed, subscribed, and the first frame.
     server.until(lambda: {"type": "ack", "count": 4} in server.commands)
+
+
+def test_pushed_moments_are_shown_in_the_viewers_zone(server: Server, page: Page) -> None:
+    server.open_live()
+    page.evaluate("document.body.dataset.zone = 'America/New_York'")
+    # The clocks there go back at 06:00 UTC: 05:30 is shown before 01:30 is shown again.
+    shown = {
+        "2020-11-01T05:30:00+00:00": ("clock", "01:30"),
+        "2020-11-01T03:59:00+00:00": ("day", "31 Oct 2020"),
+        "2020-11-02T04:59:00+00:00": ("day_clock", "1 Nov 2020 23:59"),
+        "2020-07-04T16:00:00+00:00": ("stamp", "Sat 4 Jul 2020, 12:00"),
+    }
+    for instant, (show, text) in shown.items():
+        time = f'<time datetime="{instant}" data-show="{show}">elsewhere</time>'
+        server.push(into(row("c", "2026-03", time)))
+        expect(page.locator("#row-c")).to_have_text(text)
+    expect(page.locator("#row-c time")).to_have_attribute("title", "Sat 4 Jul 2020, 12:00:00 GMT-4")
+    instant = page.evaluate(
+        "import('/static/js/times.js').then(({ instantOf }) => instantOf('2026-03-08T09:00') / 1000)"
+    )
+    assert datetime.fromtimestamp(instant, UTC).isoformat() == "2026-03-08T13:00:00+00:00"
 
 
 def test_what_the_page_already_shows_is_not_applied_again(server: Server, page: Page) -> None:
