@@ -233,7 +233,9 @@ def write_leads(world: World, call: Call) -> Answer:
             each["name"].lower() not in _variables(world) for each in custom
         ):
             raise _invalid("custom_variables")
-        row, _ = state.put_lead(world, P, item["email"], {k: v for k, v in item.items() if k != "email"})
+        known = {key: value for key, value in item.items() if key != "email"}
+        known["custom"] = {each["name"]: each.get("value") for each in custom}
+        row, _ = state.put_lead(world, P, item["email"], known)
         call.wrote("lead", email=row["slug"])
         rows.append(shapes.lead(world, row))
     return Answer({"data": rows})

@@ -201,7 +201,8 @@ def _add(world: World, call: Call, campaign: Row | None, leads: list[dict[str, A
     for item in leads:
         if not (item.get("firstName") and item.get("lastName") and item.get("profileUrl")):
             continue
-        lead, _ = state.put_lead(world, P, item["profileUrl"], item)
+        custom = {field["name"]: field["value"] for field in item.get("customUserFields") or []}
+        lead, _ = state.put_lead(world, P, item["profileUrl"], item | {"custom": custom})
         if campaign is not None and engine.enrol(world, campaign, lead) is None:
             updated += 1
         else:
