@@ -114,9 +114,18 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.pathInfo?.requestPath?.match(/\/(replies|notes)\/$/)) afterSend(event.detail.xhr.status);
 });
 
+/** Whoever left what is written by Esc goes on in the list: the answer to a send must not call them back. */
+let hasLeft = false;
+document.addEventListener("focusin", (event) => {
+  if (event.target.closest("[data-reply-form]")) hasLeft = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.closest?.("[data-reply-form]")) hasLeft = true;
+});
+
 function afterSend(status) {
   prepare();
-  form()?.querySelector("textarea")?.focus();
+  if (!hasLeft) form()?.querySelector("textarea")?.focus();
   if (status === 200) live.presence(openId, "viewing");
   refreshRegion(scroller()).then(toEnd);
 }

@@ -107,6 +107,11 @@ function startsSequence(keys) {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || event.altKey || !enabled()) return;
   const key = pressed(event);
+  if (key === "Escape" && inField(event.target) && !event.target.closest("dialog, [popover]")) {
+    // Out of what is written, and the keys work again.
+    event.target.blur();
+    return;
+  }
   const isChord = key.startsWith("Ctrl ");
   if (!isChord && (inField(event.target) || document.querySelector(":popover-open"))) return;
   const keys = waiting && !isChord ? `${waiting} ${key}` : key;

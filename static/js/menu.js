@@ -43,6 +43,15 @@ document.addEventListener("toggle", (event) => {
   items(menu)[0]?.focus({ preventScroll: true });
 }, true);
 
+// What is fetched when a menu opens is walked like what was in it.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const menu = event.target.closest?.('.menu:popover-open[role="menu"]');
+  if (!menu || menu.contains(document.activeElement)) return;
+  const opener = openers.get(menu);
+  if (opener) placeBeside(menu, opener);
+  items(menu)[0]?.focus({ preventScroll: true });
+});
+
 document.addEventListener("keydown", (event) => {
   const menu = event.target.closest?.('.menu[popover][role="menu"]');
   if (!menu) return;
@@ -54,7 +63,7 @@ document.addEventListener("keydown", (event) => {
   if (next !== undefined && list.length) {
     event.preventDefault();
     list[(next + list.length) % list.length].focus();
-  } else if (event.key === "Tab") {
+  } else if (event.key === "Tab" && !menu.querySelector("input, textarea, select")) {
     menu.hidePopover();
   } else if (event.key.length === 1 && /\S/.test(event.key) && !event.ctrlKey && !event.metaKey) {
     const order = [...list.slice(at + 1), ...list.slice(0, at + 1)];

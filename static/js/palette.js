@@ -24,11 +24,11 @@ function collect() {
     note: link.classList.contains("sub") ? "view" : "area",
     go: () => link.click(),
   }));
-  const acts = [...document.querySelectorAll("[data-key]:not([data-jump])")]
+  const acts = [...document.querySelectorAll("[data-key]:not([data-jump]), #p-context button:not([data-key])")]
     .filter((element) => element.getClientRects().length && !element.closest("dialog"))
     .map((element) => ({
-      label: element.getAttribute("aria-label") ?? text(element),
-      note: element.dataset.key,
+      label: element.getAttribute("aria-label") ?? element.dataset.keyLabel ?? text(element),
+      note: element.dataset.key ?? "",
       go: () => (element.matches("input, textarea") ? element.focus() : element.click()),
     }));
   return [...acts, ...places].filter((entry) => entry.label);
