@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import OperationalError
 
 from project.asgi import application
-from project.core.realtime import broker, consumers, sequencer, sockets
+from project.core.realtime import Fragment, broker, consumers, rendering, sequencer, sockets
 from project.core.realtime.blocking import in_database
 from project.core.realtime.hub import current_hub
+from project.core.realtime.models import StreamEvent
 from project.core.realtime.protocol import MAX_COMMAND_LENGTH, CloseCode
 from project.core.scoping import organization_scope
 from project.tenancy.models import Client, Membership, User
-from tests.core.realtime.conftest import Agency, sign_in
+from tests.core.realtime.conftest import Agency, render_clients, sign_in
 
 pytestmark = pytest.mark.usefixtures("_hub_closed")
 
@@ -276,6 +278,29 @@ async def test_a_change_reaches_every_subscriber_with_its_number(agency: Agency)
         assert message["n"] == message["frames"][0]["n"] == 1
         await page.close()
     assert current_hub().rooms == {}, "the last socket closes the room"
+
+
+async def test_two_hundred_sockets_of_one_process_share_one_rendering(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = []
+
+    def render(events: list[StreamEvent]) -> Iterator[Fragment]:
+        rendered.append(len(events))
+        return render_clients(events)
+
+    monkeypatch.setitem(rendering._renderers, "client.changed", render)
+    session = await in_database(sign_in, agency.ana)
+    pages = [await Page(agency.slug, session).open() for _ in range(200)]
+    for page in pages:
+        await page.subscribe(agency.stream)
+    await in_database(agency.rename, "Abisko")
+    shown = [(await page.receive("frames"))["frames"][0]["html"] for page in pages]
+    assert len(shown) == 200
+    assert set(shown) == {f'<p id="client-{agency.client.id}" data-live="replace">Abisko</p>'}
+    assert rendered == [1], "once for all viewers"
+    for page in pages:
+        await page.close()
 
 
 async def test_a_new_subscriber_learns_how_far_the_stream_is(agency: Agency) -> None:
