@@ -186,9 +186,15 @@ def link_lead(request: ApiRequest, conversation_id: UUID, payload: schemas.LinkI
 @router.post("/conversations/{conversation_id}/sequence", response=schemas.ConversationOut, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
 def act_on_sequence(request: ApiRequest, conversation_id: UUID, payload: schemas.SequenceIn) -> Any:
-    """Pause, resume, stop or move (to `node_id`) the sequence that the thread belongs to, or mark a meeting."""
+    """Pause, resume, stop or move (to `node_id`) the sequence that the thread belongs to, mark a meeting, or put the
+    lead into another campaign.
+    """
     found = _conversation(request, conversation_id)
     steering.act_on_sequence(
-        conversation_id=found.id, act=payload.act, node_id=payload.node_id, actor=request.access.user
+        conversation_id=found.id,
+        act=payload.act,
+        node_id=payload.node_id,
+        campaign_id=payload.campaign_id,
+        actor=request.access.user,
     )
     return _fresh(request, conversation_id)

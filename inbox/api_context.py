@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any, Literal
 from uuid import UUID
 
@@ -27,9 +27,10 @@ NOTICES = ["Notifications"]
 
 
 class IntentIn(Schema):
-    """What a reply really means."""
+    """What a reply really means. `returns_on`, of `out_of_office`: snoozed until that morning, where they are."""
 
     intent: Intent
+    returns_on: date | None = None
 
 
 class MergeIn(Schema):
@@ -145,7 +146,12 @@ def _conversation(request: ApiRequest, conversation_id: UUID) -> Conversation:
 def correct_intent(request: ApiRequest, conversation_id: UUID, payload: IntentIn) -> Any:
     """Say what their last reply really means; what the rules said is kept beside it."""
     found = _conversation(request, conversation_id)
-    steering.correct_intent(conversation_id=found.id, intent=payload.intent.value, actor=request.access.user)
+    steering.correct_intent(
+        conversation_id=found.id,
+        intent=payload.intent.value,
+        returns_on=payload.returns_on,
+        actor=request.access.user,
+    )
     return rows.shown(_conversation(request, conversation_id))
 
 

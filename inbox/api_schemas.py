@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
+from inbox.services import copies
 from inbox.services.replies import Options
 from project.core.api_pages import OrderedPageIn
 from project.core.api_values import Instant
@@ -102,6 +103,7 @@ class MessageOut(Schema):
     html: str = Field("", description="E-mail: as it was made, sanitised; empty where the text says it all.")
     quoted: str = Field("", description="E-mail: what the text quotes.")
     copied_to: list[str] = []
+    blind_copied_to: list[str] = []
     attachments: list[AttachmentOut]
     reactions: list[ReactionOut]
     step_label: str = Field(description="The step of a sequence that sent it; empty for replies of people.")
@@ -122,9 +124,9 @@ class MessageOut(Schema):
 
 
 class MentionOut(Schema):
-    """Whom a note mentions."""
+    """Whom a note mentions; without an id: everybody who reads the client's conversations."""
 
-    id: UUID
+    id: UUID | None
     name: str
 
 
@@ -203,6 +205,8 @@ class ReplyIn(Schema):
     )
     confirm_sender: bool = False
     subject: str = Field("", max_length=200, description="Of the e-mail, where it begins a thread.")
+    cc: list[str] = Field(default_factory=list, max_length=20, description="Of the e-mail: who gets a copy.")
+    bcc: list[str] = Field(default_factory=list, max_length=20, description="The same, seen by nobody else.")
     file_ids: list[UUID] = Field(default_factory=list, max_length=10, description="Files uploaded for it.")
     leaves_at: Instant | None = Field(
         None, description="Leave then; it is called off (its text is a draft again) if they write first."
@@ -216,6 +220,8 @@ class ReplyIn(Schema):
             sender_id=self.sender_id,
             confirm_sender=self.confirm_sender,
             subject=self.subject,
+            cc=tuple(copies.addresses(" ".join(self.cc), field="cc")),
+            bcc=tuple(copies.addresses(" ".join(self.bcc), field="bcc")),
             file_ids=tuple(self.file_ids),
             leaves_at=self.leaves_at,
             undo_seconds=self.undo_seconds,
@@ -250,8 +256,11 @@ class LinkIn(Schema):
 class SequenceIn(Schema):
     """What to do with the sequence that the thread belongs to."""
 
-    act: Literal["pause", "resume", "stop", "move", "meeting"]
+    act: Literal["pause", "resume", "stop", "move", "meeting", "enter"]
     node_id: str = Field("", max_length=80, description="Of `move`: the step.")
+    campaign_id: UUID | None = Field(
+        None, description="Of `enter`: the running campaign that the lead is put into; other sequences stop."
+    )
 
 
 class ViewCountOut(Schema):

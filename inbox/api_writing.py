@@ -36,6 +36,8 @@ class DraftOut(Schema):
     mode: Literal["reply", "note"]
     body: str
     sender_id: UUID | None
+    cc: str
+    bcc: str
     version: int
     updated_at: datetime
 
@@ -46,6 +48,8 @@ class DraftIn(Schema):
     body: str = Field(max_length=20_000)
     mode: Literal["reply", "note"] = "reply"
     sender_id: UUID | None = None
+    cc: str = Field("", max_length=2000)
+    bcc: str = Field("", max_length=2000)
     version: int | None = Field(None, ge=0, le=2_147_483_647)
 
 

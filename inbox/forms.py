@@ -28,6 +28,8 @@ class ReplyForm(forms.Form):
     sender = forms.UUIDField(required=False)
     confirm_sender = forms.BooleanField(required=False)
     subject = forms.CharField(max_length=200, required=False)
+    cc = forms.CharField(max_length=2000, required=False)
+    bcc = forms.CharField(max_length=2000, required=False)
     leaves_at = forms.CharField(max_length=40, required=False)
     canned = forms.UUIDField(required=False)
 
@@ -51,6 +53,8 @@ class DraftForm(forms.Form):
     body = forms.CharField(max_length=20_000, strip=False, required=False)
     mode = forms.ChoiceField(choices=ReplyDraft.Mode.choices, required=False)
     sender_id = forms.UUIDField(required=False)
+    cc = forms.CharField(max_length=2000, required=False)
+    bcc = forms.CharField(max_length=2000, required=False)
     version = forms.IntegerField(min_value=0, required=False)
 
     def clean_mode(self) -> str:
@@ -198,9 +202,18 @@ class SequenceForm(forms.Form):
             ("stop", "Stop"),
             ("move", "Move to a step"),
             ("meeting", "Mark a meeting"),
+            ("enter", "Put into another campaign"),
         ]
     )
     node = forms.CharField(max_length=80, required=False)
+    campaign = forms.UUIDField(required=False)
+
+
+class IntentForm(forms.Form):
+    """What a reply really means, and until when somebody is away."""
+
+    intent = forms.CharField(max_length=24)
+    returns_on = forms.DateField(required=False)
 
 
 class NotificationForm(forms.Form):

@@ -156,6 +156,7 @@ def message(entry: Message) -> dict[str, Any]:
         "reactions": entry.reactions,
         "attachments": [] if entry.deleted_at else [_file(item) for item in entry.attachments],
         "to": ", ".join(entry.copied_to),
+        "blind": ", ".join(entry.blind_copied_to),
         "html": bool(entry.html) and entry.deleted_at is None,
         "remote_images": entry.remote_images,
         "quoted": "" if entry.deleted_at or entry.html else entry.quoted,

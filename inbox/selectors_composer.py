@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Case, When
 
-from campaigns.scheduling.zones import UnknownZone, to_instant, zone
+from campaigns.scheduling.zones import to_instant
 from inbox.models import Conversation, ReplyDraft
-from inbox.services import canned, channels, files, notes
+from inbox.services import canned, channels, copies, files, notes
+from inbox.whereabouts import LeadClock, clock_of
 from project.core.clock import now
 from project.tenancy.access import Access
 from project.tenancy.streams import user_stream
 
 #: When people begin to read: the time that is offered first.
 MORNING = time(9)
-
-
-@dataclass(frozen=True, slots=True)
-class LeadClock:
-    """The zone that a person's times are shown in. ``is_known``: theirs; else the campaign's, or UTC."""
-
-    tz: ZoneInfo
-    is_known: bool
-
-
-def clock_of(conversation: Conversation) -> LeadClock:
-    """The zone of a conversation's person. Reads ``lead`` and ``campaign``."""
-    lead, campaign = conversation.lead, conversation.campaign
-    names = [(lead.time_zone if lead else "", True), (campaign.time_zone if campaign else "", False)]
-    for name, is_known in names:
-        try:
-            if name:
-                return LeadClock(zone(name), is_known)
-        except UnknownZone:
-            continue
-    return LeadClock(zone("UTC"), is_known=False)
 
 
 def times(clock: LeadClock, at: datetime) -> list[dict[str, Any]]:
@@ -72,6 +50,8 @@ def writing(access: Access, conversation: Conversation) -> dict[str, Any]:
     draft = next((row for row in written if row.author_id == access.user.id), None)
     return {
         "draft": draft,
+        "cc": draft.cc if draft is not None else ", ".join(copies.offered(conversation)),
+        "bcc": draft.bcc if draft is not None else "",
         "mode": draft.mode if draft is not None else ReplyDraft.Mode.REPLY.value,
         "others": [row for row in written if row is not draft][:3],
         "files": list(files.waiting(conversation_id=conversation.id, author=access.user)),

@@ -12,8 +12,8 @@ from campaigns.services import explanations
 from campaigns.services.planning import plan_of
 from inbox import presenters
 from inbox.models import Conversation, Message
-from inbox.selectors_composer import clock_of
 from inbox.services import moves, steering
+from inbox.whereabouts import clock_of
 from project.core.clock import now
 from project.tenancy.access import Access
 

@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from inbox import forms, presenters, selectors, views_lists
 from inbox.models import Conversation, Message
-from inbox.services import notes, replies, steering, triage
+from inbox.services import copies, notes, replies, steering, triage
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
@@ -117,6 +117,8 @@ def _options(request: OrganizationRequest, data: dict[str, Any]) -> replies.Opti
         sender_id=data["sender"],
         confirm_sender=data["confirm_sender"],
         subject=data["subject"],
+        cc=tuple(copies.addresses(data["cc"], field="cc")),
+        bcc=tuple(copies.addresses(data["bcc"], field="bcc")),
         file_ids=tuple(found for value in request.POST.getlist("file") if (found := parse_uuid(value))),
         leaves_at=data["leaves_at"],
         undo_seconds=settings.REPLY_UNDO_SECONDS,
@@ -227,6 +229,7 @@ def sequence(request: OrganizationRequest, conversation_id: UUID) -> HttpRespons
             conversation_id=found.id,
             act=form.cleaned_data["act"],
             node_id=form.cleaned_data["node"],
+            campaign_id=form.cleaned_data["campaign"],
             actor=request.access.user,
         )
     except Refused as refusal:

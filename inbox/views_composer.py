@@ -40,12 +40,22 @@ def refusal(error: Refused) -> HttpResponse:
 
 def _draft(found: Any) -> dict[str, Any]:
     if found is None:
-        return {"version": 0, "mode": "reply", "body": "", "sender_id": "", "saved_at": None}
+        return {
+            "version": 0,
+            "mode": "reply",
+            "body": "",
+            "sender_id": "",
+            "cc": "",
+            "bcc": "",
+            "saved_at": None,
+        }
     return {
         "version": found.version,
         "mode": found.mode,
         "body": found.body,
         "sender_id": str(found.sender_id or ""),
+        "cc": found.cc,
+        "bcc": found.bcc,
         "saved_at": found.updated_at.isoformat(),
     }
 

@@ -8,13 +8,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from inbox import selectors, selectors_context
+from campaigns.selectors import lead_candidates
+from campaigns.services.steering import enterable
+from inbox import forms, selectors, selectors_context
 from inbox.models import Conversation, ThreadMove
 from inbox.services import moves, steering
 from inbox.views_composer import refusal
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
-from project.core.refusals import Refused
+from project.core.refusals import Invalid, Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 
 
@@ -37,13 +39,34 @@ def _panel(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
 def intent(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """Say what their last reply really means."""
     found = _conversation(request, conversation_id)
+    form = forms.IntentForm(request.POST)
+    if not form.is_valid():
+        return refusal(Invalid("Choose what the reply means, and a day such as 2026-12-24."))
     try:
-        steering.correct_intent(
-            conversation_id=found.id, intent=request.POST.get("intent", ""), actor=request.access.user
-        )
+        steering.correct_intent(conversation_id=found.id, actor=request.access.user, **form.cleaned_data)
     except Refused as error:
         return refusal(error)
     return _panel(request, found.id)
+
+
+@require_GET
+@organization_view(Permission.INBOX_REPLY)
+def campaigns(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """The campaigns that the person of a thread can be put into, as items of a menu."""
+    found = _conversation(request, conversation_id)
+    offered = enterable(found.lead) if found.lead is not None else []
+    return render(request, "inbox/_campaigns.html", {"conversation": found, "campaigns": offered})
+
+
+@require_GET
+@organization_view(Permission.INBOX_REPLY)
+def leads(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Leads of the client whose names resemble ``q``, as items of a menu: whom a thread may really be with."""
+    found = _conversation(request, conversation_id)
+    text = request.GET.get("q", "")[:100]
+    candidates = [row for row in lead_candidates(found.client_id, text) if row.id != found.lead_id]
+    context = {"conversation": found, "leads": candidates, "text": text.strip()}
+    return render(request, "inbox/_leads.html", context)
 
 
 @require_POST

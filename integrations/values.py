@@ -351,7 +351,7 @@ class SendAction(StrEnum):
 
 
 class OutgoingEmail(Value):
-    """One e-mail to one person, complete: an adapter adds nothing but its own envelope.
+    """One e-mail to one person (and copies to others), complete: an adapter adds nothing but its own envelope.
 
     ``send_id`` is our outbox row's id: vendors echo it in their events, and it may be seen by their staff, so
     it is opaque. ``message_id`` is the RFC 5322 id with angle brackets; ``references`` run from the root of
@@ -365,6 +365,9 @@ class OutgoingEmail(Value):
     reply_to: str = ""
     to_email: str
     to_name: str = ""
+    #: Others who get it, as addresses: seen by everybody, and seen by nobody.
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
     subject: str
     text: str
     #: ``""`` sends plain text only.

@@ -47,6 +47,12 @@ def admissible(campaign: Campaign, leads: QuerySet[Lead]) -> QuerySet[Lead]:
     return leads.exclude(_taken(campaign)).exclude(_too_soon(campaign, now()))
 
 
+def is_taken(campaign: Campaign, lead: Lead) -> bool:
+    """Whether another running campaign, or this one, wants the lead to itself. A person may disregard the pause."""
+    found: bool = Lead.objects.filter(_taken(campaign), id=lead.id).exists()
+    return found
+
+
 def left_out(campaign: Campaign) -> list[LeftOut]:
     """Why leads of the audience are not in a running campaign, for its page: two counts."""
     at = now()

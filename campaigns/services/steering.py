@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 
-from campaigns.models import Enrollment
+from campaigns.models import Campaign, Enrollment, Lead
 from campaigns.plans import interpreter
 from campaigns.plans.schema import SendNode
 from campaigns.plans.state import Event
-from campaigns.services import campaigns, enrollments
+from campaigns.services import campaigns, enrollments, entry
 from campaigns.services.planning import plan_of
+from campaigns.services.provider_runs import mirrors
 from project.core.clock import now
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
+
+#: Campaigns that are offered.
+MOST_OFFERED: Final = 50
 
 
 @transaction.atomic
@@ -49,3 +54,43 @@ def mark_meeting(*, enrollment_id: UUID, actor: User) -> Enrollment:
     audit.record(actor=actor, action="enrollment.meeting", subject=enrollment)
     campaigns.changed(enrollment.campaign_id)
     return enrollment
+
+
+def enterable(lead: Lead) -> list[Campaign]:
+    """Running campaigns of the lead's client that the lead is not in, by name: what somebody may put them into."""
+    known = Enrollment.objects.filter(lead=lead).values("campaign_id")
+    rows = Campaign.objects.filter(client_id=lead.client_id, status=Campaign.Status.ACTIVE)
+    return list(rows.exclude(id__in=known).order_by("name", "id")[:MOST_OFFERED])
+
+
+@transaction.atomic
+def put_into(*, lead_id: UUID, campaign_id: UUID, actor: User) -> Enrollment:
+    """Put a lead into another running campaign of the same client; what still runs for them stops first.
+
+    Raises ``Invalid`` for campaigns that do not run or that the lead has been in, and where the rules of entry of the
+    client's campaigns keep the lead out.
+    """
+    lead = Lead.objects.select_related("company").prefetch_related("channels").get(id=lead_id)
+    campaign = (
+        Campaign.objects.select_for_update(of=("self",))
+        .select_related("current_version")
+        .filter(id=campaign_id, client_id=lead.client_id)
+        .first()
+    )
+    if campaign is None or campaign.status != Campaign.Status.ACTIVE:
+        raise Invalid("Choose a running campaign of the same client.", field="campaign")
+    entry.lock_client(campaign.client_id)
+    running = Enrollment.objects.filter(lead=lead).exclude(status=Enrollment.Status.ENDED)
+    for other in running.exclude(campaign=campaign).values_list("id", flat=True):
+        reason = f"{actor.display_name} put them into “{campaign}”."
+        enrollments.stop(enrollment_id=other, reason=reason, actor=actor)
+    if entry.is_taken(campaign, lead):
+        raise Invalid("Another campaign of this client has them to itself.", field="campaign")
+    made = enrollments.enroll(campaign=campaign, lead=lead)
+    if made is None:
+        raise Invalid(f"{lead} is or was in “{campaign}” already.", field="campaign")
+    if campaign.kind == Campaign.Kind.PROVIDER:
+        mirrors.request(campaign.id)
+    audit.record(actor=actor, action="enrollment.put_into", subject=made, campaign=str(campaign.id))
+    campaigns.changed(campaign.id)
+    return made

@@ -62,6 +62,8 @@ class Message(OrganizationModel):
     remote_images = models.PositiveSmallIntegerField(default=0)
     #: E-mail: other recipients, as addresses.
     copied_to = models.JSONField(default=list)
+    #: E-mail of ours: whom the others do not see.
+    blind_copied_to = models.JSONField(default=list)
     #: Of a reply: when it may leave at the earliest, and why not at once.
     leaves_at = models.DateTimeField(null=True)
     timing = models.CharField(max_length=12, choices=Timing.choices, blank=True, default=Timing.NOW)
@@ -112,7 +114,7 @@ class Note(OrganizationModel):
     revision = models.PositiveIntegerField()
     author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     body = models.TextField()
-    #: Who is mentioned: ``[{"id", "name"}]``, as they were called then.
+    #: Who is mentioned: ``[{"id", "name"}]``, as they were called then; without an id: everybody who reads it.
     mentions = models.JSONField(default=list)
 
 

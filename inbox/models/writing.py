@@ -22,6 +22,9 @@ class ReplyDraft(OrganizationModel):
     author = models.ForeignKey("tenancy.User", on_delete=models.CASCADE, related_name="+")
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.REPLY)
     body = models.TextField(blank=True)
+    #: E-mail: copies, as they were typed.
+    cc = models.CharField(max_length=2000, blank=True, default="")
+    bcc = models.CharField(max_length=2000, blank=True, default="")
     #: Who it is to leave from, where somebody has chosen.
     sender = OrganizationForeignKey(
         SenderAccount, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"

@@ -171,6 +171,10 @@ def _apply_report(message: Message, event: BaseEvent) -> None:
             message.state = Message.State.SEEN
         case MessageBounced() if not event.is_permanent:
             return
+        case MessageBounced() | MessageFailed() if (
+            event.recipient in message.copied_to + message.blind_copied_to
+        ):
+            return  # whom it was for has got it
         case MessageBounced() | MessageFailed():
             message.state = Message.State.FAILED
             message.failure = (event.reason or "It came back. Nothing reached them.")[:300]

@@ -118,7 +118,13 @@ def _withdraw(message: Message, reason: str) -> None:
     outbox.cancel(message.outbound, reason=reason)
     files.give_back(message=message)
     if message.author is not None:
-        drafts.give_back(conversation_id=conversation.id, author=message.author, body=message.body)
+        drafts.give_back(
+            conversation_id=conversation.id,
+            author=message.author,
+            body=message.body,
+            cc=", ".join(message.copied_to),
+            bcc=", ".join(message.blind_copied_to),
+        )
     threads.summarise(conversation)
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)

@@ -45,6 +45,8 @@ def save(
     mode: str = ReplyDraft.Mode.REPLY,
     sender_id: UUID | None = None,
     version: int | None = None,
+    cc: str = "",
+    bcc: str = "",
 ) -> ReplyDraft | None:
     """Keep what somebody is writing; an empty text takes the draft away and gives ``None``.
 
@@ -69,13 +71,13 @@ def save(
         return None
     if draft is None:
         draft = ReplyDraft(conversation=conversation, author=author, version=(version or 0) + 1)
-    elif (draft.body, draft.mode, draft.sender_id) == (body, mode, sender_id):
+    elif (draft.body, draft.mode, draft.sender_id, draft.cc, draft.bcc) == (body, mode, sender_id, cc, bcc):
         return draft
     else:
         draft.version += 1
-    draft.body, draft.mode, draft.sender_id = body, mode, sender_id
+    draft.body, draft.mode, draft.sender_id, draft.cc, draft.bcc = body, mode, sender_id, cc, bcc
     draft.save()
-    _tell(conversation_id, author, version=draft.version, mode=draft.mode, body=draft.body)
+    _tell(conversation_id, author, version=draft.version, mode=draft.mode, body=draft.body, cc=cc, bcc=bcc)
     return draft
 
 
@@ -84,11 +86,11 @@ def clear(*, conversation_id: UUID, author: User) -> None:
     """The draft was sent, or thrown away."""
     deleted, _ = ReplyDraft.objects.filter(conversation_id=conversation_id, author=author).delete()
     if deleted:
-        _tell(conversation_id, author, version=0, mode=ReplyDraft.Mode.REPLY, body="")
+        _tell(conversation_id, author, version=0, mode=ReplyDraft.Mode.REPLY, body="", cc="", bcc="")
 
 
 @transaction.atomic
-def give_back(*, conversation_id: UUID, author: User, body: str) -> None:
+def give_back(*, conversation_id: UUID, author: User, body: str, cc: str = "", bcc: str = "") -> None:
     """Put a text that was not sent before whatever its author is writing now."""
     there = draft_of(conversation_id=conversation_id, author=author)
     text = f"{body}\n\n{there.body}" if there is not None and there.body.strip() != body.strip() else body
@@ -98,6 +100,8 @@ def give_back(*, conversation_id: UUID, author: User, body: str) -> None:
         body=text[:MAX_LENGTH],
         mode=there.mode if there is not None else ReplyDraft.Mode.REPLY,
         sender_id=there.sender_id if there is not None else None,
+        cc=there.cc if there is not None else cc,
+        bcc=there.bcc if there is not None else bcc,
     )
 
 

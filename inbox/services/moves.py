@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from campaigns.models import Lead
 from inbox.models import Conversation, Message, MessageFile, Note, SystemLine, ThreadMove
@@ -78,7 +79,8 @@ def split(*, conversation_id: UUID, message_id: UUID, actor: User) -> ThreadMove
         raise MoveRefused("This message is not in this thread.")
     if not first.provider_message_id:
         raise MoveRefused("This message has not left yet. Split at one that has.")
-    rest = Message.objects.filter(conversation=source, occurred_at__gte=first.occurred_at)
+    later = Q(occurred_at__gt=first.occurred_at) | Q(occurred_at=first.occurred_at, id__gte=first.id)
+    rest = Message.objects.filter(later, conversation=source)
     if rest.count() == Message.objects.filter(conversation=source).count():
         raise MoveRefused("Nothing would be left. Split at a later message.")
     target = Conversation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -19,6 +19,10 @@ from project.tenancy.models import Membership, Role, User
 MAX_LENGTH: Final = 8000
 MAX_MENTIONS: Final = 20
 _AT: Final = re.compile(r"(?<![\w@])@(?=\w)")
+#: Mentions everybody who reads the client's conversations.
+TEAM: Final = "team"
+MAX_TEAM: Final = 200
+_AT_TEAM: Final = re.compile(rf"(?<![\w@])@{TEAM}\b", re.IGNORECASE)
 _SEES: Final = (Role.ADMIN, Role.MANAGER, Role.AGENT, Role.VIEWER)
 
 
@@ -70,13 +74,18 @@ def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
     if not text or len(text) > MAX_LENGTH:
         raise Invalid(f"A note has 1 to {MAX_LENGTH:,} characters.", field="body")
     conversation = threads.locked(conversation_id)
-    people = mentioned(text, people_of(conversation.client_id)) if "@" in text else []
+    readers = people_of(conversation.client_id) if "@" in text else []
+    people = mentioned(text, readers)
+    names: list[dict[str, Any]] = [{"id": str(person.id), "name": person.display_name} for person in people]
+    if _AT_TEAM.search(text):
+        names.append({"id": None, "name": TEAM})
+        people = [person for person in readers if person.id != author.id][:MAX_TEAM]
     note: Note = Note.objects.create(
         conversation=conversation,
         revision=threads.next_revision(conversation),
         author=author,
         body=text,
-        mentions=[{"id": str(person.id), "name": person.display_name} for person in people],
+        mentions=names,
     )
     drafts.clear(conversation_id=conversation_id, author=author)
     live.entry_changed(conversation, "note", note.id)

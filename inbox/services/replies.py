@@ -18,6 +18,7 @@ from inbox.services import (
     changes,
     channels,
     clocks,
+    copies,
     departures,
     drafts,
     files,
@@ -68,6 +69,7 @@ class Options:
     ``sender_id``       leave from this account: the reply goes into its thread with the same person.
     ``confirm_sender``  the writer has been told that the person knows another sender.
     ``subject``         of the e-mail, where it begins a thread.
+    ``cc``, ``bcc``     who else gets the e-mail, as addresses in lower case.
     ``file_ids``        files that were uploaded for it (``services.files``).
     ``leaves_at``       leave then, unless they write first; else after ``undo_seconds``, in which it can be taken back.
     ``canned_id``       the canned reply that it was made of, for its statistics.
@@ -76,6 +78,8 @@ class Options:
     sender_id: UUID | None = None
     confirm_sender: bool = False
     subject: str = ""
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
     file_ids: tuple[UUID, ...] = ()
     leaves_at: datetime | None = None
     undo_seconds: int = 0
@@ -144,6 +148,9 @@ def _queue(
         raise ReplyRefused(str(error)) from error
     if chosen.file_ids and "thread" in leaving.payload:
         raise ReplyRefused("Answers through this provider carry no files. Send it without them.")
+    cc, bcc = copies.checked(conversation, list(chosen.cc), list(chosen.bcc))
+    if bcc and "thread" in leaving.payload:
+        raise ReplyRefused("Answers through this provider have no blind copies. Send it without them.")
     message = Message(
         conversation=conversation,
         revision=threads.next_revision(conversation),
@@ -157,10 +164,12 @@ def _queue(
         subject=str(leaving.payload.get("subject", ""))[:300],
         body=text,
         canned_id=chosen.canned_id,
+        copied_to=cc,
+        blind_copied_to=bcc,
         occurred_at=leaves_at if timing == Message.Timing.SCHEDULED and leaves_at else now(),
     )
     message.save()
-    payload = dict(leaving.payload)
+    payload = {**leaving.payload, **{name: given for name, given in (("cc", cc), ("bcc", bcc)) if given}}
     if chosen.file_ids:
         files.take_over(file_ids=chosen.file_ids, author=author, conversation=conversation, came_from=seen_in)
         payload["files"] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from typing import Final
 from uuid import UUID
 
@@ -9,27 +10,32 @@ from django.db import transaction
 
 from campaigns.models import Enrollment, ReplyReading
 from campaigns.replies.intents import Intent
+from campaigns.scheduling.zones import to_instant
 from campaigns.services import enrollments, readings, steering
+from inbox import whereabouts
 from inbox.models import Conversation
-from inbox.services import live, threads
+from inbox.services import live, threads, triage
 from project.core.clock import now
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
 
-ACTS: Final = ("pause", "resume", "stop", "move", "meeting")
+ACTS: Final = ("pause", "resume", "stop", "move", "meeting", "enter")
 _DONE: Final = {
     "pause": "paused the sequence.",
     "resume": "lets the sequence go on.",
     "stop": "stopped the sequence; nothing more of it is sent.",
     "move": "moved the sequence to another step.",
     "meeting": "marked a meeting.",
+    "enter": "put them into another campaign",
 }
 
 
 @transaction.atomic
-def act_on_sequence(*, conversation_id: UUID, act: str, actor: User, node_id: str = "") -> None:
-    """Pause, resume, stop or move the sequence that a thread belongs to, or mark a meeting.
+def act_on_sequence(
+    *, conversation_id: UUID, act: str, actor: User, node_id: str = "", campaign_id: UUID | None = None
+) -> None:
+    """Pause, resume, stop or move the sequence that a thread belongs to, mark a meeting, or put the lead into another.
 
     Raises ``Invalid`` where there is no sequence, or no such act or step.
     """
@@ -37,13 +43,16 @@ def act_on_sequence(*, conversation_id: UUID, act: str, actor: User, node_id: st
         raise Invalid("There is no such act.", field="act")
     found = Conversation.objects.get(id=conversation_id)
     enrollment_id = found.enrollment_id or newest_enrollment(found.lead_id)
-    if enrollment_id is not None:
+    said = _DONE[act]
+    if act == "enter":
+        said = f"{said}: “{_enter(found, campaign_id, actor)}”."
+    elif enrollment_id is not None:
         _act(enrollment_id, act, actor, node_id)
     elif act != "meeting":
         raise Invalid("No sequence runs for this person.", code="NO_SEQUENCE")
     conversation = threads.locked(conversation_id)
     kind = "meeting" if act == "meeting" else "sequence"
-    threads.add_line(conversation, kind, f"{actor.display_name} {_DONE[act]}", now())
+    threads.add_line(conversation, kind, f"{actor.display_name} {said}", now())
     audit.record(actor=actor, action=f"conversation.{act}", subject=conversation)
     live.conversation_changed(conversation)
 
@@ -55,6 +64,16 @@ def newest_enrollment(lead_id: UUID | None) -> UUID | None:
     rows = Enrollment.objects.filter(lead_id=lead_id).order_by("-created_at", "-id")
     found: UUID | None = rows.values_list("id", flat=True).first()
     return found
+
+
+def _enter(conversation: Conversation, campaign_id: UUID | None, actor: User) -> str:
+    """Put the lead of a thread into a campaign; return its name."""
+    if conversation.lead_id is None:
+        raise Invalid("Say first who this is: only leads are in campaigns.", field="campaign")
+    if campaign_id is None:
+        raise Invalid("Choose a campaign.", field="campaign")
+    made = steering.put_into(lead_id=conversation.lead_id, campaign_id=campaign_id, actor=actor)
+    return str(made.campaign)
 
 
 def _act(enrollment_id: UUID, act: str, actor: User, node_id: str) -> None:
@@ -80,15 +99,35 @@ def reading_of(conversation: Conversation) -> ReplyReading | None:
     return found
 
 
+#: When somebody who was away is back, in their own hours.
+_BACK_AT: Final = time(9)
+
+
+def _put_away_until(conversation: Conversation, intent: str, returns_on: date, actor: User) -> None:
+    if intent != Intent.OUT_OF_OFFICE:
+        raise Invalid("Only who is out of office comes back on a day.", field="returns_on")
+    tz = whereabouts.clock_of(conversation).tz
+    until = to_instant(datetime.combine(returns_on, _BACK_AT), tz)
+    triage.snooze(conversation_id=conversation.id, until=until, actor=actor)
+
+
 @transaction.atomic
-def correct_intent(*, conversation_id: UUID, intent: str, actor: User) -> None:
-    """Say what their last reply really means. What the rules said is kept beside it. Raises ``Invalid``."""
+def correct_intent(
+    *, conversation_id: UUID, intent: str, actor: User, returns_on: date | None = None
+) -> None:
+    """Say what their last reply really means. What the rules said is kept beside it. Raises ``Invalid``.
+
+    Whoever is out of office until ``returns_on`` comes back to the list on that morning, where they are.
+    """
     if intent not in {one.value for one in Intent}:
         raise Invalid(f"There is no intent {intent!r}.", field="intent")
     conversation = threads.locked(conversation_id)
     reading = reading_of(conversation)
     if reading is not None:
         readings.correct(reading=reading, intent=intent, actor=actor)
+    if returns_on is not None:
+        _put_away_until(conversation, intent, returns_on, actor)
+        conversation.refresh_from_db()
     before = conversation.intent
     if before == intent and reading is None:
         return

@@ -69,6 +69,8 @@ def build_mime(email: OutgoingEmail, *, provider: str, at: datetime | None = Non
     message = EmailMessage(policy=_POLICY)
     message["From"] = _address(email.from_email, email.from_name, provider, ErrorKind.VALIDATION)
     message["To"] = _address(email.to_email, email.to_name, provider, ErrorKind.RECIPIENT)
+    if email.cc:
+        message["Cc"] = [_address(copy, "", provider, ErrorKind.VALIDATION) for copy in email.cc]
     if email.reply_to:
         message["Reply-To"] = _address(email.reply_to, "", provider, ErrorKind.VALIDATION)
     message["Subject"] = one_line(email.subject)

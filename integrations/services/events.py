@@ -297,7 +297,7 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
     if isinstance(event, MessageReceived) and event.direction is Direction.INBOUND:
         return None  # theirs: an answer may carry the id of what it answers
     outbound = matching.outbound_of(event, sender)
-    if outbound is None:
+    if outbound is None or _is_about_copy(event, outbound):
         return None
     outbound.sender = sender
     if isinstance(event, MessageReceived):
@@ -307,6 +307,13 @@ def _apply_here(event: BaseEvent, sender: SenderAccount, outcome: dict[str, str]
         if isinstance(event, MessageFailed) or (isinstance(event, MessageBounced) and event.is_permanent):
             _note_failure(event, outbound, outcome)
     return outbound
+
+
+def _is_about_copy(event: MessageEvent, outbound: OutboundMessage) -> bool:
+    """Whether a report is about somebody who got a copy: it says nothing about whom the e-mail was for."""
+    named = getattr(event, "recipient", "")
+    copies = (*outbound.payload.get("cc", ()), *outbound.payload.get("bcc", ()))
+    return bool(named) and named in copies
 
 
 def _settle_by_echo(event: MessageReceived, outbound: OutboundMessage, outcome: dict[str, str]) -> None:

@@ -35,6 +35,8 @@ def email_of(outbound: OutboundMessage) -> OutgoingEmail:
         reply_to=sender.reply_to,
         to_email=outbound.recipient["email"],
         to_name=outbound.recipient.get("name", ""),
+        cc=tuple(payload.get("cc", ())),
+        bcc=tuple(payload.get("bcc", ())),
         subject=payload.get("subject", ""),
         text=outbound.body,
         html=payload.get("html", ""),

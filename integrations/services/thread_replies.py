@@ -71,6 +71,7 @@ def send(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:
         text=outbound.body,
         html=str(outbound.payload.get("html", "")),
         subject="",
+        copies=tuple(outbound.payload.get("cc", ())),
     )
     return require(adapter, KeepsThreads).reply_to_thread(reply)
 

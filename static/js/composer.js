@@ -1,5 +1,6 @@
 // The composer beside writing: drafts that lie on the server, canned replies, variables, preview, ways to the person,
 // times to leave at, and mentions in notes. inbox.js holds what is open, sending and presence.
+import { live } from "./live.js";
 import { clock, instantOf } from "./times.js";
 import { toast } from "./toast.js";
 
@@ -9,6 +10,7 @@ let timer = 0;
 let kept = "";
 /** Whether it has it as a reply or as a note: one must never become the other unseen. */
 let keptMode = "reply";
+let keptCopies = "";
 
 const form = () => document.querySelector("#inbox-open [data-reply-form]");
 const field = () => form()?.querySelector("textarea");
@@ -28,12 +30,18 @@ function say(text) {
   if (state) state.textContent = text;
 }
 
+const copyField = (name) => form()?.querySelector(`[data-copies] [name=${name}]`);
+const copies = () => ({ cc: copyField("cc")?.value ?? "", bcc: copyField("bcc")?.value ?? "" });
+
 async function save() {
   const target = form();
   const text = field()?.value ?? "";
-  if (!target || (text === kept && (mode() === keptMode || !text.trim()))) return;
+  const sentCopies = JSON.stringify(copies());
+  const isSame = mode() === keptMode && sentCopies === keptCopies;
+  if (!target || (text === kept && (isSame || !text.trim()))) return;
   const sentMode = mode();
-  const sent = { body: text, mode: sentMode, version: target.dataset.draftVersion, sender_id: wayField()?.value ?? "" };
+  const version = target.dataset.draftVersion;
+  const sent = { body: text, mode: sentMode, version, sender_id: wayField()?.value ?? "", ...copies() };
   let answer;
   try {
     answer = await post(target.dataset.draft, sent);
@@ -55,6 +63,7 @@ async function save() {
   const draft = await answer.json();
   kept = text;
   keptMode = sentMode;
+  keptCopies = sentCopies;
   target.dataset.draftVersion = String(draft.version);
   say(draft.version ? `Draft saved ${clock(Date.parse(draft.saved_at))}` : "");
 }
@@ -73,9 +82,25 @@ function offer(there) {
 function write(there) {
   if (there.mode && there.mode !== mode()) form().querySelector(`[data-mode="${there.mode}"]`)?.click();
   field().value = there.body;
+  for (const name of ["cc", "bcc"]) if (copyField(name)) copyField(name).value = there[name] ?? "";
+  if (there.cc || there.bcc) showCopies();
   kept = there.body;
   keptMode = mode();
+  keptCopies = JSON.stringify(copies());
 }
+
+function showCopies() {
+  const box = form().querySelector("[data-copies]");
+  if (!box) return;
+  box.hidden = false;
+  form().querySelector("[data-show-copies]").hidden = true;
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#inbox-open [data-show-copies]")) return;
+  showCopies();
+  copyField("cc").focus();
+});
 
 function take(there) {
   const target = field();
@@ -86,10 +111,10 @@ function take(there) {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target !== field()) return;
+  if (event.target !== field() && !event.target.closest?.("#inbox-open [data-copies]")) return;
   clearTimeout(timer);
   timer = setTimeout(save, SAVE_AFTER);
-  complete(event.target);
+  if (event.target === field()) complete(event.target);
 });
 document.addEventListener("click", (event) => {
   if (!event.target.closest("#inbox-open [data-composer] [data-mode]")) return;
@@ -111,6 +136,8 @@ document.addEventListener("live:frame", (event) => {
   if (isOwn) kept = data.body;
   else if (field().value === kept) {
     write(data);
+    // Whoever writes is at the other device.
+    live.presence(data.conversation, "viewing");
     say(data.version ? "Draft from another device" : "");
   } else if (data.version) offer(data);
 });
@@ -177,6 +204,8 @@ function chooseWay(button) {
   box.querySelector("[data-other-name]").textContent = button.dataset.wayLabel;
   box.querySelector("[data-other-to]").textContent = button.dataset.wayTo;
   box.querySelector("[data-new-subject]").hidden = button.dataset.wayChannel !== "email";
+  const copied = target.querySelector("[data-copies]");
+  if (copied) copied.disabled = button.dataset.wayChannel !== "email";
   box.querySelector("[data-confirm-way]").checked = false;
 }
 
@@ -260,7 +289,10 @@ document.addEventListener(
   "keydown",
   (event) => {
     if (event.target !== field() || !menu()?.matches(":popover-open")) return;
-    if (event.key === "Escape") menu().hidePopover();
+    if (event.key === "Escape") {
+      event.preventDefault();
+      menu().hidePopover();
+    }
     else if (event.key === "Enter" || event.key === "Tab") {
       const chosen = menu().querySelector("[aria-selected=true]");
       if (!chosen) return;
@@ -283,6 +315,7 @@ document.addEventListener(
 function opened() {
   kept = field()?.value ?? "";
   keptMode = mode();
+  keptCopies = JSON.stringify(copies());
 }
 document.addEventListener("htmx:afterSwap", (event) => {
   const target = event.detail.elt ?? event.target;

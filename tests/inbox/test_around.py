@@ -6,13 +6,14 @@ import json
 import uuid
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import respx
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client as Browser
 
-from campaigns.models import ReplyReading
+from campaigns.models import Campaign, Enrollment, Lead, ReplyReading
 from inbox.models import (
     Conversation,
     Message,
@@ -27,6 +28,7 @@ from integrations.services import outbox
 from integrations.services.outgoing import message_id_of
 from project.core.clock import now
 from project.core.http import guard
+from project.core.ids import uuid7
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope
 from tests.campaigns.channels import Post, post
@@ -83,6 +85,51 @@ def test_a_sequence_is_moved_and_a_meeting_ends_it(post: Post, client: Browser) 
     steering.act_on_sequence(conversation_id=conversation.id, act="meeting", actor=post.agency.agent)
     assert post.enrollment(lead).stage == "meeting"
     assert SystemLine.objects.filter(conversation=conversation, kind="meeting").exists()
+
+
+def test_whose_sequence_has_ended_is_put_into_another_and_who_is_away_comes_back(
+    post: Post, client: Browser
+) -> None:
+    lead = post.lead("Ada")
+    post.launch()
+    post.send_next()
+    conversation = Conversation.objects.get()
+    second = Campaign.objects.get()
+    second.pk, second.name, second.status = uuid7(), "Second try", Campaign.Status.DRAFT
+    second.current_version = None
+    second._state.adding = True
+    second.save()
+    client.force_login(post.agency.agent)
+    address = post.agency.url(f"inbox/{conversation.id}/")
+
+    def enter() -> Any:
+        return client.post(f"{address}sequence/", {"act": "enter", "campaign": str(second.id)})
+
+    assert "no other running campaign" in client.get(f"{address}campaigns/").content.decode()
+    assert enter().status_code == 422, "it does not run yet"
+    version = post.enrollment(lead).plan_version
+    Campaign.objects.filter(id=second.id).update(status=Campaign.Status.ACTIVE, current_version=version)
+    assert "Second try" in client.get(f"{address}campaigns/").content.decode()
+    enter()
+    first, other = Enrollment.objects.filter(lead=lead).order_by("created_at")
+    assert (first.status, other.status, other.campaign_id) == ("ended", "active", second.id)
+    assert "Second try" in first.reason
+    assert SystemLine.objects.filter(conversation=conversation, text__endswith="“Second try”.").exists()
+    again = enter()
+    assert (again.status_code, "already" in again.content.decode()) == (422, True)
+
+    # Away until a day: back in the list on that morning, where the person is.
+    Lead.objects.filter(id=lead.id).update(time_zone="America/New_York")
+    day = (now() + timedelta(days=9)).date()
+    client.post(f"{address}intent/", {"intent": "out_of_office", "returns_on": day.isoformat()})
+    conversation.refresh_from_db()
+    assert (conversation.intent, conversation.status) == ("out_of_office", "snoozed")
+    assert conversation.snoozed_until is not None
+    back = conversation.snoozed_until.astimezone(ZoneInfo("America/New_York"))
+    assert (back.date(), back.hour) == (day, 9)
+    assert (
+        client.post(f"{address}intent/", {"intent": "out_of_office", "returns_on": "soon"}).status_code == 422
+    )
 
 
 # --- merging and splitting --------------------------------------------------------------------------

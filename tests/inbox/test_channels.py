@@ -8,12 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
 
+from campaigns.services import suppression
 from inbox.models import Conversation, Message, PendingChange
 from inbox.services import replies
 from integrations.events import MessageBounced, MessageDelivered, MessageOpened
+from integrations.mail.building import build_mime
 from integrations.models import OutboundMessage
-from integrations.services.outgoing import message_id_of
+from integrations.providers.sendgrid.send import body_of
+from integrations.services.outgoing import email_of, message_id_of
 from tests.campaigns.channels import Post, post
 from tests.campaigns.conftest import WORKING
 
@@ -118,3 +122,65 @@ def test_two_people_at_one_mailbox_are_two_conversations(post: Post) -> None:
     assert set(Conversation.objects.values_list("counterpart_id", flat=True)) == {
         "ada@prospect.test", "bo@prospect.test",
     }  # fmt: skip
+
+
+def test_an_answer_goes_to_whoever_had_a_copy_and_says_so(post: Post, client: Browser) -> None:
+    post.lead("Ada")
+    post.answers("ada@prospect.test", "My colleague is in copy", WORKING, copied_to=("Bo@prospect.test",))
+    conversation = Conversation.objects.get()
+    client.force_login(post.agency.agent)
+    page = client.get(post.agency.url(f"inbox/{conversation.id}/")).content.decode()
+    assert 'name="cc" maxlength="2000" autocomplete="off" value="bo@prospect.test"' in page
+
+    def answer(**given: str) -> Any:
+        fields = {
+            "body": "Welcome both",
+            "client_token": str(uuid.uuid4()),
+            "seen_revision": conversation.refreshed().revision,
+            "cc": "",
+            "bcc": "",
+        }
+        return client.post(post.agency.url(f"inbox/{conversation.id}/replies/"), fields | given)
+
+    refused = answer(cc="bo@prospect.test, nobody")
+    assert refused.status_code == 422
+    assert "nobody is not an e-mail address" in refused.content.decode()
+    assert 'value="bo@prospect.test, nobody"' in refused.content.decode(), "what was typed is kept"
+    suppression.suppress(
+        client_id=conversation.client_id,
+        channel="email",
+        value="cy@prospect.test",
+        source="person",
+        reason="Asked.",
+    )
+    assert "cy@prospect.test must not be written to" in answer(bcc="cy@prospect.test").content.decode()
+
+    taken = answer(cc='"Berg, Bo" <bo@prospect.test>; ada@prospect.test', bcc="boss@kestrel.test")
+    assert taken.status_code < 400, taken.content.decode()
+    reply = OutboundMessage.objects.select_related("sender").get()
+    assert (reply.payload["cc"], reply.payload["bcc"]) == (["bo@prospect.test"], ["boss@kestrel.test"])
+    mail = email_of(reply)
+    made = build_mime(mail, provider="mailbox")
+    assert made["Cc"] == "bo@prospect.test"
+    assert "boss@kestrel.test" not in made.as_string()
+    sent = body_of(mail, account_id="a", sandbox_mode=False)["personalizations"][0]
+    assert sent["cc"] == [{"email": "bo@prospect.test"}]
+    assert sent["bcc"] == [{"email": "boss@kestrel.test"}]
+    shown = client.get(post.agency.url(f"inbox/{conversation.id}/thread/")).content.decode()
+    assert "copy to bo@prospect.test blind copy to boss@kestrel.test" in shown
+
+    # What comes back from a copy says nothing about Ada.
+    left = post.sent(reply)
+    post.report(
+        MessageBounced,
+        left,
+        WORKING + HOUR,
+        is_permanent=True,
+        recipient="bo@prospect.test",
+        category="mailbox",
+    )
+    message = Message.objects.get(outbound=reply)
+    assert message.state == Message.State.SENT
+    assert suppression.suppression_of_value(
+        client_id=conversation.client_id, channel="email", value="bo@prospect.test"
+    )

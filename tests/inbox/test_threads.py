@@ -313,6 +313,7 @@ def test_who_holds_a_hot_reply_is_on_the_screen(world: World, thread: Conversati
     client.force_login(world.agency.agent)
     triage.assign(conversation_id=thread.id, assignee_id=world.agency.agent.id, actor=world.agency.agent)
     until = thread.refreshed().lease_expires_at
+    assert until is not None
     # Times are in the organization's zone, or in the one that the viewer has chosen; what is pushed names the instant.
     for zone in ("", "Asia/Tokyo"):
         people.set_time_zone(user=world.agency.agent, time_zone=zone)

@@ -10,7 +10,16 @@ import pytest
 from django.test import Client as Browser
 
 from campaigns.services import suppression
-from inbox.models import CannedReply, Conversation, Message, MessageFile, ReplyDraft, SystemLine
+from inbox import presenters
+from inbox.models import (
+    CannedReply,
+    Conversation,
+    Message,
+    MessageFile,
+    Notification,
+    ReplyDraft,
+    SystemLine,
+)
 from inbox.services import canned, channels, departures, drafts, files, notes, replies
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import OutboundMessage, SenderAccount
@@ -317,3 +326,9 @@ def test_a_note_mentions_people_who_may_read_it(world: World, thread: Conversati
         conversation_id=thread.id, author=agency.agent, body=f"@{name} please look, not @nobody or a@{name}"
     )
     assert [one["id"] for one in note.mentions] == [str(agency.manager.id)]
+    called = notes.add_note(conversation_id=thread.id, author=agency.agent, body="@Team: who knows Kiruna?")
+    assert [one["name"] for one in called.mentions] == ["team"]
+    told = Notification.objects.filter(occasion="mention", key=f"note:{called.id}")
+    readers = {person.id for person in notes.people_of(thread.client_id)} - {agency.agent.id}
+    assert set(told.values_list("user_id", flat=True)) == readers
+    assert {"text": "@Team", "mention": True} in presenters.pieces(called.body, called.mentions)

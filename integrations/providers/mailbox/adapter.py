@@ -134,7 +134,7 @@ class MailboxAdapter:
         said = smtp.send(
             self._settings,
             sender=ascii_address(email.from_email),
-            recipient=ascii_address(email.to_email),
+            recipients=[ascii_address(address) for address in (email.to_email, *email.cc, *email.bcc)],
             content=content,
         )
         if self._settings.saves_sent is not True:

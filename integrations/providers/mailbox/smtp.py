@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -110,15 +110,17 @@ def _sign_in(smtp: _Smtp, settings: MailboxSettings) -> None:
         raise broken(f"{settings.smtp} broke off the sign-in.", error) from error
 
 
-def send(settings: MailboxSettings, *, sender: str, recipient: str, content: bytes) -> str:
+def send(settings: MailboxSettings, *, sender: str, recipients: Sequence[str], content: bytes) -> str:
     """Hand one e-mail over, once; return the server's word for it (its queue id, if it says one).
+
+    The first recipient is whom it is for, the others get copies: without one of them nothing leaves.
 
     Raises ``ProviderError``: of kind ``indeterminate`` if the connection was lost after the end of the e-mail
     began to leave, of other kinds only if it surely was not taken.
     """
     with session(settings) as smtp:
         try:
-            _envelope(smtp, sender, recipient, len(content))
+            _envelope(smtp, sender, recipients, len(content))
             _body(smtp, content)
         except _LOST as error:
             raise broken(f"{settings.smtp} broke off before the e-mail was handed over.", error) from error
@@ -130,14 +132,22 @@ def send(settings: MailboxSettings, *, sender: str, recipient: str, content: byt
         return said
 
 
-def _envelope(smtp: smtplib.SMTP, sender: str, recipient: str, size: int) -> None:
+def _envelope(smtp: smtplib.SMTP, sender: str, recipients: Sequence[str], size: int) -> None:
     options = [f"size={size}"] if smtp.has_extn("size") else []
     code, text = smtp.mail(sender, options)
     if code != 250:
         raise from_reply(Phase.SENDER, code, _words(text))
-    code, text = smtp.rcpt(recipient)
-    if code not in {250, 251}:
-        raise from_reply(Phase.RECIPIENT, code, _words(text))
+    for number, recipient in enumerate(recipients):
+        code, text = smtp.rcpt(recipient)
+        if code not in {250, 251} and number == 0:
+            raise from_reply(Phase.RECIPIENT, code, _words(text))
+        if code not in {250, 251}:
+            raise ProviderError(
+                ErrorKind.VALIDATION,
+                f"The copy to {recipient} was refused, so nothing was sent: {_words(text)}",
+                provider=PROVIDER,
+                raw_type=str(code),
+            )
 
 
 def _body(smtp: smtplib.SMTP, content: bytes) -> None:

@@ -21,6 +21,8 @@ from integrations.providers.sendgrid.fields import (
     ACCOUNT_ARG,
     PROVIDER,
     SEND_ID_ARG,
+    TO_ARG,
+    digest_of,
     load,
     malformed,
     message_ref,
@@ -111,6 +113,8 @@ def _event(raw: Raw, received_at: datetime, knowledge: MessageKnowledge) -> Even
     account_id = text(raw, ACCOUNT_ARG) or knowledge.account_of_message(ids)
     if not account_id:
         return "It is about mail that was not sent from here."
+    if text(raw, TO_ARG) not in {"", digest_of(_recipient(raw))}:
+        return "It is about somebody who got a copy."
     occurred_at = moment(raw.get("timestamp"))
     envelope = {
         "provider": PROVIDER,

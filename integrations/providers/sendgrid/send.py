@@ -1,6 +1,6 @@
 """From ``OutgoingEmail`` to the body of ``POST /v3/mail/send`` (docs/providers/sendgrid.md, section 1).
 
-One personalization with one recipient for each request, so that one ``X-Message-Id`` is one e-mail. Only
+One personalization with one recipient (and copies) for each request: one ``X-Message-Id`` is one e-mail. Only
 opaque ids go into custom arguments and categories: the vendor's staff may see them.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from integrations.errors import ErrorKind, ProviderError
 from integrations.mail.building import ascii_address, one_line
 from integrations.mail.headers import short_id
-from integrations.providers.sendgrid.fields import ACCOUNT_ARG, PROVIDER, SEND_ID_ARG
+from integrations.providers.sendgrid.fields import ACCOUNT_ARG, PROVIDER, SEND_ID_ARG, TO_ARG, digest_of
 from integrations.values import OutgoingEmail, Raw, SendReceipt
 
 #: The vendor's limit on the whole message, in bytes.
@@ -37,13 +37,7 @@ def body_of(email: OutgoingEmail, *, account_id: str, sandbox_mode: bool) -> Raw
     if not email.subject.strip():
         raise _invalid("The e-mail has no subject.")
     body: Raw = {
-        "personalizations": [
-            {
-                "to": [_recipient(email)],
-                "headers": _headers(email),
-                "custom_args": {SEND_ID_ARG: email.send_id, ACCOUNT_ARG: account_id},
-            }
-        ],
+        "personalizations": [_personalization(email, account_id)],
         "from": _mailbox(_own(email.from_email), email.from_name),
         "subject": one_line(email.subject),
         "content": _content(email),
@@ -91,6 +85,27 @@ def _own(address: str) -> str:
     if not found.isascii():
         raise _invalid(f"SendGrid sends from plain addresses only, not from {one_line(address)}.")
     return found
+
+
+def _personalization(email: OutgoingEmail, account_id: str) -> Raw:
+    to = _recipient(email)
+    made: Raw = {
+        "to": [to],
+        "headers": _headers(email),
+        "custom_args": {SEND_ID_ARG: email.send_id, ACCOUNT_ARG: account_id},
+    }
+    copies = {"cc": email.cc, "bcc": email.bcc}
+    made |= {name: [{"email": _copy(one)} for one in given] for name, given in copies.items() if given}
+    if email.cc or email.bcc:
+        made["custom_args"][TO_ARG] = digest_of(to["email"])
+    return made
+
+
+def _copy(address: str) -> str:
+    try:
+        return ascii_address(address)
+    except ValueError as error:
+        raise _invalid(one_line(str(error))) from error
 
 
 def _recipient(email: OutgoingEmail) -> dict[str, str]:
