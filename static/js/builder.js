@@ -39,6 +39,8 @@ document.addEventListener("click", (event) => {
   if (item) {
     const { elements } = byId("insert-form");
     elements.op.value = item.dataset.op;
+    // The menu closes before the form is sent, and with it which of its buttons was pressed would be forgotten.
+    elements.kind.value = item.dataset.kind ?? "";
     elements.node.value = item.dataset.op === "move" ? chosen() : "";
     elements.nodes.disabled = item.dataset.op !== "paste";
     elements.nodes.value = item.dataset.op === "paste" ? JSON.stringify(copied()) : "";
