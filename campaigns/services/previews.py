@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from campaigns.models import Campaign, Lead
 from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import Content, Plan, SendNode
-from campaigns.rendering import TemplateError, render, sms_segments, text_length
+from campaigns.rendering import KNOWN_VARIABLES, TemplateError, render, sms_segments, text_length
 from campaigns.rendering.proofreading import proofread
 from campaigns.rendering.snippets import expand
 from campaigns.services import snippets
@@ -23,6 +23,8 @@ from campaigns.services.unsubscribes import SAMPLE_URL
 from integrations.models import SenderAccount
 
 LOOKED_AT = 200
+#: Stands among the missing variables for a text that cannot be used at all.
+BROKEN = "template"
 SHOWN = 20
 
 
@@ -124,10 +126,11 @@ def of_step(campaign: Campaign, node: SendNode, content: Content, *, search: str
                 samples.setdefault(name, value)
         link = {} if node.channel == "linkedin" else {"unsubscribe_url": SAMPLE_URL}
         one = _rendered(node, content, {**context, **link}, lead, known)
-        gaps.update(one.missing)
+        gaps.update(name for name in one.missing if name != BROKEN)
         found.append(one)
     found.sort(key=lambda one: (not one.missing, -len(one.text)))
-    variables = [Coverage(name, count, samples.get(name, "")) for name, count in filled.items()]
+    names = dict.fromkeys([*(name for name in sorted(KNOWN_VARIABLES) if not name.endswith("*")), *filled])
+    variables = [Coverage(name, filled[name], samples.get(name, "")) for name in names]
     return StepLook(found[:SHOWN], gaps.most_common(), variables, len(leads))
 
 
@@ -152,7 +155,7 @@ def _rendered(
             )
         except (TemplateError, KeyError, ValueError) as error:
             texts[name] = str(error)
-            missing.append("template")
+            missing.append(BROKEN)
             continue
         texts[name] = made.text
         missing += made.missing

@@ -5,6 +5,8 @@ Every change is one edit of ``campaigns.plans.edits``, whichever way it is made,
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +49,7 @@ def _map(request: OrganizationRequest, draft: Draft, selected: str) -> dict[str,
         "canvas": selectors_builder.canvas(draft, selected),
         "figures": draft.figures,
         "beginnings": () if draft.numbers else BEGINNINGS,
-        "nodes": editing.as_json(draft.plan)["nodes"],
+        "nodes": json.dumps(editing.as_json(draft.plan)["nodes"]),
         "kinds": selectors_builder.KINDS,
         "stream": streams.campaign(draft.campaign.id),
         "edit_url": _url(request, "edit_plan", draft.campaign),
@@ -131,7 +133,7 @@ def step_preview(request: OrganizationRequest, campaign_id: UUID) -> HttpRespons
         "before": place - 1 if place else None,
         "after": place + 1 if place + 1 < len(look.previews) else None,
         "search": search,
-        "names": [{"name": one.name, "filled": one.filled, "sample": one.sample} for one in look.variables],
+        "names": json.dumps([asdict(one) for one in look.variables]),
     }
     return render(request, "campaigns/_step_preview.html", context)
 

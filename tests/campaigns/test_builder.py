@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_a_step_is_previewed_on_the_worst_and_on_chosen_leads(world: World, buil
     assert "lead.title is empty for 1 of 2 leads." in worst
     assert f"{empty}" in worst
     assert "would not be sent: no lead.title" in worst
-    assert '"name": "lead.title", "filled": 1, "sample": "Head of cold rooms"' in worst
+    assert '"name": "lead.title", "filled": 1, "sample": "Head of cold rooms"' in html.unescape(worst)
     assert "As Head of cold rooms, Marta?" in builder.look("step/?node=inmail&lead=marta")
     assert "Nobody of that name" in builder.look("step/?node=inmail&lead=zoe")
     assert "There is no such step" in builder.look("step/?node=end")

@@ -12,7 +12,7 @@ export function copied() {
 
 /** Copy steps by id. */
 export function copy(ids) {
-  const nodes = JSON.parse(document.getElementById("plan-nodes")?.textContent ?? "[]");
+  const nodes = JSON.parse(document.getElementById("plan-nodes")?.getAttribute("value") ?? "[]");
   const found = nodes.filter((node) => ids.includes(node.id));
   if (found.length) localStorage.setItem(STORE, JSON.stringify(found));
 }

@@ -6,7 +6,7 @@ let at = 0;
 const byId = (id) => document.getElementById(id);
 
 function names() {
-  return JSON.parse(byId("variable-names")?.textContent ?? "[]");
+  return JSON.parse(byId("variable-names")?.getAttribute("value") ?? "[]");
 }
 
 function total() {
@@ -90,6 +90,12 @@ function take(name) {
 
 document.addEventListener("input", (event) => {
   if (event.target.matches?.("[data-template]")) offer(event.target);
+});
+
+// What the leads have may come only after somebody has begun to type.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const active = document.activeElement;
+  if (event.detail.target?.id === "step-preview" && active?.matches("[data-template]")) offer(active);
 });
 
 document.addEventListener("keydown", (event) => {
