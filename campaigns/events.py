@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from campaigns.models import Brake, Enrollment, Lead, Unsubscribe
+from campaigns.models import Brake, Enrollment, Lead, ReplyReading, Unsubscribe
 from integrations.events import MessageEvent
 from integrations.models import OutboundMessage, SenderAccount
 from project.core.events import DomainEvent
@@ -43,6 +43,12 @@ class EnrollmentFact(DomainEvent):
     node_id: str = ""
     #: Who wrote, or was written to; ``None`` where no single sender is meant.
     sender_id: UUID | None = None
+    #: The message that it is about: that left, was reported on, or is answered; ``None`` where none of ours is known.
+    outbound: OutboundMessage | None = None
+    #: Where it happened, if that is not the message's channel.
+    channel: str = ""
+    #: Replies: seconds since the message that is answered left.
+    seconds: int | None = None
 
 
 class LeadEnrolled(EnrollmentFact):
@@ -63,6 +69,14 @@ class LeadMessaged(EnrollmentFact):
 
 class LeadReplied(EnrollmentFact):
     """The lead answered: a human reply, not an out-of-office note."""
+
+
+class LeadAway(EnrollmentFact):
+    """A note of absence came back: no reply, and shown as what was not counted as one."""
+
+
+class MeetingAgreed(EnrollmentFact):
+    """A meeting with the lead was agreed."""
 
 
 class EnrollmentEnded(EnrollmentFact):
@@ -130,3 +144,11 @@ class BrakeReleased(DomainEvent):
 
     brake: Brake
     by_time: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyRead(DomainEvent):
+    """It is known, or known better, what a reply means; ``answered`` is our message before it, if it was ours."""
+
+    reading: ReplyReading
+    answered: OutboundMessage | None

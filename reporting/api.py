@@ -14,9 +14,10 @@ from project.core.clock import now
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 from reporting import api_schemas as schemas
-from reporting import selectors, selectors_inbox
+from reporting import selectors, selectors_cohorts, selectors_inbox, selectors_live
 from reporting.api_alerts import router as alerts_router
 from reporting.api_snapshots import router as snapshots_router
+from reporting.selectors_rollups import Grain
 
 router = Router()
 router.add_router("", alerts_router)
@@ -38,15 +39,41 @@ def list_client_figures(request: ApiRequest) -> Any:
 @router.get("/analytics/clients/{client_id}/summary", response=schemas.ClientSummaryOut, tags=TAGS)
 @api_rule(Permission.REPORTS_VIEW)
 def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
-    """A client's report for the last days: people, funnel, days, waits, campaigns, latest replies."""
+    """A client's report: people, funnels, days, waits, campaigns, senders, outlook, latest replies."""
     client = get_or_404(request.access.clients(), client_id)
-    report = selectors.client_report(client, period.days)
+    report = selectors.client_report(client, period.filters(client.time_zone))
     return {
         **_figures(report),
         "client_id": client.id,
-        "answered": {"count": report["answered"]["count"], "mean_seconds": report["answered"]["seconds"]},
-        "campaigns": [{**row, "name": row["campaign"].name} for row in report["campaigns"]],
+        "answered": report["service"],
+        "campaigns": [
+            {**row, "campaign_id": row["key"], "name": row["label"]} for row in report["campaigns"]["rows"]
+        ],
+        "all_campaigns": report["campaigns"]["all"],
+        "senders": _parts(report["senders"]),
         "replies": [_reply(row) for row in report["replies"]],
+    }
+
+
+@router.get("/analytics/clients/{client_id}/comparative", response=schemas.ComparativeOut, tags=TAGS)
+@api_rule(Permission.REPORTS_VIEW)
+def client_comparative(request: ApiRequest, client_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
+    """A client's campaigns side by side, and the client in these days against as many days before."""
+    client = get_or_404(request.access.clients(), client_id)
+    filters = period.filters(client.time_zone)
+    campaigns = list(Campaign.objects.filter(client=client).order_by("name", "id"))
+    spans = {"current": filters.period, "before": filters.period.before}
+    return {
+        "client_id": client.id,
+        **{
+            name: {
+                "period": _period(span),
+                "campaigns": _parts(found["rows"]),
+                "all": {**found["all"], "name": "All"},
+            }
+            for name, span in spans.items()
+            if (found := selectors.comparison(Grain.CAMPAIGN, campaigns, span))
+        },
     }
 
 
@@ -66,19 +93,67 @@ def inbox_figures(request: ApiRequest, days: Literal[1, 7, 28, 90] = 7, client: 
     }
 
 
+def _campaign(request: ApiRequest, campaign_id: UUID) -> Campaign:
+    rows = Campaign.objects.filter(request.access.client_filter()).select_related("client", "current_version")
+    found: Campaign = get_or_404(rows, campaign_id)
+    return found
+
+
+def _campaign_report(request: ApiRequest, campaign_id: UUID, period: schemas.PeriodIn) -> dict[str, Any]:
+    campaign = _campaign(request, campaign_id)
+    return selectors.campaign_report(campaign, period.filters(campaign.client.time_zone))
+
+
 @router.get("/analytics/campaigns/{campaign_id}/summary", response=schemas.CampaignSummaryOut, tags=TAGS)
 @api_rule(Permission.REPORTS_VIEW)
 def campaign_summary(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
-    """A campaign's report for the last days, and where its leads are now."""
-    rows = Campaign.objects.filter(request.access.client_filter()).select_related("client")
-    campaign: Campaign = get_or_404(rows, campaign_id)
-    report = selectors.campaign_report(campaign, period.days)
+    """A campaign's report, and where its leads are now."""
+    report = _campaign_report(request, campaign_id, period)
     return {
         **_figures(report),
-        "campaign_id": campaign.id,
-        "client_id": campaign.client_id,
+        "campaign_id": report["campaign"].id,
+        "client_id": report["client"].id,
         "stages": report["stages"],
+        "senders": _parts(report["senders"]),
+        "lists": _parts(report["lists"]),
+        "domains": _parts(report["domains"]),
     }
+
+
+@router.get("/analytics/campaigns/{campaign_id}/timeseries", response=schemas.TimeseriesOut, tags=TAGS)
+@api_rule(Permission.REPORTS_VIEW)
+def campaign_timeseries(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
+    """People by day (up to five weeks) or by week, and the same days before."""
+    report = _campaign_report(request, campaign_id, period)
+    return {
+        "campaign_id": report["campaign"].id,
+        "period": _period(report["period"]),
+        "step": "week" if report["trend"].is_weekly else "day",
+        "days": _days(report),
+        "counted_at": report["counted_at"],
+    }
+
+
+@router.get("/analytics/campaigns/{campaign_id}/sequence-steps", response=list[schemas.StepOut], tags=TAGS)
+@api_rule(Permission.REPORTS_VIEW)
+def campaign_steps(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
+    """Each step: messages that left, and the people whose replies answer it."""
+    report = _campaign_report(request, campaign_id, period)
+    return [{**row, "node_id": row["key"]} for row in report["steps"]]
+
+
+@router.get("/analytics/campaigns/{campaign_id}/cohorts", response=list[schemas.CohortOut], tags=TAGS)
+@api_rule(Permission.REPORTS_VIEW)
+def campaign_cohorts(request: ApiRequest, campaign_id: UUID) -> Any:
+    """People by the week in which they were first contacted, and when they replied; the last 12 weeks."""
+    return selectors_cohorts.weekly(_campaign(request, campaign_id))
+
+
+@router.get("/analytics/real-time", response=schemas.RealTimeOut, tags=TAGS)
+@api_rule(Permission.REPORTS_VIEW)
+def real_time(request: ApiRequest) -> Any:
+    """Today so far against the same hours of the last weeks, and what happened last."""
+    return selectors_live.today(request.access)
 
 
 @router.get("/analytics/accounts/{sender_id}/rate-usage", response=schemas.RateUsageOut, tags=TAGS)
@@ -100,19 +175,38 @@ def account_rate_usage(request: ApiRequest, sender_id: UUID) -> Any:
     }
 
 
+def _period(period: Any) -> dict[str, Any]:
+    return {"first": period.first, "last": period.last, "time_zone": period.zone.key}
+
+
+def _days(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "day": point.first, "contacted": point.contacted, "replied": point.replied, "positive": point.positive,
+            "positive_before": point.before,
+        }
+        for point in report["trend"].points
+    ]  # fmt: skip
+
+
 def _figures(report: dict[str, Any]) -> dict[str, Any]:
-    period: selectors.Period = report["period"]
-    days = zip(report["contacted_by_day"].bars, report["replies_by_day"].bars, strict=True)
     return {
-        "period": {"first": period.first, "last": period.last, "time_zone": period.zone.key},
+        "period": _period(report["period"]),
         "people": report["people"],
+        "before": report["before"],
+        "messages": report["sends"],
         "funnel": report["funnel"],
-        "days": [
-            {"day": contacted.day, "contacted": contacted.value, "replied": replied.value}
-            for contacted, replied in days
-        ],
+        "channels": report["channels"],
+        "days": _days(report),
+        "waits": report["waits"]["rows"],
+        "best_time": report["heat"]["best"],
+        "outlook": report["outlook"],
         "counted_at": report["counted_at"],
     }
+
+
+def _parts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "name": row["label"]} for row in rows]
 
 
 def _reply(row: dict[str, Any]) -> dict[str, Any]:

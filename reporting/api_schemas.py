@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from ninja import Schema
 from pydantic import Field
 
+from reporting.filters import Filters
+
 
 class PeriodIn(Schema):
-    """How many whole days in the client's time zone, today included."""
+    """Whole days in the client's time zone, today included; or the days from one to another."""
 
     days: int = Field(28, ge=1, le=365)
+    from_day: date | None = Field(None, alias="from", description="The first day; needs `to`.")
+    to_day: date | None = Field(None, alias="to", description="The last day, at most 400 days later.")
+
+    def filters(self, time_zone: str) -> Filters:
+        """What a report takes."""
+        given = {"days": str(self.days)}
+        if self.from_day and self.to_day:
+            given |= {"from": self.from_day.isoformat(), "to": self.to_day.isoformat()}
+        return Filters.of(given, ZoneInfo(time_zone))
 
 
 class PeriodOut(Schema):
@@ -24,19 +36,62 @@ class PeriodOut(Schema):
 
 
 class FunnelStepOut(Schema):
-    """A step of the funnel: people, and people at the step before (null for the first)."""
+    """A step of a funnel: people, and people at the step before (null for the first)."""
 
+    kind: str
     label: str
     value: int
     before: int | None
 
 
+class ChannelFunnelOut(Schema):
+    """The funnel of one channel."""
+
+    channel: str
+    funnel: list[FunnelStepOut]
+
+
 class DayOut(Schema):
-    """People on one local day."""
+    """People on one local day, or in the days from it until the next."""
 
     day: date
     contacted: int
     replied: int
+    positive: int
+    positive_before: int | None
+
+
+class PartOut(Schema):
+    """What one part contributed: messages that left, and people, each once per campaign."""
+
+    key: str
+    name: str
+    sent: int
+    contacted: int
+    emailed: int
+    delivered: int
+    opened: int
+    bounced: int
+    complained: int
+    unsubscribed: int
+    replied: int
+    positive: int
+    meeting: int
+
+
+class StepOut(Schema):
+    """One step: messages that left, and the people whose replies answer it."""
+
+    node_id: str
+    label: str
+    channel: str
+    sent: int
+    contacted: int
+    replied: int
+    positive: int
+    meeting: int
+    bounced: int
+    unsubscribed: int
 
 
 class CampaignFiguresOut(Schema):
@@ -44,27 +99,167 @@ class CampaignFiguresOut(Schema):
 
     campaign_id: UUID
     name: str
+    sent: int
     contacted: int
-    connected: int
     replied: int
+    positive: int
+    meeting: int
+
+
+class TotalOut(Schema):
+    """All parts together."""
+
+    sent: int
+    contacted: int
+    replied: int
+    positive: int
+    meeting: int
 
 
 class PeopleOut(Schema):
-    """People to whom each happened in the period. Contacted: invited or messaged."""
+    """People to whom each happened in the period for the first time, each once per campaign."""
 
-    contacted: int
     enrolled: int
+    contacted: int
+    reached: int
     invited: int
     connected: int
     messaged: int
+    emailed: int
+    texted: int
+    delivered: int
+    opened: int
+    clicked: int
+    machine_opened: int
     replied: int
+    positive: int
+    meeting: int
+    away: int
+    bounced: int
+    complained: int
+    unsubscribed: int
+    qualified: int
+    disqualified: int
+
+
+class WaitOut(Schema):
+    """How many replied within a span."""
+
+    name: str
+    value: int
+
+
+class BestTimeOut(Schema):
+    """The two hours whose messages are answered most often, with both figures."""
+
+    weekday: str
+    from_hour: int = Field(validation_alias="from")
+    until_hour: int = Field(validation_alias="until")
+    replies: int
+    sends: int
+
+
+class ForecastOut(Schema):
+    """How many more in so many days: eight times in ten between low and high. ``held`` of ``tested`` earlier ones."""
+
+    days: int
+    expected: int
+    low: int
+    high: int
+    held: int
+    tested: int
+
+
+class OutlookOut(Schema):
+    """What the coming days may bring, null where there is too little to say."""
+
+    until: date
+    positive: ForecastOut | None = None
+    replied: ForecastOut | None = None
+    sends: ForecastOut | None = None
+
+
+class CohortOut(Schema):
+    """People first contacted in one week, and how many of them replied within 1, 2, 4 weeks and ever."""
+
+    week: date
+    contacted: int
+    within_1: int
+    within_2: int
+    within_4: int
+    replied: int
+    positive: int
+    meeting: int
+
+
+class TimeseriesOut(Schema):
+    """People over time."""
+
+    campaign_id: UUID
+    period: PeriodOut
+    step: str
+    days: list[DayOut]
+    counted_at: datetime | None
+
+
+class SideOut(Schema):
+    """One side of a comparison."""
+
+    period: PeriodOut
+    campaigns: list[PartOut]
+    all: PartOut
+
+
+class ComparativeOut(Schema):
+    """Campaigns side by side, in these days and before."""
+
+    client_id: UUID
+    current: SideOut
+    before: SideOut
+
+
+class ActivityOut(Schema):
+    """One thing that happened."""
+
+    occurred_at: datetime
+    kind: str
+    client_id: UUID
+    campaign_id: UUID | None
+    lead_id: UUID | None
+    who: str
+
+
+class PaceOut(Schema):
+    """Today so far, and the mean of the same hours of the same weekday in the last four weeks."""
+
+    kind: str
+    today: int
+    usual: float
+
+
+class RealTimeOut(Schema):
+    """Today so far and what happened last."""
+
+    day: date
+    time_zone: str
+    pace: list[PaceOut]
+    activity: list[ActivityOut]
+    counted_at: datetime | None
 
 
 class AnswersOut(Schema):
-    """Replies of operators to waiting people: how many, and the mean wait in seconds (null without any)."""
+    """Answers of operators: how many to people who waited, the mean wait in seconds, promises and closings."""
 
-    count: int
+    answers: int
+    waited: int
     mean_seconds: float | None
+    first_answers: int
+    first_seconds: float | None
+    promised: int
+    kept: int
+    broken: int
+    resolved: int
+    resolution_seconds: float | None
 
 
 class LatestReplyOut(Schema):
@@ -79,31 +274,42 @@ class LatestReplyOut(Schema):
     occurred_at: datetime
 
 
-class ClientSummaryOut(Schema):
+class FiguresOut(Schema):
+    """What reports of clients and of campaigns share."""
+
+    period: PeriodOut
+    people: PeopleOut
+    before: PeopleOut | None
+    messages: int
+    funnel: list[FunnelStepOut]
+    channels: list[ChannelFunnelOut]
+    days: list[DayOut]
+    waits: list[WaitOut]
+    best_time: BestTimeOut | None
+    outlook: OutlookOut
+    counted_at: datetime | None
+
+
+class ClientSummaryOut(FiguresOut):
     """A client's report."""
 
     client_id: UUID
-    period: PeriodOut
-    people: PeopleOut
-    funnel: list[FunnelStepOut]
-    days: list[DayOut]
     answered: AnswersOut
     campaigns: list[CampaignFiguresOut]
+    all_campaigns: TotalOut
+    senders: list[PartOut]
     replies: list[LatestReplyOut]
-    counted_at: datetime
 
 
-class CampaignSummaryOut(Schema):
+class CampaignSummaryOut(FiguresOut):
     """A campaign's report. ``stages`` is where its leads are now, whatever the period."""
 
     campaign_id: UUID
     client_id: UUID
-    period: PeriodOut
-    people: PeopleOut
-    funnel: list[FunnelStepOut]
-    days: list[DayOut]
     stages: dict[str, int]
-    counted_at: datetime
+    senders: list[PartOut]
+    lists: list[PartOut]
+    domains: list[PartOut]
 
 
 class ClientFiguresOut(Schema):
@@ -113,6 +319,8 @@ class ClientFiguresOut(Schema):
     name: str
     contacted: int
     replied: int
+    positive: int
+    meeting: int
 
 
 class UsageOut(Schema):

@@ -37,6 +37,8 @@ _KINDS = {
     campaign_events.LeadBounced: Fact.Kind.BOUNCED,
     campaign_events.LeadComplained: Fact.Kind.COMPLAINED,
     campaign_events.LeadUnsubscribed: Fact.Kind.UNSUBSCRIBED,
+    campaign_events.LeadAway: Fact.Kind.AWAY,
+    campaign_events.MeetingAgreed: Fact.Kind.MEETING,
     campaign_events.EnrollmentEnded: Fact.Kind.ENDED,
 }
 
@@ -94,6 +96,7 @@ def on_ledger_healed(event: LedgerDifferenceHealed) -> None:
     alert_sources.ledger_difference_healed(event)
 
 
+subscribe(campaign_events.ReplyRead, id="reporting.reply_read")(facts.record_reading)
 subscribe(ConversationAnswered, id="reporting.answered")(facts.record_answer)
 subscribe(PromiseBroken, id="reporting.promise_broken")(facts.record_broken_promise)
 subscribe(ConversationResolved, id="reporting.resolved")(facts.record_resolution)

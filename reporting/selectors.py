@@ -1,165 +1,391 @@
-"""Reports from facts: every figure with what it is counted from."""
+"""Reports of clients and campaigns: every figure from sums, each with what it is counted from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Avg, Count, Q
-from django.db.models.functions import TruncDate
-
-from campaigns.models import Campaign
-from campaigns.selectors import stage_counts
+from campaigns.models import Campaign, LeadImport
+from campaigns.plans.schema import SendNode
+from campaigns.selectors import node_label, stage_counts
+from campaigns.services import variants
+from campaigns.services.planning import plan_of_version
 from inbox.models import Conversation, Message
+from integrations.models import SenderAccount
 from project.core.clock import now
+from project.core.ids import parse_uuid
 from project.tenancy.access import Access
 from project.tenancy.models import Client
-from reporting.charts import bars_by_day
-from reporting.models import Fact
+from reporting import charts
+from reporting.counting import LAST_WAIT, WAITS
+from reporting.filters import Filters, Period
+from reporting.forecasting import forecast
+from reporting.models import Rollup
+from reporting.selectors_rollups import Grain, Kinds, Subject, by_key, freshness, of_subjects, total
 
-PERIODS = {"7": "7 days", "28": "28 days", "90": "90 days"}
-_CONTACTED = (Fact.Kind.INVITED, Fact.Kind.MESSAGED)
-_STEPS = (
-    (Fact.Kind.ENROLLED, "Enrolled"),
-    (Fact.Kind.INVITED, "Invited"),
-    (Fact.Kind.CONNECTED, "Connected"),
-    (Fact.Kind.MESSAGED, "Messaged"),
-    (Fact.Kind.REPLIED, "Replied"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Whole days in the client's zone, the current one included: ``[start, end)`` in UTC."""
-
-    days: int
-    first: date
-    last: date
-    start: datetime
-    end: datetime
-    zone: ZoneInfo
-
-    @classmethod
-    def last_days(cls, days: int, zone: ZoneInfo) -> Period:
-        """The last ``days`` local days."""
-        last = now().astimezone(zone).date()
-        first = last - timedelta(days=days - 1)
-        start = datetime.combine(first, time(), zone).astimezone(UTC)
-        end = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
-        return cls(days, first, last, start, end, zone)
+#: Headline funnel, and one per channel: kind and what people call it.
+FUNNEL: Final = (
+    ("enrolled", "Enrolled"), ("contacted", "Contacted"), ("reached", "Reached"), ("replied", "Replied"),
+    ("positive", "Positive"), ("meeting", "Meeting"),
+)  # fmt: skip
+CHANNELS: Final = {
+    "linkedin": (
+        ("invited", "Invited"), ("connected", "Connected"), ("messaged", "Messaged"), ("replied", "Replied"),
+        ("positive", "Positive"), ("meeting", "Meeting"),
+    ),
+    "email": (
+        ("emailed", "Sent"), ("delivered", "Delivered"), ("opened", "Opened"), ("clicked", "Clicked"),
+        ("replied", "Replied"), ("positive", "Positive"), ("meeting", "Meeting"),
+    ),
+    "sms": (
+        ("texted", "Sent"), ("delivered", "Delivered"), ("replied", "Replied"), ("positive", "Positive"),
+        ("meeting", "Meeting"),
+    ),
+}  # fmt: skip
+#: A share of fewer people than this says nothing.
+LEAST: Final = 20
+#: Sends that an hour must have had before it may be called the best.
+LEAST_SENDS: Final = 30
+FORECAST_DAYS: Final = 30
+#: Days that a forecast and its back-test are made from.
+_HISTORY: Final = 28 + 12 * 7
 
 
 def client_overview(access: Access) -> list[dict[str, Any]]:
-    """Clients within reach with the people contacted and replied in the last 28 days."""
+    """Clients within reach with the figures of their last 28 days."""
     clients = list(access.clients().filter(is_archived=False))
-    since = now() - timedelta(days=28)
-    rows = (
-        Fact.objects.filter(client_id__in=[client.id for client in clients], occurred_at__gte=since)
-        .values("client_id")
-        .annotate(
-            contacted=Count("lead_id", filter=Q(kind__in=_CONTACTED), distinct=True),
-            replied=Count("lead_id", filter=Q(kind=Fact.Kind.REPLIED), distinct=True),
-        )
+    today = now().date()
+    # One statement for all of them: days of a client may be off by one from ours.
+    period = Period(today - timedelta(days=28), today + timedelta(days=1), ZoneInfo("UTC"))
+    rows: Any = Rollup.objects.filter(
+        grain=Grain.CLIENT, subject_id__in=[client.id for client in clients], day__gte=period.first
     )
-    found = {row["client_id"]: row for row in rows}
-    none = {"contacted": 0, "replied": 0}
-    return [
-        {"client": client, **{key: found.get(client.id, none)[key] for key in none}} for client in clients
-    ]
+    days = by_key(rows, "subject_id", "day", kinds=("contacted", "replied", "positive", "meeting"))
+    found = []
+    for client in clients:
+        own = Period.last_days(28, ZoneInfo(client.time_zone))
+        people = total(
+            [kinds for (subject, day), kinds in days.items() if subject == client.id and own.first <= day]
+        ).people
+        keys = ("contacted", "replied", "positive", "meeting")
+        found.append({"client": client, **{key: people.get(key, 0) for key in keys}})
+    return found
 
 
-def client_report(client: Client, days: int) -> dict[str, Any]:
-    """Everything on a client's report for the last ``days`` days."""
-    period = Period.last_days(days, ZoneInfo(client.time_zone))
-    facts = _within(period).filter(client_id=client.id)
-    answered = facts.filter(kind=Fact.Kind.ANSWERED, value__isnull=False).aggregate(
-        count=Count("id"), seconds=Avg("value")
-    )
+def client_report(client: Client, filters: Filters) -> dict[str, Any]:
+    """Everything on a client's report."""
+    subject = Subject(client)
+    period = filters.period
+    campaigns = list(Campaign.objects.filter(client=client).order_by("name", "id"))
     return {
         "client": client,
-        **_figures(facts, period),
-        "answered": answered,
-        "campaigns": _by_campaign(client, facts),
+        **_common(subject, filters),
+        "campaigns": comparison(Grain.CAMPAIGN, campaigns, period),
+        "senders": _senders(by_key(subject.rows(Grain.SENDER, period), "subject_id")),
         "replies": latest_replies(client.id),
     }
 
 
-def campaign_report(campaign: Campaign, days: int) -> dict[str, Any]:
-    """A campaign's figures for the last ``days`` days in its client's zone, and its leads by stage now."""
-    period = Period.last_days(days, ZoneInfo(campaign.client.time_zone))
-    facts = _within(period).filter(client_id=campaign.client_id, campaign_id=campaign.id)
+def campaign_report(campaign: Campaign, filters: Filters) -> dict[str, Any]:
+    """Everything on a campaign's report, and its leads by stage now."""
+    subject = Subject(campaign.client, campaign)
+    period = filters.period
+    parts = by_key(subject.rows(Grain.CAMPAIGN_SENDER, period), "part")
     return {
+        "client": campaign.client,
         "campaign": campaign,
-        **_figures(facts, period),
+        **_common(subject, filters),
+        "steps": _steps(campaign, by_key(subject.rows(Grain.STEP, period), "part")),
+        "trials": [_trial(trial) for trial in variants.trials(campaign)],
+        "senders": _senders({parse_uuid(part): kinds for part, kinds in parts.items()}),
+        "lists": _lists(by_key(subject.rows(Grain.LIST, period), "part")),
         "stages": stage_counts([campaign.id])[campaign.id],
     }
 
 
-def _within(period: Period) -> Any:
-    return Fact.objects.filter(occurred_at__gte=period.start, occurred_at__lt=period.end)
-
-
-def _figures(facts: Any, period: Period) -> dict[str, Any]:
-    people = facts.aggregate(
-        contacted=Count("lead_id", filter=Q(kind__in=_CONTACTED), distinct=True),
-        **{kind.value: Count("lead_id", filter=Q(kind=kind), distinct=True) for kind, _ in _STEPS},
+def _common(subject: Subject, filters: Filters) -> dict[str, Any]:
+    """What reports of campaigns and of clients share."""
+    period, before = filters.period, filters.period.before
+    today = now().astimezone(period.zone).date()
+    history = Period(
+        min(before.first, today - timedelta(days=_HISTORY)), max(period.last, today), period.zone
     )
+    days = by_key(subject.rows(subject.whole, history), "day")
+    here = _between(days, period)
+    earlier = _between(days, before)
+    channels = by_key(subject.rows(Grain.CHANNEL, period), "part")
+    waits = by_key(subject.rows(Grain.WAIT, period), "part")
     return {
+        "filters": filters,
         "period": period,
-        "people": people,
-        "funnel": _funnel(people),
-        "replies_by_day": bars_by_day(_by_day(facts, period, (Fact.Kind.REPLIED,)), name="Replies a day"),
-        "contacted_by_day": bars_by_day(_by_day(facts, period, _CONTACTED), name="Contacted a day"),
-        "counted_at": now(),
+        "kinds": here,
+        "people": _people(here),
+        "before": _people(earlier) if filters.compare else None,
+        "sends": here["contacted"].n,
+        "funnel": funnel(here, FUNNEL),
+        "channels": [
+            {"channel": channel, "funnel": funnel(channels[channel], steps)}
+            for channel, steps in CHANNELS.items()
+            if channel in channels
+        ],
+        "trend": _trend(days, period, before if filters.compare else None),
+        "heat": _heat(subject, period),
+        "waits": _waits(waits, here),
+        "domains": _domains(by_key(subject.rows(Grain.DOMAIN, period), "part")),
+        "service": _service(here) if subject.campaign is None else None,
+        "outlook": _outlook(days, today),
+        **freshness(),
     }
 
 
-def _funnel(people: dict[str, int]) -> list[dict[str, Any]]:
-    """The steps; each bar is a share of the first, each figure names the step it is counted from."""
-    steps = []
-    widest = max((people[kind.value] for kind, _ in _STEPS), default=0)
+def _between(days: dict[date, Kinds], period: Period) -> Kinds:
+    return total([kinds for day, kinds in days.items() if period.first <= day <= period.last])
+
+
+def _people(kinds: Kinds) -> dict[str, int]:
+    """People by kind, with a nought for each kind that a page may name."""
+    named = {kind for steps in (FUNNEL, *CHANNELS.values()) for kind, _ in steps}
+    named |= {"away", "bounced", "complained", "unsubscribed", "qualified", "disqualified", "machine_opened"}
+    return {kind: kinds[kind].people for kind in sorted(named)}
+
+
+def funnel(kinds: Kinds, steps: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Steps of people; each bar is a share of the widest, each figure names the step that it is counted from."""
+    found: list[dict[str, Any]] = []
+    widest = max((kinds[kind].people for kind, _ in steps), default=0)
     before: int | None = None
-    for kind, label in _STEPS:
-        value = people[kind.value]
-        steps.append(
+    for number, (kind, label) in enumerate(steps):
+        value = kinds[kind].people
+        found.append(
             {
+                "kind": kind,
                 "label": label,
                 "value": value,
                 "before": before,
                 "width": round(100 * value / widest, 1) if widest else 0,
+                "strength": round(0.25 + 0.75 * number / max(1, len(steps) - 1), 2),
             }
         )
         before = value
-    return steps
+    return found
 
 
-def _by_day(facts: Any, period: Period, kinds: tuple[str, ...]) -> list[tuple[date, int]]:
-    counted = dict(
-        facts.filter(kind__in=kinds)
-        .annotate(day=TruncDate("occurred_at", tzinfo=period.zone))
-        .values_list("day")
-        .annotate(people=Count("lead_id", distinct=True))
+def _trend(days: dict[date, Kinds], period: Period, before: Period | None) -> charts.Trend:
+    """Positive replies and contacted people, by day up to five weeks, else by week."""
+    step = 1 if period.days <= 35 else 7
+    spans = [
+        (first, min(first + timedelta(days=step - 1), period.last))
+        for first in (period.first + timedelta(days=n) for n in range(0, period.days, step))
+    ]
+    today = now().astimezone(period.zone).date()
+
+    def people(kind: str, shift: int = 0) -> list[int]:
+        moved = timedelta(days=shift)
+        return [
+            sum(days[day + moved][kind].people for day in _days(first, last) if day + moved in days)
+            for first, last in spans
+        ]
+
+    return charts.trend(
+        spans,
+        positive=people("positive"),
+        replied=people("replied"),
+        contacted=people("contacted"),
+        before=people("positive", -period.days) if before is not None else None,
+        is_weekly=step == 7,
+        is_running=bool(spans) and spans[-1][0] <= today <= spans[-1][1],
     )
-    days = [period.first + timedelta(days=offset) for offset in range(period.days)]
-    return [(day, counted.get(day, 0)) for day in days]
 
 
-def _by_campaign(client: Client, facts: Any) -> list[dict[str, Any]]:
-    counted = {
-        row["campaign_id"]: row
-        for row in facts.exclude(campaign_id=None)
-        .values("campaign_id")
-        .annotate(
-            contacted=Count("lead_id", filter=Q(kind__in=_CONTACTED), distinct=True),
-            connected=Count("lead_id", filter=Q(kind=Fact.Kind.CONNECTED), distinct=True),
-            replied=Count("lead_id", filter=Q(kind=Fact.Kind.REPLIED), distinct=True),
-        )
+def _days(first: date, last: date) -> Iterable[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def _heat(subject: Subject, period: Period) -> dict[str, Any]:
+    """When people reply, by weekday and hour of the client, and the two hours whose sends are answered best."""
+    cells: dict[tuple[int, int], int] = {}
+    sends: dict[tuple[int, int], int] = {}
+    answered: dict[tuple[int, int], int] = {}
+    hours = by_key(subject.rows(Grain.HOUR, period), "day", "part", kinds=("replied", "contacted"))
+    for (day, hour), kinds in hours.items():
+        place = (day.weekday(), int(hour))
+        cells[place] = cells.get(place, 0) + kinds["replied"].people
+        sends[place] = sends.get(place, 0) + kinds["contacted"].n
+    for (day, hour), kinds in by_key(
+        subject.rows(Grain.SENT_HOUR, period), "day", "part", kinds=("replied",)
+    ).items():
+        place = (day.weekday(), int(hour))
+        answered[place] = answered.get(place, 0) + kinds["replied"].people
+    return {**charts.heat(cells), "best": _best(sends, answered)}
+
+
+def _best(sends: dict[tuple[int, int], int], answered: dict[tuple[int, int], int]) -> dict[str, Any] | None:
+    """Two hours of a weekday whose messages are answered most often; ``None`` as long as there are too few."""
+    found: list[tuple[float, int, int, int, int]] = []
+    for weekday in range(7):
+        for hour in range(23):
+            places = ((weekday, hour), (weekday, hour + 1))
+            left = sum(sends.get(place, 0) for place in places)
+            back = sum(answered.get(place, 0) for place in places)
+            if left >= LEAST_SENDS and back:
+                found.append((back / left, weekday, hour, back, left))
+    if not found:
+        return None
+    _, weekday, hour, back, left = max(found)
+    return {
+        "weekday": charts.WEEKDAYS[weekday],
+        "from": hour,
+        "until": hour + 2,
+        "replies": back,
+        "sends": left,
     }
-    campaigns = Campaign.objects.filter(client=client, id__in=list(counted)).order_by("name")
-    return [{"campaign": campaign, **counted[campaign.id]} for campaign in campaigns]
+
+
+def _waits(parts: dict[str, Kinds], here: Kinds) -> dict[str, Any]:
+    """How long people took to reply, as bars; the middle one is where half of them had."""
+    names = [name for _, name in WAITS] + [LAST_WAIT]
+    counts = [parts[name]["replied"].people if name in parts else 0 for name in names]
+    whole, seen, middle = sum(counts), 0, ""
+    for name, value in zip(names, counts, strict=True):
+        seen += value
+        if whole and not middle and 2 * seen >= whole:
+            middle = name
+    widest = max(counts, default=0)
+    return {
+        "rows": [
+            {"name": name, "value": value, "width": round(100 * value / widest, 1) if widest else 0}
+            for name, value in zip(names, counts, strict=True)
+        ],
+        "total": whole,
+        "middle": middle,
+        "mean_seconds": here["replied"].mean_seconds,
+    }
+
+
+def _steps(campaign: Campaign, parts: dict[str, Kinds]) -> list[dict[str, Any]]:
+    """The steps of the current version in their order, then others that once sent."""
+    nodes: list[SendNode] = []
+    if campaign.current_version_id is not None:
+        plan = plan_of_version(campaign.current_version_id)
+        nodes = [node for node in plan.nodes if isinstance(node, SendNode)]
+    known = {node.id for node in nodes}
+    rows = [_row(node_label(node), parts.get(node.id, Kinds()), node.id, node.channel) for node in nodes]
+    for part, kinds in sorted(parts.items()):
+        if part not in known and kinds["contacted"].n:
+            rows.append(_row(f"{part} (earlier version)", kinds, part, ""))
+    widest = max((row["positive"] / row["sent"] for row in rows if row["sent"] >= LEAST), default=0)
+    for row in rows:
+        row["width"] = row["positive"] / row["sent"] / widest if widest and row["sent"] >= LEAST else 0
+    return rows
+
+
+def _row(label: str, kinds: Kinds, key: str, channel: str = "") -> dict[str, Any]:
+    people = kinds.people
+    return {
+        "key": key,
+        "label": label,
+        "channel": channel,
+        "sent": kinds["contacted"].n,
+        "contacted": people.get("contacted", 0),
+        "replied": people.get("replied", 0),
+        "positive": people.get("positive", 0),
+        "meeting": people.get("meeting", 0),
+        "delivered": people.get("delivered", 0),
+        "bounced": people.get("bounced", 0),
+        "complained": people.get("complained", 0),
+        "unsubscribed": people.get("unsubscribed", 0),
+        "emailed": people.get("emailed", 0),
+        "opened": people.get("opened", 0),
+    }
+
+
+def _senders(parts: dict[Any, Kinds]) -> list[dict[str, Any]]:
+    rows: Any = SenderAccount.objects.filter(id__in=[key for key in parts if key]).order_by("name", "id")
+    return [{**_row(row.name, parts[row.id], str(row.id), row.channel), "sender": row} for row in rows]
+
+
+def _lists(parts: dict[str, Kinds]) -> list[dict[str, Any]]:
+    rows: Any = LeadImport.objects.filter(id__in=[parse_uuid(part) for part in parts])
+    names = {str(row.id): row.file_name for row in rows}
+    found = [_row(names.get(part, "A list that is gone"), kinds, part) for part, kinds in parts.items()]
+    return sorted(found, key=lambda row: (-row["contacted"], row["label"]))
+
+
+def _domains(parts: dict[str, Kinds], most: int = 12) -> list[dict[str, Any]]:
+    """The recipient domains with most mail; the rest in one row, so that the column adds up."""
+    rows = sorted(
+        (_row(part, kinds, part) for part, kinds in parts.items()),
+        key=lambda row: (-row["emailed"], row["key"]),
+    )
+    rows = [row for row in rows if row["emailed"] or row["bounced"] or row["complained"]]
+    if len(rows) <= most:
+        return rows
+    rest = total([parts[row["key"]] for row in rows[most:]])
+    return [*rows[:most], _row(f"{len(rows) - most} others", rest, "")]
+
+
+def _service(kinds: Kinds) -> dict[str, Any]:
+    """How promptly people were answered."""
+    answered = kinds["answered"]
+    return {
+        "answers": answered.n,
+        "waited": answered.timed,
+        "mean_seconds": answered.mean_seconds,
+        "first_seconds": kinds["first_answered"].mean_seconds,
+        "first_answers": kinds["first_answered"].timed,
+        "promised": kinds["promised"].n,
+        "kept": kinds["kept"].n,
+        "broken": kinds["promise_broken"].n,
+        "resolved": kinds["resolved"].n,
+        "resolution_seconds": kinds["resolved"].mean_seconds,
+    }
+
+
+def _trial(trial: variants.Trial) -> dict[str, Any]:
+    rows = [
+        {
+            "variant": tally.variant,
+            "contacted": tally.contacted,
+            "positive": tally.positive,
+            "opted_out": tally.opted_out,
+            **charts.interval(tally.positive, tally.contacted),
+        }
+        for tally in trial.tallies
+    ]
+    scale = charts.interval_scale([row["high"] for row in rows])
+    for row in rows:
+        row.update(charts.interval_box(row, scale))
+    return {"trial": trial, "rows": rows, "scale": scale, "ticks": charts.interval_ticks(scale)}
+
+
+def _outlook(days: dict[date, Kinds], today: date) -> dict[str, Any]:
+    """What the next days may bring, from whole days up to yesterday."""
+    begun = min((day for day, kinds in days.items() if kinds["contacted"].n), default=None)
+    if begun is None:
+        return {"until": today + timedelta(days=FORECAST_DAYS), "positive": None, "sends": None}
+    whole = [today - timedelta(days=n) for n in range((today - begun).days, 0, -1)]
+    series = [days.get(day, Kinds()) for day in whole]
+    return {
+        "until": today + timedelta(days=FORECAST_DAYS),
+        "positive": forecast([kinds["positive"].people for kinds in series], FORECAST_DAYS),
+        "replied": forecast([kinds["replied"].people for kinds in series], FORECAST_DAYS),
+        "sends": forecast([kinds["contacted"].n for kinds in series], FORECAST_DAYS),
+    }
+
+
+def comparison(grain: str, subjects: Sequence[Any], period: Period) -> dict[str, Any]:
+    """Campaigns or clients side by side, and all of them together. One statement."""
+    found = of_subjects(grain, [subject.id for subject in subjects], period)
+    rows = [
+        {**_row(str(subject), found[subject.id], str(subject.id)), "subject": subject}
+        for subject in subjects
+        if subject.id in found
+    ]
+    rows.sort(key=lambda row: (-row["contacted"], row["label"]))
+    return {"rows": rows, "all": _row("All", total(list(found.values())), "")}
 
 
 def latest_replies(client_id: UUID, limit: int = 20) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from project.core.tasks import enqueue, platform_task, task
 from project.tenancy.models import Organization
-from reporting.services import alert_channels, alerts, snapshots
+from reporting.services import alert_channels, alerts, rollups, snapshots
 
 
 @task(queue="reports", name="reporting.evaluate_alerts")
@@ -57,10 +57,27 @@ def trim_snapshots() -> int:
     return snapshots.trim()
 
 
+@task(queue="reports", name="reporting.count_facts")
+def count_facts() -> int:
+    """Count what is new in one organization."""
+    return rollups.count()
+
+
+@platform_task(queue="reports", name="reporting.facts_due")
+def facts_due() -> int:
+    """Have the facts of each organization counted."""
+    with transaction.atomic():
+        found = list(Organization.objects.filter(is_active=True).values_list("id", flat=True))
+        for organization_id in found:
+            enqueue(count_facts, organization_id=organization_id)
+    return len(found)
+
+
 #: Name of the entry -> task, seconds between two ticks, queue.
 BEAT: dict[str, tuple[str, float, str]] = {
     "reporting-alerts-due": ("reporting.alerts_due", 15, "reports"),
     "reporting-sweep-notices": ("reporting.sweep_notices", 10, "reports"),
+    "reporting-facts-due": ("reporting.facts_due", 5, "reports"),
     "reporting-take-snapshot": ("reporting.take_snapshot", 300, "reports"),
     "reporting-export-snapshots": ("reporting.export_snapshots", 30, "reports"),
     "reporting-trim-snapshots": ("reporting.trim_snapshots", 86_400, "bulk"),

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 
-from reporting import views
+from reporting import views, views_rows
+
+
+class FileFormConverter:
+    """The forms of a file that is given out."""
+
+    regex = "csv|xlsx"
+
+    def to_python(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+
+register_converter(FileFormConverter, "file_form")
 
 app_name = "reporting"
 urlpatterns = [
     path("", views.index, name="index"),
     path("inbox/", views.inbox, name="inbox"),
+    path("compare/", views.compare, name="compare"),
+    path("rows/", views_rows.rows, name="rows"),
+    path("rows.<file_form:form>", views_rows.export, name="export_rows"),
     path("clients/<uuid:client_id>/", views.client_report, name="client"),
+    path("clients/<uuid:client_id>/report.<file_form:form>", views.export_client, name="export_client"),
+    path("campaigns/<uuid:campaign_id>/", views.campaign_report, name="campaign"),
+    path("campaigns/<uuid:campaign_id>/cohorts/", views.cohorts, name="cohorts"),
+    path(
+        "campaigns/<uuid:campaign_id>/report.<file_form:form>", views.export_campaign, name="export_campaign"
+    ),
 ]

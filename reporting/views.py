@@ -1,17 +1,25 @@
-"""Reports: the overview over clients, and one client's report."""
+"""Reports: the overview over clients, a client's and a campaign's report, and comparisons."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from campaigns.models import Campaign
 from project.core.htmx import is_partial
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
-from project.tenancy.models import Client
-from reporting import selectors, selectors_inbox, streams
+from project.tenancy.models import Client, Role
+from reporting import exports, presenters, selectors, selectors_cohorts, selectors_inbox, streams
+from reporting.filters import PERIODS, Filters
+from reporting.selectors_rollups import Grain, freshness
+from reporting.services import exporting
 
 
 @require_GET
@@ -24,28 +32,135 @@ def index(request: OrganizationRequest) -> HttpResponse:
             "reporting:client", organization_slug=request.organization.slug, client_id=rows[0]["client"].id
         )
     can_see_inbox = request.access.can(Permission.INBOX_VIEW)
-    return render(request, "reporting/index.html", {"rows": rows, "can_see_inbox": can_see_inbox})
+    context = {"rows": rows, "can_see_inbox": can_see_inbox, **freshness()}
+    return render(request, "reporting/index.html", context)
+
+
+def _client(request: OrganizationRequest, client_id: UUID) -> Client:
+    found: Client = get_or_404(request.access.clients(), client_id)
+    return found
+
+
+def _campaign(request: OrganizationRequest, campaign_id: UUID) -> Campaign:
+    rows = Campaign.objects.filter(request.access.client_filter()).select_related("client", "current_version")
+    found: Campaign = get_or_404(rows, campaign_id)
+    return found
+
+
+def rows_base(request: OrganizationRequest) -> str:
+    """Where the rows behind numbers are."""
+    return reverse("reporting:rows", kwargs={"organization_slug": request.organization.slug})
+
+
+def _shown(request: OrganizationRequest, report: dict[str, Any], source: str) -> dict[str, Any]:
+    """The context of a report page in this organization."""
+    filters: Filters = report["filters"]
+    client = report["client"]
+    if "campaigns" in report:
+        presenters.with_urls(
+            report["campaigns"]["rows"],
+            "reporting:campaign",
+            request.organization.slug,
+            "campaign_id",
+            filters.query,
+        )
+    return {
+        **presenters.report_context(report, rows_base=rows_base(request)),
+        "periods": PERIODS.items(),
+        "stream": streams.report(client.id),
+        "source": source,
+        "show_links": request.access.can(Permission.INBOX_VIEW),
+        "is_portal": request.access.role == Role.CLIENT,
+        "base": "reporting/portal_base.html" if request.access.role == Role.CLIENT else "app.html",
+    }
 
 
 @require_GET
 @organization_view(Permission.REPORTS_VIEW)
 def client_report(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
     """One client's report; live."""
-    client = request.access.clients().filter(id=client_id).first()
-    if not isinstance(client, Client):
-        raise Http404("There is no such client, or it is not yours to see.")
-    days = request.GET.get("days", "28")
-    if days not in selectors.PERIODS:
-        days = "28"
-    context = {
-        **selectors.client_report(client, int(days)),
-        "days": days,
-        "periods": selectors.PERIODS.items(),
-        "stream": streams.report(client.id),
-        "show_links": request.access.can(Permission.INBOX_VIEW),
-    }
+    client = _client(request, client_id)
+    filters = Filters.of(request.GET, ZoneInfo(client.time_zone))
+    context = _shown(request, selectors.client_report(client, filters), request.path)
     template = "reporting/_report.html" if is_partial(request) else "reporting/client.html"
     return render(request, template, context)
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def campaign_report(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """One campaign's report; live."""
+    campaign = _campaign(request, campaign_id)
+    filters = Filters.of(request.GET, ZoneInfo(campaign.client.time_zone))
+    context = _shown(request, selectors.campaign_report(campaign, filters), request.path)
+    template = "reporting/_report.html" if is_partial(request) else "reporting/client.html"
+    return render(request, template, context)
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def cohorts(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """People of a campaign by the week in which they were first written to, and what became of them since."""
+    campaign = _campaign(request, campaign_id)
+    context = {"cohorts": selectors_cohorts.weekly(campaign), "campaign": campaign}
+    return render(request, "reporting/parts/_cohorts.html", context)
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def export_client(request: OrganizationRequest, client_id: UUID, form: str) -> HttpResponseBase:
+    """The tables of a client's report."""
+    client = _client(request, client_id)
+    filters = Filters.of(request.GET, ZoneInfo(client.time_zone))
+    return _file(request, selectors.client_report(client, filters), client.slug, form)
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def export_campaign(request: OrganizationRequest, campaign_id: UUID, form: str) -> HttpResponseBase:
+    """The tables of a campaign's report."""
+    campaign = _campaign(request, campaign_id)
+    filters = Filters.of(request.GET, ZoneInfo(campaign.client.time_zone))
+    return _file(request, selectors.campaign_report(campaign, filters), "campaign", form)
+
+
+def _file(request: OrganizationRequest, report: dict[str, Any], name: str, form: str) -> HttpResponseBase:
+    period = report["period"]
+    exporting.note_export(
+        access=request.access,
+        what=f"report.{form}",
+        query=request.GET.urlencode(),
+        client_id=report["client"].id,
+    )
+    found = exports.tables(report)
+    lines: Any = exports.workbook(found) if form == "xlsx" else exports.table_lines(found)
+    response = StreamingHttpResponse(
+        lines, content_type=exports.XLSX if form == "xlsx" else "text/csv; charset=utf-8"
+    )
+    response["Content-Disposition"] = f'attachment; filename="{name}-{period.first}-{period.last}.{form}"'
+    return response
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def compare(request: OrganizationRequest) -> HttpResponse:
+    """Clients of the organization side by side, and the same days before."""
+    zone = ZoneInfo(request.organization.time_zone)
+    filters = Filters.of(request.GET, zone)
+    clients = list(request.access.clients().filter(is_archived=False))
+    current = selectors.comparison(Grain.CLIENT, clients, filters.period)
+    earlier = selectors.comparison(Grain.CLIENT, clients, filters.period.before)
+    before = {row["key"]: row for row in earlier["rows"]}
+    for row in current["rows"]:
+        row["before"] = before.get(row["key"])
+    presenters.with_urls(
+        current["rows"], "reporting:client", request.organization.slug, "client_id", filters.query
+    )
+    context = {
+        "compared": current, "earlier": earlier["all"], "filters": filters, "period": filters.period,
+        "periods": PERIODS.items(), **freshness(),
+    }  # fmt: skip
+    return render(request, "reporting/compare.html", context)
 
 
 @require_GET

@@ -6,7 +6,7 @@ only what is sent after it: what led to it is not held against anybody twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -282,6 +282,12 @@ def hold_of(brake: Brake) -> Hold:
         f"Sending {what[Scope(brake.scope)]} is stopped: {brake.reason}{until}",
         until=brake.ends_at,
     )
+
+
+def lists_of(lead_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """``list_of`` for many leads, by lead; those of no list are missing."""
+    rows = LeadImportLead.objects.filter(lead_id__in=lead_ids).order_by("created_lead", "created_at")
+    return dict(rows.values_list("lead_id", "lead_import_id"))
 
 
 def list_of(lead_id: UUID | None) -> UUID | None:

@@ -156,6 +156,7 @@ def fact_of(
         key=f"{outbound.id}:{what.kind}",
         node_id=outbound.node_id,
         sender_id=outbound.sender_id,
+        outbound=outbound,
     )
 
 

@@ -13,6 +13,7 @@ from campaigns import replies
 from campaigns.events import (
     AddressUnsubscribed,
     EnrollmentFact,
+    LeadAway,
     LeadComplained,
     LeadConnected,
     LeadEmailed,
@@ -26,7 +27,16 @@ from campaigns.events import (
 from campaigns.models import Enrollment, Lead, LeadChannel, Relation, Unsubscribe
 from campaigns.plans import interpreter
 from campaigns.plans.state import Event
-from campaigns.services import delivery, enrollments, fates, reply_stops, reports, suppression, unsubscribes
+from campaigns.services import (
+    delivery,
+    enrollments,
+    fates,
+    readings,
+    reply_stops,
+    reports,
+    suppression,
+    unsubscribes,
+)
 from campaigns.services.matching import Match, address_of, match_address, match_person, match_thread
 from campaigns.services.provider_runs import following
 from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderEventRetold
@@ -131,6 +141,7 @@ def connected(
                     occurred_at=occurred_at,
                     key=f"{enrollment.id}:connected",
                     sender_id=sender.id,
+                    channel=sender.channel,
                 )
             )
         touched.append(enrollment)
@@ -261,16 +272,7 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
             enrollments.take_in(enrollment, told)
         else:
             enrollment.refresh_from_db(fields=["status", "stage", "node_id", "state", "reason", "ended_at"])
-        if reading.kind != "out_of_office":
-            publish(
-                LeadReplied(
-                    enrollment=enrollment,
-                    occurred_at=event.occurred_at,
-                    key=f"{enrollment.id}:replied:{fact.event_id}",
-                    node_id=enrollment.node_id,
-                    sender_id=fact.sender.id,
-                )
-            )
+        _tell_of_reply(fact, event, enrollment, is_away=reading.kind == "out_of_office")
         if running.get(enrollment.id) != enrollment.status:
             sentences.append(f"“{enrollment.campaign}” stopped.")
         latest = enrollment
@@ -283,6 +285,27 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
         ]
     )
     return latest
+
+
+def _tell_of_reply(
+    fact: ProviderEventRecorded, event: MessageReceived, enrollment: Enrollment, *, is_away: bool
+) -> None:
+    """Publish the answer with the message that it answers; a note of absence is told as what it is."""
+    answered = readings.answered_by(enrollment.id, event.occurred_at)
+    since = answered.sent_at if answered is not None else None
+    word = "away" if is_away else "replied"
+    publish(
+        (LeadAway if is_away else LeadReplied)(
+            enrollment=enrollment,
+            occurred_at=event.occurred_at,
+            key=f"{enrollment.id}:{word}:{fact.event_id}",
+            node_id=answered.node_id if answered is not None else enrollment.node_id,
+            sender_id=fact.sender.id,
+            outbound=answered,
+            channel=fact.sender.channel,
+            seconds=int((event.occurred_at - since).total_seconds()) if since is not None else None,
+        )
+    )
 
 
 def _told(fact: ProviderEventRecorded, event: MessageReceived, reading: replies.Reading) -> Event:
@@ -351,6 +374,7 @@ def on_unsubscribed(event: AddressUnsubscribed) -> None:
                         key=f"{enrollment.id}:{kind}:{wish.id}",
                         node_id=enrollment.node_id,
                         sender_id=wish.sender_id,
+                        channel=wish.channel,
                     )
                 )
 
@@ -428,6 +452,7 @@ def _sent(outbound: OutboundMessage) -> None:
                 key=f"{enrollment.id}:{outbound.node_id}:{_visit(outbound)}",
                 node_id=outbound.node_id,
                 sender_id=outbound.sender_id,
+                outbound=outbound,
             )
         )
     if outbound.already == "connected":

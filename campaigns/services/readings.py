@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from campaigns.events import MessageMatched
+from campaigns.events import MessageMatched, ReplyRead
 from campaigns.models import Campaign, Enrollment, ReplyReading
 from campaigns.replies.intents import NO_REPLY, VERSION, Intent, judge
 from campaigns.services import campaigns
 from integrations.events import MessageReceived
 from integrations.models import OutboundMessage
 from project.core.clock import now
+from project.core.events import publish
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -37,7 +38,7 @@ def on_message_matched(fact: MessageMatched) -> None:
     )
     if found.intent in NO_REPLY:
         return
-    ReplyReading.objects.get_or_create(
+    reading, is_new = ReplyReading.objects.get_or_create(
         event_id=fact.event_id,
         defaults={
             "client_id": enrollment.client_id,
@@ -53,6 +54,8 @@ def on_message_matched(fact: MessageMatched) -> None:
             "occurred_at": event.occurred_at,
         },
     )
+    if is_new:
+        publish(ReplyRead(reading=reading, answered=answered_by(enrollment.id, event.occurred_at)))
     fact.outcome["intent"] = f"Read as {found.intent.replace('_', ' ')}" + (
         f" (“{found.because}”)." if found.because else "."
     )
@@ -68,6 +71,18 @@ def _answered_step(fact: MessageMatched, at: datetime) -> tuple[Enrollment, str,
     if answered is None or answered.enrollment_id is None:
         return None
     return Enrollment.objects.get(id=answered.enrollment_id), answered.node_id, answered.variant_id
+
+
+def answered_by(enrollment_id: UUID, at: datetime) -> OutboundMessage | None:
+    """The last message of an enrollment that left before an instant."""
+    found: OutboundMessage | None = (
+        OutboundMessage.objects.filter(
+            enrollment_id=enrollment_id, state=OutboundMessage.State.SENT, sent_at__lte=at
+        )
+        .order_by("-sent_at")
+        .first()
+    )
+    return found
 
 
 def _answered(lead_id: UUID, sender_id: UUID, at: datetime) -> OutboundMessage | None:
@@ -99,4 +114,8 @@ def correct(*, reading: ReplyReading, intent: str, actor: User) -> ReplyReading:
         after=intent,
     )
     campaigns.changed(reading.campaign_id)
-    return reading.refreshed()
+    corrected = reading.refreshed()
+    publish(
+        ReplyRead(reading=corrected, answered=answered_by(corrected.enrollment_id, corrected.occurred_at))
+    )
+    return corrected

@@ -7,14 +7,16 @@ from uuid import UUID
 
 from django.db import transaction
 
+from campaigns.events import MeetingAgreed
 from campaigns.models import Campaign, Enrollment, Lead
 from campaigns.plans import interpreter
 from campaigns.plans.schema import SendNode
 from campaigns.plans.state import Event
-from campaigns.services import campaigns, enrollments, entry
+from campaigns.services import campaigns, enrollments, entry, readings
 from campaigns.services.planning import plan_of
 from campaigns.services.provider_runs import mirrors
 from project.core.clock import now
+from project.core.events import publish
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -49,8 +51,22 @@ def mark_meeting(*, enrollment_id: UUID, actor: User) -> Enrollment:
     """A meeting was agreed: the sequence hears of it as of any booking, and ends by its plan. Harmless twice."""
     enrollment = enrollments.locked(enrollment_id)
     at = now()
+    is_known = enrollment.stage == Enrollment.Stage.MEETING
     told = Event(id=f"meeting:{enrollment.id}", kind="meeting_booked", occurred_at=at, received_at=at)
     enrollments.take_in(enrollment, told)
+    answered = readings.answered_by(enrollment.id, at)
+    # The first mark is the meeting: another one has the same key, and an instant of its own.
+    if not is_known:
+        publish(
+            MeetingAgreed(
+                enrollment=enrollment,
+                occurred_at=at,
+                key=f"{enrollment.id}:meeting",
+                node_id=answered.node_id if answered is not None else enrollment.node_id,
+                sender_id=answered.sender_id if answered is not None else None,
+                outbound=answered,
+            )
+        )
     audit.record(actor=actor, action="enrollment.meeting", subject=enrollment)
     campaigns.changed(enrollment.campaign_id)
     return enrollment

@@ -15,7 +15,7 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db import connection, models
 
-from project.core.models import OrganizationForeignKey, OrganizationModel
+from project.core.models import DerivedModel, OrganizationForeignKey, OrganizationModel
 from project.core.partitions import PartitionedByMonth, ensure_partitions
 
 #: Tables with an ``organization_id`` that are not ``OrganizationModel`` (core may not know organizations).
@@ -40,9 +40,15 @@ def tenant_models() -> list[type[OrganizationModel]]:
     return [model for model in apps.get_models() if issubclass(model, OrganizationModel)]
 
 
+def derived_models() -> list[type[DerivedModel]]:
+    """Return all models of rows that are counted from tenant rows."""
+    return [model for model in apps.get_models() if issubclass(model, DerivedModel)]
+
+
 def tenant_tables() -> list[str]:
     """Return the names of all tables under row-level security."""
-    return [model._meta.db_table for model in tenant_models()] + list(EXTRA_SCOPED_TABLES)
+    scoped = [*tenant_models(), *derived_models()]
+    return [model._meta.db_table for model in scoped] + list(EXTRA_SCOPED_TABLES)
 
 
 def on_post_migrate(sender: AppConfig, using: str, **kwargs: Any) -> None:

@@ -13,6 +13,7 @@ from project.core.realtime.models import StreamCounter, StreamEvent
 from project.core.scoping import CrossOrganization, require_scope, scope_row
 
 __all__ = [
+    "DerivedModel",
     "Heartbeat",
     "OrganizationForeignKey",
     "OrganizationModel",
@@ -111,6 +112,28 @@ class OrganizationModel(models.Model):
         """Reload this row from the database and return it."""
         self.refresh_from_db()
         return self
+
+
+class DerivedModel(models.Model):
+    """Rows that are counted from tenant rows in bulk: scoped and under row-level security, without an id of their own.
+
+    Their key is what they are about (``CompositePrimaryKey`` with the organization first). They are written by
+    statements over whole tables, so they carry no time stamps either, and no constraint is asked for each row.
+    """
+
+    organization = models.ForeignKey(
+        "tenancy.Organization",
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+
+    objects = OrganizationManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"
 
 
 class Heartbeat(models.Model):

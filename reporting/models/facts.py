@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Func
 
 from project.core.ids import uuid7
 from project.core.models import OrganizationModel
 from project.core.partitions import PartitionedByOccurrence
+
+
+class CurrentTransaction(Func):
+    """The id of the writing transaction, by PostgreSQL; ids of finished ones lie below ``pg_snapshot_xmin``."""
+
+    template = "pg_current_xact_id()::text::bigint"
+    arity = 0
+    output_field = models.BigIntegerField()
 
 
 class Fact(PartitionedByOccurrence, OrganizationModel):
@@ -31,6 +40,11 @@ class Fact(PartitionedByOccurrence, OrganizationModel):
         BOUNCED = "bounced", "Bounced"
         COMPLAINED = "complained", "Marked as spam"
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        POSITIVE = "positive", "Replied positively"
+        MEETING = "meeting", "Meeting agreed"
+        AWAY = "away", "Note of absence"
+        QUALIFIED = "qualified", "Called qualified by the client"
+        DISQUALIFIED = "disqualified", "Called not qualified by the client"
         ENDED = "ended", "Ended"
         ANSWERED = "answered", "Answered by an operator"
         FIRST_ANSWERED = "first_answered", "Answered for the first time"
@@ -53,8 +67,16 @@ class Fact(PartitionedByOccurrence, OrganizationModel):
     #: Answers: whether the promised time was kept; ``None`` where nothing was promised.
     in_time = models.BooleanField(null=True)
     node_id = models.CharField(max_length=80, blank=True)
-    #: A measured quantity of the fact, e.g. seconds until the reply.
+    #: The wording that was sent, reported on or answered, and the channel it took.
+    variant_id = models.CharField(max_length=80, blank=True, default="")
+    channel = models.CharField(max_length=16, blank=True, default="")
+    #: Domain of the recipient's address (e-mail), and the import that brought the lead.
+    domain = models.CharField(max_length=255, blank=True, default="")
+    list_id = models.UUIDField(null=True)
+    #: A measured quantity of the fact, e.g. seconds from the message that is answered to the reply.
     value = models.BigIntegerField(null=True)
+    #: The transaction that wrote it; rollups count by it. Empty: from before there were rollups.
+    written_in = models.BigIntegerField(null=True, editable=False, db_default=CurrentTransaction())
 
     class Meta(OrganizationModel.Meta):
         constraints = [
@@ -65,4 +87,6 @@ class Fact(PartitionedByOccurrence, OrganizationModel):
             models.Index(
                 fields=["organization", "campaign_id", "kind", "occurred_at"], name="fact_by_campaign"
             ),
+            models.Index(fields=["organization", "lead_id"], name="fact_by_lead"),
+            models.Index(fields=["organization", "written_in"], name="fact_by_transaction"),
         ]

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
-from campaigns.events import EnrollmentFact
+from django.db.models import QuerySet
+
+from campaigns.events import EnrollmentFact, ReplyRead
+from campaigns.replies.intents import POSITIVE
+from campaigns.services.brakes import lists_of
 from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken, ResolutionTakenBack
 from inbox.models import Conversation
+from integrations.models import OutboundMessage
 from project.core.db.bulk import insert_rows
-from project.core.realtime import emit
-from reporting import streams
-from reporting.models import Fact
+from project.core.tasks import enqueue
+from reporting.models import Fact, FactRetraction
+
+#: What a retraction keeps of its fact.
+_RETRACTED: Final = (
+    "occurred_at", "kind", "client_id", "campaign_id", "enrollment_id", "lead_id", "sender_id", "in_time", "node_id",
+    "variant_id", "channel", "domain", "list_id", "value",
+)  # fmt: skip
+
+
+#: What an open report should show at once; the rest waits for the next tick.
+_HOT: Final = frozenset({Fact.Kind.REPLIED, Fact.Kind.POSITIVE, Fact.Kind.MEETING, Fact.Kind.QUALIFIED})
+
+
+class About(TypedDict, total=False):
+    """What a fact is about, as far as it is known."""
+
+    campaign_id: UUID | None
+    enrollment_id: UUID | None
+    lead_id: UUID | None
+    sender_id: UUID | None
+    conversation_id: UUID | None
+    node_id: str
+    variant_id: str
+    channel: str
+    domain: str
+    list_id: UUID | None
 
 
 def record(
@@ -22,42 +51,24 @@ def record(
     key: str,
     occurred_at: datetime,
     client_id: UUID,
-    campaign_id: UUID | None = None,
-    enrollment_id: UUID | None = None,
-    lead_id: UUID | None = None,
-    sender_id: UUID | None = None,
-    conversation_id: UUID | None = None,
-    node_id: str = "",
     value: int | None = None,
+    **about: Unpack[About],
 ) -> None:
     """Write one fact in the caller's transaction; the same kind, key and instant again changes nothing.
 
     ``value`` is a measured quantity, e.g. seconds until a reply.
     """
-    _write(
-        Fact(
-            kind=kind,
-            key=key[:160],
-            occurred_at=occurred_at,
-            client_id=client_id,
-            campaign_id=campaign_id,
-            enrollment_id=enrollment_id,
-            lead_id=lead_id,
-            sender_id=sender_id,
-            conversation_id=conversation_id,
-            node_id=node_id,
-            value=value,
-        )
-    )
+    _write(Fact(kind=kind, key=key[:160], occurred_at=occurred_at, client_id=client_id, value=value, **about))
 
 
 def _write(fact: Fact) -> None:
     Fact.objects.bulk_create([fact], ignore_conflicts=True)
-    _tell(fact.client_id)
+    _hint({fact.kind})
 
 
 def record_enrollments(events: Sequence[tuple[str, EnrollmentFact]]) -> None:
-    """Write facts about enrollments, each with its kind, in one statement; open reports are told once."""
+    """Write facts about enrollments, each with its kind, in one statement."""
+    lists = lists_of({event.enrollment.lead_id for _, event in events})
     insert_rows(
         Fact,
         [
@@ -71,17 +82,86 @@ def record_enrollments(events: Sequence[tuple[str, EnrollmentFact]]) -> None:
                 "lead_id": event.enrollment.lead_id,
                 "sender_id": event.sender_id,
                 "node_id": event.node_id,
+                "list_id": lists.get(event.enrollment.lead_id),
+                "value": event.seconds,
+                **_message(event),
             }
             for kind, event in events
         ],
         ignore_conflicts=True,
     )
-    for client_id in sorted({event.enrollment.client_id for _, event in events}):
-        _tell(client_id)
+    _hint({kind for kind, _ in events})
 
 
-def _tell(client_id: UUID) -> None:
-    emit(stream=streams.report(client_id), kind="report.changed", subject=("report", client_id), data={})
+def _message(event: EnrollmentFact) -> dict[str, str]:
+    """Wording, channel and recipient's domain of the message that a fact is about."""
+    outbound = event.outbound
+    return {
+        "variant_id": outbound.variant_id if outbound is not None else "",
+        "channel": event.channel or (outbound.channel if outbound is not None else ""),
+        "domain": _domain(outbound),
+    }
+
+
+def take_back(facts: QuerySet[Fact]) -> int:
+    """Remove facts that have not happened, or may not be kept any more; sums follow. Returns how many there were."""
+    rows = list(facts)
+    FactRetraction.objects.bulk_create(
+        [
+            FactRetraction(
+                fact_id=row.id,
+                fact_written_in=row.written_in,
+                **{name: getattr(row, name) for name in _RETRACTED},
+            )
+            for row in rows
+        ]
+    )
+    for row in rows:
+        Fact.objects.filter(occurred_at=row.occurred_at, id=row.id).delete()
+    _hint({row.kind for row in rows})
+    return len(rows)
+
+
+def _hint(kinds: Collection[str]) -> None:
+    """Have facts counted at once that somebody may be looking for."""
+    if not _HOT.isdisjoint(kinds):
+        from reporting.tasks import count_facts  # tasks call services
+
+        enqueue(count_facts)
+
+
+def record_reading(event: ReplyRead) -> None:
+    """Write, or take back, that a reply was positive, as it is read now."""
+    reading = event.reading
+    key = f"{reading.enrollment_id}:positive:{reading.event_id}"
+    if reading.intent not in POSITIVE:
+        take_back(Fact.objects.filter(kind=Fact.Kind.POSITIVE, key=key, occurred_at=reading.occurred_at))
+        return
+    outbound, lead_id = event.answered, reading.enrollment.lead_id
+    since = outbound.sent_at if outbound is not None else None
+    record(
+        kind=Fact.Kind.POSITIVE,
+        key=key,
+        occurred_at=reading.occurred_at,
+        client_id=reading.client_id,
+        campaign_id=reading.campaign_id,
+        enrollment_id=reading.enrollment_id,
+        lead_id=lead_id,
+        sender_id=outbound.sender_id if outbound is not None else None,
+        node_id=reading.node_id,
+        variant_id=reading.variant_id,
+        channel=reading.channel,
+        domain=_domain(outbound),
+        list_id=lists_of({lead_id}).get(lead_id),
+        value=int((reading.occurred_at - since).total_seconds()) if since is not None else None,
+    )
+
+
+def _domain(outbound: OutboundMessage | None) -> str:
+    """Domain of the address that a message went to; empty on other channels."""
+    if outbound is None or outbound.channel != "email":
+        return ""
+    return str(outbound.recipient.get("email", "")).rpartition("@")[2].lower()[:255]
 
 
 def record_answer(event: ConversationAnswered) -> None:
@@ -127,11 +207,13 @@ def record_resolution(event: ConversationResolved) -> None:
 
 def take_back_resolution(event: ResolutionTakenBack) -> None:
     """Remove the fact of a closing that was a mistake: it has not happened."""
-    Fact.objects.filter(
-        kind=Fact.Kind.RESOLVED,
-        key=_closing(event.conversation, event.closed_at),
-        occurred_at=event.closed_at,
-    ).delete()
+    take_back(
+        Fact.objects.filter(
+            kind=Fact.Kind.RESOLVED,
+            key=_closing(event.conversation, event.closed_at),
+            occurred_at=event.closed_at,
+        )
+    )
 
 
 def _closing(conversation: Conversation, closed_at: datetime) -> str:
@@ -145,6 +227,7 @@ def _record_conversation(conversation: Conversation, **values: Any) -> None:
             campaign_id=conversation.campaign_id,
             lead_id=conversation.lead_id,
             sender_id=conversation.sender_id,
+            channel=conversation.channel,
             conversation_id=conversation.id,
             **values,
         )

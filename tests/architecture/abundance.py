@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from project.core.clock import now
 from project.tenancy import audit
 from project.tenancy.services import clients, invitations, tokens
 from reporting.models import Fact
+from reporting.services import rollups
 from tests.campaigns.conftest import SEQUENCE
 from tests.factories import Agency, make_member, make_user
 from tests.rows import Rows
@@ -33,6 +35,7 @@ class Abundance:
         with self.agency.scope():
             for _ in range(times):
                 self._once()
+            rollups.rebuild(below=sys.maxsize)
 
     def _new(self, kind: str, /, **values: Any) -> Any:
         return self.rows.fresh(apps.get_model(kind), **values)
@@ -71,7 +74,8 @@ class Abundance:
         for kind in Fact.Kind.values:
             Fact.objects.create(
                 occurred_at=now(), kind=kind, key=f"{mark}:{kind}", client_id=client.id,
-                campaign_id=campaign.id, lead_id=lead.id, sender_id=sender.id, value=60,
+                campaign_id=campaign.id, enrollment_id=enrollment.id, lead_id=lead.id, sender_id=sender.id,
+                node_id="invite", channel="email", domain=f"{mark}.test", list_id=made.id, value=60,
             )  # fmt: skip
         self._keep(sender=sender, lead=lead, campaign=campaign)
         if campaign != self.first["campaign"]:

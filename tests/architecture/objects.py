@@ -61,6 +61,7 @@ WORDS: dict[str, str] = {
     "action": "invite",
     "kind": "sync_lag",
     "recipient_domain": "example.com",
+    "form": "csv",
 }
 
 

@@ -9,8 +9,8 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
-from project.core.isolation import EXTRA_SCOPED_TABLES, AppendOnly
-from project.core.models import OrganizationForeignKey, OrganizationModel
+from project.core.isolation import EXTRA_SCOPED_TABLES, AppendOnly, derived_models
+from project.core.models import DerivedModel, OrganizationForeignKey, OrganizationModel
 from project.core.scoping import CrossOrganization, ScopeMissing, no_scope
 from tests.factories import Agency
 from tests.rows import Rows, tenant_models
@@ -39,7 +39,7 @@ def test_every_table_with_an_organization_is_a_tenant_table() -> None:
         columns = {column.attname for column in model._meta.concrete_fields}
         if "organization_id" not in columns or model._meta.db_table in EXTRA_SCOPED_TABLES:
             continue
-        assert issubclass(model, OrganizationModel) or model._meta.label in OUTSIDE, model._meta.label
+        assert issubclass(model, OrganizationModel | DerivedModel) or model._meta.label in OUTSIDE, model._meta.label
 
 
 def test_links_between_tenant_rows_are_organization_keys() -> None:
@@ -110,7 +110,7 @@ def link_by_id(
 
 @pytest.mark.django_db
 def test_every_tenant_table_has_row_level_security() -> None:
-    tables = [model._meta.db_table for model in MODELS] + list(EXTRA_SCOPED_TABLES)
+    tables = [model._meta.db_table for model in [*MODELS, *derived_models()]] + list(EXTRA_SCOPED_TABLES)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, c.relrowsecurity, count(p.polname) FROM pg_class c LEFT JOIN pg_policy p ON"

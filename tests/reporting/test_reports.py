@@ -1,23 +1,33 @@
-"""A client's report counts people from facts, and shows a client nothing else."""
+"""A client's report counts people from facts, says what it is counted from, and shows a client nothing else."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import openpyxl
 import pytest
 from django.test import Client as Browser
 
+from campaigns.models import ReplyReading
+from campaigns.services import campaigns, readings, steering
+from project.tenancy.models import AuditEntry
 from reporting import selectors
+from reporting.filters import Filters
 from reporting.models import Fact
 from tests.campaigns.conftest import WORKING, World
+from tests.reporting.conftest import counted
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def answered(world: World, time_machine: Any) -> World:
-    """Three invited, two connected and written to, one replied."""
+    """Three invited, two connected and written to, one replied with interest."""
     for name in ("marta", "owen", "joost"):
         world.lead(name.title(), name)
     world.launch()
@@ -30,33 +40,135 @@ def answered(world: World, time_machine: Any) -> World:
     world.tick()
     for outbound in world.queued():
         world.deliver(outbound)
-    world.says("marta", "Tell me more", WORKING + timedelta(minutes=5))
+    world.says("marta", "Sounds interesting, tell me more", WORKING + timedelta(minutes=5))
+    counted()
     return world
 
 
+def report_of(world: World, **given: str) -> dict[str, Any]:
+    client = world.agency.first
+    return selectors.client_report(client, Filters.of(given, ZoneInfo(client.time_zone)))
+
+
+def campaign_report_of(world: World) -> dict[str, Any]:
+    world.campaign.refresh_from_db()
+    return selectors.campaign_report(world.campaign, Filters.of({}, ZoneInfo("UTC")))
+
+
+def steps(report: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(step["label"], step["value"]) for step in report["funnel"]]
+
+
 def test_the_funnel_counts_people(answered: World) -> None:
-    report = selectors.client_report(answered.agency.first, 28)
-    assert [(step["label"], step["value"]) for step in report["funnel"]] == [
-        ("Enrolled", 3), ("Invited", 3), ("Connected", 2), ("Messaged", 2), ("Replied", 1),
+    assert steps(report_of(answered)) == [
+        ("Enrolled", 3), ("Contacted", 3), ("Reached", 2), ("Replied", 1), ("Positive", 1), ("Meeting", 0),
     ]  # fmt: skip
-    assert report["people"]["contacted"] == 3
-    assert sum(bar.value for bar in report["replies_by_day"].bars) == 1
+    linkedin = report_of(answered)["channels"][0]
+    assert (linkedin["channel"], steps(linkedin)[:4]) == (
+        "linkedin",
+        [("Invited", 3), ("Connected", 2), ("Messaged", 2), ("Replied", 1)],
+    )
+
+
+def test_what_a_reply_answers_gets_it(answered: World) -> None:
+    report = campaign_report_of(answered)
+    rows = {row["key"]: (row["sent"], row["replied"], row["positive"]) for row in report["steps"]}
+    assert rows == {"invite": (3, 0, 0), "message": (2, 1, 1), "follow_up": (0, 0, 0)}
+    assert report["waits"]["rows"][0] == {"name": "within 1 h", "value": 1, "width": 100.0}
+
+
+def test_the_figures_of_a_page_add_up_and_agree_with_the_facts(answered: World) -> None:
+    whole, one = report_of(answered), campaign_report_of(answered)
+    for kind in ("contacted", "replied", "positive"):
+        facts = (
+            Fact.objects.filter(kind__in=selectors_sources(kind)).values("enrollment_id").distinct().count()
+        )
+        assert whole["people"][kind] == one["people"][kind] == facts
+        assert whole["campaigns"]["all"][kind] == facts
+        for rows in (whole["senders"], one["senders"], one["steps"]):
+            assert sum(row[kind] for row in rows) == facts
+        assert sum(getattr(point, kind) for point in whole["trend"].points) == facts
+    assert whole["heat"]["total"] == whole["people"]["replied"]
+
+
+def selectors_sources(kind: str) -> tuple[str, ...]:
+    return {"contacted": ("invited", "messaged", "emailed", "texted")}.get(kind, (kind,))
 
 
 def test_a_replayed_fact_is_counted_once(answered: World) -> None:
     before = Fact.objects.count()
-    answered.says("marta", "Tell me more", WORKING + timedelta(minutes=5))
+    answered.says("marta", "Sounds interesting, tell me more", WORKING + timedelta(minutes=5))
     assert Fact.objects.count() == before
 
 
+def test_a_note_of_absence_is_no_reply(answered: World) -> None:
+    answered.says(
+        "owen", "I am out of the office until 1 December.", WORKING + timedelta(minutes=6), message="m2"
+    )
+    counted()
+    people = report_of(answered)["people"]
+    assert (people["replied"], people["away"]) == (1, 1)
+
+
+def test_a_correction_and_a_meeting_change_the_figures(answered: World) -> None:
+    manager = answered.agency.manager
+    reading = ReplyReading.objects.get()
+    readings.correct(reading=reading, intent="not_interested", actor=manager)
+    counted()
+    assert report_of(answered)["people"]["positive"] == 0
+    readings.correct(reading=reading.refreshed(), intent="interested", actor=manager)
+    for _ in range(2):
+        steering.mark_meeting(enrollment_id=reading.enrollment_id, actor=manager)
+    counted()
+    people = report_of(answered)["people"]
+    assert (people["positive"], people["meeting"]) == (1, 1)
+    assert Fact.objects.filter(kind="meeting").count() == 1
+
+
+def test_every_number_opens_as_many_rows(answered: World, client: Browser) -> None:
+    client.force_login(answered.agency.manager)
+    page = client.get(answered.agency.url(f"reports/campaigns/{answered.campaign.id}/")).content.decode()
+    seen = 0
+    for address, shown in re.findall(r'href="([^"]*reports/rows/[^"]*)">([\d,]+)</a>', page):
+        rows = client.get(address.replace("&amp;", "&")).content.decode()
+        assert rows.count("data-fact=") == int(shown), address
+        seen += 1
+    assert seen > 12
+
+
+def test_files_have_the_figures_and_are_audited(answered: World, client: Browser) -> None:
+    answered.campaign.name = "=cmd|'/c calc'!A0"
+    answered.campaign.save()
+    client.force_login(answered.agency.manager)
+    base = answered.agency.url(f"reports/clients/{answered.agency.first.id}/report")
+    text = b"".join(client.get(f"{base}.csv").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    assert ["Contacted", "3", "3"] in list(csv.reader(io.StringIO(text)))
+    assert "\n=cmd" not in text
+    book = b"".join(client.get(f"{base}.xlsx").streaming_content)  # type: ignore[attr-defined]
+    sheets = openpyxl.load_workbook(io.BytesIO(book))
+    assert [cell.value for cell in sheets["Funnel"][3]] == ["Contacted", 3, 3]
+    assert sheets["Campaigns"]["A2"].value.startswith("'=cmd")
+    rows = client.get(answered.agency.url(f"reports/rows.csv?kind=replied&client={answered.agency.first.id}"))
+    found = list(csv.DictReader(io.StringIO(b"".join(rows.streaming_content).decode("utf-8-sig"))))  # type: ignore[attr-defined]
+    assert [(row["person"], row["step"]) for row in found] == [("Marta Lindqvist", "message")]
+    assert AuditEntry.objects.filter(action="report.exported").count() == 3
+
+
 def test_the_client_sees_the_reply_and_only_its_own_report(answered: World, client: Browser) -> None:
-    client.force_login(answered.agency.client_user)
-    home = client.get(answered.agency.url("reports/"), follow=True)
+    agency = answered.agency
+    foreign = campaigns.create(client=agency.second, name="Foreign", actor=agency.manager)
+    client.force_login(agency.client_user)
+    home = client.get(agency.url("reports/"), follow=True)
     page = home.content.decode()
-    assert "Tell me more" in page
-    assert answered.agency.url(f"reports/clients/{answered.agency.first.id}/") in home.redirect_chain[-1][0]
-    assert client.get(answered.agency.url(f"reports/clients/{answered.agency.second.id}/")).status_code == 404
-    assert client.get(answered.agency.url("inbox/")).status_code == 403
+    assert "tell me more" in page
+    assert agency.url(f"reports/clients/{agency.first.id}/") in home.redirect_chain[-1][0]
+    for path in (
+        f"reports/clients/{agency.second.id}/", f"reports/clients/{agency.second.id}/report.csv",
+        f"reports/campaigns/{foreign.id}/", f"reports/campaigns/{foreign.id}/cohorts/",
+        f"reports/rows/?client={agency.second.id}", f"reports/rows.csv?campaign={foreign.id}",
+    ):  # fmt: skip
+        assert client.get(agency.url(path)).status_code == 404, path
+    assert client.get(agency.url("inbox/")).status_code == 403
 
 
 def test_days_are_the_clients(world: World, time_machine: Any) -> None:
@@ -69,5 +181,6 @@ def test_days_are_the_clients(world: World, time_machine: Any) -> None:
     world.agency.first.time_zone = "Europe/Stockholm"
     world.agency.first.save()
     time_machine.move_to(WORKING + timedelta(days=2), tick=False)
-    report = selectors.client_report(world.agency.first, 7)
-    assert {bar.day.day: bar.value for bar in report["replies_by_day"].bars}[19] == 1
+    counted()
+    trend = report_of(world, days="7")["trend"]
+    assert {point.first.day: point.replied for point in trend.points}[19] == 1

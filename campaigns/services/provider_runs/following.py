@@ -209,6 +209,7 @@ def _left(fact: ProviderEventRecorded, found: Followed, reason: str) -> None:
                 key=f"{enrollment.id}:{found.node_id}:1",
                 node_id=found.node_id,
                 sender_id=fact.sender.id,
+                channel=fact.sender.channel,
             )
         )
     fact.outcome["campaigns"] = f"{enrollment.lead}: {reason} (“{enrollment.campaign}”)"
@@ -236,6 +237,7 @@ def on_fate(fact: ProviderEventRecorded, event: MessageEvent, found: Followed) -
                     key=f"{enrollment.id}:{found.node_id}:{word}",
                     node_id=found.node_id,
                     sender_id=fact.sender.id,
+                    channel=fact.sender.channel,
                 )
             )
             fact.outcome["campaigns"] = (
@@ -275,6 +277,7 @@ def _bounced(fact: ProviderEventRecorded, event: MessageBounced, found: Followed
                 key=f"{enrollment.id}:{found.node_id}:bounce",
                 node_id=found.node_id,
                 sender_id=fact.sender.id,
+                channel=fact.sender.channel,
             )
         )
         fact.outcome["campaigns"] = f"{enrollment.lead}: the message came back (“{enrollment.campaign}”)."

@@ -1,0 +1,170 @@
+"""The rows behind a number: the facts that it was counted from, with the filters of the page it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
+
+from campaigns.models import Campaign, Lead
+from integrations.models import SenderAccount
+from project.core.ids import parse_uuid
+from project.core.pagination import keyset_page
+from project.tenancy.access import Access
+from project.tenancy.models import Client
+from reporting.counting import EVENTS, PEOPLE
+from reporting.filters import Filters, Period
+from reporting.models import Fact, FirstFact
+
+ORDER: Final = ("-occurred_at", "-id")
+#: A kind that is counted -> the kinds of facts that it is counted from.
+SOURCES: Final[dict[str, tuple[str, ...]]] = {
+    counted: tuple(kind for kind, name in PEOPLE + EVENTS if name == counted)
+    for _, counted in PEOPLE + EVENTS
+}
+_OF_PEOPLE: Final = frozenset(counted for _, counted in PEOPLE)
+WORDS: Final = {
+    "enrolled": "enrolled", "contacted": "contacted", "reached": "reached", "invited": "invited",
+    "connected": "connected", "messaged": "written to on LinkedIn", "emailed": "sent an e-mail",
+    "texted": "sent a text message", "delivered": "to whom mail was delivered", "opened": "who opened",
+    "clicked": "who clicked", "machine_opened": "opened by machines", "machine_clicked": "clicked by machines",
+    "bounced": "whose mail bounced", "complained": "who marked it as spam", "unsubscribed": "who unsubscribed",
+    "replied": "who replied", "positive": "who replied positively", "meeting": "with a meeting",
+    "away": "who sent notes of absence", "qualified": "called qualified", "disqualified": "called not qualified",
+    "ended": "whose sequence ended",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilters:
+    """Which facts: what they count as, whose, when, and the part of the report that was looked at."""
+
+    kind: str
+    period: Period
+    client: Client | None = None
+    campaign: Campaign | None = None
+    node: str = ""
+    sender_id: UUID | None = None
+    list_id: UUID | None = None
+    domain: str = ""
+    channel: str = ""
+    #: Each time that it happened, not only the first per person.
+    each: bool = False
+
+    @classmethod
+    def of(cls, data: Mapping[str, str], access: Access) -> RowFilters | None:
+        """Read an address; ``None`` where it names a client or campaign that is not within reach."""
+        kind = data.get("kind", "replied")
+        campaign = client = None
+        if data.get("campaign"):
+            rows = Campaign.objects.filter(access.client_filter()).select_related("client")
+            campaign = rows.filter(id=parse_uuid(data["campaign"])).first()
+            if campaign is None:
+                return None
+            client = campaign.client
+        elif data.get("client"):
+            client = access.clients().filter(id=parse_uuid(data["client"])).first()
+            if client is None:
+                return None
+        zone = ZoneInfo(client.time_zone) if client is not None else ZoneInfo("UTC")
+        return cls(
+            kind=kind if kind in SOURCES else "replied",
+            period=Filters.of(data, zone).period,
+            client=client,
+            campaign=campaign,
+            node=data.get("node", "")[:80],
+            sender_id=parse_uuid(data.get("sender", "")),
+            list_id=parse_uuid(data.get("list", "")),
+            domain=data.get("domain", "")[:255],
+            channel=data.get("channel", "")[:16],
+            each=data.get("each") == "1",
+        )
+
+    def rows(self, access: Access) -> QuerySet[Fact]:
+        """The facts, within reach."""
+        rows: QuerySet[Fact] = Fact.objects.filter(
+            access.client_filter(),
+            kind__in=SOURCES[self.kind],
+            occurred_at__gte=self.period.start,
+            occurred_at__lt=self.period.end,
+        )
+        given = {
+            "client_id": self.client.id if self.client else None,
+            "campaign_id": self.campaign.id if self.campaign else None,
+            "node_id": self.node, "sender_id": self.sender_id, "list_id": self.list_id, "domain": self.domain,
+            "channel": self.channel,
+        }  # fmt: skip
+        rows = rows.filter(**{name: value for name, value in given.items() if value})
+        if self.kind == "promised":
+            rows = rows.filter(in_time__isnull=False)
+        elif self.kind == "kept":
+            rows = rows.filter(in_time=True)
+        if self.kind in _OF_PEOPLE and not self.each:
+            first = FirstFact.objects.filter(
+                contact_id=OuterRef("contact"), kind=self.kind, fact_id=OuterRef("id")
+            )
+            rows = rows.annotate(contact=Coalesce(F("enrollment_id"), F("lead_id"))).filter(Exists(first))
+        return rows
+
+    @property
+    def query(self) -> str:
+        """The query of the address that shows these rows."""
+        given = {
+            "kind": self.kind,
+            "campaign": self.campaign.id if self.campaign else "",
+            "client": self.client.id if self.client and not self.campaign else "",
+            "from": self.period.first, "to": self.period.last, "node": self.node, "sender": self.sender_id or "",
+            "list": self.list_id or "", "domain": self.domain, "channel": self.channel,
+            "each": "1" if self.each else "",
+        }  # fmt: skip
+        return urlencode({name: str(value) for name, value in given.items() if value})
+
+    @property
+    def other(self) -> RowFilters:
+        """The same with each time, or with the first only."""
+        return replace(self, each=not self.each)
+
+    @property
+    def words(self) -> str:
+        """What the rows are."""
+        return WORDS.get(self.kind, self.kind.replace("_", " "))
+
+    @property
+    def narrowed(self) -> list[str]:
+        """What they are narrowed to, beside client, campaign and days."""
+        parts = [("step", self.node), ("domain", self.domain), ("channel", self.channel)]
+        return (
+            [f"{name} {value}" for name, value in parts if value]
+            + (["one sender"] if self.sender_id else [])
+            + (["one list"] if self.list_id else [])
+        )
+
+
+def page(access: Access, filters: RowFilters, *, cursor: str | None, limit: int = 50) -> dict[str, Any]:
+    """One page of rows with names, newest first; five statements. Raises ``InvalidCursor``."""
+    found = keyset_page(filters.rows(access), order=ORDER, cursor=cursor, limit=limit)
+    leads: Any = Lead.objects.select_related("company").in_bulk(
+        [row.lead_id for row in found.items if row.lead_id]
+    )
+    campaigns: Any = Campaign.objects.in_bulk([row.campaign_id for row in found.items if row.campaign_id])
+    senders: Any = SenderAccount.objects.in_bulk([row.sender_id for row in found.items if row.sender_id])
+    zone = filters.period.zone
+    return {
+        "rows": [
+            {
+                "fact": row,
+                "lead": leads.get(row.lead_id),
+                "campaign": campaigns.get(row.campaign_id),
+                "sender": senders.get(row.sender_id),
+                "at": row.occurred_at.astimezone(zone),
+            }
+            for row in found.items
+        ],
+        "next_cursor": found.next_cursor,
+    }

@@ -1,0 +1,189 @@
+"""Counting facts: increments below a safe transaction, rebuilds, and the proof that both say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from project.core.clock import now
+from project.core.realtime import emit
+from project.core.scoping import current_organization_id
+from project.tenancy.models import Client
+from reporting import counting, streams
+from reporting.models import FactRetraction, FirstFact, Rollup, RollupState
+
+#: Below this, figures count as fresh; above it pages say since when they stand still.
+FRESH: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One stored sum that a fresh count does not confirm: (n, people) as stored, and as counted."""
+
+    grain: str
+    subject_id: UUID
+    day: str
+    part: str
+    kind: str
+    stored: tuple[int, int]
+    counted: tuple[int, int]
+
+
+def horizon() -> int:
+    """The transaction below which everything has ended: what is written below it is seen, or never will be."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        return int(cursor.fetchone()[0])
+
+
+@transaction.atomic
+def count(*, below: int | None = None) -> int:
+    """Count what is new in the organization of the scope; return how many sums changed.
+
+    One count at a time per organization. The first one, and the first after a client's time zone was changed, count
+    from the beginning. ``below`` is for tests: the transaction to count to.
+    """
+    state = RollupState.objects.select_for_update().first()
+    if state is None:
+        return rebuild(below=below)
+    high, at = below if below is not None else horizon(), now()
+    changed = _follow_zones(state)
+    if high > state.counted_below:
+        changed += _increment(state, high)
+    RollupState.objects.filter(id=state.id).update(
+        counted_below=max(high, state.counted_below), counted_at=at, zones=state.zones, updated_at=at
+    )
+    return changed
+
+
+def _increment(state: RollupState, high: int) -> int:
+    low = state.counted_below
+    given = {"organization": state.organization_id, "low": low, "high": high}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT client_id FROM (SELECT client_id FROM reporting_fact WHERE organization_id ="
+            " %(organization)s AND written_in >= %(low)s AND written_in < %(high)s UNION ALL SELECT client_id FROM"
+            " reporting_factretraction WHERE organization_id = %(organization)s AND written_in >= %(low)s) AS told",
+            given,
+        )
+        clients = [row[0] for row in cursor.fetchall()]
+        if not clients:
+            return 0
+        cursor.execute(counting.FORGET, given)
+        changed = _run(counting.NEW, given, state.zones, gone=cursor.fetchall())
+    # What has been subtracted is not needed any more; later ones are.
+    FactRetraction.objects.filter(written_in__lt=high).delete()
+    for client_id in sorted(clients):
+        _tell(client_id)
+    return changed
+
+
+@transaction.atomic
+def rebuild(*, below: int | None = None) -> int:
+    """Count everything from the facts that are kept; return how many sums there are."""
+    organization_id = current_organization_id()
+    high, at = below if below is not None else horizon(), now()
+    zones = _zones()
+    state, _ = RollupState.objects.select_for_update().get_or_create(
+        organization_id=organization_id, defaults={"counted_below": high, "counted_at": at}
+    )
+    Rollup.objects.all().delete()
+    FirstFact.objects.all().delete()
+    made = _run(counting.ALL, {"organization": organization_id, "low": 0, "high": high}, zones)
+    FactRetraction.objects.filter(written_in__lt=high).delete()
+    RollupState.objects.filter(id=state.id).update(
+        counted_below=high, counted_at=at, zones=zones, rebuilt_at=at, updated_at=at
+    )
+    for client_id in zones:
+        _tell(UUID(client_id))
+    return made
+
+
+def _follow_zones(state: RollupState) -> int:
+    """Count the days of clients anew whose time zone was changed; ``state.zones`` is brought up to date."""
+    zones = _zones()
+    moved = [UUID(key) for key, zone in zones.items() if state.zones.get(key, zone) != zone]
+    state.zones = zones
+    if not moved:
+        return 0
+    given = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
+    Rollup.objects.filter(client_id__in=moved).delete()
+    FirstFact.objects.filter(client_id__in=moved).delete()
+    made = _run(counting.ALL, given, zones, clients=moved)
+    Rollup.objects.filter(grain=Rollup.Grain.ORGANIZATION).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(counting.ORGANIZATION, given)
+    for client_id in moved:
+        _tell(client_id)
+    return made
+
+
+@transaction.atomic
+def differences() -> list[Difference]:
+    """Count everything anew beside what is stored, and return where that differs (100 at most)."""
+    state = RollupState.objects.select_for_update().first()
+    if state is None:
+        return []
+    given = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
+    with connection.cursor() as cursor:
+        for name, model in (("counted_rollup", Rollup), ("counted_first", FirstFact)):
+            cursor.execute(
+                f"CREATE TEMP TABLE {name} (LIKE {model._meta.db_table} INCLUDING INDEXES) ON COMMIT DROP"
+            )
+        _run(counting.ALL, given, state.zones, rollup="counted_rollup", first="counted_first")
+        cursor.execute(counting.DIFFERENCES, given)
+        found = [
+            Difference(grain, subject, f"{day}", part, kind, (n, people), (fresh_n, fresh_people))
+            for grain, subject, day, part, kind, n, fresh_n, people, fresh_people in cursor.fetchall()
+        ]
+        cursor.execute("DROP TABLE counted_rollup, counted_first")
+    return found
+
+
+def _run(
+    source: str,
+    given: dict[str, Any],
+    zones: dict[str, str],
+    *,
+    clients: Sequence[UUID] | None = None,
+    gone: Sequence[tuple[Any, ...]] = (),
+    rollup: str = "reporting_rollup",
+    first: str = "reporting_firstfact",
+) -> int:
+    contacts, kinds, facts, leads = (
+        (list(column) for column in zip(*gone, strict=True)) if gone else ([],) * 4
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            counting.statement(source, rollup=rollup, first=first),
+            {
+                **given,
+                "clients": list(clients) if clients is not None else None,
+                "zones": json.dumps(zones),
+                "gone_contacts": contacts,
+                "gone_kinds": kinds,
+                "gone_facts": facts,
+                "gone_leads": leads,
+            },
+        )
+        return int(cursor.rowcount)
+
+
+def _zones() -> dict[str, str]:
+    return {str(client_id): zone for client_id, zone in Client.objects.values_list("id", "time_zone")}
+
+
+def _tell(client_id: UUID) -> None:
+    emit(stream=streams.report(client_id), kind="report.changed", subject=("report", client_id), data={})
+
+
+def counted_at() -> datetime | None:
+    """Until when everything that happened is in the figures; ``None`` before the first count."""
+    found: datetime | None = RollupState.objects.values_list("counted_at", flat=True).first()
+    return found
