@@ -16,12 +16,16 @@ from project.tenancy.api_auth import ApiRequest, api_rule
 from reporting import api_schemas as schemas
 from reporting import selectors, selectors_cohorts, selectors_inbox, selectors_live
 from reporting.api_alerts import router as alerts_router
+from reporting.api_portal import router as portal_router
+from reporting.api_sharing import router as sharing_router
 from reporting.api_snapshots import router as snapshots_router
 from reporting.selectors_rollups import Grain
 
 router = Router()
 router.add_router("", alerts_router)
 router.add_router("", snapshots_router)
+router.add_router("", sharing_router)
+router.add_router("", portal_router)
 
 TAGS = ["Analytics"]
 
@@ -41,7 +45,7 @@ def list_client_figures(request: ApiRequest) -> Any:
 def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
     """A client's report: people, funnels, days, waits, campaigns, senders, outlook, latest replies."""
     client = get_or_404(request.access.clients(), client_id)
-    report = selectors.client_report(client, period.filters(client.time_zone))
+    report = selectors.client_report(client, period.filters(client.time_zone), request.access)
     return {
         **_figures(report),
         "client_id": client.id,
@@ -51,7 +55,7 @@ def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.P
         ],
         "all_campaigns": report["campaigns"]["all"],
         "senders": _parts(report["senders"]),
-        "replies": [_reply(row) for row in report["replies"]],
+        "replies": [_reply(row) for row in report["replies"] or []],
     }
 
 
@@ -134,7 +138,9 @@ def campaign_timeseries(request: ApiRequest, campaign_id: UUID, period: Query[sc
     }
 
 
-@router.get("/analytics/campaigns/{campaign_id}/sequence-steps", response=list[schemas.StepOut], tags=TAGS)
+@router.get(
+    "/analytics/campaigns/{campaign_id}/sequence-steps", response=list[schemas.SequenceStepOut], tags=TAGS
+)
 @api_rule(Permission.REPORTS_VIEW)
 def campaign_steps(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
     """Each step: messages that left, and the people whose replies answer it."""
@@ -218,6 +224,7 @@ def _reply(row: dict[str, Any]) -> dict[str, Any]:
         "campaign_id": conversation.campaign_id,
         "who": conversation.title,
         "company": company.name if company else "",
-        "body": "" if message.deleted_at else message.body,
+        "body": "" if message.deleted_at else row["body"],
+        "verdict": row["verdict"].verdict if row["verdict"] else "",
         "occurred_at": message.occurred_at,
     }

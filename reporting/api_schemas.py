@@ -79,7 +79,7 @@ class PartOut(Schema):
     meeting: int
 
 
-class StepOut(Schema):
+class SequenceStepOut(Schema):
     """One step: messages that left, and the people whose replies answer it."""
 
     node_id: str
@@ -170,7 +170,7 @@ class ForecastOut(Schema):
     tested: int
 
 
-class OutlookOut(Schema):
+class ReportOutlookOut(Schema):
     """What the coming days may bring, null where there is too little to say."""
 
     until: date
@@ -271,6 +271,7 @@ class LatestReplyOut(Schema):
     who: str
     company: str
     body: str
+    verdict: str = Field(description="The client's word: qualified, disqualified, or empty.")
     occurred_at: datetime
 
 
@@ -286,7 +287,7 @@ class FiguresOut(Schema):
     days: list[DayOut]
     waits: list[WaitOut]
     best_time: BestTimeOut | None
-    outlook: OutlookOut
+    outlook: ReportOutlookOut
     counted_at: datetime | None
 
 

@@ -128,7 +128,7 @@ def heat(cells: dict[tuple[int, int], int]) -> dict[str, Any]:
     """Rows of weekdays over hours, each cell with its figure and one of six strengths."""
     most = max(cells.values(), default=0)
     weekend = any(cells.get((day, hour)) for day in (5, 6) for hour in HEAT_HOURS)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "weekday": WEEKDAYS[day],
             "cells": [

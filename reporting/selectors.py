@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from campaigns.models import Campaign, LeadImport
@@ -13,13 +12,12 @@ from campaigns.plans.schema import SendNode
 from campaigns.selectors import node_label, stage_counts
 from campaigns.services import variants
 from campaigns.services.planning import plan_of_version
-from inbox.models import Conversation, Message
 from integrations.models import SenderAccount
 from project.core.clock import now
 from project.core.ids import parse_uuid
 from project.tenancy.access import Access
 from project.tenancy.models import Client
-from reporting import charts
+from reporting import charts, selectors_replies
 from reporting.counting import LAST_WAIT, WAITS
 from reporting.filters import Filters, Period
 from reporting.forecasting import forecast
@@ -75,8 +73,8 @@ def client_overview(access: Access) -> list[dict[str, Any]]:
     return found
 
 
-def client_report(client: Client, filters: Filters) -> dict[str, Any]:
-    """Everything on a client's report."""
+def client_report(client: Client, filters: Filters, access: Access | None = None) -> dict[str, Any]:
+    """Everything on a client's report; what people wrote as far as whoever asks may read it."""
     subject = Subject(client)
     period = filters.period
     campaigns = list(Campaign.objects.filter(client=client).order_by("name", "id"))
@@ -85,7 +83,7 @@ def client_report(client: Client, filters: Filters) -> dict[str, Any]:
         **_common(subject, filters),
         "campaigns": comparison(Grain.CAMPAIGN, campaigns, period),
         "senders": _senders(by_key(subject.rows(Grain.SENDER, period), "subject_id")),
-        "replies": latest_replies(client.id),
+        "replies": selectors_replies.latest(client, access) if access is not None else None,
     }
 
 
@@ -345,7 +343,7 @@ def _service(kinds: Kinds) -> dict[str, Any]:
 
 
 def _trial(trial: variants.Trial) -> dict[str, Any]:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "variant": tally.variant,
             "contacted": tally.contacted,
@@ -386,17 +384,3 @@ def comparison(grain: str, subjects: Sequence[Any], period: Period) -> dict[str,
     ]
     rows.sort(key=lambda row: (-row["contacted"], row["label"]))
     return {"rows": rows, "all": _row("All", total(list(found.values())), "")}
-
-
-def latest_replies(client_id: UUID, limit: int = 20) -> list[dict[str, Any]]:
-    """The newest messages of people to a client's senders, one per conversation."""
-    conversations = list(
-        Conversation.objects.filter(client_id=client_id, has_inbound=True)
-        .select_related("lead", "lead__company", "campaign")
-        .order_by("-last_inbound_at")[:limit]
-    )
-    messages = Message.objects.filter(
-        conversation__in=[row.id for row in conversations], direction=Message.Direction.INBOUND
-    ).order_by("conversation_id", "-occurred_at", "-id")
-    newest = {message.conversation_id: message for message in messages.distinct("conversation_id")}
-    return [{"conversation": row, "message": newest[row.id]} for row in conversations if row.id in newest]

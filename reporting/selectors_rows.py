@@ -61,15 +61,18 @@ class RowFilters:
     def of(cls, data: Mapping[str, str], access: Access) -> RowFilters | None:
         """Read an address; ``None`` where it names a client or campaign that is not within reach."""
         kind = data.get("kind", "replied")
-        campaign = client = None
+        campaign: Campaign | None = None
+        client: Client | None = None
         if data.get("campaign"):
+            campaign_id = parse_uuid(data["campaign"])
             rows = Campaign.objects.filter(access.client_filter()).select_related("client")
-            campaign = rows.filter(id=parse_uuid(data["campaign"])).first()
+            campaign = rows.filter(id=campaign_id).first() if campaign_id else None
             if campaign is None:
                 return None
             client = campaign.client
         elif data.get("client"):
-            client = access.clients().filter(id=parse_uuid(data["client"])).first()
+            client_id = parse_uuid(data["client"])
+            client = access.clients().filter(id=client_id).first() if client_id else None
             if client is None:
                 return None
         zone = ZoneInfo(client.time_zone) if client is not None else ZoneInfo("UTC")

@@ -18,6 +18,11 @@ def report(client_id: UUID) -> str:
     return stream_name("report", client_id)
 
 
+def report_changed(client_id: UUID) -> None:
+    """Say that figures or replies of a client's report changed."""
+    emit(stream=report(client_id), kind="report.changed", subject=("report", client_id), data={})
+
+
 def alerts_changed() -> None:
     """Say that an alert was opened, acknowledged or resolved."""
     emit(stream=ALERTS, kind=ALERTS_CHANGED, subject=("organization", current_organization_id()), data={})

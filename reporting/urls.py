@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from reporting import views, views_rows
+from reporting import views, views_portal, views_rows, views_sharing
 
 
 class FileFormConverter:
@@ -32,6 +32,12 @@ urlpatterns = [
     path("rows.<file_form:form>", views_rows.export, name="export_rows"),
     path("clients/<uuid:client_id>/", views.client_report, name="client"),
     path("clients/<uuid:client_id>/report.<file_form:form>", views.export_client, name="export_client"),
+    path("clients/<uuid:client_id>/shares/", views_sharing.shares, name="shares"),
+    path("clients/<uuid:client_id>/share/", views_sharing.share, name="share"),
+    path("shares/<uuid:link_id>/revoke/", views_sharing.revoke, name="revoke_share"),
+    path("clients/<uuid:client_id>/portal/", views_portal.settings, name="portal"),
+    path("replies/<uuid:conversation_id>/judge/", views_portal.judge, name="judge"),
+    path("live/", views.live, name="live"),
     path("campaigns/<uuid:campaign_id>/", views.campaign_report, name="campaign"),
     path("campaigns/<uuid:campaign_id>/cohorts/", views.cohorts, name="cohorts"),
     path(

@@ -16,7 +16,15 @@ from campaigns.models import Campaign
 from project.core.htmx import is_partial
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 from project.tenancy.models import Client, Role
-from reporting import exports, presenters, selectors, selectors_cohorts, selectors_inbox, streams
+from reporting import (
+    exports,
+    presenters,
+    selectors,
+    selectors_cohorts,
+    selectors_inbox,
+    selectors_live,
+    streams,
+)
 from reporting.filters import PERIODS, Filters
 from reporting.selectors_rollups import Grain, freshness
 from reporting.services import exporting
@@ -70,6 +78,8 @@ def _shown(request: OrganizationRequest, report: dict[str, Any], source: str) ->
         "stream": streams.report(client.id),
         "source": source,
         "show_links": request.access.can(Permission.INBOX_VIEW),
+        "can_judge": request.access.can(Permission.REPORTS_JUDGE),
+        "can_share": request.access.can(Permission.CAMPAIGNS_EDIT),
         "is_portal": request.access.role == Role.CLIENT,
         "base": "reporting/portal_base.html" if request.access.role == Role.CLIENT else "app.html",
     }
@@ -81,7 +91,7 @@ def client_report(request: OrganizationRequest, client_id: UUID) -> HttpResponse
     """One client's report; live."""
     client = _client(request, client_id)
     filters = Filters.of(request.GET, ZoneInfo(client.time_zone))
-    context = _shown(request, selectors.client_report(client, filters), request.path)
+    context = _shown(request, selectors.client_report(client, filters, request.access), request.path)
     template = "reporting/_report.html" if is_partial(request) else "reporting/client.html"
     return render(request, template, context)
 
@@ -161,6 +171,26 @@ def compare(request: OrganizationRequest) -> HttpResponse:
         "periods": PERIODS.items(), **freshness(),
     }  # fmt: skip
     return render(request, "reporting/compare.html", context)
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def live(request: OrganizationRequest) -> HttpResponse:
+    """Today's pace and what happened last; live."""
+    names = dict(request.access.clients().values_list("id", "name"))
+    found = selectors_live.today(request.access)
+    for row in found["activity"]:
+        row["client"] = names.get(row["client_id"], "")
+    is_client = request.access.role == Role.CLIENT
+    context = {
+        **found,
+        "streams": ",".join(streams.report(client_id) for client_id in list(names)[:100]),
+        "is_portal": is_client,
+        "show_links": request.access.can(Permission.LEADS_VIEW),
+        "base": "reporting/portal_base.html" if is_client else "app.html",
+    }
+    template = "reporting/_live.html" if is_partial(request) else "reporting/live.html"
+    return render(request, template, context)
 
 
 @require_GET

@@ -37,6 +37,8 @@ class Permission(enum.StrEnum):
     SENDERS_VIEW = "senders.view"
     SENDERS_EDIT = "senders.edit"
     REPORTS_VIEW = "reports.view"
+    #: Say which replies are qualified: the client's own people, and whoever answers for it.
+    REPORTS_JUDGE = "reports.judge"
     OPS_VIEW = "ops.view"
     OPS_ACT = "ops.act"
     SETTINGS_VIEW = "settings.view"
@@ -52,7 +54,7 @@ _VIEWER = {
     Permission.SENDERS_VIEW,
     Permission.REPORTS_VIEW,
 }
-_AGENT = _VIEWER | {Permission.INBOX_REPLY}
+_AGENT = _VIEWER | {Permission.INBOX_REPLY, Permission.REPORTS_JUDGE}
 _MANAGER = _AGENT | {
     Permission.INBOX_MANAGE,
     Permission.CAMPAIGNS_EDIT,
@@ -66,7 +68,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.MANAGER: frozenset(_MANAGER),
     Role.AGENT: frozenset(_AGENT),
     Role.VIEWER: frozenset(_VIEWER),
-    Role.CLIENT: frozenset({Permission.MEMBER, Permission.REPORTS_VIEW}),
+    Role.CLIENT: frozenset({Permission.MEMBER, Permission.REPORTS_VIEW, Permission.REPORTS_JUDGE}),
     Role.OPS: frozenset(
         {
             Permission.MEMBER,

@@ -38,10 +38,8 @@ from project.tenancy.access import Access, access_for
 from project.tenancy.models import Client, Organization, User
 from project.tenancy.services import clients as client_service
 from project.tenancy.services import memberships, organizations
-from reporting.demo import channels, provider_runs, removal
+from reporting.demo import channels, history, provider_runs, removal
 from reporting.demo.people import THREADS, Person, people, sequence
-from reporting.models import Fact
-from reporting.services import facts
 
 SLUG = "demo"
 PASSWORD = "outbound-demo"  # noqa: S105 - the documented password of the demo
@@ -210,31 +208,14 @@ def _finish(made: LeadImport, state: str) -> None:
 
 
 def _history(client: Client, sender: SenderAccount) -> None:
-    """Four weeks of a campaign that is over, as facts, so that reports have something to show."""
+    """A campaign that is over, as facts, so that reports have something to show."""
     campaign = campaign_service.create(
         client=client, name="Autumn pilot", actor=User.objects.get(email="manager@demo.test")
     )
-    dice = random.Random("history")  # noqa: S311 - invented data, not a secret
-    with transaction.atomic():
-        for lead in _leads(client, people(140, "pilot")):
-            at = now() - timedelta(days=dice.uniform(4, 27), minutes=dice.uniform(0, 600))
-            steps = [(Fact.Kind.ENROLLED, 1.0, 0.0), (Fact.Kind.INVITED, 0.96, 2.0), (Fact.Kind.CONNECTED, 0.46, 30.0),
-                     (Fact.Kind.MESSAGED, 0.97, 1.0), (Fact.Kind.REPLIED, 0.38, 20.0)]  # fmt: skip
-            for kind, chance, hours in steps:
-                if dice.random() > chance:
-                    break
-                at += timedelta(hours=dice.uniform(0, hours))
-                if at > now():
-                    break
-                facts.record(
-                    kind=kind,
-                    key=f"demo:{lead.id}:{kind}",
-                    occurred_at=at,
-                    client_id=client.id,
-                    campaign_id=campaign.id,
-                    lead_id=lead.id,
-                    sender_id=sender.id,
-                )
+    senders = {sender.channel: sender}
+    for other in SenderAccount.objects.filter(client=client, channel="email").order_by("id")[:1]:
+        senders["email"] = other
+    history.write(campaign, _leads(client, people(320, "pilot")), senders)
 
 
 def _threads(client: Client, sender: SenderAccount) -> None:

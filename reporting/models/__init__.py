@@ -3,7 +3,9 @@
 from reporting.models.alerts import Alert, AlertChannel, AlertNotice, AlertRule, Severity
 from reporting.models.drills import DrillRun
 from reporting.models.facts import Fact
+from reporting.models.portal import PortalPolicy, ReplyVerdict
 from reporting.models.rollups import FactRetraction, FirstFact, Rollup, RollupState
+from reporting.models.sharing import ShareLink, ShareView
 from reporting.models.snapshots import MetricSink, MetricSnapshot
 
 __all__ = [
@@ -17,7 +19,11 @@ __all__ = [
     "FirstFact",
     "MetricSink",
     "MetricSnapshot",
+    "PortalPolicy",
+    "ReplyVerdict",
     "Rollup",
     "RollupState",
     "Severity",
+    "ShareLink",
+    "ShareView",
 ]

@@ -17,6 +17,7 @@ from inbox.models import Conversation
 from integrations.models import OutboundMessage
 from project.core.db.bulk import insert_rows
 from project.core.tasks import enqueue
+from reporting import streams
 from reporting.models import Fact, FactRetraction
 
 #: What a retraction keeps of its fact.
@@ -63,7 +64,7 @@ def record(
 
 def _write(fact: Fact) -> None:
     Fact.objects.bulk_create([fact], ignore_conflicts=True)
-    _hint({fact.kind})
+    _hint({fact.kind}, [fact.client_id])
 
 
 def record_enrollments(events: Sequence[tuple[str, EnrollmentFact]]) -> None:
@@ -90,7 +91,10 @@ def record_enrollments(events: Sequence[tuple[str, EnrollmentFact]]) -> None:
         ],
         ignore_conflicts=True,
     )
-    _hint({kind for kind, _ in events})
+    _hint(
+        {kind for kind, _ in events},
+        [event.enrollment.client_id for kind, event in events if kind in _HOT],
+    )
 
 
 def _message(event: EnrollmentFact) -> dict[str, str]:
@@ -118,13 +122,15 @@ def take_back(facts: QuerySet[Fact]) -> int:
     )
     for row in rows:
         Fact.objects.filter(occurred_at=row.occurred_at, id=row.id).delete()
-    _hint({row.kind for row in rows})
+    _hint({row.kind for row in rows}, [row.client_id for row in rows])
     return len(rows)
 
 
-def _hint(kinds: Collection[str]) -> None:
-    """Have facts counted at once that somebody may be looking for."""
+def _hint(kinds: Collection[str], clients: Collection[UUID]) -> None:
+    """Have facts counted at once that somebody may be looking for, and their reports looked at again."""
     if not _HOT.isdisjoint(kinds):
+        for client_id in sorted(set(clients)):
+            streams.report_changed(client_id)
         from reporting.tasks import count_facts  # tasks call services
 
         enqueue(count_facts)

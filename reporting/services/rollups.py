@@ -12,7 +12,6 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from project.core.clock import now
-from project.core.realtime import emit
 from project.core.scoping import current_organization_id
 from project.tenancy.models import Client
 from reporting import counting, streams
@@ -64,7 +63,7 @@ def count(*, below: int | None = None) -> int:
 
 def _increment(state: RollupState, high: int) -> int:
     low = state.counted_below
-    given = {"organization": state.organization_id, "low": low, "high": high}
+    given: dict[str, Any] = {"organization": state.organization_id, "low": low, "high": high}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT client_id FROM (SELECT client_id FROM reporting_fact WHERE organization_id ="
@@ -80,7 +79,7 @@ def _increment(state: RollupState, high: int) -> int:
     # What has been subtracted is not needed any more; later ones are.
     FactRetraction.objects.filter(written_in__lt=high).delete()
     for client_id in sorted(clients):
-        _tell(client_id)
+        streams.report_changed(client_id)
     return changed
 
 
@@ -101,7 +100,7 @@ def rebuild(*, below: int | None = None) -> int:
         counted_below=high, counted_at=at, zones=zones, rebuilt_at=at, updated_at=at
     )
     for client_id in zones:
-        _tell(UUID(client_id))
+        streams.report_changed(UUID(client_id))
     return made
 
 
@@ -112,7 +111,7 @@ def _follow_zones(state: RollupState) -> int:
     state.zones = zones
     if not moved:
         return 0
-    given = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
+    given: dict[str, Any] = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
     Rollup.objects.filter(client_id__in=moved).delete()
     FirstFact.objects.filter(client_id__in=moved).delete()
     made = _run(counting.ALL, given, zones, clients=moved)
@@ -120,7 +119,7 @@ def _follow_zones(state: RollupState) -> int:
     with connection.cursor() as cursor:
         cursor.execute(counting.ORGANIZATION, given)
     for client_id in moved:
-        _tell(client_id)
+        streams.report_changed(client_id)
     return made
 
 
@@ -130,7 +129,7 @@ def differences() -> list[Difference]:
     state = RollupState.objects.select_for_update().first()
     if state is None:
         return []
-    given = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
+    given: dict[str, Any] = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
     with connection.cursor() as cursor:
         for name, model in (("counted_rollup", Rollup), ("counted_first", FirstFact)):
             cursor.execute(
@@ -177,10 +176,6 @@ def _run(
 
 def _zones() -> dict[str, str]:
     return {str(client_id): zone for client_id, zone in Client.objects.values_list("id", "time_zone")}
-
-
-def _tell(client_id: UUID) -> None:
-    emit(stream=streams.report(client_id), kind="report.changed", subject=("report", client_id), data={})
 
 
 def counted_at() -> datetime | None:

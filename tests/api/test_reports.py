@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.conftest import Program
 from tests.campaigns.conftest import WORKING, World
+from tests.reporting.conftest import counted
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,7 @@ def busy(world: World, time_machine: Any) -> World:
     world.accepts("marta", WORKING + timedelta(hours=2))
     world.says("marta", "Tell me more", WORKING + timedelta(hours=3))
     time_machine.move_to(WORKING + timedelta(hours=4), tick=False)
+    counted()
     return world
 
 
@@ -37,7 +39,7 @@ def test_a_clients_report(busy: World, manager: Program) -> None:
     assert (report["people"]["enrolled"], report["people"]["replied"]) == (2, 1)
     assert len(report["days"]) == 7
     assert report["days"][-1]["replied"] == 1
-    assert report["funnel"][0] == {"label": "Enrolled", "value": 2, "before": None}
+    assert report["funnel"][0] == {"kind": "enrolled", "label": "Enrolled", "value": 2, "before": None}
     assert report["campaigns"][0]["name"] == "Cold chain"
     assert (report["replies"][0]["who"], report["replies"][0]["body"]) == ("Marta Lindqvist", "Tell me more")
     assert manager("GET", "analytics/clients")[1][0]["replied"] == 1
@@ -50,6 +52,24 @@ def test_a_campaigns_report(busy: World, manager: Program) -> None:
     assert sum(report["stages"].values()) == 2
     status, error = manager("GET", f"analytics/campaigns/{busy.campaign.id}/summary?days=0")
     assert (status, list(error["details"]["fields"])) == (422, ["days"])
+
+
+def test_a_campaign_over_time_and_by_step(busy: World, manager: Program) -> None:
+    base = f"analytics/campaigns/{busy.campaign.id}"
+    status, series = manager("GET", f"{base}/timeseries?from=2026-11-17&to=2026-11-18")
+    assert (status, series["step"]) == (200, "day")
+    assert [(day["day"], day["contacted"], day["replied"]) for day in series["days"]] == [
+        ("2026-11-17", 0, 0), ("2026-11-18", 2, 1),
+    ]  # fmt: skip
+    steps = {row["node_id"]: row for row in manager("GET", f"{base}/sequence-steps")[1]}
+    assert (steps["invite"]["sent"], steps["invite"]["replied"], steps["message"]["sent"]) == (2, 1, 0)
+    (cohort,) = manager("GET", f"{base}/cohorts")[1]
+    assert (cohort["week"], cohort["contacted"], cohort["within_1"]) == ("2026-11-16", 2, 1)
+    sides = manager("GET", f"analytics/clients/{busy.agency.first.id}/comparative?days=7")[1]
+    assert (sides["current"]["all"]["replied"], sides["before"]["all"]["contacted"]) == (1, 0)
+    today = manager("GET", "analytics/real-time")[1]
+    assert {row["kind"]: row["today"] for row in today["pace"]}["replied"] == 1
+    assert today["activity"][0]["who"] == "Marta Lindqvist"
 
 
 def test_an_accounts_budgets(busy: World, manager: Program) -> None:

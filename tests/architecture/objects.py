@@ -34,6 +34,7 @@ MODELS: dict[str, str] = {
     "invitation_id": "tenancy.Invitation",
     "label_id": "inbox.Label",
     "lead_id": "campaigns.Lead",
+    "link_id": "reporting.ShareLink",
     "message_id": "inbox.Message",
     "move_id": "inbox.ThreadMove",
     "note_id": "inbox.Note",

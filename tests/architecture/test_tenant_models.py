@@ -39,7 +39,9 @@ def test_every_table_with_an_organization_is_a_tenant_table() -> None:
         columns = {column.attname for column in model._meta.concrete_fields}
         if "organization_id" not in columns or model._meta.db_table in EXTRA_SCOPED_TABLES:
             continue
-        assert issubclass(model, OrganizationModel | DerivedModel) or model._meta.label in OUTSIDE, model._meta.label
+        assert issubclass(model, OrganizationModel | DerivedModel) or model._meta.label in OUTSIDE, (
+            model._meta.label
+        )
 
 
 def test_links_between_tenant_rows_are_organization_keys() -> None:

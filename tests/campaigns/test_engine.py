@@ -51,7 +51,7 @@ def test_a_sequence_runs_from_invitation_to_reply(world: World, time_machine: An
         "inbound",
     ]
     kinds = set(Fact.objects.values_list("kind", flat=True))
-    assert kinds == {"enrolled", "invited", "connected", "messaged", "replied", "ended"}
+    assert kinds == {"enrolled", "invited", "connected", "messaged", "replied", "positive", "ended"}
 
 
 def test_the_daily_limit_defers_with_a_stated_time_and_recovers(world: World, time_machine: Any) -> None:

@@ -1,0 +1,56 @@
+"""Replies as reports show them: to the client's own people by the client's rules, to the agency as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from inbox.models import Conversation, Message
+from project.tenancy.access import Access
+from project.tenancy.models import Client, Role
+from reporting.models import ReplyVerdict
+from reporting.redaction import cover
+from reporting.services.portal import policy_of
+
+
+def latest(client: Client, access: Access, limit: int = 20) -> list[dict[str, Any]] | None:
+    """The newest replies, one per conversation; ``None`` where the client's people may not read any."""
+    policy = policy_of(client)
+    is_client = access.role == Role.CLIENT
+    if is_client and not policy.shows_replies:
+        return None
+    rows = Conversation.objects.filter(client_id=client.id, has_inbound=True).order_by("-last_inbound_at")
+    return _rows(rows[:limit], covered=is_client and policy.hides_addresses)
+
+
+def one(access: Access, conversation_id: UUID) -> dict[str, Any]:
+    """One reply that is within reach."""
+    conversation = Conversation.objects.select_related("client").get(
+        access.client_filter(), id=conversation_id, has_inbound=True
+    )
+    is_client = access.role == Role.CLIENT
+    covered = is_client and policy_of(conversation.client).hides_addresses
+    (row,) = _rows(Conversation.objects.filter(id=conversation.id), covered=covered)
+    return {"row": row}
+
+
+def _rows(conversations: QuerySet[Conversation], *, covered: bool) -> list[dict[str, Any]]:
+    found = list(conversations.select_related("lead", "lead__company", "campaign"))
+    ids = [row.id for row in found]
+    messages = Message.objects.filter(conversation__in=ids, direction=Message.Direction.INBOUND).order_by(
+        "conversation_id", "-occurred_at", "-id"
+    )
+    newest = {message.conversation_id: message for message in messages.distinct("conversation_id")}
+    verdicts = {row.conversation_id: row for row in ReplyVerdict.objects.filter(conversation__in=ids)}
+    return [
+        {
+            "conversation": row,
+            "message": newest[row.id],
+            "body": cover(newest[row.id].body) if covered else newest[row.id].body,
+            "verdict": verdicts.get(row.id),
+        }
+        for row in found
+        if row.id in newest
+    ]

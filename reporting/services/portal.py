@@ -1,0 +1,83 @@
+"""The client's side: what its people see of replies, and their word on who is qualified."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from campaigns.replies.intents import POSITIVE, Intent
+from inbox.models import Conversation
+from inbox.services import notes, steering
+from project.core.clock import now
+from project.core.refusals import Invalid
+from project.tenancy import audit
+from project.tenancy.access import Access
+from project.tenancy.models import Client
+from reporting import streams
+from reporting.models import Fact, PortalPolicy, ReplyVerdict
+from reporting.services import facts
+
+
+def policy_of(client: Client) -> PortalPolicy:
+    """The client's policy, or the defaults (not stored)."""
+    found: PortalPolicy = PortalPolicy.objects.filter(client=client).first() or PortalPolicy(client=client)
+    return found
+
+
+@transaction.atomic
+def set_policy(*, access: Access, client: Client, shows_replies: bool, hides_addresses: bool) -> PortalPolicy:
+    """Say what the client's people see of replies."""
+    wanted = {"shows_replies": shows_replies, "hides_addresses": hides_addresses}
+    row: PortalPolicy = PortalPolicy.objects.update_or_create(client=client, defaults=wanted)[0]
+    audit.record(actor=access.user, action="portal.policy_set", client_id=client.id, **wanted)
+    streams.report_changed(client.id)
+    return row
+
+
+@transaction.atomic
+def judge(*, access: Access, conversation: Conversation, verdict: str, comment: str = "") -> ReplyVerdict:
+    """Say whether whoever replied is qualified. Raises ``Invalid``.
+
+    The word corrects what the reply was read as, so that it counts for the wording that it answers; a comment becomes
+    a note in the thread. The latest word counts.
+    """
+    if verdict not in ReplyVerdict.Verdict.values:
+        raise Invalid(f"A verdict is one of {', '.join(ReplyVerdict.Verdict.values)}.", field="verdict")
+    if not conversation.has_inbound:
+        raise Invalid("Nobody has replied in this conversation.", field="verdict")
+    at = now()
+    row: ReplyVerdict = ReplyVerdict.objects.update_or_create(
+        conversation=conversation,
+        defaults={
+            "client_id": conversation.client_id,
+            "verdict": verdict,
+            "decided_by": access.user,
+            "decided_at": at,
+        },
+    )[0]
+    is_qualified = verdict == ReplyVerdict.Verdict.QUALIFIED
+    if is_qualified != (conversation.intent in POSITIVE):
+        intent = Intent.INTERESTED if is_qualified else Intent.NOT_INTERESTED
+        steering.correct_intent(conversation_id=conversation.id, intent=intent.value, actor=access.user)
+    key = f"{conversation.id}:verdict"
+    kinds = (Fact.Kind.QUALIFIED, Fact.Kind.DISQUALIFIED)
+    facts.take_back(Fact.objects.filter(client_id=conversation.client_id, kind__in=kinds, key=key))
+    facts.record(
+        kind=verdict,
+        key=key,
+        occurred_at=at,
+        client_id=conversation.client_id,
+        campaign_id=conversation.campaign_id,
+        enrollment_id=conversation.enrollment_id,
+        lead_id=conversation.lead_id,
+        sender_id=conversation.sender_id,
+        conversation_id=conversation.id,
+        channel=conversation.channel,
+    )
+    if comment.strip():
+        notes.add_note(conversation_id=conversation.id, author=access.user, body=comment)
+    audit.record(
+        actor=access.user, action="reply.judged", subject=conversation, client_id=conversation.client_id,
+        verdict=verdict,
+    )  # fmt: skip
+    streams.report_changed(conversation.client_id)
+    return row
