@@ -36,12 +36,13 @@ class PeriodOut(Schema):
 
 
 class FunnelStepOut(Schema):
-    """A step of a funnel: people, and people at the step before (null for the first)."""
+    """A step of a funnel: people, and the people that it is a share of (null for the first), named by `of`."""
 
     kind: str
     label: str
     value: int
     before: int | None
+    of: str
 
 
 class ChannelFunnelOut(Schema):

@@ -74,7 +74,7 @@ def tables(report: dict[str, Any]) -> list[Table]:
     found: list[Table] = [
         (
             "Funnel",
-            ("step", "people", "of_the_step_before"),
+            ("step", "people", "of"),
             [[step["label"], step["value"], step["before"]] for step in report["funnel"]],
         ),
         ("People", ("kind", "people"), [[kind, people[kind]] for kind in sorted(people)]),

@@ -24,23 +24,24 @@ from reporting.forecasting import forecast
 from reporting.models import Rollup
 from reporting.selectors_rollups import Grain, Kinds, Subject, by_key, freshness, of_subjects, total
 
-#: Headline funnel, and one per channel: kind and what people call it.
-FUNNEL: Final = (
-    ("enrolled", "Enrolled"), ("contacted", "Contacted"), ("reached", "Reached"), ("replied", "Replied"),
-    ("positive", "Positive"), ("meeting", "Meeting"),
+Steps = tuple[tuple[str, str, str], ...]
+_END: Final = (("positive", "Positive", "replied"), ("meeting", "Meeting", "positive"))
+#: Headline funnel, and one per channel: kind, what people call it, and the kind that it is a share of.
+FUNNEL: Final[Steps] = (
+    ("enrolled", "Enrolled", ""), ("contacted", "Contacted", "enrolled"), ("reached", "Reached", "contacted"),
+    ("replied", "Replied", "reached"), *_END,
 )  # fmt: skip
-CHANNELS: Final = {
+CHANNELS: Final[dict[str, Steps]] = {
     "linkedin": (
-        ("invited", "Invited"), ("connected", "Connected"), ("messaged", "Messaged"), ("replied", "Replied"),
-        ("positive", "Positive"), ("meeting", "Meeting"),
+        ("invited", "Invited", ""), ("connected", "Connected", "invited"), ("messaged", "Messaged", "connected"),
+        ("replied", "Replied", "messaged"), *_END,
     ),
     "email": (
-        ("emailed", "Sent"), ("delivered", "Delivered"), ("opened", "Opened"), ("clicked", "Clicked"),
-        ("replied", "Replied"), ("positive", "Positive"), ("meeting", "Meeting"),
+        ("emailed", "Sent", ""), ("delivered", "Delivered", "emailed"), ("opened", "Opened", "delivered"),
+        ("clicked", "Clicked", "delivered"), ("replied", "Replied", "emailed"), *_END,
     ),
     "sms": (
-        ("texted", "Sent"), ("delivered", "Delivered"), ("replied", "Replied"), ("positive", "Positive"),
-        ("meeting", "Meeting"),
+        ("texted", "Sent", ""), ("delivered", "Delivered", "texted"), ("replied", "Replied", "texted"), *_END,
     ),
 }  # fmt: skip
 #: A share of fewer people than this says nothing.
@@ -127,7 +128,7 @@ def _common(subject: Subject, filters: Filters) -> dict[str, Any]:
         "channels": [
             {"channel": channel, "funnel": funnel(channels[channel], steps)}
             for channel, steps in CHANNELS.items()
-            if channel in channels
+            if channel in channels and channels[channel][steps[0][0]].people
         ],
         "trend": _trend(days, period, before if filters.compare else None),
         "heat": _heat(subject, period),
@@ -145,30 +146,27 @@ def _between(days: dict[date, Kinds], period: Period) -> Kinds:
 
 def _people(kinds: Kinds) -> dict[str, int]:
     """People by kind, with a nought for each kind that a page may name."""
-    named = {kind for steps in (FUNNEL, *CHANNELS.values()) for kind, _ in steps}
+    named = {kind for steps in (FUNNEL, *CHANNELS.values()) for kind, _, _ in steps}
     named |= {"away", "bounced", "complained", "unsubscribed", "qualified", "disqualified", "machine_opened"}
     return {kind: kinds[kind].people for kind in sorted(named)}
 
 
-def funnel(kinds: Kinds, steps: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Steps of people; each bar is a share of the widest, each figure names the step that it is counted from."""
-    found: list[dict[str, Any]] = []
-    widest = max((kinds[kind].people for kind, _ in steps), default=0)
-    before: int | None = None
-    for number, (kind, label) in enumerate(steps):
-        value = kinds[kind].people
-        found.append(
-            {
-                "kind": kind,
-                "label": label,
-                "value": value,
-                "before": before,
-                "width": round(100 * value / widest, 1) if widest else 0,
-                "strength": round(0.25 + 0.75 * number / max(1, len(steps) - 1), 2),
-            }
-        )
-        before = value
-    return found
+def funnel(kinds: Kinds, steps: Steps) -> list[dict[str, Any]]:
+    """Steps of people; each bar is a share of the widest, each figure names what it is counted from."""
+    names = {kind: label for kind, label, _ in steps}
+    widest = max((kinds[kind].people for kind, _, _ in steps), default=0)
+    return [
+        {
+            "kind": kind,
+            "label": label,
+            "value": kinds[kind].people,
+            "before": kinds[base].people if base else None,
+            "of": names[base].lower() if base else "",
+            "width": round(100 * kinds[kind].people / widest, 1) if widest else 0,
+            "strength": round(0.25 + 0.75 * number / max(1, len(steps) - 1), 2),
+        }
+        for number, (kind, label, base) in enumerate(steps)
+    ]
 
 
 def _trend(days: dict[date, Kinds], period: Period, before: Period | None) -> charts.Trend:
@@ -270,7 +268,10 @@ def _steps(campaign: Campaign, parts: dict[str, Kinds]) -> list[dict[str, Any]]:
         plan = plan_of_version(campaign.current_version_id)
         nodes = [node for node in plan.nodes if isinstance(node, SendNode)]
     known = {node.id for node in nodes}
-    rows = [_row(node_label(node), parts.get(node.id, Kinds()), node.id, node.channel) for node in nodes]
+    rows = [
+        _row(f"{number} {node_label(node)}", parts.get(node.id, Kinds()), node.id, node.channel)
+        for number, node in enumerate(nodes, start=1)
+    ]
     for part, kinds in sorted(parts.items()):
         if part not in known and kinds["contacted"].n:
             rows.append(_row(f"{part} (earlier version)", kinds, part, ""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from campaigns.replies.intents import POSITIVE, Intent
@@ -26,7 +28,7 @@ def policy_of(client: Client) -> PortalPolicy:
 @transaction.atomic
 def set_policy(*, access: Access, client: Client, shows_replies: bool, hides_addresses: bool) -> PortalPolicy:
     """Say what the client's people see of replies."""
-    wanted = {"shows_replies": shows_replies, "hides_addresses": hides_addresses}
+    wanted: dict[str, Any] = {"shows_replies": shows_replies, "hides_addresses": hides_addresses}
     row: PortalPolicy = PortalPolicy.objects.update_or_create(client=client, defaults=wanted)[0]
     audit.record(actor=access.user, action="portal.policy_set", client_id=client.id, **wanted)
     streams.report_changed(client.id)

@@ -39,7 +39,13 @@ def test_a_clients_report(busy: World, manager: Program) -> None:
     assert (report["people"]["enrolled"], report["people"]["replied"]) == (2, 1)
     assert len(report["days"]) == 7
     assert report["days"][-1]["replied"] == 1
-    assert report["funnel"][0] == {"kind": "enrolled", "label": "Enrolled", "value": 2, "before": None}
+    assert report["funnel"][0] == {
+        "kind": "enrolled",
+        "label": "Enrolled",
+        "value": 2,
+        "before": None,
+        "of": "",
+    }
     assert report["campaigns"][0]["name"] == "Cold chain"
     assert (report["replies"][0]["who"], report["replies"][0]["body"]) == ("Marta Lindqvist", "Tell me more")
     assert manager("GET", "analytics/clients")[1][0]["replied"] == 1

@@ -68,7 +68,7 @@ def test_the_agency_says_what_is_seen(answered: World, client: Browser) -> None:
 
     def allow(**form: str) -> None:
         client.force_login(answered.agency.manager)
-        assert client.post(settings, form).status_code == 302
+        assert client.post(settings, form).status_code == 303
 
     assert "marta@haugen.test" in seen()
     allow(shows_replies="1", hides_addresses="1")
