@@ -23,6 +23,7 @@ from project.core.db.base import owner_connection
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy.models import Client, Organization
 from reporting import selectors
+from reporting.demo import removal
 from reporting.filters import Filters, Period
 from reporting.models import Fact
 from reporting.selectors_rollups import Grain, of_subjects
@@ -95,6 +96,7 @@ def rollup(options: BenchOptions) -> BenchResult:
                 {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
                 | _reports(organizations[0], 3 if options.quick else 7)
             )
+            options.say("rollup: " + ", ".join(f"{key} {value:.1f}" for key, value in found[-1].items()))
     small, large = found
     ratios = {
         "count_to_raw": large["count_ms"] / large["raw_ms"],
@@ -159,9 +161,8 @@ def _remove() -> None:
     with owner_connection(), platform_scope("benchmark"), connection.cursor() as cursor:
         cursor.execute("DROP TABLE bench_campaign, bench_first, bench_day, bench_new")
         cursor.execute("TRUNCATE reporting_fact, reporting_rollup, reporting_firstfact")
-    with platform_scope("remove what the benchmark made"):
-        for organization in Organization.objects.filter(slug__startswith="bench-"):
-            organization.delete()
+    for number in range(ORGANIZATIONS):
+        removal.remove(f"bench-{number}")
 
 
 def _history(written: int, size: int) -> None:
