@@ -7,6 +7,7 @@ from django.urls import include, path
 from campaigns.views.unsubscribe import unsubscribe
 from project.core import views as core_views
 from project.theme.views import worker
+from reporting.views_mails import leave
 from reporting.views_sharing import shared
 
 ORGANIZATION = "o/<slug:organization_slug>/"
@@ -24,6 +25,7 @@ urlpatterns = [
     path("api/internal/", include("integrations.internal_urls")),
     path("webhooks/", include("integrations.webhook_urls")),
     path("u/<str:token>", unsubscribe, name="unsubscribe"),
+    path("r/leave/<str:token>", leave, name="leave_report"),
     path("r/<str:token>", shared, name="shared_report"),
     path(ORGANIZATION + "live/", include("project.core.realtime.urls")),
     path(ORGANIZATION + "inbox/", include("inbox.urls")),

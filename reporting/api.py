@@ -16,6 +16,7 @@ from project.tenancy.api_auth import ApiRequest, api_rule
 from reporting import api_schemas as schemas
 from reporting import selectors, selectors_cohorts, selectors_inbox, selectors_live
 from reporting.api_alerts import router as alerts_router
+from reporting.api_mails import router as mails_router
 from reporting.api_portal import router as portal_router
 from reporting.api_sharing import router as sharing_router
 from reporting.api_snapshots import router as snapshots_router
@@ -26,6 +27,7 @@ router.add_router("", alerts_router)
 router.add_router("", snapshots_router)
 router.add_router("", sharing_router)
 router.add_router("", portal_router)
+router.add_router("", mails_router)
 
 TAGS = ["Analytics"]
 

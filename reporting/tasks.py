@@ -8,7 +8,7 @@ from django.db import transaction
 
 from project.core.tasks import enqueue, platform_task, task
 from project.tenancy.models import Organization
-from reporting.services import alert_channels, alerts, rollups, snapshots
+from reporting.services import alert_channels, alerts, report_mails, rollups, snapshots
 
 
 @task(queue="reports", name="reporting.evaluate_alerts")
@@ -73,11 +73,28 @@ def facts_due() -> int:
     return len(found)
 
 
+@task(queue="reports", name="reporting.make_report_mail")
+def make_report_mail(*, client_id: str) -> bool:
+    """Make one client's report of last week."""
+    return report_mails.make(UUID(client_id)) is not None
+
+
+@platform_task(queue="reports", name="reporting.report_mails_due")
+def report_mails_due() -> int:
+    """Have weekly reports made whose hour has come."""
+    with transaction.atomic():
+        found = report_mails.due()
+        for organization_id, client_id in found:
+            enqueue(make_report_mail, organization_id=organization_id, client_id=client_id)
+    return len(found)
+
+
 #: Name of the entry -> task, seconds between two ticks, queue.
 BEAT: dict[str, tuple[str, float, str]] = {
     "reporting-alerts-due": ("reporting.alerts_due", 15, "reports"),
     "reporting-sweep-notices": ("reporting.sweep_notices", 10, "reports"),
     "reporting-facts-due": ("reporting.facts_due", 5, "reports"),
+    "reporting-report-mails-due": ("reporting.report_mails_due", 60, "reports"),
     "reporting-take-snapshot": ("reporting.take_snapshot", 300, "reports"),
     "reporting-export-snapshots": ("reporting.export_snapshots", 30, "reports"),
     "reporting-trim-snapshots": ("reporting.trim_snapshots", 86_400, "bulk"),

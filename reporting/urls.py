@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from reporting import views, views_portal, views_rows, views_sharing
+from reporting import views, views_mails, views_portal, views_rows, views_sharing
 
 
 class FileFormConverter:
@@ -37,6 +37,12 @@ urlpatterns = [
     path("shares/<uuid:link_id>/revoke/", views_sharing.revoke, name="revoke_share"),
     path("clients/<uuid:client_id>/portal/", views_portal.settings, name="portal"),
     path("replies/<uuid:conversation_id>/judge/", views_portal.judge, name="judge"),
+    path("clients/<uuid:client_id>/mail/", views_mails.mails, name="mails"),
+    path("clients/<uuid:client_id>/mail/plan/", views_mails.set_plan, name="set_mail_plan"),
+    path("clients/<uuid:client_id>/mail/recipients/", views_mails.add_recipient, name="add_recipient"),
+    path("recipients/<uuid:recipient_id>/remove/", views_mails.remove_recipient, name="remove_recipient"),
+    path("mails/<uuid:mail_id>/", views_mails.preview, name="preview_mail"),
+    path("mails/<uuid:mail_id>/decide/", views_mails.decide, name="decide_mail"),
     path("live/", views.live, name="live"),
     path("campaigns/<uuid:campaign_id>/", views.campaign_report, name="campaign"),
     path("campaigns/<uuid:campaign_id>/cohorts/", views.cohorts, name="cohorts"),

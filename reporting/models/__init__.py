@@ -3,6 +3,7 @@
 from reporting.models.alerts import Alert, AlertChannel, AlertNotice, AlertRule, Severity
 from reporting.models.drills import DrillRun
 from reporting.models.facts import Fact
+from reporting.models.mails import ReportMail, ReportMailPlan, ReportRecipient
 from reporting.models.portal import PortalPolicy, ReplyVerdict
 from reporting.models.rollups import FactRetraction, FirstFact, Rollup, RollupState
 from reporting.models.sharing import ShareLink, ShareView
@@ -21,6 +22,9 @@ __all__ = [
     "MetricSnapshot",
     "PortalPolicy",
     "ReplyVerdict",
+    "ReportMail",
+    "ReportMailPlan",
+    "ReportRecipient",
     "Rollup",
     "RollupState",
     "Severity",

@@ -1,0 +1,126 @@
+"""The weekly report by mail: at the client's hour, once, read before where that is wanted, and easy to leave."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core import mail as outbox
+from django.test import Client as Browser
+
+from integrations.models import SystemMail
+from integrations.services import system_mail
+from project.core.refusals import Invalid
+from project.core.scoping import no_scope, platform_scope
+from project.tenancy.access import Access
+from reporting.models import ReportMail, ReportRecipient
+from reporting.services import report_mails
+from tests.campaigns.conftest import WORKING, World
+from tests.reporting.test_reports import answered
+
+__all__ = ["answered"]
+
+pytestmark = pytest.mark.django_db
+
+#: The Monday after the week of ``answered``, 07:30 in Stockholm.
+MONDAY = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+
+
+def access_of(world: World) -> Access:
+    return world.agency.access(world.agency.manager)
+
+
+def plan(world: World, *, needs_approval: bool) -> None:
+    client = world.agency.first
+    client.time_zone = "Europe/Stockholm"
+    client.save()
+    report_mails.set_plan(
+        access=access_of(world), client=client, is_on=True, weekday=0, hour=8, needs_approval=needs_approval
+    )
+    for name in ("ceo", "sales"):
+        report_mails.add_recipient(access=access_of(world), client=client, address=f"{name}@halden.test")
+
+
+def tick() -> list[Any]:
+    with no_scope(), platform_scope("test"):
+        return report_mails.due()
+
+
+def hand_over() -> None:
+    with no_scope(), platform_scope("test"):
+        for row in SystemMail.objects.filter(kind="weekly_report", state="queued"):
+            system_mail.deliver(row.id)
+
+
+def test_it_leaves_once_at_the_clients_hour(answered: World, time_machine: Any) -> None:
+    plan(answered, needs_approval=False)
+    time_machine.move_to(MONDAY, tick=False)
+    assert tick() == [], "it is half past seven there"
+    time_machine.move_to(MONDAY + timedelta(minutes=31), tick=False)
+    assert tick() == [(answered.agency.id, answered.agency.first.id)]
+    for _ in range(2):
+        report_mails.make(answered.agency.first.id)
+    assert tick() == []
+    hand_over()
+    hand_over()
+    assert sorted(message.to[0] for message in outbox.outbox) == ["ceo@halden.test", "sales@halden.test"]
+    message = outbox.outbox[0]
+    assert "Positive replies: 1 of 3 contacted" in message.body
+    assert "16 November to 22 November" in message.subject
+    html = message.alternatives[0][0]  # type: ignore[attr-defined]
+    assert "<img" not in html
+    assert "%LEAVE%" not in html + message.body
+
+
+def test_somebody_reads_it_before(answered: World, time_machine: Any, client: Browser) -> None:
+    plan(answered, needs_approval=True)
+    time_machine.move_to(MONDAY + timedelta(hours=1), tick=False)
+    mail = report_mails.make(answered.agency.first.id)
+    assert mail is not None
+    hand_over()
+    assert not outbox.outbox
+    client.force_login(answered.agency.manager)
+    page = client.get(answered.agency.url(f"reports/mails/{mail.id}/")).content.decode()
+    assert "Positive replies: 1 of 3 contacted" in page
+    for _ in range(2):
+        client.post(answered.agency.url(f"reports/mails/{mail.id}/decide/"), {"act": "approve"})
+    hand_over()
+    assert len(outbox.outbox) == 2
+    row = ReportMail.objects.get()
+    assert (row.state, row.sent_to, row.decided_by) == ("sent", 2, answered.agency.manager)
+
+
+def test_leaving_takes_one_click_and_holds(answered: World, time_machine: Any) -> None:
+    plan(answered, needs_approval=False)
+    time_machine.move_to(MONDAY + timedelta(hours=1), tick=False)
+    report_mails.make(answered.agency.first.id)
+    hand_over()
+    message = next(found for found in outbox.outbox if found.to == ["ceo@halden.test"])
+    assert message.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    found = re.search(r"<https?://[^/]+(/r/leave/[^>]+)>", message.extra_headers["List-Unsubscribe"])
+    assert found is not None
+    stranger = Browser(enforce_csrf_checks=True)
+    assert "Get no more weekly reports?" in stranger.get(found[1]).content.decode()
+    assert ReportRecipient.objects.filter(left_at=None).count() == 2, "looking changes nothing"
+    assert stranger.post(found[1], {"List-Unsubscribe": "One-Click"}).status_code == 200
+    with pytest.raises(Invalid, match="want no report"):
+        report_mails.add_recipient(
+            access=access_of(answered), client=answered.agency.first, address="CEO@halden.test"
+        )
+    outbox.outbox.clear()
+    time_machine.move_to(MONDAY + timedelta(days=7, hours=1), tick=False)
+    report_mails.make(answered.agency.first.id)
+    hand_over()
+    assert [message.to for message in outbox.outbox] == [["sales@halden.test"]]
+    assert stranger.get("/r/leave/unknown").status_code == 404
+
+
+def test_a_day_that_does_not_exist_is_refused(answered: World, client: Browser) -> None:
+    client.force_login(answered.agency.manager)
+    base = answered.agency.url(f"reports/clients/{answered.agency.first.id}/mail/")
+    assert client.post(f"{base}plan/", {"is_on": "1", "weekday": "9", "hour": "8"}).status_code == 422
+    assert client.post(f"{base}recipients/", {"address": "nobody"}).status_code == 422
+    assert client.get(base).status_code == 200
+    assert WORKING < MONDAY
