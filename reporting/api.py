@@ -13,14 +13,18 @@ from integrations.services import rates
 from project.core.clock import now
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
+from project.tenancy.models import Client
 from reporting import api_schemas as schemas
 from reporting import selectors, selectors_cohorts, selectors_inbox, selectors_live
 from reporting.api_alerts import router as alerts_router
+from reporting.api_cache import router as cache_router
 from reporting.api_mails import router as mails_router
 from reporting.api_portal import router as portal_router
 from reporting.api_sharing import router as sharing_router
 from reporting.api_snapshots import router as snapshots_router
+from reporting.filters import Filters
 from reporting.selectors_rollups import Grain
+from reporting.services import response_cache
 
 router = Router()
 router.add_router("", alerts_router)
@@ -28,6 +32,7 @@ router.add_router("", snapshots_router)
 router.add_router("", sharing_router)
 router.add_router("", portal_router)
 router.add_router("", mails_router)
+router.add_router("", cache_router)
 
 TAGS = ["Analytics"]
 
@@ -47,8 +52,14 @@ def list_client_figures(request: ApiRequest) -> Any:
 def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
     """A client's report: people, funnels, days, waits, campaigns, senders, outlook, latest replies."""
     client = get_or_404(request.access.clients(), client_id)
-    report = selectors.client_report(client, period.filters(client.time_zone), request.access)
-    return {
+    filters = period.filters(client.time_zone)
+    asked = {"what": "client", "role": request.access.role, **filters.days, "compare": filters.compare}
+    return response_cache.kept(client.id, asked, lambda: _client_summary(request, client, filters))
+
+
+def _client_summary(request: ApiRequest, client: Client, filters: Filters) -> dict[str, Any]:
+    report = selectors.client_report(client, filters, request.access)
+    made = {
         **_figures(report),
         "client_id": client.id,
         "answered": report["service"],
@@ -59,6 +70,7 @@ def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.P
         "senders": _parts(report["senders"]),
         "replies": [_reply(row) for row in report["replies"] or []],
     }
+    return schemas.ClientSummaryOut.model_validate(made).model_dump(mode="json")
 
 
 @router.get("/analytics/clients/{client_id}/comparative", response=schemas.ComparativeOut, tags=TAGS)
@@ -114,16 +126,24 @@ def _campaign_report(request: ApiRequest, campaign_id: UUID, period: schemas.Per
 @api_rule(Permission.REPORTS_VIEW)
 def campaign_summary(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
     """A campaign's report, and where its leads are now."""
-    report = _campaign_report(request, campaign_id, period)
-    return {
+    campaign = _campaign(request, campaign_id)
+    filters = period.filters(campaign.client.time_zone)
+    asked = {"what": campaign.id, **filters.days, "compare": filters.compare}
+    return response_cache.kept(campaign.client_id, asked, lambda: _campaign_summary(campaign, filters))
+
+
+def _campaign_summary(campaign: Campaign, filters: Filters) -> dict[str, Any]:
+    report = selectors.campaign_report(campaign, filters)
+    made = {
         **_figures(report),
-        "campaign_id": report["campaign"].id,
+        "campaign_id": campaign.id,
         "client_id": report["client"].id,
         "stages": report["stages"],
         "senders": _parts(report["senders"]),
         "lists": _parts(report["lists"]),
         "domains": _parts(report["domains"]),
     }
+    return schemas.CampaignSummaryOut.model_validate(made).model_dump(mode="json")
 
 
 @router.get("/analytics/campaigns/{campaign_id}/timeseries", response=schemas.TimeseriesOut, tags=TAGS)

@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from reporting.filters import Filters
 
@@ -154,8 +154,8 @@ class BestTimeOut(Schema):
     """The two hours whose messages are answered most often, with both figures."""
 
     weekday: str
-    from_hour: int = Field(validation_alias="from")
-    until_hour: int = Field(validation_alias="until")
+    from_hour: int = Field(validation_alias=AliasChoices("from", "from_hour"))
+    until_hour: int = Field(validation_alias=AliasChoices("until", "until_hour"))
     replies: int
     sends: int
 

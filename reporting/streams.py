@@ -7,6 +7,7 @@ from uuid import UUID
 
 from project.core.realtime import data_kind, emit, stream_name
 from project.core.scoping import current_organization_id
+from reporting.services import response_cache
 
 ALERTS: Final = stream_name("alerts")
 ALERTS_CHANGED: Final = "alerts.changed"
@@ -19,7 +20,8 @@ def report(client_id: UUID) -> str:
 
 
 def report_changed(client_id: UUID) -> None:
-    """Say that figures or replies of a client's report changed."""
+    """Say that figures or replies of a client's report changed; answers that are kept of it are not used any more."""
+    response_cache.forget(client_id)
     emit(stream=report(client_id), kind="report.changed", subject=("report", client_id), data={})
 
 

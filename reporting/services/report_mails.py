@@ -71,7 +71,7 @@ def add_recipient(*, access: Access, client: Client, address: str) -> ReportReci
         raise Invalid("This person has said that they want no report.", field="address")
     if is_new:
         audit.record(
-            actor=access.user, action="report_mail.recipient_added", client_id=client.id, address=address
+            actor=access.user, action="report_mail.recipient_added", client_id=client.id, recipient=address
         )
     found: ReportRecipient = row
     return found
@@ -83,7 +83,7 @@ def remove_recipient(*, access: Access, recipient: ReportRecipient) -> None:
     if recipient.left_at is None:
         audit.record(
             actor=access.user, action="report_mail.recipient_removed", client_id=recipient.client_id,
-            address=recipient.address,
+            recipient=recipient.address,
         )  # fmt: skip
         recipient.delete()
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from project.core.clock import now
+from reporting.models import Fact
+from reporting.services import facts, rollups
 from tests.api.conftest import Program
 from tests.campaigns.conftest import WORKING, World
 from tests.reporting.conftest import counted
@@ -98,3 +102,33 @@ def test_who_sees_which_report(busy: World, limited: Program, stranger: Program,
         assert reader("GET", path)[0] == 200
     assert [own("GET", path)[0] for path in paths] == [200, 200, 403]
     assert own("GET", f"analytics/clients/{busy.agency.second.id}/summary")[0] == 404
+
+
+def test_answers_are_kept_until_figures_change(
+    busy: World, manager: Program, django_capture_on_commit_callbacks: Any
+) -> None:
+    ops = Program(busy.agency, busy.agency.people["ops"])
+    path = f"analytics/clients/{busy.agency.first.id}/summary?days=7"
+    before = ops("GET", "analytics/cache")[1]
+    first = manager("GET", path)[1]
+    Fact.objects.all().delete()
+    assert manager("GET", path)[1] == first, "it is kept"
+    with django_capture_on_commit_callbacks(execute=True):
+        counted()
+    changed = manager("GET", path)[1]
+    assert changed["people"]["replied"] == 0
+    facts.record(
+        kind="replied",
+        key="k",
+        occurred_at=now(),
+        client_id=busy.agency.first.id,
+        lead_id=busy.agency.first.id,
+    )
+    rollups.rebuild(below=sys.maxsize)
+    assert manager("GET", path)[1] == changed, "nothing has committed"
+    with django_capture_on_commit_callbacks(execute=True):
+        assert ops("DELETE", "analytics/cache")[0] == 200
+    assert manager("GET", path)[1]["people"]["replied"] == 1
+    after = ops("GET", "analytics/cache")[1]
+    assert (after["hits"] - before["hits"], after["misses"] - before["misses"]) == (2, 3)
+    assert manager("GET", "analytics/cache")[0] == 403
