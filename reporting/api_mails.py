@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from pydantic import Field
 
 from project.tenancy.access import Permission, get_or_404
@@ -86,7 +86,9 @@ def list_report_recipients(request: ApiRequest, client_id: UUID) -> Any:
 def add_report_recipient(request: ApiRequest, client_id: UUID, payload: ReportRecipientIn) -> Any:
     """Send the weekly report to somebody from now on."""
     client = get_or_404(request.access.clients(), client_id)
-    return 201, report_mails.add_recipient(access=request.access, client=client, address=payload.address)
+    return Status(
+        201, report_mails.add_recipient(access=request.access, client=client, address=payload.address)
+    )
 
 
 @router.delete("/report-recipients/{recipient_id}", response={204: None}, tags=TAGS)
@@ -95,7 +97,7 @@ def remove_report_recipient(request: ApiRequest, recipient_id: UUID) -> Any:
     """Send the weekly report to somebody no more."""
     rows = ReportRecipient.objects.filter(request.access.client_filter())
     report_mails.remove_recipient(access=request.access, recipient=get_or_404(rows, recipient_id))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/clients/{client_id}/report-mails", response=list[ReportMailOut], tags=TAGS)

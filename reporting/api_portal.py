@@ -44,7 +44,7 @@ class PortalPolicyBody(Schema):
 @api_rule(Permission.REPORTS_JUDGE)
 def judge_reply(request: ApiRequest, conversation_id: UUID, payload: VerdictIn) -> Any:
     """Call whoever replied qualified, or not; it corrects what the reply was read as."""
-    rows = Conversation.objects.filter(request.access.client_filter(), has_inbound=True)
+    rows = Conversation.objects.filter(request.access.client_filter())
     conversation = get_or_404(rows, conversation_id)
     return portal.judge(
         access=request.access, conversation=conversation, verdict=payload.verdict, comment=payload.comment

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from pydantic import Field
 
 from campaigns.models import Campaign
@@ -87,7 +87,7 @@ def create_share_link(request: ApiRequest, client_id: UUID, payload: ShareLinkIn
         password=payload.password,
         campaign=campaign,
     )
-    return 201, {**_row(link), "url": request.build_absolute_uri(f"/r/{token}")}
+    return Status(201, {**_row(link), "url": request.build_absolute_uri(f"/r/{token}")})
 
 
 @router.delete("/share-links/{link_id}", response={204: None}, tags=TAGS)
@@ -96,4 +96,4 @@ def revoke_share_link(request: ApiRequest, link_id: UUID) -> Any:
     """Revoke a link for good."""
     link = get_or_404(ShareLink.objects.filter(request.access.client_filter()), link_id)
     sharing.revoke(access=request.access, link=link)
-    return 204, None
+    return Status(204, None)

@@ -20,9 +20,8 @@ from reporting.services import portal
 @organization_view(Permission.REPORTS_JUDGE)
 def judge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """Call whoever replied qualified, or not, with a comment for the agency."""
-    rows = Conversation.objects.filter(request.access.client_filter(), has_inbound=True)
+    rows = Conversation.objects.filter(request.access.client_filter())
     conversation: Conversation = get_or_404(rows, conversation_id)
-    problem = ""
     try:
         portal.judge(
             access=request.access,
@@ -31,17 +30,17 @@ def judge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
             comment=request.POST.get("comment", ""),
         )
     except Refused as error:
-        problem = error.message
-    if not is_partial(request) and not problem:
+        context = {"id": conversation.id, "problem": error.message}
+        return render(request, "reporting/parts/_refused.html", context, status=422)
+    if not is_partial(request):
         slug = request.organization.slug
         return redirect_to(f"/o/{slug}/reports/clients/{conversation.client_id}/", request)
     context = {
         **selectors_replies.one(request.access, conversation.id),
         "can_judge": True,
-        "problem": problem,
         "show_links": request.access.can(Permission.INBOX_VIEW),
     }
-    return render(request, "reporting/parts/_reply.html", context, status=422 if problem else 200)
+    return render(request, "reporting/parts/_reply.html", context)
 
 
 @require_http_methods(["GET", "POST"])
