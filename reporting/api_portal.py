@@ -18,14 +18,14 @@ router = Router()
 TAGS = ["Analytics"]
 
 
-class VerdictIn(Schema):
+class ReplyVerdictIn(Schema):
     """Whether whoever replied is qualified, and a note for the agency."""
 
     verdict: Literal["qualified", "disqualified"]
     comment: str = Field("", max_length=4000)
 
 
-class VerdictOut(Schema):
+class ReplyVerdictOut(Schema):
     """The latest word on a reply."""
 
     conversation_id: UUID
@@ -40,9 +40,9 @@ class PortalPolicyBody(Schema):
     hides_addresses: bool
 
 
-@router.put("/conversations/{conversation_id}/verdict", response=VerdictOut, tags=TAGS)
+@router.put("/conversations/{conversation_id}/verdict", response=ReplyVerdictOut, tags=TAGS)
 @api_rule(Permission.REPORTS_JUDGE)
-def judge_reply(request: ApiRequest, conversation_id: UUID, payload: VerdictIn) -> Any:
+def judge_reply(request: ApiRequest, conversation_id: UUID, payload: ReplyVerdictIn) -> Any:
     """Call whoever replied qualified, or not; it corrects what the reply was read as."""
     rows = Conversation.objects.filter(request.access.client_filter())
     conversation = get_or_404(rows, conversation_id)
