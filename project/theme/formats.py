@@ -84,9 +84,12 @@ def age(moment: datetime | None, now: datetime | None = None) -> str:
         return "now"
     if timedelta(0) <= passed < timedelta(hours=3):
         return duration(passed)
-    if timezone.localtime(moment).date() == timezone.localtime(current).date():
-        return clock(moment)
-    return day(moment, current)
+    # Lists ask this for each row: the zone is looked up once.
+    zone = timezone.get_current_timezone()
+    shown, today = moment.astimezone(zone), current.astimezone(zone)
+    if shown.date() == today.date():
+        return f"{shown:%H:%M}"
+    return _day(shown, today.year)
 
 
 def clock(moment: datetime | None) -> str:
@@ -99,7 +102,10 @@ def day(moment: datetime | date | None, now: datetime | None = None) -> str:
     if not moment:
         return ""
     shown = timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
-    this_year = timezone.localtime(now or timezone.now()).year
+    return _day(shown, timezone.localtime(now or timezone.now()).year)
+
+
+def _day(shown: date, this_year: int) -> str:
     return f"{shown.day} {shown:%b}" if shown.year == this_year else f"{shown.day} {shown:%b %Y}"
 
 

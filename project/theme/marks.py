@@ -94,16 +94,17 @@ def client_mark(client: Any, *, short: bool = False, square: bool = False) -> Sa
     """
     if not client:
         return mark_safe("")
-    colour = min(8, max(1, int(client.colour)))
+    return _client_mark(f"{client.name}", min(8, max(1, int(client.colour))), short, square)
+
+
+@functools.lru_cache(maxsize=256)
+def _client_mark(name: str, colour: int, short: bool, square: bool) -> SafeString:
     if square:
         return format_html(
-            '<i class="swatch sm c{}" title="{}"></i><span class="sr-only">{}</span>',
-            colour,
-            client.name,
-            client.name,
+            '<i class="swatch sm c{}" title="{}"></i><span class="sr-only">{}</span>', colour, name, name
         )
-    name = str(client.name).split(" ", 1)[0] if short else client.name
-    return format_html('<span class="client c{}" title="{}"><i></i>{}</span>', colour, client.name, name)
+    shown = name.split(" ", 1)[0] if short else name
+    return format_html('<span class="client c{}" title="{}"><i></i>{}</span>', colour, name, shown)
 
 
 @functools.lru_cache(maxsize=64)
@@ -171,6 +172,11 @@ def avatar(person: Any, *, size: int = 20, tone: int | None = None) -> SafeStrin
     name = str(getattr(person, "display_name", "") or getattr(person, "name", "") or person)
     letters = getattr(person, "initials", "") or formats.initials(name)
     shade = getattr(person, "avatar_tone", 0) if tone is None else tone
+    return _avatar(f"{name}", f"{letters}", size, shade)
+
+
+@functools.lru_cache(maxsize=256)
+def _avatar(name: str, letters: str, size: int, shade: int) -> SafeString:
     return format_html(
         '<span class="av s{} {}" title="{}" aria-hidden="true">{}</span><span class="sr-only">{}</span>',
         size,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 import psycopg
@@ -22,6 +23,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import DataError, OperationalError, connections
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
+from psycopg.adapt import AdaptersMap, Buffer
+from psycopg.types.datetime import TimestamptzLoader
 
 from project.core.db.schema import DatabaseSchemaEditor
 from project.core.scoping import active_scope
@@ -31,6 +34,20 @@ _owner: ContextVar[bool] = ContextVar("database_owner", default=False)
 
 #: How PostgreSQL and its driver refuse NUL characters in text and in JSON.
 _UNSTORABLE = ("NUL (0x00)", "unsupported Unicode escape sequence")
+
+
+class InstantLoader(TimestamptzLoader):
+    """Reads instants of connections in UTC, as Django's are; Django's own reader is pure Python, ten times slower."""
+
+    #: Django compares it with the connection's time zone and puts its own reader there where they differ.
+    timezone = UTC
+
+    def load(self, data: Buffer) -> datetime:
+        """Read ``2026-11-30 09:20:00.5+00``; what no Python datetime can hold raises as in psycopg."""
+        try:
+            return datetime.fromisoformat(str(data, "ascii"))
+        except ValueError:
+            return super().load(data)
 
 
 class UnstorableText(SuspiciousOperation):
@@ -73,6 +90,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Add the application role to the connection options unless owner work is going on."""
         params: dict[str, Any] = super().get_connection_params()
+        if self.timezone == UTC:
+            context = AdaptersMap(params["context"])
+            context.register_loader("timestamptz", InstantLoader)
+            params["context"] = context
         role = getattr(settings, "DATABASE_APP_ROLE", "")
         if role and not _owner.get() and self.alias != NO_DB_ALIAS:
             params["options"] = f"{params.get('options', '')} -c role={role}".strip()

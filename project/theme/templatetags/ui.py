@@ -9,13 +9,14 @@ everything escaped."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
-from django.forms.utils import flatatt
-from django.utils.html import format_html
+from django.template.base import FilterExpression, TextNode
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from project.theme import dom, formats, icons, marks
@@ -32,19 +33,43 @@ _ATTRIBUTES = frozenset(
 
 # --- Marks --------------------------------------------------------------------------------------------
 
+Tag = TypeVar("Tag", bound=Callable[..., Any])
 
+
+def _once(tag: Tag) -> Tag:
+    """Render uses of a tag whose arguments are all constants when their template is read, not with each page."""
+    compile_tag = register.tags[tag.__name__]
+
+    def compiled(parser: template.base.Parser, token: template.base.Token) -> template.Node:
+        node: Any = compile_tag(parser, token)
+        if node.target_var is None and all(map(_is_constant, (*node.args, *node.kwargs.values()))):
+            return TextNode(node.render(template.Context()))
+        return node
+
+    register.tag(tag.__name__, compiled)
+    return tag
+
+
+def _is_constant(expression: FilterExpression) -> bool:
+    is_literal = not expression.is_var or getattr(expression.var, "lookups", ()) is None
+    return not expression.filters and (is_literal or expression.token in {"True", "False", "None"})
+
+
+@_once
 @register.simple_tag
 def icon(name: str, size: int = 16, style: str = "solid", css: str = "", label: str = "") -> SafeString:
     """Inline SVG: ``{% icon "check" size=14 %}``, ``{% icon "inbox" style="outline" size=18 %}``."""
     return icons.render_icon(name, size=size, style=style, css=css, label=label)
 
 
+@_once
 @register.simple_tag
 def mark_of_product(size: int = 34) -> SafeString:
     """The product's mark, in the theme's ink."""
     return icons.render_icon("mark", size=size, style="own")
 
 
+@_once
 @register.simple_tag
 def channel_icon(channel: str, size: int = 16, tile: bool = False, tone: bool = False) -> SafeString:
     """The glyph of ``linkedin``, ``email``, ``sms`` (and ``wait``, ``branch``, ``stop``)."""
@@ -75,6 +100,7 @@ def avatar(person: Any, size: int = 20, tone: int | None = None) -> SafeString:
     return marks.avatar(person, size=size, tone=tone)
 
 
+@_once
 @register.simple_tag
 def kbd(*keys: str) -> SafeString:
     """Keys: ``{% kbd "g" "i" %}``."""
@@ -308,13 +334,22 @@ _ABSENT = _Absent()
 
 def _render_part(context: template.Context, name: str, values: dict[str, Any]) -> SafeString:
     plain, attributes = _split_attributes(values)
-    plain["attrs"] = flatatt(attributes) if attributes else ""
+    plain["attrs"] = _written(attributes)
     plain["csrf_token"] = context.get("csrf_token")
-    engine = context.template.engine  # type: ignore[union-attr]
-    inner = context.new(plain)
+    inner = template.Context(plain)
     inner.dicts.insert(0, _ABSENT)
-    rendered = engine.get_template(f"components/{name}.html").render(inner)
-    return mark_safe(rendered.strip())  # noqa: S308 - the output of an autoescaped template
+    inner.template = context.template
+    found = context.template.engine.get_template(f"components/{name}.html")  # type: ignore[union-attr]
+    return mark_safe(found.render(inner).strip())  # noqa: S308 - the output of an autoescaped template
+
+
+def _written(attributes: dict[str, Any]) -> SafeString:
+    """Attributes as they stand in a tag, in the order of their names; ``True`` is one without a value."""
+    parts = (
+        f" {name}" if value is True else f' {name}="{conditional_escape(value)}"'
+        for name, value in sorted(attributes.items())
+    )
+    return mark_safe("".join(parts))  # noqa: S308 - names are those of templates, values are escaped
 
 
 def _split_attributes(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
