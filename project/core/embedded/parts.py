@@ -120,7 +120,7 @@ def _module(name: str, plan: Plan) -> list[str]:
     """Return the module that a part runs, and its arguments."""
     if name == "web":
         return [
-            "daphne", "--bind", plan.host, "--port", str(plan.port), "--no-server-name",
+            "project.core.socket_server", "--bind", plan.host, "--port", str(plan.port), "--no-server-name",
             "--application-close-timeout", "2", "--http-timeout", "120", "--verbosity", "0",
             "project.asgi:application",
         ]  # fmt: skip

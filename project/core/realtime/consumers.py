@@ -38,6 +38,7 @@ from project.core.realtime.protocol import (
     MAX_STREAMS,
     MAX_STREAMS_PER_COMMAND,
     RECHECK_SECONDS,
+    WRITE_TEXT,
     CloseCode,
     dumps,
     ephemeral_message,
@@ -94,7 +95,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         self.viewer = viewer
         self.hub = current_hub()
-        self.socket = Socket(viewer.user_id, self.recheck_now.set)
+        write_text = self.scope.get("extensions", {}).get(WRITE_TEXT)
+        self.socket = Socket(viewer.user_id, self.recheck_now.set, write_text)
         self.room = await self.hub.join(viewer.organization_id, self.socket)
         self.tasks = [
             asyncio.create_task(self.socket.pump(self._write, self._close)),

@@ -40,6 +40,9 @@ MAX_UNACKNOWLEDGED_CHARACTERS = 1_048_576
 MAX_QUEUED = 256
 MAX_QUEUED_CHARACTERS = 1_048_576
 
+#: Under this name in ``extensions`` of a websocket's scope, the server offers a function that writes a text at once.
+WRITE_TEXT = "oex.write_text"
+
 
 class CloseCode(IntEnum):
     """Why the server closed a socket (4000 to 4999 is the range for applications)."""

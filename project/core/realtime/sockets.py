@@ -28,6 +28,8 @@ from project.core.realtime.protocol import (
 log = structlog.get_logger(__name__)
 
 Send = Callable[[str], Coroutine[Any, Any, None]]
+#: Writes at once what one coroutine after another would pass on; see ``project.core.socket_server``.
+WriteText = Callable[[str], None]
 Close = Callable[[int], Coroutine[Any, Any, None]]
 
 
@@ -45,13 +47,16 @@ class Socket:
         "_unacknowledged_characters",
         "_unfinished",
         "_wake",
+        "_write_text",
         "acknowledged",
         "on_recheck",
         "streams",
         "user_id",
     )
 
-    def __init__(self, user_id: UUID, on_recheck: Callable[[], None]) -> None:
+    def __init__(
+        self, user_id: UUID, on_recheck: Callable[[], None], write_text: WriteText | None = None
+    ) -> None:
         self.user_id = user_id
         self.on_recheck = on_recheck
         self.streams: set[str] = set()
@@ -65,6 +70,7 @@ class Socket:
         self._is_pumping = True
         self._wake = asyncio.Event()
         self._send: Send | None = None
+        self._write_text = write_text
         self._unfinished: _Unfinished | None = None
 
     def offer(self, message: str) -> None:
@@ -75,7 +81,8 @@ class Socket:
         if self._close_code is not None:
             return
         if self._send is not None and not self._queue and not self._is_pumping and self._has_credit():
-            self._write_now(self._send(message), len(message))
+            self._count(len(message))
+            self._write_now(message)
             return
         if len(self._queue) >= MAX_QUEUED or self._queued_characters + len(message) > MAX_QUEUED_CHARACTERS:
             self._queue.clear()
@@ -87,13 +94,17 @@ class Socket:
         self._queued_characters += len(message)
         self._wake.set()
 
-    def _write_now(self, sending: Coroutine[Any, Any, None], length: int) -> None:
-        """Run ``sending`` as far as it goes without waiting: with most servers to its end.
+    def _write_now(self, message: str) -> None:
+        """Write as far as it goes without waiting: with most servers to its end.
 
         A task switch per socket and message would cost as much as the writing itself.
         """
-        self._count(length)
+        assert self._send is not None
         try:
+            if self._write_text is not None:
+                self._write_text(message)
+                return
+            sending = self._send(message)
             waits_for = sending.send(None)
         except StopIteration:
             return

@@ -1,6 +1,6 @@
 """The baseline: an ASGI application that forwards one Redis subscription to every socket, and no more.
 
-Same server, same frames, but no session, no membership, no database, no numbers, no bounds, no coalescing.
+Daphne as it is, same frames, but no session, no membership, no database, no numbers, no bounds, no coalescing.
 """
 
 from __future__ import annotations

@@ -128,6 +128,7 @@ class _Stage:
 class _Side:
     """A server process, its listeners, and a way to send an event through it."""
 
+    server = "daphne"
     application = ""
 
     def __init__(self, sockets: int, say: Callable[[str], None]) -> None:
@@ -154,7 +155,8 @@ class _Side:
         port = _free_port()
         environment = {**os.environ, "BENCH_REDIS_URL": settings.REDIS_URL, "LOG_LEVEL": "WARNING"}
         server = self._start(
-            ["daphne", "--bind", "127.0.0.1", "--port", str(port), "-v", "0", self.application], environment
+            [self.server, "--bind", "127.0.0.1", "--port", str(port), "-v", "0", self.application],
+            environment,
         )
         _wait_for(port, server)
         task = self.task(port)
@@ -264,6 +266,7 @@ def _delays(sent: dict[int, int], arrivals: list[tuple[int, int]]) -> Iterator[f
 
 
 class _Product(_Side):
+    server = "project.core.socket_server"
     application = "project.asgi:application"
 
     def __init__(self, people: Audience, sockets: int, say: Callable[[str], None]) -> None:
