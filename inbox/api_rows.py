@@ -19,16 +19,15 @@ def listed(access: Access, view: str) -> QuerySet[Conversation]:
 
 def loaded(found: QuerySet[Conversation]) -> QuerySet[Conversation]:
     """The same conversations with what ``shown`` reads."""
-    return found.select_related("lead").prefetch_related("label_links__label")
+    return querysets.with_labels(found.select_related("lead"))
 
 
 def reachable(access: Access) -> QuerySet[Conversation]:
     """All conversations within reach, with what a thread shows."""
     rows = Conversation.objects.filter(access.client_filter())
-    found: QuerySet[Conversation] = rows.select_related(
-        "client", "lead", "assignee", "sender", "sender__connection", "campaign"
-    ).prefetch_related("label_links__label")
-    return found
+    return querysets.with_labels(
+        rows.select_related("client", "lead", "assignee", "sender", "sender__connection", "campaign")
+    )
 
 
 def members() -> QuerySet[Membership]:
@@ -50,7 +49,7 @@ def shown(conversation: Conversation) -> dict[str, Any]:
         "snoozed_until", "assignee_id", "revision", "unread", "failed_sends", "last_message_at",
         "last_inbound_at", "last_snippet", "intent", "priority", "awaiting_since", "sla_due_at", "lease_expires_at",
     )  # fmt: skip
-    labels = sorted(link.label.name for link in conversation.label_links.all())
+    labels = sorted(link.label.name for link in conversation.labelled)
     return {**{name: getattr(conversation, name) for name in names}, "labels": labels}
 
 

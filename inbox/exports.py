@@ -54,7 +54,7 @@ def lines(access: Access, filters: Filters) -> Iterator[str]:
 
 def _cells(row: Conversation) -> list[str]:
     lead = row.lead
-    labels = sorted(link.label.name for link in row.label_links.all())
+    labels = sorted(link.label.name for link in row.labelled)
     return [
         str(row.id), row.client.name, row.channel, row.title,
         lead.company.name if lead and lead.company else "", row.counterpart_id,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
@@ -61,17 +63,25 @@ def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+_UNMARKED = dict.fromkeys(("open", "cursor", "selected", "leaving", "note", "live_key", "live_facts"), "")
+#: Where the id stands in the address that is made once for all rows of a list.
+_PLACE = str(UUID(int=0))
+
+
+@lru_cache(maxsize=256)
+def _address(slug: str) -> str:
+    return reverse("inbox:conversation", kwargs={"organization_slug": slug, "conversation_id": _PLACE})
+
+
 def row(conversation: Conversation, slug: str) -> dict[str, Any]:
     """One conversation of the list, as ``querysets.for_rows`` loads it."""
     lead = conversation.lead
     assignee = conversation.assignee
-    labels = sorted((link.label for link in conversation.label_links.all()), key=lambda one: one.name)
+    labels = sorted((link.label for link in conversation.labelled), key=lambda one: one.name)
     is_open = conversation.status == Conversation.Status.OPEN
     return {
         "id": f"conversation-row-{conversation.id}",
-        "url": reverse(
-            "inbox:conversation", kwargs={"organization_slug": slug, "conversation_id": conversation.id}
-        ),
+        "url": _address(slug).replace(_PLACE, str(conversation.id)),
         "channel": conversation.channel,
         "who": conversation.title,
         "company": lead.company.name if lead and lead.company else "",
@@ -87,11 +97,13 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
         "sla_due": conversation.sla_due_at if is_open else None,
         "until": conversation.snoozed_until if conversation.status == Conversation.Status.SNOOZED else None,
         "until_reply": conversation.status == Conversation.Status.SNOOZED and not conversation.snoozed_until,
-        "is_closed": conversation.status == Conversation.Status.CLOSED,
         "active": assignee,
         "held_until": conversation.lease_expires_at if assignee and is_open else None,
         "unread": conversation.unread > 0,
         "conversation_id": conversation.id,
+        # Marks of the part that this list does not use, or the browser sets: a template pays for what is missing.
+        **_UNMARKED,
+        "can_reopen": conversation.status != Conversation.Status.OPEN,
         "key": f"{_instant(conversation.last_message_at)}~{conversation.id}",
         "facts": json.dumps(_facts(conversation, [str(label.id) for label in labels])),
     }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
-from inbox.models import Conversation
+from inbox.models import Conversation, ConversationLabel
+from inbox.models.conversations import SHOWN
 from project.tenancy.access import Access
 
 #: Views of the inbox: key, label, icon, and what belongs to it. ``mine`` needs the viewer.
@@ -23,9 +24,6 @@ VIEWS: dict[str, tuple[str, str]] = {
 #: What a search looks through unless it is told otherwise; no view of the sidebar.
 ANY = "any"
 
-#: Somebody wrote in it, or something of ours failed: our own first messages alone are no thread.
-SHOWN = Q(has_inbound=True) | Q(failed_sends__gt=0)
-
 
 def visible(access: Access) -> QuerySet[Any]:
     """Conversations within the viewer's reach that are shown."""
@@ -34,9 +32,13 @@ def visible(access: Access) -> QuerySet[Any]:
 
 def for_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
     """The same conversations with all that a row of the list shows."""
-    return rows.select_related("client", "lead", "lead__company", "assignee").prefetch_related(
-        "label_links__label"
-    )
+    return with_labels(rows.select_related("client", "lead", "lead__company", "assignee"))
+
+
+def with_labels(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The same conversations with their labels as ``labelled``; a manager for each row costs more than the query."""
+    links = ConversationLabel.objects.select_related("label")
+    return rows.prefetch_related(Prefetch("label_links", links, to_attr="labelled"))
 
 
 def condition(view: str, access: Access) -> Q:

@@ -52,7 +52,7 @@ def _chosen(access: Access, filters: Filters) -> tuple[QuerySet[Any], SearchQuer
 def conversation_list(access: Access, filters: Filters, cursor: str | None) -> dict[str, Any]:
     """A page of a list: rows, the conditions that live rows must meet, and the next page's address."""
     narrowed, query, found = _chosen(access, filters)
-    page = keyset_page(querysets.for_rows(narrowed), order=filters.order, cursor=cursor, limit=PAGE)
+    page = keyset_page(narrowed, order=filters.order, cursor=cursor, limit=PAGE, load=querysets.for_rows)
     slug = access.organization.slug
     url = reverse("inbox:list", kwargs={"organization_slug": slug})
     where = filters.where(access)

@@ -1,5 +1,7 @@
 """Agencies with very many conversations, made by statements that write whole tables at once.
 
+Rows are written in the order of their time, with ids in that order, as they are where conversations happen.
+
 Columns that are not named take the value of one row that the models themselves have written, so that a new column needs
 no word here. Only for databases without organizations: everything is removed again afterwards.
 """
@@ -143,7 +145,7 @@ def _patterns() -> dict[type[models.Model], Any]:
 
 
 def _prepare(cursor: Any, each: int, offset: int) -> None:
-    """Temporary tables: sentences (few words often, most seldom), and the bare conversations."""
+    """Temporary tables: sentences (few words often, most seldom), and the bare conversations, oldest first."""
     cursor.execute("SELECT setseed(0.5)")
     cursor.execute("DROP TABLE IF EXISTS bench_sentence, bench_talk")
     cursor.execute(
@@ -154,15 +156,16 @@ def _prepare(cursor: Any, each: int, offset: int) -> None:
     cursor.execute("CREATE UNIQUE INDEX ON bench_sentence (id)")
     cursor.execute(
         """CREATE TEMP TABLE bench_talk AS
-        SELECT gen_random_uuid() AS id, gen_random_uuid() AS lead_id, gen_random_uuid() AS company_id,
-            c.organization_id, c.id AS client_id, n, random() AS r, random() AS r2, random() AS r3,
-            (SELECT array_agg(s.id ORDER BY s.id) FROM integrations_senderaccount s
-              WHERE s.client_id = c.id) AS senders,
-            (SELECT array_agg(s.id ORDER BY s.id) FROM campaigns_campaign s WHERE s.client_id = c.id) AS campaigns,
-            (SELECT array_agg(m.user_id ORDER BY m.id) FROM tenancy_membership m
-              WHERE m.organization_id = c.organization_id AND m.all_clients) AS people,
-            now() - (random() * 360) * interval '1 day' AS at
-        FROM tenancy_client c, generate_series(%s::int, %s::int) n""",
+        SELECT uuidv7() AS id, uuidv7() AS lead_id, uuidv7() AS company_id, talk.* FROM (
+            SELECT c.organization_id, c.id AS client_id, n, random() AS r, random() AS r2, random() AS r3,
+                (SELECT array_agg(s.id ORDER BY s.id) FROM integrations_senderaccount s
+                  WHERE s.client_id = c.id) AS senders,
+                (SELECT array_agg(s.id ORDER BY s.id) FROM campaigns_campaign s WHERE s.client_id = c.id) AS campaigns,
+                (SELECT array_agg(m.user_id ORDER BY m.id) FROM tenancy_membership m
+                  WHERE m.organization_id = c.organization_id AND m.all_clients) AS people,
+                now() - (random() * 360) * interval '1 day' AS at
+            FROM tenancy_client c, generate_series(%s::int, %s::int) n ORDER BY at OFFSET 0
+        ) AS talk""",
         [offset, offset + each - 1],
     )
     cursor.execute("ANALYZE bench_talk")
@@ -210,7 +213,7 @@ def _steps() -> list[Step]:
             f"""bench_talk b CROSS JOIN generate_series(1, {MESSAGES}) k
               JOIN bench_sentence s ON s.id = abs(hashtext(b.id::text || k)) % {SENTENCES}
               JOIN bench_sentence z ON z.id = abs(hashtext(k || b.id::text)) % {SENTENCES}""",
-            {"id": "gen_random_uuid()", "organization_id": "b.organization_id", "conversation_id": "b.id",
+            {"id": "uuidv7()", "organization_id": "b.organization_id", "conversation_id": "b.id",
              "revision": "k", "direction": "CASE k % 2 WHEN 1 THEN 'outbound' ELSE 'inbound' END",
              "state": "CASE k % 2 WHEN 1 THEN 'sent' ELSE 'received' END", "sender_name": named,
              "body": "s.text || ' ' || z.text", "occurred_at": f"b.at - ({MESSAGES} - k) * interval '1 hour'"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 
 from campaigns.models import Campaign, Enrollment, Lead
@@ -9,6 +11,13 @@ from integrations.models import SenderAccount
 from integrations.models.connections import Channel
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
+
+if TYPE_CHECKING:
+    from inbox.models.triage import ConversationLabel
+
+#: Somebody wrote in it, or something of ours failed: our own first messages alone are no thread. Most people never
+#: answer, so that the indexes of what is shown leave the other conversations out.
+SHOWN = models.Q(has_inbound=True) | models.Q(failed_sends__gt=0)
 
 
 class Conversation(OrganizationModel):
@@ -98,16 +107,40 @@ class Conversation(OrganizationModel):
             ),
         ]
         indexes = [
+            # Counts are read from these alone: what they are narrowed by is in them.
             models.Index(
-                fields=["organization", "status", "-last_message_at", "-id"], name="conversation_list"
+                fields=["organization", "status", "-last_message_at", "-id"],
+                name="conversation_shown",
+                include=["client"],
+                condition=SHOWN,
+            ),
+            models.Index(
+                fields=["organization", "assignee", "status", "-last_message_at", "-id"],
+                name="conversation_shown_mine",
+                include=["client"],
+                condition=SHOWN,
+            ),
+            models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                name="conversation_shown_unread",
+                include=["client"],
+                condition=models.Q(unread__gt=0, status="open") & SHOWN,
+            ),
+            models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                name="conversation_shown_failed",
+                include=["client"],
+                condition=models.Q(failed_sends__gt=0) & SHOWN,
+            ),
+            models.Index(
+                fields=["organization", "-last_message_at", "-id"],
+                name="conversation_shown_unmatched",
+                include=["client"],
+                condition=models.Q(lead__isnull=True, status="open") & SHOWN,
             ),
             models.Index(
                 fields=["organization", "client", "status", "-last_message_at", "-id"],
                 name="conversation_by_client",
-            ),
-            models.Index(
-                fields=["organization", "assignee", "status", "-last_message_at", "-id"],
-                name="conversation_mine",
             ),
             models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
             models.Index(
@@ -134,28 +167,24 @@ class Conversation(OrganizationModel):
                 condition=models.Q(lease_expires_at__isnull=False),
             ),
             models.Index(
-                fields=["organization", "-last_message_at", "-id"],
-                name="conversation_failed",
-                condition=models.Q(failed_sends__gt=0),
-            ),
-            models.Index(
-                fields=["organization", "-last_message_at", "-id"],
-                name="conversation_unmatched",
-                condition=models.Q(lead__isnull=True, status="open"),
-            ),
-            models.Index(
                 fields=["organization", "campaign", "-last_message_at", "-id"],
-                name="conversation_by_campaign",
+                name="conversation_shown_campaign",
+                condition=SHOWN,
             ),
             models.Index(
-                fields=["organization", "sender", "-last_message_at", "-id"], name="conversation_by_sender"
+                fields=["organization", "sender", "-last_message_at", "-id"],
+                name="conversation_shown_sender",
+                condition=SHOWN,
             ),
             models.Index(
                 fields=["organization", "intent", "-last_message_at", "-id"],
-                name="conversation_by_intent",
-                condition=~models.Q(intent=""),
+                name="conversation_shown_intent",
+                condition=~models.Q(intent="") & SHOWN,
             ),
         ]
+
+    #: Its labels, where ``inbox.querysets.with_labels`` has read them.
+    labelled: list[ConversationLabel]
 
     @property
     def title(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic, TypeVar
@@ -47,11 +47,17 @@ def _decode(cursor: str, fields: list[Any]) -> list[Any]:
 
 
 def keyset_page(
-    rows: QuerySet[Any], *, order: tuple[str, ...], cursor: str | None = None, limit: int = 50
+    rows: QuerySet[Any],
+    *,
+    order: tuple[str, ...],
+    cursor: str | None = None,
+    limit: int = 50,
+    load: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None,
 ) -> Page[Any]:
     """Return one page of ``rows`` ordered by ``order`` (field names, ``-`` for descending; the last one unique).
 
-    ``limit`` is bounded to 1..200. All fields must go in the same direction and be non-null. Raises
+    ``limit`` is bounded to 1..200. All fields must go in the same direction and be non-null. ``load`` adds what a row
+    shows from other tables: to the rows of the page alone, where many have to be sorted to find them. Raises
     ``InvalidCursor`` for a cursor that does not decode.
     """
     limit = max(1, min(limit, 200))
@@ -60,11 +66,24 @@ def keyset_page(
     fields = [rows.model._meta.get_field(name) for name in names]
     if cursor:
         rows = rows.filter(_after(names, _decode(cursor, fields), "lt" if descending else "gt"))
-    items = list(rows.order_by(*order)[: limit + 1])
+    items = list(first_rows(rows, order, limit + 1, load))
     if len(items) <= limit:
         return Page(items, None)
     last = items[limit - 1]
     return Page(items[:limit], _encode([getattr(last, name) for name in names]))
+
+
+def first_rows(
+    rows: QuerySet[Any],
+    order: tuple[str, ...],
+    count: int,
+    load: Callable[[QuerySet[Any]], QuerySet[Any]] | None,
+) -> QuerySet[Any]:
+    """The first ``count`` rows in ``order``, with what ``load`` adds to them."""
+    found = rows.order_by(*order)[:count]
+    if load is None:
+        return found
+    return load(rows.model._default_manager.filter(pk__in=found.values("pk"))).order_by(*order)
 
 
 def after_position(order: Sequence[str], values: list[Any]) -> Q:
