@@ -34,7 +34,8 @@ _BARE: Final = """
 SELECT id FROM inbox_message
 WHERE (to_tsvector('simple'::regconfig, sender_name || ' ' || subject || ' ' || left(body, 50000))
   || array_to_tsvector(ARRAY[organization_id::text, organization_id::text || ':' ||
-     (extract(epoch FROM (occurred_at AT TIME ZONE 'UTC'))::bigint / 2592000)::text]))
+     (extract(epoch FROM (occurred_at AT TIME ZONE 'UTC'))::bigint / 2592000)::text,
+     organization_id::text || ':d' || (extract(epoch FROM (occurred_at AT TIME ZONE 'UTC'))::bigint / 86400)::text]))
   @@ (quote_literal(%s)::tsquery && plainto_tsquery('simple', %s))
 LIMIT %s
 """

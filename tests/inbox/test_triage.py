@@ -13,7 +13,8 @@ from django.test import Client as Browser
 from campaigns.models import Company, Lead
 from inbox import selectors_board, selectors_lists, tasks
 from inbox.filters import Filters
-from inbox.models import Conversation, JournalEntry, Label, Note, SystemLine, WorkingHours
+from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine, WorkingHours
+from inbox.search.finding import CANDIDATES
 from inbox.services import acts, labels, policies, replies, rules, saved_views, triage
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
@@ -310,6 +311,27 @@ def test_search_finds_words_people_and_companies_within_reach(world: World, riva
     access = world.agency.access(world.agency.agent)
     rows = selectors_lists.conversation_list(access, Filters.of({"q": "kiruna"}, access), None)["rows"]
     assert "<mark>Kiruna</mark>" in rows[0]["text"]
+
+
+def test_search_goes_back_as_far_as_it_has_to(world: World) -> None:
+    """More messages than it looks into first: days, then spans by how many were found, then everything."""
+    for name, days in (("marta", 3), ("nils", 40), ("old", 300), ("eldest", 900)):
+        conversation(world, name, "The price was fine", at=WORKING - timedelta(days=days))
+    busy = conversation(world, "olga", "The thanks of a busy thread")
+    Message.objects.bulk_create(
+        Message(
+            conversation=busy, revision=number, direction="inbound", state="received", body="Many thanks",
+            occurred_at=WORKING - timedelta(seconds=30 * number),
+        )
+        for number in range(1, 5_200)
+    )  # fmt: skip
+    people = ["Marta Lindqvist", "Nils Lindqvist", "Old Lindqvist", "Eldest Lindqvist"]
+    assert search(world, "price") == people
+    assert search(world, "price before:2026-10-01") == people[2:]
+    assert search(world, "thanks") == ["Olga Lindqvist"] == search(world, "from:olga thanks")
+    access = world.agency.access(world.agency.agent)
+    found = selectors_lists.conversation_list(access, Filters.of({"q": "thanks"}, access), None)
+    assert found["capped"] == CANDIDATES
 
 
 def test_search_never_leaves_the_organization(world: World, rival: Any) -> None:
