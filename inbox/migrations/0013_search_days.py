@@ -113,7 +113,7 @@ END $$
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies: ClassVar = [("inbox", "0011_shown_indexes")]
+    dependencies: ClassVar = [("inbox", "0012_shown_indexes")]
 
     operations: ClassVar = [
         migrations.RunSQL(

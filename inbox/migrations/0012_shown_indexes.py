@@ -31,7 +31,7 @@ def _add(
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies: ClassVar = [("inbox", "0010_newest_first")]
+    dependencies: ClassVar = [("inbox", "0011_copies_and_ends")]
 
     operations: ClassVar = [
         _add("", ["status"], include=["client"]),
