@@ -23,7 +23,7 @@ from campaigns.services import leads as lead_service
 from campaigns.services.provider_runs import job
 from campaigns.services.settings import Audience, CampaignSettings
 from inbox.models import Conversation
-from inbox.services import notes, triage
+from inbox.services import labels, notes, triage
 from integrations.base import ConnectsAccounts, require
 from integrations.events import MessageReceived
 from integrations.models import Connection, SenderAccount
@@ -345,7 +345,9 @@ def _provider_runs(access: Access, manager: User) -> None:
 
 
 def _triage(access: Access) -> None:
-    """Some conversations are somebody's already."""
+    """Some conversations are somebody's already, and the team has labels."""
+    for name in ("Pilot", "Pricing", "Nordics"):
+        labels.create(name=name, client=None, actor=access.user)
     ana, tom = User.objects.get(email="agent@demo.test"), User.objects.get(email="agent2@demo.test")
     found = list(Conversation.objects.filter(has_inbound=True).order_by("-last_message_at")[:6])
     for conversation, assignee in zip(found, (ana, ana, None, tom, None, tom), strict=False):

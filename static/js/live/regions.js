@@ -40,5 +40,6 @@ async function fetchInto(region, source) {
   parsed.innerHTML = await response.text();
   const next = parsed.content.getElementById(region.id);
   const present = document.getElementById(region.id);
-  if (next && present) morph(present, next);
+  // Meanwhile the region may show something else: what was fetched for the other is not put into it.
+  if (next && present?.dataset.liveSrc === source) morph(present, next);
 }

@@ -1,0 +1,76 @@
+"""One thread, two people and three screens: whatever one of them or the prospect does is on the others by itself."""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import Page, expect
+
+from integrations.sandbox.testing import SandboxHandle
+from tests.e2e.people import Browsers, composer, next_prospect, open_thread, row_of, said_in
+from tests.e2e.test_triage import press
+
+
+def choose(page: Page, key: str, item: str) -> None:
+    """Open the menu of an act by its key and choose by keys alone."""
+    page.locator("#thread-scroll").focus()
+    press(page, key)
+    wanted = page.locator(".menu:popover-open").get_by_role("menuitem").filter(has_text=item)
+    expect(wanted).to_be_visible()
+    wanted.focus()
+    press(page, "Enter")
+
+
+def test_a_thread_that_two_people_and_two_devices_share(browsers: Browsers, sandbox: SandboxHandle) -> None:
+    prospect = next_prospect(sandbox)
+    mark = f"{time.time():.0f}"
+    prospect.says(f"Which day {mark}?")
+    ana, tom = browsers.open("agent", "inbox/?view=all"), browsers.open("agent2", "inbox/?view=all")
+    conversation = open_thread(ana, f"Which day {mark}?")
+    open_thread(tom, f"Which day {mark}?")
+    phone = browsers.open("agent", f"inbox/{conversation}/")
+    heads = [page.locator(f"#thread-state-{conversation}") for page in (ana, tom, phone)]
+
+    # A draft lies on the server: the second device has it, and the other person hears who is writing.
+    composer(ana).press_sequentially("On Tuesday")
+    expect(composer(phone)).to_have_value("On Tuesday")
+    expect(tom.locator(f"[data-live-presence='{conversation}']")).to_have_text("Ana Ferreira is replying")
+    composer(phone).press_sequentially(" at ten.")
+    expect(composer(ana)).to_have_value("On Tuesday at ten.")
+    composer(ana).press("Control+Enter")
+    expect(composer(phone)).to_have_value("")
+    expect(tom.locator(f"[data-live-presence='{conversation}']")).to_have_text("Ana Ferreira is viewing")
+    for page in (tom, phone):
+        expect(said_in(page, "On Tuesday at ten.")).to_contain_text("Sent")
+
+    # What the prospect does to messages.
+    sandbox.settle()
+    sandbox.act(prospect.person, "react", emoji="👍")
+    sandbox.act(prospect.person, "edit", text=f"Which week {mark}?")
+    for page in (ana, tom):
+        expect(page.locator("#thread-scroll")).to_contain_text("👍")
+        expect(said_in(page, f"Which week {mark}?")).to_contain_text("Edited")
+
+    # A note with a mention, handed over with a word, snoozed until they write, and awake when they do.
+    ana.locator("#thread-scroll").focus()
+    press(ana, "n")
+    ana.keyboard.type("Please take this, @to")
+    expect(ana.locator("[id^=mentions-]").get_by_role("option", name="Tom Okafor")).to_be_visible()
+    press(ana, "Enter", "Control+Enter")
+    for page in (tom, phone):
+        expect(page.locator("#thread-scroll article.note b").filter(has_text="@Tom Okafor")).to_be_visible()
+    choose(ana, "a", "Tom Okafor")
+    for head in heads:
+        expect(head).to_contain_text("Tom Okafor")
+    choose(tom, "s", "Until they write")
+    for head in heads:
+        expect(head).to_contain_text("until they write")
+    expect(row_of(ana, mark)).to_have_count(0)
+    prospect.says(f"Tuesday then {mark}")
+    for page, head in zip((ana, tom, phone), heads, strict=True):
+        expect(said_in(page, f"Tuesday then {mark}")).to_be_visible()
+        expect(head).not_to_contain_text("until they write")
+    expect(row_of(tom, f"Tuesday then {mark}")).to_be_visible()
+    sandbox.act(prospect.person, "delete")
+    for page in (ana, tom, phone):
+        expect(page.locator("#thread-scroll")).to_contain_text("This message was deleted.")
