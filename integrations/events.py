@@ -12,6 +12,7 @@ every adapter that emits it. No Django imports.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
@@ -35,6 +36,7 @@ from integrations.values import (
 MAX_KEY_LENGTH: Final = 200
 
 
+@functools.lru_cache(maxsize=4096)  # each event is asked for its key several times
 def dedupe_key(*parts: str) -> str:
     """Join ``parts`` into a key of at most 200 characters; longer ones keep the first part and a SHA-256."""
     key = ":".join(quote(part, safe="-_.~=+/@ ") for part in parts)

@@ -484,6 +484,12 @@ def get(kind: str) -> Provider:
         raise UnknownProviderError(f"There is no provider {kind!r}.") from None
 
 
+def label_of(kind: str) -> str:
+    """Return a provider's name as it writes itself; of one that is not known here, what it is stored as."""
+    known = _PROVIDERS.get(kind)
+    return known.label if known else kind.capitalize()
+
+
 def answers_with_words(kind: str) -> bool:
     """Say whether our answer to a call may have words in it; unknown kinds are no provider and get them."""
     provider = _PROVIDERS.get(kind)

@@ -25,6 +25,7 @@ from integrations.services import (
     suppressions,
     sync,
     system_mail,
+    webhook_runs,
     webhooks,
 )
 from project.core.clock import now
@@ -58,7 +59,7 @@ def process_delivery(*, delivery_id: str, received_at: str) -> str:
 @task(queue="inbound", name="integrations.process_deliveries")
 def process_deliveries(*, connection_id: str) -> int:
     """Process what is stored of one connection's calls."""
-    return webhooks.process_waiting(UUID(connection_id))
+    return webhook_runs.process_waiting(UUID(connection_id))
 
 
 @platform_task(queue="inbound", name="integrations.sweep_deliveries")

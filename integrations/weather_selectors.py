@@ -118,7 +118,7 @@ def clusters(access: Access, *, hours: int) -> list[Cluster]:
         made.append(
             Cluster(
                 provider=row["provider"],
-                provider_name=_provider_name(row["provider"]),
+                provider_name=registry.label_of(row["provider"]),
                 connection_id=row["connection_id"],
                 connection_name=names.get(row["connection_id"], "a connection that was removed"),
                 sender=senders.get(row["sender_id"]),
@@ -138,13 +138,6 @@ def clusters(access: Access, *, hours: int) -> list[Cluster]:
             )
         )
     return made
-
-
-def _provider_name(kind: str) -> str:
-    try:
-        return registry.get(kind).label
-    except registry.UnknownProviderError:
-        return kind
 
 
 def outlooks(access: Access) -> list[Outlook]:
@@ -177,7 +170,7 @@ def _outlook(connection: Connection, errors: list[dict[str, Any]]) -> Outlook:
         tone, says = "warn", f"{total:,} in 15 minutes, mostly: {most.name.lower()}. {most.meaning}"
     else:
         tone, says = "ok", "No error in 15 minutes."
-    return Outlook(connection, _provider_name(connection.provider), tone, says, last)
+    return Outlook(connection, registry.label_of(connection.provider), tone, says, last)
 
 
 def reliability(access: Access, *, hours: int) -> dict[str, Any]:

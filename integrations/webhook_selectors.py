@@ -42,7 +42,7 @@ def deliveries(access: Access, criteria: Filter, cursor: str | None) -> Page[Any
     rows = criteria.rows(access.client_ids).defer("body", "headers")
     page = keyset_page(rows, order=("-received_at", "-id"), cursor=cursor, limit=PAGE)
     for row in page.items:
-        row.label = label_of(row.provider)
+        row.label = registry.label_of(row.provider)
     return page
 
 
@@ -193,7 +193,7 @@ def _told(criteria: Filter, names: dict[UUID | None, str]) -> str:
     named = {
         "": f"{count} picked {'delivery' if count == 1 else 'deliveries'}" if count else "",
         "state": State(criteria.state).label.lower() if criteria.state else "",
-        "from": label_of(criteria.provider) if criteria.provider else "",
+        "from": registry.label_of(criteria.provider) if criteria.provider else "",
         "through": names.get(criteria.connection_id, gone) if criteria.connection_id else "",
         "about": names.get(criteria.sender_id, gone) if criteria.sender_id else "",
         "of": names.get(criteria.client_id, gone) if criteria.client_id else "",
@@ -205,14 +205,6 @@ def _told(criteria: Filter, names: dict[UUID | None, str]) -> str:
     }
     parts = [f"{word} {value}".strip() for word, value in named.items() if value]
     return ", ".join(parts) or "everything"
-
-
-def label_of(provider: str) -> str:
-    """A provider's name as it writes itself."""
-    try:
-        return registry.get(provider).label
-    except registry.UnknownProviderError:
-        return provider.capitalize()
 
 
 # --- endpoints --------------------------------------------------------------------------------------
@@ -271,7 +263,7 @@ def _endpoint(connection: Connection, silent: tuple[SenderAccount, ...], dead: i
         status = "ok" if connection.webhooks_checked_at else "unchecked"
     return Endpoint(
         connection=connection,
-        label=label_of(connection.provider),
+        label=registry.label_of(connection.provider),
         url=connections.webhook_url(connection),
         status=status,
         problems=problems,

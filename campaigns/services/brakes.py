@@ -92,8 +92,8 @@ def counts_of(client_id: UUID, target: Target, signal: Signal) -> Counts:
     """Count the latest e-mails of a target, since its last brake for this signal was over."""
     rows = SendOutcome.objects.filter(_rows_of(target), client_id=client_id, channel="email")
     since = max(filter(None, [now() - WINDOW, _last_release(client_id, target, signal)]))
-    latest = rows.filter(sent_at__gt=since).order_by("-sent_at", "-id").values("id")[:WINDOW_SENDS]
-    found = SendOutcome.objects.filter(id__in=latest).aggregate(
+    latest = rows.filter(sent_at__gt=since).order_by("-sent_at", "-id")[:WINDOW_SENDS]
+    found = latest.aggregate(
         sends=Count("id"),
         **{name: Count("id", filter=Q(**{f"{column}__isnull": False})) for name, column in _COUNTED.items()},
     )

@@ -5,29 +5,15 @@ Everything returned is fit for PostgreSQL: no NUL, no lone surrogates.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from integrations.errors import ErrorKind, ProviderError
 from integrations.values import Raw
+from project.core.storable import load_json, storable
 
 MASKED: Final = "[masked]"
-#: What in a body's bytes may become a NUL or a lone surrogate; nearly no body has any.
-_UNFIT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\x00|\xed[\xa0-\xbf]")
-
-
-def clean(value: Any) -> Any:
-    """Return ``value`` with strings that PostgreSQL can store."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {clean(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [clean(item) for item in value]
-    return value
 
 
 def load_lenient(body: bytes) -> Any:
@@ -37,24 +23,23 @@ def load_lenient(body: bytes) -> Any:
         return None
     if content[0] in '{["-0123456789tfn':
         try:
-            data = json.loads(content, parse_constant=lambda _: None)
-            return clean(data) if _UNFIT.search(body) else data
+            return load_json(content.encode())
         except (ValueError, RecursionError):
-            return clean(content)
-    return clean(content)
+            return storable(content)
+    return storable(content)
 
 
 def load_call(body: bytes, provider: str) -> Raw:
     """Parse the JSON object of an inbound call. Raises ``ProviderError`` of kind ``validation``."""
     try:
-        data = json.loads(body, parse_constant=lambda _: None)
+        data = load_json(body)
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
         raise ProviderError(
             ErrorKind.VALIDATION, "The call is no JSON object.", provider=provider, raw_type="malformed"
         )
-    return dict(clean(data))
+    return dict(data)
 
 
 def mapping(value: Any) -> Raw:

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
+from pydantic_core import PydanticSerializationError
 
 from integrations import metrics
 from integrations.domain_events import (
@@ -51,6 +52,7 @@ from project.core.db.bulk import insert_rows
 from project.core.events import publish, publish_many
 from project.core.ids import uuid7
 from project.core.rehearsal import rehearsal
+from project.core.storable import storable
 
 #: How exact ``last_webhook_at`` of an account is kept: one write per account and interval.
 WEBHOOK_SEEN_EVERY: Final = timedelta(seconds=20)
@@ -94,6 +96,7 @@ class _New:
 
     event: Any
     key: str
+    delivery_id: UUID | None
     id: UUID = field(default_factory=uuid7)
     outcome: dict[str, str] = field(default_factory=dict)
 
@@ -111,7 +114,7 @@ def record_event(
     ``source`` is a ``ProviderEvent.Source``. ``again`` also has a known fact looked at once more: one that found
     nobody then may find somebody now. Errors of receivers undo everything and are raised.
     """
-    return record_events([event], sender=sender, source=source, delivery_id=delivery_id, again=again)[0]
+    return record_events([event], sender=sender, source=source, delivery_ids=[delivery_id], again=again)[0]
 
 
 def _count(event: BaseEvent, source: str, recorded: Recorded) -> None:
@@ -124,18 +127,20 @@ def record_events(
     *,
     sender: SenderAccount,
     source: str,
-    delivery_id: UUID | None = None,
+    delivery_ids: Sequence[UUID | None] = (),
     again: bool = False,
 ) -> list[Recorded]:
     """Record and apply several facts about ``sender`` in one transaction, in their order: all of them or none.
 
+    ``delivery_ids`` names the call of each, if there was one.
+
     The same comes of it as of one after the other. Reports about messages that left (``is_report``) that follow each
     other are applied together, with few statements for all.
     """
-    stored: list[Any] = [storable(event) for event in events]
+    stored: list[Any] = [_storable(event) for event in events]
 
     def work() -> list[Recorded]:
-        found = _record_all(stored, sender=sender, source=source, delivery_id=delivery_id)
+        found = _record_all(stored, sender=sender, source=source, delivery_ids=delivery_ids)
         if again:
             found = [
                 recorded if recorded.new else _retold(event, recorded, sender, source)
@@ -157,19 +162,19 @@ def is_report(event: BaseEvent) -> bool:
 
 
 def _record_all(
-    events: list[Any], *, sender: SenderAccount, source: str, delivery_id: UUID | None
+    events: list[Any], *, sender: SenderAccount, source: str, delivery_ids: Sequence[UUID | None]
 ) -> list[Recorded]:
     rows = ProviderEventKey.objects.filter(sender=sender, key__in={event.dedupe_key for event in events})
     known = dict(rows.values_list("key", "event_id"))
     told = ProviderEvent.objects.filter(id__in=known.values()).values_list("id", "outcome") if known else ()
     outcomes_of: dict[UUID, dict[str, str]] = {event_id: dict(outcome) for event_id, outcome in told}
     found, news = [], []
-    for event in events:
+    for event, delivery_id in zip_longest(events, delivery_ids):
         key = event.dedupe_key
         if key in known:
             found.append(Recorded(False, known[key], outcomes_of.get(known[key]) or {}))
             continue
-        new = _New(event, key)
+        new = _New(event, key, delivery_id)
         news.append(new)
         known[key], outcomes_of[new.id] = new.id, new.outcome
         found.append(Recorded(True, new.id, new.outcome))
@@ -181,11 +186,11 @@ def _record_all(
         part = list(run)
         if together:
             _apply_reports(part, sender, source)
-            _keep(part, sender, source, delivery_id)
+            _keep(part, sender, source)
         else:
             for new in part:
                 _apply_one(new, sender, source)
-                _keep([new], sender, source, delivery_id)
+                _keep([new], sender, source)
     _note_life(events, sender, source)
     return found
 
@@ -237,7 +242,7 @@ def _recorded(
     )
 
 
-def _keep(news: list[_New], sender: SenderAccount, source: str, delivery_id: UUID | None) -> None:
+def _keep(news: list[_New], sender: SenderAccount, source: str) -> None:
     """Write the ledger's rows, with what was done."""
     at = now()
     insert_rows(
@@ -250,7 +255,7 @@ def _keep(news: list[_New], sender: SenderAccount, source: str, delivery_id: UUI
                 "sender_id": sender.id,
                 "kind": new.event.kind,
                 "source": source,
-                "delivery_id": delivery_id,
+                "delivery_id": new.delivery_id,
                 "dedupe_key": new.key,
                 "payload": to_json(new.event),
                 "outcome": new.outcome,
@@ -260,24 +265,14 @@ def _keep(news: list[_New], sender: SenderAccount, source: str, delivery_id: UUI
     )
 
 
-def storable(event: BaseEvent) -> BaseEvent:
+def _storable(event: BaseEvent) -> BaseEvent:
     """Return ``event`` without what PostgreSQL cannot hold: NUL characters and halves of surrogate pairs."""
-    data = to_json(event)
-    cleaned = _cleaned(data)
-    return event if cleaned == data else from_json(cleaned)
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        if "\x00" in value:
-            value = value.replace("\x00", "")
-        # Halves of surrogate pairs cannot be encoded; whole characters pass through unchanged.
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(part) for part in value]
-    return value
+    try:
+        if "\\u0000" not in event.model_dump_json():
+            return event
+    except PydanticSerializationError:
+        pass  # half of a surrogate pair: it cannot be written as UTF-8
+    return from_json(storable(to_json(event)))
 
 
 # --- what this room does with a fact ----------------------------------------------------------------

@@ -95,7 +95,7 @@ def request(
     if resource not in READERS:
         raise Invalid(f"There is nothing called {resource!r} to synchronise.", field="resource")
     if not offers(sender.connection.provider, resource):
-        label = registry.get(sender.connection.provider).label
+        label = registry.label_of(sender.connection.provider)
         raise Refused(f"{label} cannot be asked for {RESOURCES[resource]}.", code="NOT_LISTED")
     if resource in WINDOWS:
         check_window(since, until)

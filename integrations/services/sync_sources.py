@@ -88,7 +88,7 @@ def source_of(adapter: Adapter, sender: SenderAccount, knowledge: MessageKnowled
         return InboundSource(adapter, account_id, knowledge, at)
     raise ProviderError(
         ErrorKind.UNSUPPORTED,
-        f"{registry.get(sender.connection.provider).label} cannot be asked for what there was before.",
+        f"{registry.label_of(sender.connection.provider)} cannot be asked for what there was before.",
         provider=sender.connection.provider,
     )
 

@@ -8,7 +8,7 @@ finish the row.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,22 +25,18 @@ from integrations.domain_events import DeliveryDied
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Event, Normalised
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
-from integrations.services import intake_hints, intake_limits, routing
+from integrations.services import routing
 from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import Recorded, record_event, record_events
-from project.core.claims import claim_batch, compare_and_set
+from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.events import publish
-from project.core.scoping import current_organization_id
 from project.core.tasks import enqueue
 
 log = structlog.get_logger(__name__)
 
 LEASE: Final = timedelta(minutes=2)
 MAX_ATTEMPTS: Final = 8
-#: Calls of one connection that a worker claims at once, and seconds after which others have their turn.
-CLAIMED: Final = 20
-TURN_S: Final = 1.0
 #: Events of one account in a call that share a transaction.
 TOGETHER: Final = 200
 #: Rows that one sweep hints at, and how long it then leaves them to the workers.
@@ -51,7 +47,7 @@ _OPEN: Final = (State.RECEIVED, State.FAILED, State.PROCESSING)
 
 
 @dataclass(slots=True)
-class _Result:
+class Result:
     """What a delivery came to."""
 
     state: str
@@ -60,6 +56,15 @@ class _Result:
     #: Whether anything was told that was not known or not matched before.
     changed: bool = False
 
+    def add(self, event: Event, recorded: Recorded) -> None:
+        """Take in what became of one of the delivery's facts."""
+        self.state = State.PROCESSED
+        self.changed |= recorded.changed
+        done = recorded.outcome if recorded.new else {"again": "This was known already.", **recorded.outcome}
+        self.outcome.append(
+            {"event": event.kind, "event_id": str(recorded.event_id), "outcome": done, **_ids(done)}
+        )
+
 
 def process(delivery_id: UUID, received_at: datetime) -> str:
     """Process one delivery if it is open and nobody else holds it; return its state afterwards, ``""`` if not
@@ -67,46 +72,6 @@ def process(delivery_id: UUID, received_at: datetime) -> str:
     """
     delivery = claim(delivery_id, received_at)
     return work(delivery).state if delivery is not None else ""
-
-
-def process_waiting(connection_id: UUID) -> int:
-    """Process what waits of one connection's calls, oldest first, for a while; return how many there were.
-
-    While more wait than are claimed at once, nobody else is told of the connection: one worker goes through them.
-    """
-    done, until = 0, time.monotonic() + TURN_S
-    while True:
-        claimed = claim_waiting(connection_id)
-        is_last = len(claimed) < CLAIMED
-        if is_last:
-            # From here on news cause a hint; what came before that and after the claim is looked for once more.
-            intake_limits.begin(connection_id)
-            claimed += claim_waiting(connection_id)
-        for delivery in claimed:
-            work(delivery)
-        done += len(claimed)
-        if is_last:
-            return done
-        if time.monotonic() >= until:
-            intake_hints.hint(connection_id, current_organization_id())
-            return done
-
-
-def claim_waiting(connection_id: UUID) -> list[WebhookDelivery]:
-    """Take the oldest calls of a connection that nobody has taken yet, for the length of the lease."""
-    rows = WebhookDelivery.objects.filter(connection_id=connection_id, state=State.RECEIVED)
-    until = now() + LEASE
-    claimed: list[WebhookDelivery] = claim_batch(
-        rows.order_by("not_before"),
-        limit=CLAIMED,
-        state=State.PROCESSING,
-        claimed_until=until,
-        not_before=until,
-        attempts=F("attempts") + 1,
-    )
-    for delivery in claimed:
-        delivery.attempts += 1
-    return claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +90,7 @@ def work(delivery: WebhookDelivery) -> Worked:
         result = apply(delivery)
     except ProviderError as error:
         if error.kind is ErrorKind.VALIDATION:
-            result = _Result(State.REJECTED, f"It cannot be read: {error.message}")
+            result = Result(State.REJECTED, f"It cannot be read: {error.message}")
         else:
             return Worked(_failed(delivery, str(error), error.retry_after))
     except Exception as error:
@@ -133,7 +98,7 @@ def work(delivery: WebhookDelivery) -> Worked:
         # error.
         log.exception("webhook.processing_broke", delivery=str(delivery.id))
         return Worked(_failed(delivery, f"{type(error).__name__}: {error}", None))
-    return Worked(_finish(delivery, result), result.changed)
+    return Worked(finish_all([(delivery, result)])[0], result.changed)
 
 
 def reclaim(delivery_id: UUID, received_at: datetime, *, replay_id: UUID) -> WebhookDelivery | None:
@@ -171,13 +136,13 @@ def _taken(free: Any, row: Any, **marks: Any) -> WebhookDelivery | None:
     return claimed
 
 
-def apply(delivery: WebhookDelivery) -> _Result:
+def apply(delivery: WebhookDelivery) -> Result:
     """Normalise a delivery and record its events, each in a transaction of its own. Raises ``ProviderError``."""
     connection = Connection.objects.filter(id=delivery.connection_id).first()
     if connection is None:
-        return _Result(State.IGNORED, "Its connection was deleted.")
+        return Result(State.IGNORED, "Its connection was deleted.")
     if connection.status == Connection.Status.DISABLED:
-        return _Result(State.IGNORED, "This connection is disabled.")
+        return Result(State.IGNORED, "This connection is disabled.")
     knowledge = StoredKnowledge(connection.id)
     receiver = require(adapter_of(connection), ReceivesWebhooks)
     normalised = receiver.normalise(
@@ -189,25 +154,16 @@ def apply(delivery: WebhookDelivery) -> _Result:
     return record_all(normalised, delivery, knowledge)
 
 
-def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: StoredKnowledge) -> _Result:
+def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: StoredKnowledge) -> Result:
     """Record the events of a delivery and put together what they did."""
-    result = _Result(State.IGNORED, normalised.ignored)
+    result = Result(State.IGNORED, normalised.ignored)
     # Within an account the order stays; facts of different accounts have none.
     owned, strangers = routing.by_sender(normalised.events, knowledge)
     for sender, events in owned:
         for start in range(0, len(events), TOGETHER):
             chunk = events[start : start + TOGETHER]
             for event, recorded in zip(chunk, _record_chunk(chunk, sender, delivery), strict=True):
-                result.state = State.PROCESSED
-                result.changed |= recorded.changed
-                done = (
-                    recorded.outcome
-                    if recorded.new
-                    else {"again": "This was known already.", **recorded.outcome}
-                )
-                result.outcome.append(
-                    {"event": event.kind, "event_id": str(recorded.event_id), "outcome": done, **_ids(done)}
-                )
+                result.add(event, recorded)
     if strangers:
         result.reason = _of_nobody(strangers)
     elif result.state == State.IGNORED and not result.reason:
@@ -229,16 +185,15 @@ def _record_chunk(chunk: list[Event], sender: SenderAccount, delivery: WebhookDe
     told: Any = {
         "sender": sender,
         "source": ProviderEvent.Source.WEBHOOK,
-        "delivery_id": delivery.id,
         # What is known and found no lead then may find one now.
         "again": delivery.replay_count > 0,
     }
     if len(chunk) > 1:
         try:
-            return record_events(chunk, **told)
+            return record_events(chunk, delivery_ids=[delivery.id] * len(chunk), **told)
         except Exception:
             log.warning("webhook.batch_broke", delivery=str(delivery.id), events=len(chunk), exc_info=True)
-    return [record_event(event, **told) for event in chunk]
+    return [record_event(event, delivery_id=delivery.id, **told) for event in chunk]
 
 
 def _ids(outcome: dict[str, str]) -> dict[str, str]:
@@ -247,24 +202,31 @@ def _ids(outcome: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _finish(delivery: WebhookDelivery, result: _Result) -> str:
+def finish_all(results: Sequence[tuple[WebhookDelivery, Result]]) -> list[str]:
+    """Finish claimed deliveries in one transaction; return their states, ``""`` for one that somebody took over."""
     at = now()
+    ours = []
     with transaction.atomic():
-        ours = compare_and_set(
-            _held(delivery),
-            state=result.state,
-            reason=result.reason.replace("\x00", "")[:300],
-            outcome=result.outcome,
-            processed_at=at,
-            claimed_until=None,
-            last_error="",
-        )
-        if not ours:
-            return ""
-        streams.webhook_changed(delivery.id)
-    metrics.DELIVERIES.labels(delivery.provider, result.state).inc()
-    metrics.DELIVERY_SECONDS.labels(delivery.provider).observe((at - delivery.received_at).total_seconds())
-    return result.state
+        for delivery, result in results:
+            is_ours = compare_and_set(
+                _held(delivery),
+                state=result.state,
+                reason=result.reason.replace("\x00", "")[:300],
+                outcome=result.outcome,
+                processed_at=at,
+                claimed_until=None,
+                last_error="",
+            )
+            if is_ours:
+                streams.webhook_changed(delivery.id)
+            ours.append(is_ours)
+    for (delivery, result), is_ours in zip(results, ours, strict=True):
+        if is_ours:
+            metrics.DELIVERIES.labels(delivery.provider, result.state).inc()
+            metrics.DELIVERY_SECONDS.labels(delivery.provider).observe(
+                (at - delivery.received_at).total_seconds()
+            )
+    return [result.state if is_ours else "" for (_, result), is_ours in zip(results, ours, strict=True)]
 
 
 def _failed(delivery: WebhookDelivery, error: str, retry_after: float | None) -> str:

@@ -126,7 +126,7 @@ def webhook(request: OrganizationRequest, delivery_id: UUID) -> HttpResponse:
     outcomes = [entry.get("outcome", {}) for entry in delivery.outcome]
     context = {
         "delivery": delivery,
-        "label": webhook_selectors.label_of(delivery.provider),
+        "label": registry.label_of(delivery.provider),
         "connection": selectors.visible_connection(request.access, delivery.connection_id)
         if delivery.connection_id
         else None,

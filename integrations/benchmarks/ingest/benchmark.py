@@ -33,7 +33,7 @@ from integrations.benchmarks.ingest.bare import TABLE
 from integrations.domain_events import OutboundChanged
 from integrations.models import Connection, OutboundMessage, SenderAccount, WebhookDelivery
 from integrations.sandbox.sendgrid import signing
-from integrations.services import webhooks
+from integrations.services import webhook_runs
 from project.core import crypto
 from project.core.bench import BenchOptions, BenchResult, Target, median_of, percentile
 from project.core.db.base import owner_connection
@@ -73,7 +73,7 @@ def ingest(options: BenchOptions) -> BenchResult:
             _singles(port, stage.unipile, 100)
             bare_singles = [_singles(port, stage.unipile, singles) for _ in range(rounds)]
         limit = [_limit(batches) for _ in range(rounds)]
-        applied = _apply(stage, min(batches, 50))
+        applied = _apply(stage, min(batches, 60))
     batch, single = median_of(taken), median_of(one_by_one)
     options.say(f"ingest: {batch['per_second']:,.0f} events a second in batches, {applied:,.0f} applied")
     bare, most = median_of(bare_singles), median_of(limit)
@@ -217,7 +217,7 @@ def _apply(stage: Stage, count: int) -> float:
         _tell_rooms_above(stage, count * BATCH // len(_EVENTS))
         done, began = 0, time.perf_counter()
         while done < count:
-            done += webhooks.process_waiting(stage.sendgrid.id)
+            done += webhook_runs.process_waiting(stage.sendgrid.id)
         seconds = time.perf_counter() - began
         rows = WebhookDelivery.objects.filter(connection_id=stage.sendgrid.id, processed_at__isnull=False)
         ended = set(rows.values_list("state", flat=True))

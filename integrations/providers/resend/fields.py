@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Any, Final
 
 from integrations.errors import ErrorKind, ProviderError
 from integrations.values import Raw
+from project.core.storable import load_json
 
 PROVIDER: Final = "resend"
-
-
-def clean(value: Any) -> Any:
-    """Return ``value`` with strings that PostgreSQL can store."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {clean(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [clean(item) for item in value]
-    return value
 
 
 def load_object(body: bytes) -> Raw:
     """Parse a JSON object. Raises ``ProviderError`` of kind ``validation``."""
     try:
-        # NaN and Infinity are accepted by the parser but are no JSON.
-        data = json.loads(body, parse_constant=lambda _: None)
+        data = load_json(body)
         if isinstance(data, dict):
-            return dict(clean(data))
+            return dict(data)
     except (ValueError, RecursionError):
         data = None
     raise ProviderError(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from integrations.errors import ErrorKind, ProviderError
 from integrations.values import Raw
+from project.core.storable import load_json
 
 PROVIDER: Final = "sendgrid"
 #: Our keys among the custom arguments that come back at the top level of each event. Prefixed, because the
@@ -24,24 +24,10 @@ def digest_of(address: str) -> str:
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()[:16]
 
 
-def clean(value: Any) -> Any:
-    """Return ``value`` with strings that PostgreSQL can store."""
-    if isinstance(value, str):
-        if value.isascii():
-            return value.replace("\x00", "")
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {clean(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [clean(item) for item in value]
-    return value
-
-
 def load(body: bytes) -> Any:
     """Parse JSON. Raises ``ProviderError`` of kind ``validation``."""
     try:
-        # NaN and Infinity are accepted by the parser but are no JSON.
-        return clean(json.loads(body, parse_constant=lambda _: None))
+        return load_json(body)
     except (ValueError, RecursionError):
         raise malformed("The body is no JSON.") from None
 

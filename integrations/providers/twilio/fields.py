@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -10,23 +9,13 @@ from urllib.parse import parse_qsl
 
 from integrations.errors import ErrorKind, ProviderError
 from integrations.values import Raw
+from project.core.storable import load_json, storable
 
 PROVIDER: Final = "twilio"
 SERVICE_PREFIX: Final = "MG"
 """What ids of messaging services begin with; numbers begin with ``+``."""
 #: More than Twilio ever sends; a flood of fields is no call of Twilio's.
 _MAX_FIELDS: Final = 300
-
-
-def clean(value: Any) -> Any:
-    """Return ``value`` with strings that PostgreSQL can store."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {clean(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [clean(item) for item in value]
-    return value
 
 
 def pairs(body: bytes) -> list[tuple[str, str]]:
@@ -45,15 +34,15 @@ def load_form(body: bytes) -> Raw:
         raise ProviderError(
             ErrorKind.VALIDATION, "The call's body is no form.", provider=PROVIDER, raw_type="malformed"
         )
-    return dict(clean(found))
+    return dict(storable(found))
 
 
 def load_object(body: bytes) -> Raw:
     """Parse a JSON object. Raises ``ProviderError`` of kind ``validation``."""
     try:
-        data = json.loads(body, parse_constant=lambda _: None)
+        data = load_json(body)
         if isinstance(data, dict):
-            return dict(clean(data))
+            return dict(data)
     except (ValueError, RecursionError):
         data = None
     raise ProviderError(

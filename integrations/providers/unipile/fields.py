@@ -5,7 +5,6 @@ Everything returned is fit for PostgreSQL: no NUL characters, no lone surrogates
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from integrations.errors import ErrorKind, ProviderError
 from integrations.values import AccountStatus, Distance, Raw
+from project.core.storable import load_json
 
 PROVIDER: Final = "unipile"
 
@@ -44,20 +44,7 @@ _STATUSES: Final = {
     "DELETED": AccountStatus.DELETED,
 }
 _SLUG_TAIL = re.compile(r"[/,?#].*$", re.DOTALL)
-#: What in a body's bytes may become a NUL or a lone surrogate; nearly no body has any.
-_UNFIT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\x00|\xed[\xa0-\xbf]")
 _EARLIEST: Final = datetime(2003, 1, 1, tzinfo=UTC)
-
-
-def _clean(value: Any) -> Any:
-    """Return ``value`` with strings that PostgreSQL can store."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return value
 
 
 def load_object(body: bytes) -> Raw:
@@ -66,10 +53,9 @@ def load_object(body: bytes) -> Raw:
     Raises ``ProviderError`` of kind ``validation``.
     """
     try:
-        # NaN and Infinity are accepted by the parser but are no JSON.
-        data = json.loads(body, parse_constant=lambda _: None)
+        data = load_json(body)
         if isinstance(data, dict):
-            return dict(_clean(data)) if _UNFIT.search(body) else data
+            return dict(data)
     except (ValueError, RecursionError):
         data = None
     raise ProviderError(

@@ -181,10 +181,19 @@ def put_lead(world: World, p: str, identifier: str, fields: dict[str, Any]) -> t
     return must(lead(world, p, found["id"])), False
 
 
+def as_number(identifier: object) -> int | None:
+    """The number that an identifier of a path spells out, ``None`` if it is none: columns of numbers have indexes."""
+    text = str(identifier)
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
 def lead(world: World, p: str, identifier: object) -> Row | None:
     """A lead by its number or slug."""
     return world.store.one(
-        "SELECT * FROM runs_leads WHERE p = ?1 AND (CAST(id AS TEXT) = ?2 OR slug = ?2)", p, str(identifier)
+        "SELECT * FROM runs_leads WHERE p = ?1 AND (id = ?2 OR slug = ?3)",
+        p,
+        as_number(identifier),
+        str(identifier),
     )
 
 
@@ -203,9 +212,10 @@ def add_member(world: World, campaign_id: int, lead_id: int, account_id: int | N
 def member(world: World, campaign_id: object, lead_id: object) -> Row | None:
     """A lead's membership of a campaign."""
     return world.store.one(
-        "SELECT * FROM runs_members WHERE CAST(campaign_id AS TEXT) = ? AND CAST(lead_id AS TEXT) = ?",
-        str(campaign_id), str(lead_id),
-    )  # fmt: skip
+        "SELECT * FROM runs_members WHERE campaign_id = ? AND lead_id = ?",
+        as_number(campaign_id),
+        as_number(lead_id),
+    )
 
 
 def members(world: World, campaign_id: int) -> list[Row]:
