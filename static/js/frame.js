@@ -1,4 +1,5 @@
 // The frame at narrow widths: the sidebar as a sheet, and the third pane as a drawer (data-drawer="<its id>").
+// Tabs that are wider than the screen begin at the one that is shown.
 const app = document.getElementById("app");
 const side = document.getElementById("side");
 
@@ -36,4 +37,10 @@ if (app && side) {
       document.querySelector(`[data-drawer="${drawer.id}"]`)?.focus();
     }
   });
+}
+
+for (const tab of document.querySelectorAll(".tabs > [aria-current=page]")) {
+  const tabs = tab.parentElement;
+  const start = tab.getBoundingClientRect().left - tabs.getBoundingClientRect().left;
+  tabs.scrollLeft += start - (tabs.clientWidth - tab.offsetWidth) / 2;
 }
