@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from campaigns import row_words, selectors, sync_health
 from campaigns.events import AddressUnsubscribed, EnrollmentEnded, MessageMatched
-from campaigns.services import brakes, gates, historical, provider_lists, reactions, readings, reconciling
+from campaigns.services import brakes, gates, historical, provider_lists, reactions, readings, reconciling, waking
 from campaigns.services.provider_runs import following, people
 from integrations import sync_selectors
 from integrations.domain_events import (
+    HoldsEnded,
     OutboundChanged,
     ProviderEventRecorded,
     ProviderEventRetold,
@@ -21,6 +22,7 @@ subscribe_many(ProviderEventRecorded, id="campaigns.react")(reactions.on_provide
 subscribe(ProviderEventRetold, id="campaigns.react_again")(reactions.on_provider_event_retold)
 subscribe(RelationsListed, id="campaigns.historical")(historical.on_relations_listed)
 subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)
+subscribe(HoldsEnded, id="campaigns.wake")(waking.on_holds_ended)
 subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubscribed)
 subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.on_provider_suppressed)
 subscribe(AddressUnsubscribed, id="campaigns.tell_providers")(provider_lists.tell)

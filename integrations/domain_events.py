@@ -113,6 +113,14 @@ class SenderChanged(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldsEnded(DomainEvent):
+    """What held sends back is over: one reason (``code``) in the whole organization, or whatever held an account."""
+
+    code: str
+    sender_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSuppressed(DomainEvent):
     """A provider's own list says that it does not write to an address. May be told again, so that storing it
     twice has to be harmless. It holds for ``connection.client``, or for all clients if that is ``None``.

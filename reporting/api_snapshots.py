@@ -58,6 +58,7 @@ class DrillRunOut(Schema):
     name: str
     started_at: datetime
     passed: bool
+    fault_s: float
     detected_s: float | None
     recovered_s: float | None
     lost: int

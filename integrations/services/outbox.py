@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from integrations import streams
-from integrations.domain_events import OutboundChanged
+from integrations.domain_events import HoldsEnded, OutboundChanged
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services import outbox_rows, rates
@@ -244,6 +244,7 @@ def release_holds(*, code: str = "", sender_id: UUID | None = None) -> int:
     count = int(rows.update(not_before=now(), hold_code="", hold_reason=""))
     for found in senders:
         nudge(found)
+    publish(HoldsEnded(code=code, sender_id=sender_id))
     return count
 
 

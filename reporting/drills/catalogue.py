@@ -29,7 +29,8 @@ class Struck:
 class Drill:
     """One drill. ``lasts`` is how long it stays broken (real seconds; 0 where the installation mends it by itself).
 
-    ``ripe`` says when to strike, ``noticed`` whether the installation has noticed.
+    ``ripe`` says when to strike, ``noticed`` whether the installation has noticed. To pass, it has to be noticed within
+    ``notice_within`` of the strike and all to be as undisturbed within ``back_within`` of the mending (seconds).
     """
 
     name: str
@@ -39,6 +40,8 @@ class Drill:
     mend: Callable[[Struck], None] = lambda struck: struck.ground.mend()
     ripe: Callable[[Struck], bool] = lambda struck: bool(struck.outreach.sent())
     lasts: float = 0.0
+    notice_within: float = 60.0
+    back_within: float = 90.0
     runbook: str = ""
 
 
@@ -46,22 +49,25 @@ def _alerted(*kinds: str) -> Callable[[Struck], bool]:
     return lambda struck: bool(Alert.objects.filter(kind__in=kinds).exists())
 
 
-def _replaced(name: str) -> Callable[[Struck], bool]:
-    """Whether a killed part was missed: the health check says so, or another process has taken its place."""
+def _missed(name: str, check: str) -> Callable[[Struck], bool]:
+    """Whether a killed part was missed: the supervisor has noted its end, or the health check of it fails."""
 
     def noticed(struck: Struck) -> bool:
-        process = struck.ground.process(name)
-        is_new = process is not None and process != struck.ended[name] and process.is_running()
-        return is_new or bool(struck.ground.complaints())
+        return struck.ground.process(name) != struck.ended[name] or check in struck.ground.complaints()
 
     return noticed
 
 
-def _kill(name: str, number: signal.Signals) -> Callable[[Struck], None]:
-    def strike(struck: Struck) -> None:
-        struck.ended[name] = struck.ground.kill(name, number)
+def _restart_database(struck: Struck) -> None:
+    """Its fast shutdown: whoever is connected is cut off, open transactions are rolled back."""
+    struck.ended["postgres"] = struck.ground.kill("postgres", signal.SIGINT)
 
-    return strike
+
+def _lose_redis(struck: Struck) -> None:
+    """What it holds is gone first: the embedded server would read it back from its file."""
+    if struck.ground.process("redis") is not None:
+        struck.ground.empty_redis()
+    struck.ended["redis"] = struck.ground.kill("redis", signal.SIGKILL)
 
 
 def _revoke(struck: Struck) -> None:
@@ -135,9 +141,9 @@ def _poll_too(struck: Struck) -> None:
     sync.request(sender=struck.outreach.sender, resource="messages", trigger="drill")
 
 
-def _status(lasts_note: dict[str, Any]) -> Callable[[Struck], None]:
+def _answer(**answer: Any) -> Callable[[Struck], None]:
     def strike(struck: Struck) -> None:
-        struck.ground.fault("status", **lasts_note)
+        struck.ground.fault("status", path="/api/v1/*", **answer)
         _poll_too(struck)
 
     return strike
@@ -165,16 +171,16 @@ DRILLS: dict[str, Drill] = {
         ),
         Drill(
             name="provider_down",
-            title="The provider answers 503 for ten minutes of the sandbox's clock",
-            strike=_status({"path": "/api/v1/*", "status": 503}),
+            title="The provider answers 503 for ten minutes",
+            strike=_answer(status=503),
             noticed=_alerted("provider_burst"),
-            lasts=10.0,
+            lasts=600.0,
             runbook="provider-down.md",
         ),
         Drill(
             name="rate_limit_storm",
             title="The provider answers 429 to everything",
-            strike=_status({"path": "/api/v1/*", "status": 429, "retry_after": "3"}),
+            strike=_answer(status=429, retry_after="3"),
             noticed=_alerted("provider_burst"),
             lasts=8.0,
             runbook="rate-limit-storm.md",
@@ -190,23 +196,24 @@ DRILLS: dict[str, Drill] = {
         Drill(
             name="redis_restarted",
             title="Redis is killed and comes back empty-handed",
-            strike=_kill("redis", signal.SIGKILL),
-            noticed=_replaced("redis"),
+            strike=_lose_redis,
+            noticed=_missed("redis", "redis"),
             runbook="redis-restarted.md",
         ),
         Drill(
             name="worker_killed",
             title="The worker is killed while a message is on its way",
             strike=_kill_worker,
-            noticed=_replaced("worker-live"),
+            noticed=_missed("worker-live", "worker-live"),
             ripe=_in_flight,
+            back_within=120.0,
             runbook="worker-killed.md",
         ),
         Drill(
             name="database_restarted",
             title="PostgreSQL is restarted under load",
-            strike=_kill("postgres", signal.SIGINT),
-            noticed=_replaced("postgres"),
+            strike=_restart_database,
+            noticed=_missed("postgres", "database"),
             runbook="database-restarted.md",
         ),
     )

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import redis
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error as AnyDatabaseError
+from django.db import connections
 
 from integrations.sandbox.testing import SandboxHandle
 from project.core import health
@@ -68,12 +70,22 @@ class Ground:
         names = ("api_keys", "autopilot", "new_relation_delay_minutes")
         self.sandbox.settings(**{name: self._before[name] for name in names})
 
+    def wait(self, seconds: float) -> None:
+        """Let the installation work for a moment."""
+        time.sleep(seconds)
+
     def complaints(self) -> set[str]:
         """Return what ``/readyz`` misses now."""
         missing = {check.name for check in health.readiness() if not check.ok}
         if missing:
             connections.close_all()
         return missing
+
+    def empty_redis(self) -> None:
+        """Forget all that Redis holds."""
+        client = redis.Redis.from_url(settings.REDIS_URL)
+        client.flushdb()
+        client.close()
 
     def process(self, name: str) -> runtime.Process | None:
         """Return the running part or server."""
@@ -89,13 +101,22 @@ class Ground:
         return process
 
 
+def at_once(ask: Callable[[], bool]) -> bool:
+    """Ask the database; while it is away the answer is no."""
+    try:
+        return ask()
+    except AnyDatabaseError:
+        connections.close_all()
+        return False
+
+
 def patiently(ask: Callable[[], T]) -> T:
     """Ask the database, again while it is away for at most ``PATIENCE_S``."""
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
             return ask()
-        except DatabaseError:
+        except AnyDatabaseError:
             if time.monotonic() > until:
                 raise
             connections.close_all()

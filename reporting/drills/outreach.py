@@ -18,15 +18,17 @@ from campaigns.services import leads as lead_service
 from campaigns.services.settings import Audience, CampaignSettings
 from inbox.models import Message
 from integrations.base import ConnectsAccounts, require
-from integrations.models import Connection, SenderAccount
+from integrations.models import Connection, LimitWindow, SenderAccount
 from integrations.sandbox.testing import SandboxRefused
-from integrations.services import connections, senders
+from integrations.services import connections, rates, senders
 from integrations.services.adapters import adapter_of
 from project.tenancy.access import Access
 from project.tenancy.services import clients as client_service
 from reporting.drills.ground import Ground
 
 PEOPLE: Final = 6
+#: What an account of a drill may do on a day.
+ROOM: Final = 10_000
 _NOTE: Final = "Note for {{ lead.first_name }}."
 _TEXT: Final = "Message for {{ lead.first_name }}."
 
@@ -58,13 +60,20 @@ class Outreach:
 
     def _adopt(self) -> SenderAccount:
         account = require(adapter_of(self.connection), ConnectsAccounts).get_account(self.seat_id)
-        return senders.adopt(
+        sender = senders.adopt(
             connection=self.connection,
             client=self.client,
             account=account,
             time_zone="UTC",
             actor=self.access.user,
         )
+        # What was held back leaves at a pace that follows from the day's budget: minutes apart, by the usual one.
+        for action in ("invite", "message", "profile_view"):
+            for window in (LimitWindow.DAY, LimitWindow.WEEK):
+                rates.set_limit(
+                    sender=sender, action=action, cap=ROOM, window=window, actor=self.access.user
+                )
+        return sender
 
     def slug(self, number: int) -> str:
         """The name of a person in addresses."""
@@ -120,26 +129,29 @@ class Outreach:
             standing = self._standing(number)
             if standing is None:
                 continue
+            was_written_to = any(said["text"].startswith("Message for") for said in standing["messages"])
             if standing["invitation"] == "PENDING" and number not in self.accepted:
-                self._act(number, "accept")
-                self.accepted.add(number)
-            elif any(said["text"].startswith("Message for") for said in standing["messages"]):
-                self._act(number, "reply", text=f"Answer of {self.word.capitalize()}{number}.")
+                if self._act(number, "accept"):
+                    self.accepted.add(number)
+            elif was_written_to and self._act(
+                number, "reply", text=f"Answer of {self.word.capitalize()}{number}."
+            ):
                 self.answered.add(number)
 
     def _standing(self, number: int) -> dict[str, Any] | None:
         found = self.ground.sandbox.person(self.slug(number))["unipile"]
         return next((row for row in found if row["account_id"] == self.seat_id), None)
 
-    def _act(self, number: int, action: str, **body: Any) -> None:
+    def _act(self, number: int, action: str, **body: Any) -> bool:
         try:
             self.ground.sandbox.act(self.slug(number), action, settle=False, account_id=self.seat_id, **body)
         except SandboxRefused:
             # The seat is not connected now: they do it once it is.
-            return
+            return False
+        return True
 
     def sent(self) -> Counter[str]:
-        """Return how often each invitation and message really left, by what it says."""
+        """Return how often each invitation and message really left, by its words without what tells two runs apart."""
         left: Counter[str] = Counter()
         since = 0
         while True:
@@ -149,8 +161,8 @@ class Outreach:
             for call in found:
                 for write in call["writes"]:
                     if write.get("account_id") == self.seat_id and write["kind"] in {"invitation", "message"}:
-                        words = write.get("text") or f"invitation to {write['provider_id']}"
-                        left[f"{write['kind']}: {words}"] += 1
+                        words = f"{write['kind']}: {write['text']}"
+                        left[words.replace(self.word.capitalize(), "Person")] += 1
             if not found:
                 return left
             since = found[-1]["id"]

@@ -14,6 +14,8 @@ class DrillRun(PlainModel):
     name = models.CharField(max_length=40)
     started_at = models.DateTimeField(default=timezone.now)
     passed = models.BooleanField()
+    #: Seconds that it stayed broken; 0 where the installation mends it by itself.
+    fault_s = models.FloatField(default=0)
     #: Seconds from the strike until the installation noticed; null if it did not.
     detected_s = models.FloatField(null=True)
     #: Seconds from the mending until all was as in an undisturbed run; null if it never was.

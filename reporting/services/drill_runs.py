@@ -9,11 +9,12 @@ from reporting.models import DrillRun
 
 
 def record(*, score: dict[str, Any], started_at: datetime, is_throwaway: bool) -> DrillRun:
-    """Store the score of a drill (``reporting.drills.playing.Score`` as JSON)."""
+    """Store the score of a drill (``reporting.drills.scoring.Score`` as JSON)."""
     return DrillRun.objects.create(
         name=score["name"],
         started_at=started_at,
         passed=score["passed"],
+        fault_s=score["fault_s"],
         detected_s=score["detected_s"],
         recovered_s=score["recovered_s"],
         lost=score["lost"],

@@ -27,7 +27,7 @@ from campaigns.services import campaigns as campaign_service
 from campaigns.services import engine, enrollments, entry, handover, lanes, scheduler, switching
 from campaigns.services.assignment import Rotation
 from integrations.models import OutboundMessage, SenderAccount, SyncRun
-from integrations.services import freshness, rates, switches
+from integrations.services import connections, freshness, rates, senders, switches
 from project.core.scoping import no_scope, platform_scope
 from project.tenancy.models import Capability, Entitlement
 from tests.campaigns.conftest import SEQUENCE, WORKING, World
@@ -308,6 +308,36 @@ def test_what_was_held_together_leaves_one_after_the_other(world: World, time_ma
         time_machine.move_to(slot, tick=False)
         world.tick()
     assert len(world.queued()) == 10
+
+
+@pytest.mark.parametrize("what", ["connection", "account"])
+def test_what_an_account_held_back_is_looked_at_as_soon_as_it_works(
+    world: World, time_machine: Any, what: str
+) -> None:
+    sender = SenderAccount.objects.select_related("connection").get(id=world.sender.id)
+    stop, go = {
+        "connection": (
+            lambda: connections.mark(sender.connection, status="failing", error="Refused."),
+            lambda: connections.mark(sender.connection, status="ok"),
+        ),
+        "account": (
+            lambda: senders.pause(sender=sender, actor=world.agency.admin),
+            lambda: senders.resume(sender=sender, actor=world.agency.admin),
+        ),
+    }[what]
+    for number in range(3):
+        world.lead(f"P{number}", f"person{number}")
+    world.launch()
+    stop()
+    world.tick()
+    assert world.queued() == []
+    assert ScheduledAction.objects.filter(due_at__gt=WORKING).count() == 3
+    time_machine.move_to(WORKING + timedelta(seconds=10), tick=False)
+    go()
+    world.tick()
+    # The first at once, the others at its pace.
+    assert len(world.queued()) == 1
+    assert ScheduledAction.objects.filter(state="due", held_by="pace").count() == 2
 
 
 def test_an_outage_does_not_end_in_a_burst(world: World, time_machine: Any) -> None:

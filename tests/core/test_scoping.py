@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection, transaction
 
 from project.core.scoping import CrossOrganization, ScopeMissing, no_scope, organization_scope, platform_scope
 from project.tenancy.models import AuditEntry, Client, Entitlement, Organization
@@ -131,3 +132,22 @@ def test_the_audit_log_is_append_only(two: tuple[Organization, Organization]) ->
             AuditEntry.objects.update(actor_name="Nobody")
         with pytest.raises(ProgrammingError), transaction.atomic():
             AuditEntry.objects.all()._raw_delete("default")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cut_connection_is_told_in_djangos_words_whatever_finds_out_first(
+    two: tuple[Organization, Organization],
+) -> None:
+    with organization_scope(two[0].id):
+        assert Client.objects.count() == 1
+    # As when the server is restarted. Entering another scope is what talks to it next.
+    params = connection.get_connection_params()
+    pid = connection.connection.info.backend_pid
+    login = {name: params[name] for name in ("dbname", "user", "password", "host", "port")}
+    with psycopg.connect(**login) as owner:
+        owner.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    with organization_scope(two[1].id), pytest.raises(OperationalError):
+        Client.objects.count()
+    connection.close()
+    with organization_scope(two[1].id):
+        assert Client.objects.count() == 1

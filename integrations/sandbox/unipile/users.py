@@ -74,9 +74,8 @@ def invite(world: World, call: Call) -> Answer:
     invitation_id = state.add_invitation(
         world, account_id=seat["id"], provider_id=person.provider_id, direction="SENT", note=note, at=now
     )
-    call.wrote(
-        "invitation", invitation_id=invitation_id, account_id=seat["id"], provider_id=person.provider_id
-    )
+    call.wrote("invitation", invitation_id=invitation_id, account_id=seat["id"],
+               provider_id=person.provider_id, text=note)  # fmt: skip
     prospects.on_invited(world, seat, person, invitation_id)
     body: dict[str, Any] = {"object": "UserInvitationSent", "invitation_id": invitation_id}
     mark = _usage_mark(world, seat, now)

@@ -142,11 +142,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return cursor.execute(sql, params, prepare=True).fetchall()
 
     def _repeat_scope(self) -> None:
-        """Tell the server the active scope, if it has not been told."""
+        """Tell the server the active scope, if it has not been told. Raises Django's database errors."""
         scope = active_scope()
         wanted = scope.database_value if scope else ""
         if self.connection is not None and getattr(self.connection, "_app_scope", None) != wanted:
-            with self.connection.cursor() as cursor:
+            # It may be what finds out first that the connection was cut.
+            with self.wrap_database_errors, self.connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('app.scope', %s, false)", [wanted])
             self.connection._app_scope = wanted
 

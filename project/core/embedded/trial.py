@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,26 @@ class Installation:
             command, env=self._variables(), input=typed, text=True, check=True, capture_output=True
         )
         return ended.stdout
+
+    def follow(self, *arguments: str, heard: Callable[[str], None]) -> str:
+        """Run a command as ``manage`` does; ``heard`` hears each line that it writes to stderr, when it does."""
+        command = [sys.executable, str(_MANAGE), *arguments]
+        with tempfile.TemporaryFile("w+") as printed:
+            process = subprocess.Popen(
+                command, env=self._variables(), stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.PIPE,
+                text=True,
+            )  # fmt: skip
+            lines = []
+            assert process.stderr is not None
+            with process, process.stderr:
+                for line in process.stderr:
+                    lines.append(line)
+                    heard(line.rstrip("\n"))
+            printed.seek(0)
+            output, errors = printed.read(), "".join(lines)
+        if process.returncode != 0:
+            raise subprocess.CalledProcessError(process.returncode, command, output, errors)
+        return output
 
     def start(self, *, seconds: float = 150.0) -> float:
         """Start it and wait for its ready line; return how long that took (seconds). Raises ``NotReady``."""
