@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from campaigns import row_words, selectors, sync_health
 from campaigns.events import AddressUnsubscribed, EnrollmentEnded, MessageMatched
-from campaigns.services import brakes, gates, historical, provider_lists, reactions, readings, reconciling, waking
+from campaigns.services import (
+    brakes,
+    gates,
+    historical,
+    provider_lists,
+    reactions,
+    readings,
+    reconciling,
+    waking,
+)
 from campaigns.services.provider_runs import following, people
 from integrations import sync_selectors
 from integrations.domain_events import (

@@ -515,6 +515,11 @@ def default_base_url(kind: str) -> str:
     return str(getattr(settings, get(kind).base_url_setting, "") or "")
 
 
+def breaker_key(kind: str, connection_id: str = "") -> str:
+    """Return by what the circuit breaker knows a connection; adapters add ``:<account>`` to it."""
+    return f"{kind}:{connection_id or 'default'}"
+
+
 def adapter_for(
     kind: str, *, credentials: Mapping[str, str], base_url: str = "", connection_id: str = ""
 ) -> Adapter:
@@ -534,6 +539,6 @@ def adapter_for(
             credentials=credentials,
             base_url=base_url or trusted,
             trusted_base_url=trusted,
-            breaker_key=f"{kind}:{connection_id or 'default'}",
+            breaker_key=breaker_key(kind, connection_id),
         ),
     )

@@ -473,13 +473,14 @@ class SettlementOutcome(StrEnum):
 
 class Settlement(Value):
     """What the provider's own records say about an uncertain send. ``evidence`` is a sentence for the
-    timeline.
+    timeline. ``answered`` is false where the provider could not be asked: that says nothing about the send.
     """
 
     outcome: SettlementOutcome
     evidence: str
     receipt: SendReceipt | None = None
     retry_at: datetime | None = None
+    answered: bool = True
 
 
 class WebhookRegistration(Value):

@@ -14,6 +14,7 @@ from integrations.errors import ErrorKind, ProviderError
 from integrations.models import Connection, OutboundMessage, SenderAccount
 from integrations.services import failures, threads
 from project.core import crypto
+from project.core.http import circuit_wait as circuit_wait_of
 
 
 def credentials_of(connection: Connection) -> dict[str, Any]:
@@ -48,6 +49,12 @@ def adapter_of(connection: Connection, credentials: dict[str, Any] | None = None
     except registry.UnknownProviderError as error:
         raise ProviderError(ErrorKind.CONFIG, str(error), provider=connection.provider) from error
     return failures.watched(adapter, connection)
+
+
+def circuit_wait(sender: SenderAccount) -> float:
+    """Return for how many seconds the circuit breaker refuses an account's calls. Reads ``sender.connection``."""
+    key = registry.breaker_key(sender.connection.provider, str(sender.connection_id))
+    return max(circuit_wait_of(key), circuit_wait_of(f"{key}:{sender.provider_account_id}"))
 
 
 class StoredKnowledge:

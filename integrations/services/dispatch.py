@@ -44,7 +44,7 @@ from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, SendAttempt, SenderAccount
 from integrations.models.connections import Channel
 from integrations.services import outbox, outcomes, outgoing, rates, senders, switches, thread_replies
-from integrations.services.adapters import adapter_of
+from integrations.services.adapters import adapter_of, circuit_wait
 from integrations.services.holds import Hold
 from integrations.values import InvitationState, SendAction, SendReceipt
 from project.core.clock import now
@@ -54,6 +54,8 @@ log = structlog.get_logger(__name__)
 LEASE: Final = timedelta(seconds=settings.SEND_LEASE_SECONDS)
 #: Held rows that one claim looks at before it gives way to other accounts.
 MAX_HELD_PER_CLAIM: Final = 50
+#: Answers of a provider that did not ask the network: it refused the request, or is not there itself.
+_NOT_ASKED: Final = frozenset({401, 429, 502, 503})
 State = OutboundMessage.State
 
 
@@ -146,7 +148,15 @@ def _objection(outbound: OutboundMessage, at: datetime) -> Hold | None:
     if stopped is not None:
         return Hold("kill_switch", stopped.sentence)
     hold = senders.sendable(outbound.sender, outbound.action, at) or outbox.first_hold(outbound)
-    return hold or _request_hold(outbound, at) or _take_unit(outbound, at)
+    return hold or _circuit_hold(outbound, at) or _request_hold(outbound, at) or _take_unit(outbound, at)
+
+
+def _circuit_hold(outbound: OutboundMessage, at: datetime) -> Hold | None:
+    """Do not try again what has failed while its provider is left alone: an attempt would only be refused here."""
+    wait = circuit_wait(outbound.sender) if outbound.hold_code == outcomes.PROVIDER_FAILED else 0.0
+    if not wait:
+        return None
+    return Hold(outcomes.PROVIDER_FAILED, outbound.hold_reason, until=at + timedelta(seconds=wait))
 
 
 def _request_hold(outbound: OutboundMessage, at: datetime) -> Hold | None:
@@ -243,18 +253,20 @@ def prepare_recipient(sender_id: UUID) -> bool:
             return False
         found.claimed_until = at + LEASE
         found.save(update_fields=["claimed_until", "reservation", "updated_at"])
-    _look_up(found)
+    _look_up(found, view)
     return True
 
 
-def _look_up(outbound: OutboundMessage) -> None:
-    """Ask for the recipient's profile and store the id, or what went wrong."""
+def _look_up(outbound: OutboundMessage, view: rates.Reserved) -> None:
+    """Ask for the recipient's profile and store the id, or what went wrong. ``view`` is the unit it is to cost."""
     try:
         adapter = require(adapter_of(outbound.sender.connection), ReadsProfiles)
         profile = adapter.get_profile(
             account_id=outbound.sender.provider_account_id, identifier=outbound.recipient["public_identifier"]
         )
     except ProviderError as error:
+        if not _reached_network(error):
+            rates.release(sender=outbound.sender, reservation=view.reservation)
         outcomes.refused_before_send(outbound, error)
         return
     with transaction.atomic():
@@ -273,6 +285,13 @@ def _look_up(outbound: OutboundMessage) -> None:
         already = _already(outbound, profile.is_connected, profile.invitation)
         if already:
             outcomes.nothing_to_send(outbound, already)
+
+
+def _reached_network(error: ProviderError) -> bool:
+    """Whether a failed look-up may count at the network. An outage must not use up a day's views."""
+    if error.kind is ErrorKind.TIMEOUT:
+        return True
+    return error.status is not None and error.status not in _NOT_ASKED
 
 
 def _already(outbound: OutboundMessage, is_connected: bool | None, invitation: InvitationState) -> str:

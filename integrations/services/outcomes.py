@@ -25,6 +25,8 @@ from project.core.clock import now
 log = structlog.get_logger(__name__)
 
 State = OutboundMessage.State
+#: The hold of what is tried again because the provider failed.
+PROVIDER_FAILED: Final = "provider"
 #: How long an action rests where the provider does not say: throttled, and out of allowance.
 PAUSES: Final = {ErrorKind.RATE_LIMITED: timedelta(minutes=15), ErrorKind.QUOTA: timedelta(hours=6)}
 CONFIG_PAUSE: Final = timedelta(minutes=15)
@@ -120,7 +122,7 @@ def apply_error(outbound: OutboundMessage, error: ProviderError) -> None:
 
 def _again(outbound: OutboundMessage, error: ProviderError) -> None:
     pause = wait_after(max(1, outbound.attempts), first=SEND_FIRST, cap=SEND_CAP)
-    _requeue(outbound, error, now() + _wait(error, timedelta(seconds=pause)), code="provider")
+    _requeue(outbound, error, now() + _wait(error, timedelta(seconds=pause)), code=PROVIDER_FAILED)
 
 
 def _pause_action(outbound: OutboundMessage, error: ProviderError) -> None:

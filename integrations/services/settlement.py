@@ -2,8 +2,8 @@
 
 A send is uncertain when its call ended without an answer, or when its worker died while it was ``sending``.
 Each try is claimed by moving the attempt's ``settle_after`` into the future, so that a lost worker only
-delays the next try. After ``MAX_TRIES`` the row stays ``unknown`` and is listed for a person, who decides
-with ``decide``.
+delays the next try. After ``MAX_TRIES`` answers that decide nothing the row stays ``unknown`` and is listed for a
+person, who decides with ``decide``. A provider that cannot be asked has answered nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models import F, Q
 from integrations import metrics
 from integrations.backoff import wait_after
 from integrations.base import SettlesSends, require
-from integrations.errors import ErrorKind, ProviderError
+from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage, SendAttempt
 from integrations.services import outbox, outcomes, thread_replies
@@ -36,6 +36,9 @@ MAX_TRIES: Final = 12
 LEASE: Final = timedelta(minutes=5)
 FIRST_WAIT_S: Final = 45.0
 LONGEST_WAIT_S: Final = 3600.0
+#: How soon a send is tried again that a failing provider turned out not to have taken.
+AGAIN_FIRST_S: Final = 5.0
+AGAIN_CAP_S: Final = 30.0
 #: Ids of our own messages to the same person that are handed over, so that none of them is taken for this
 #: one.
 KNOWN_IDS: Final = 200
@@ -96,7 +99,9 @@ def settle(attempt_id: UUID) -> SettlementOutcome | None:
         else:
             answer = require(adapter, SettlesSends).settle(intent_of(attempt), now=now())
     except ProviderError as error:
-        answer = Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=str(error))
+        answer = Settlement(
+            outcome=SettlementOutcome.UNDECIDED, evidence=str(error), answered=not error.transient
+        )
     _apply(attempt, answer)
     return answer.outcome
 
@@ -167,9 +172,11 @@ def _close(attempt: SendAttempt, state: str) -> None:
 def _not_sent(outbound: OutboundMessage, attempt: SendAttempt) -> None:
     """Nothing left: try again, unless the refusal itself says more (a used-up allowance, say)."""
     if attempt.if_not_sent:
-        error = ProviderError(
-            ErrorKind(attempt.if_not_sent), attempt.detail, provider=outbound.sender.connection.provider
-        )
+        kind = ErrorKind(attempt.if_not_sent)
+        error = ProviderError(kind, attempt.detail, provider=outbound.sender.connection.provider)
+        if error.disposition is Disposition.RETRY_LATER:
+            # It has just answered us: what it failed at before says little about how long it will fail.
+            error.retry_after = wait_after(attempt.number, first=AGAIN_FIRST_S, cap=AGAIN_CAP_S)
         outcomes.apply_error(outbound, error)
         return
     outbox.change_state(outbound, State.QUEUED, not_before=now(), error_kind="", error_detail=attempt.detail)
@@ -177,13 +184,17 @@ def _not_sent(outbound: OutboundMessage, attempt: SendAttempt) -> None:
 
 
 def _ask_again(attempt: SendAttempt, answer: Settlement) -> None:
+    if not answer.answered:
+        # An outage uses up no tries: however long it lasts, the provider is asked once it is back.
+        attempt.settle_tries -= 1
     if attempt.settle_tries >= MAX_TRIES:
         attempt.settle_after = None
         log.warning("settlement.given_up", outbound=str(attempt.outbound_id))
     else:
-        pause = wait_after(attempt.settle_tries, first=FIRST_WAIT_S, cap=LONGEST_WAIT_S, factor=2.0)
+        tries = max(1, attempt.settle_tries)
+        pause = wait_after(tries, first=FIRST_WAIT_S, cap=LONGEST_WAIT_S, factor=2.0)
         attempt.settle_after = answer.retry_at or now() + timedelta(seconds=pause)
-    attempt.save(update_fields=["settle_after", "detail", "updated_at"])
+    attempt.save(update_fields=["settle_after", "settle_tries", "detail", "updated_at"])
 
 
 @transaction.atomic

@@ -93,7 +93,9 @@ def settle(adapter: Adapter, outbound: OutboundMessage, *, attempted_at: datetim
     except ProviderError as error:
         if error.kind is ErrorKind.UNSUPPORTED:
             raise
-        return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=str(error))
+        return Settlement(
+            outcome=SettlementOutcome.UNDECIDED, evidence=str(error), answered=not error.transient
+        )
     if page.note:
         return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=page.note)
     wanted = _words(outbound.body)

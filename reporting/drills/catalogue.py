@@ -175,6 +175,8 @@ DRILLS: dict[str, Drill] = {
             strike=_answer(status=503),
             noticed=_alerted("provider_burst"),
             lasts=600.0,
+            # What it may have taken at its last moment is known once its records do not lag any more.
+            back_within=240.0,
             runbook="provider-down.md",
         ),
         Drill(

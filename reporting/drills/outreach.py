@@ -70,9 +70,7 @@ class Outreach:
         # What was held back leaves at a pace that follows from the day's budget: minutes apart, by the usual one.
         for action in ("invite", "message", "profile_view"):
             for window in (LimitWindow.DAY, LimitWindow.WEEK):
-                rates.set_limit(
-                    sender=sender, action=action, cap=ROOM, window=window, actor=self.access.user
-                )
+                rates.set_limit(sender=sender, action=action, cap=ROOM, window=window, actor=self.access.user)
         return sender
 
     def slug(self, number: int) -> str:

@@ -143,7 +143,7 @@ def test_a_worker_that_died_is_asked_about_after_its_lease(room: Room) -> None:
 
 def test_what_cannot_be_settled_stays_unknown_and_a_person_decides(room: Room) -> None:
     uncertain(room, left=False)
-    room.world.read_error = problem(ErrorKind.UNAVAILABLE)
+    room.world.read_error = problem(ErrorKind.UNKNOWN)
     moment = now()
     for _ in range(settlement.MAX_TRIES + 3):
         moment += timedelta(hours=3)

@@ -30,7 +30,8 @@ def settle(settings: MailboxSettings, intent: SendIntent, now: datetime) -> Sett
             return _look(session, settings, intent, now)
     except ProviderError as error:
         wait = max(ASK_AGAIN, timedelta(seconds=error.retry_after or 0))
-        return _undecided(now + wait, f"The mailbox could not be asked: {error.message}")
+        evidence = f"The mailbox could not be asked: {error.message}"
+        return _undecided(now + wait, evidence, answered=not error.transient)
 
 
 def _look(session: ImapSession, settings: MailboxSettings, intent: SendIntent, now: datetime) -> Settlement:
@@ -61,5 +62,7 @@ def _sent(evidence: str, intent: SendIntent) -> Settlement:
     return Settlement(outcome=SettlementOutcome.SENT, evidence=evidence, receipt=receipt)
 
 
-def _undecided(retry_at: datetime, evidence: str) -> Settlement:
-    return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at)
+def _undecided(retry_at: datetime, evidence: str, *, answered: bool = True) -> Settlement:
+    return Settlement(
+        outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at, answered=answered
+    )

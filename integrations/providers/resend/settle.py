@@ -33,7 +33,8 @@ def settle(client: ResendClient, intent: SendIntent, now: datetime) -> Settlemen
         found = _find(client, intent)
     except ProviderError as error:
         wait = max(_ASK_AGAIN, timedelta(seconds=error.retry_after or 0))
-        return _undecided(now + wait, f"Resend could not be asked: {error.message}")
+        evidence = f"Resend could not be asked: {error.message}"
+        return _undecided(now + wait, evidence, answered=not error.transient)
     if found is not None:
         rfc_id = intent.rfc_message_id or text(found, "message_id")
         return Settlement(
@@ -48,8 +49,10 @@ def settle(client: ResendClient, intent: SendIntent, now: datetime) -> Settlemen
     )
 
 
-def _undecided(retry_at: datetime, evidence: str) -> Settlement:
-    return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at)
+def _undecided(retry_at: datetime, evidence: str, *, answered: bool = True) -> Settlement:
+    return Settlement(
+        outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at, answered=answered
+    )
 
 
 def _find(client: ResendClient, intent: SendIntent) -> Raw | None:

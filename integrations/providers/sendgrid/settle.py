@@ -38,7 +38,8 @@ def settle(client: SendGridClient, intent: SendIntent, now: datetime) -> Settlem
                 "SendGrid's plan does not include the Email Activity, so only its reports can tell.",
             )
         wait = max(_ASK_AGAIN, timedelta(seconds=error.retry_after or 0))
-        return _undecided(now + wait, f"SendGrid could not be asked: {error.message}")
+        evidence = f"SendGrid could not be asked: {error.message}"
+        return _undecided(now + wait, evidence, answered=not error.transient)
     if found:
         status = text(found[0], "status") or "known"
         last = moment(found[0].get("last_event_time")) or text(found[0], "last_event_time")
@@ -56,5 +57,7 @@ def settle(client: SendGridClient, intent: SendIntent, now: datetime) -> Settlem
     )
 
 
-def _undecided(retry_at: datetime, evidence: str) -> Settlement:
-    return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at)
+def _undecided(retry_at: datetime, evidence: str, *, answered: bool = True) -> Settlement:
+    return Settlement(
+        outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at, answered=answered
+    )

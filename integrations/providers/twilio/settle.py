@@ -32,7 +32,8 @@ def settle(client: TwilioClient, intent: SendIntent, now: datetime) -> Settlemen
         alike = [raw for raw in _since(client, intent) if _is_it(raw, intent)]
     except ProviderError as error:
         wait = max(_ASK_AGAIN, timedelta(seconds=error.retry_after or 0))
-        return _undecided(now + wait, f"Twilio could not be asked: {error.message}")
+        evidence = f"Twilio could not be asked: {error.message}"
+        return _undecided(now + wait, evidence, answered=not error.transient)
     found = next((raw for raw in alike if _is_from(raw, intent.account_id)), None)
     if found is None and alike:
         return _undecided(
@@ -51,8 +52,10 @@ def settle(client: TwilioClient, intent: SendIntent, now: datetime) -> Settlemen
     )
 
 
-def _undecided(retry_at: datetime, evidence: str) -> Settlement:
-    return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at)
+def _undecided(retry_at: datetime, evidence: str, *, answered: bool = True) -> Settlement:
+    return Settlement(
+        outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at, answered=answered
+    )
 
 
 def _since(client: TwilioClient, intent: SendIntent) -> Iterator[Raw]:

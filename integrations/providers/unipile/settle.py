@@ -58,7 +58,8 @@ def settle(records: Records, intent: SendIntent, now: datetime) -> Settlement:
         status = records.get_account(intent.account_id).status
     except ProviderError as error:
         wait = max(_ASK_AGAIN, timedelta(seconds=error.retry_after or 0))
-        return _undecided(now + wait, f"Unipile could not be asked: {error.message}")
+        evidence = f"Unipile could not be asked: {error.message}"
+        return _undecided(now + wait, evidence, answered=not error.transient)
     except _IncompleteError:
         return _undecided(now + _ASK_AGAIN_DISCONNECTED, "The list at Unipile is too long to be sure.")
     if status is not AccountStatus.OK:
@@ -71,8 +72,10 @@ def settle(records: Records, intent: SendIntent, now: datetime) -> Settlement:
     return Settlement(outcome=SettlementOutcome.NOT_SENT, evidence="Unipile's records do not show it.")
 
 
-def _undecided(retry_at: datetime, evidence: str) -> Settlement:
-    return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at)
+def _undecided(retry_at: datetime, evidence: str, *, answered: bool = True) -> Settlement:
+    return Settlement(
+        outcome=SettlementOutcome.UNDECIDED, evidence=evidence, retry_at=retry_at, answered=answered
+    )
 
 
 def _sent(evidence: str, receipt: SendReceipt) -> Settlement:

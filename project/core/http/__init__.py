@@ -3,7 +3,7 @@
 ``client_for`` for services, ``check_url`` for addresses that users type. See ``client`` for the rules.
 """
 
-from project.core.http.breaker import CircuitState, circuit_state
+from project.core.http.breaker import CircuitState, circuit_state, circuit_wait
 from project.core.http.client import HttpClient, Streamed, Throttle, client_for, use_throttle
 from project.core.http.errors import (
     AddressRefusedError,
@@ -40,6 +40,7 @@ __all__ = [
     "TransportBrokenError",
     "check_url",
     "circuit_state",
+    "circuit_wait",
     "client_for",
     "close_pools",
     "parse_retry_after",

@@ -193,6 +193,11 @@ class CircuitBreaker:
             return CircuitState.CLOSED
         return CircuitState.OPEN if self._clock() < float(until) else CircuitState.HALF_OPEN
 
+    def wait(self, key: str) -> float:
+        """Return for how many seconds no call of ``key`` will pass, without changing its state."""
+        until = self._store.get(f"{key}:open")
+        return max(0.0, float(until) - self._clock()) if until is not None else 0.0
+
     def before(self, key: str) -> CircuitState:
         """Let a call pass (closed, or half-open as the probe) or raise ``CircuitOpenError``."""
         until = self._store.get(f"{key}:open")
@@ -250,6 +255,11 @@ def _default_store() -> KeyStore:
         url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
     )
     return ResilientStore(RedisStore(client))
+
+
+def circuit_wait(key: str) -> float:
+    """Return for how many seconds calls of ``key`` are refused here."""
+    return default_breaker().wait(key)
 
 
 def circuit_state(key: str) -> CircuitState:
