@@ -37,18 +37,12 @@ MOVE_S: Final = 0.5
 Tell = Callable[[str], None]
 
 
-class NotForHowLong(ValueError):
-    """A length was given for a fault that is over as soon as the installation has mended it."""
-
-
 def play(drill: Drill, ground: Ground, *, seconds: float | None = None, tell: Tell = log.info) -> Score:
     """Play a drill in an organization that is made for it and removed afterwards; ``tell`` hears how it goes.
 
-    ``seconds`` is how long the fault lasts, if not as long as the drill says. What goes wrong afterwards, when all is
-    put back, hides neither the score nor what broke before. Raises ``NoGround``, ``NotForHowLong``.
+    ``seconds`` is how long a fault that lasts is to last, if not as long as the drill says. What goes wrong
+    afterwards, when all is put back, hides neither the score nor what broke before. Raises ``NoGround``.
     """
-    if seconds is not None and not drill.lasts:
-        raise NotForHowLong(f"{drill.name} is over as soon as the installation has mended it.")
     mark = secrets.token_hex(3)
     ground.settings(autopilot=False, new_relation_delay_minutes=[0, 0])
     left: list[str] = []
@@ -56,7 +50,7 @@ def play(drill: Drill, ground: Ground, *, seconds: float | None = None, tell: Te
         organization, user = _organization(f"drill-{mark}")
         try:
             with organization_scope(organization.id):
-                lasts = drill.lasts if seconds is None else seconds
+                lasts = seconds if seconds is not None and drill.lasts else drill.lasts
                 score = _play(drill, ground, access_for(user, organization), mark, lasts, tell)
         finally:
             left += _tidied("the organization of the drill", lambda: _clear(organization))

@@ -61,12 +61,14 @@ class Command(BaseCommand):
         seconds: float | None = options["seconds"]
         if seconds is not None and seconds <= 0:
             self._refuse("--seconds is how long the fault lasts; give more than 0.")
+        if seconds is not None and not drill.lasts:
+            self._refuse(f"{drill.name} is over once the installation has mended it; it takes no --seconds.")
         started = now()
         running = runtime.discover(Path(settings.DATA_DIR))
         is_here = running is not None and running.sandbox_url is not None and not options["fresh"]
         try:
             score = self._here(drill, seconds) if is_here else self._elsewhere(drill, seconds)
-        except (ground.NoGround, NotReady, playing.NotForHowLong) as error:
+        except (ground.NoGround, NotReady) as error:
             self._refuse(str(error))
         if running is not None or env.is_set("DATABASE_URL"):
             self._record(score, started_at=started, is_throwaway=not is_here)
