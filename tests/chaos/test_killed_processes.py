@@ -83,11 +83,9 @@ def test_a_worker_killed_in_a_bulk_replay(
     assert Message.objects.count() == ProviderEvent.objects.count() == 8
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(("call", "nth"), [("create_campaign", 1), ("add_leads", 2), ("start_campaign", 1)])
-def test_a_worker_killed_while_it_pushes_a_campaign(
-    run: Run, time_machine: Any, call: str, nth: int, when: str
-) -> None:
+@pytest.mark.parametrize(("call", "nth"), [("create_campaign", 1), ("add_leads", 2)])
+def test_a_worker_killed_while_it_pushes_a_campaign(run: Run, time_machine: Any, call: str, nth: int) -> None:
+    """The provider has done what it was asked for, and nobody here knows."""
     adapter = "integrations.providers.smartlead.adapter:SmartleadAdapter"
     with run.scope():
         run.launch()
@@ -97,7 +95,7 @@ def test_a_worker_killed_while_it_pushes_a_campaign(
             {"organization_id": run.agency.id, "campaign_id": run.campaign.id},
             call=f"{adapter}.{call}",
             nth=nth,
-            when=when,
+            when="after",
             **{
                 f"{adapter}.lead_batch": 1,
                 "SMARTLEAD_BASE_URL": run.sandbox.url_of("smartlead"),

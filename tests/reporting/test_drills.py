@@ -18,7 +18,7 @@ from integrations.sandbox.testing import SandboxHandle, running_sandbox
 from integrations.tasks import dispatch_due
 from project.core.scoping import no_scope, platform_scope
 from project.tenancy.models import Organization, User
-from reporting.drills import playing
+from reporting.drills import outreach, playing, scoring
 from reporting.drills.catalogue import DRILLS
 from reporting.drills.ground import Ground
 from reporting.drills.outreach import PEOPLE
@@ -63,7 +63,12 @@ def bench(hints: Hints, live_server: Any, clean_redis: Any, settings: Any) -> It
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_drill_is_played_to_its_score_and_leaves_nothing_behind(bench: Bench) -> None:
+def test_a_drill_is_played_to_its_score_and_leaves_nothing_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (outreach, scoring):
+        monkeypatch.setattr(module, "PEOPLE", 2)
+    monkeypatch.setattr(playing, "MOVE_S", 0.0)
     told: list[str] = []
     score = playing.play(DRILLS["token_revoked"], bench, seconds=0.2, tell=told.append)
     assert score.passed, (score, told)
