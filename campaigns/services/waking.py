@@ -18,16 +18,17 @@ OF_SENDERS: Final = frozenset({"connection", "sender_status", "paused"})
 MOST: Final = 500
 
 
-def on_holds_ended(event: HoldsEnded) -> int:
-    """Make due what waits for no other reason; return how many actions that were."""
+def on_holds_ended(event: HoldsEnded) -> None:
+    """Make due what waits for no other reason."""
     held = ScheduledAction.objects.filter(state=ScheduledAction.State.DUE, due_at__gt=now())
     if event.sender_id is not None:
         held = held.filter(sender_id=event.sender_id, held_by__in=OF_SENDERS)
     elif event.code in OF_SENDERS:
         held = held.filter(held_by=event.code)
     else:
-        return 0
+        return
     # What a worker holds is being looked at.
     rows = held.select_for_update(skip_locked=True).order_by("due_at", "id")
     ids = list(rows.values_list("id", flat=True)[:MOST])
-    return int(ScheduledAction.objects.filter(id__in=ids).update(due_at=now())) if ids else 0
+    if ids:
+        ScheduledAction.objects.filter(id__in=ids).update(due_at=now())

@@ -56,6 +56,8 @@ LEASE: Final = timedelta(seconds=settings.SEND_LEASE_SECONDS)
 MAX_HELD_PER_CLAIM: Final = 50
 #: Answers of a provider that did not ask the network: it refused the request, or is not there itself.
 _NOT_ASKED: Final = frozenset({401, 429, 502, 503})
+#: Kinds of errors without an answer where nothing has got to the network. After a time-out it may have.
+_WITHOUT_ANSWER: Final = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.AUTH, ErrorKind.CONFIG})
 State = OutboundMessage.State
 
 
@@ -244,12 +246,12 @@ def prepare_recipient(sender_id: UUID) -> bool:
         hold = _objection(found, at)
         if hold is None and not found.recipient.get("public_identifier"):
             hold = Hold("recipient", "Neither a network id nor a public identifier is known.", final=True)
-        if hold is None:
-            view = rates.reserve(sender=sender, action="profile_view", at=at)
-            if isinstance(view, rates.Refused):
-                hold = Hold("limit", view.reason, until=view.next_free)
         if hold is not None:
             _put_off(found, hold, at)
+            return False
+        view = rates.reserve(sender=sender, action="profile_view", at=at)
+        if isinstance(view, rates.Refused):
+            _put_off(found, Hold("limit", view.reason, until=view.next_free), at)
             return False
         found.claimed_until = at + LEASE
         found.save(update_fields=["claimed_until", "reservation", "updated_at"])
@@ -289,9 +291,9 @@ def _look_up(outbound: OutboundMessage, view: rates.Reserved) -> None:
 
 def _reached_network(error: ProviderError) -> bool:
     """Whether a failed look-up may count at the network. An outage must not use up a day's views."""
-    if error.kind is ErrorKind.TIMEOUT:
-        return True
-    return error.status is not None and error.status not in _NOT_ASKED
+    if error.status is None:
+        return error.kind not in _WITHOUT_ANSWER
+    return error.status not in _NOT_ASKED
 
 
 def _already(outbound: OutboundMessage, is_connected: bool | None, invitation: InvitationState) -> str:
