@@ -13,6 +13,8 @@ from project.core.logging import logging_config
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
+#: The embedded servers of DATA_DIR that run now, where the environment names no others.
+_embedded = None if env.is_set("DATABASE_URL") and env.is_set("REDIS_URL") else discover(DATA_DIR)
 
 # --- Security ---------------------------------------------------------------------------------------
 SECRET_KEY = env.generated_secret("SECRET_KEY", DATA_DIR)
@@ -21,7 +23,9 @@ SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 CREDENTIAL_KEYS = env.words("CREDENTIAL_KEYS") or [env.generated_secret("CREDENTIAL_KEY", DATA_DIR)]
 DEBUG = False
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-PUBLIC_URL = env.text("PUBLIC_URL", f"http://localhost:{env.integer('PORT', 8000)}").rstrip("/")
+#: Commands beside a running installation name its pages, and have webhooks come to them, whatever port they are on.
+_port = env.integer("PORT", (_embedded.web_port if _embedded else None) or 8000)
+PUBLIC_URL = env.text("PUBLIC_URL", f"http://localhost:{_port}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", PUBLIC_URL)
 SCHEDULER_SECRET = env.optional("SCHEDULER_SECRET")
 METRICS_TOKEN = env.optional("METRICS_TOKEN")
@@ -120,7 +124,6 @@ TEMPLATES = [
 ]
 
 # --- PostgreSQL and Redis: given by the environment, else the embedded ones of DATA_DIR --------------
-_embedded = None if env.is_set("DATABASE_URL") and env.is_set("REDIS_URL") else discover(DATA_DIR)
 _database_url = env.optional("DATABASE_URL") or (_embedded.database_url if _embedded else None)
 REDIS_URL = env.optional("REDIS_URL") or (_embedded.redis_url if _embedded else "redis://127.0.0.1:6379/0")
 

@@ -62,6 +62,10 @@ class Runtime:
         """Return where the web part answers, if there is one."""
         return f"http://127.0.0.1:{self.web_port}" if self.web_port else None
 
+    def with_web(self, port: int) -> Runtime:
+        """Return a copy whose pages are on ``port``."""
+        return replace(self, web_port=port)
+
     def with_sandbox(self, port: int) -> Runtime:
         """Return a copy whose provider sandbox listens on ``port``."""
         return replace(self, sandbox_port=port)

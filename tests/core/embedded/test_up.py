@@ -13,6 +13,7 @@ import pytest
 
 from project.core.embedded import servers
 from project.core.embedded.processes import wait_until
+from project.core.embedded.runtime import discover
 from project.core.embedded.trial import Installation
 
 
@@ -90,6 +91,10 @@ def test_an_installation_starts_stops_and_survives_kills(installation: Installat
         "sandbox",
     }
     assert all(process.is_running() for process in before.values())
+    # By this other commands know where its pages are.
+    found = discover(installation.data_dir)
+    assert found is not None
+    assert found.web_port == installation.port
     assert installation.memory() <= 1.2 * 1024
 
     # A crashed part comes back by itself.

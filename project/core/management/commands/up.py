@@ -97,7 +97,7 @@ class Command(BaseCommand):
             if not is_port_free(port, host):
                 self._fail(f"Port {port} is taken; stop what uses it or set PORT to another one.", 2)
             bootstrap.ensure_stylesheet()
-        runtime = self._runtime(names, ours=ours)
+        runtime = self._runtime(names, ours=ours, port=port)
         os.environ.update(self._environment(runtime, host, port))
         sandbox_port = runtime.sandbox_port if runtime is not None else None
         plan = parts.Plan(
@@ -143,12 +143,15 @@ class Command(BaseCommand):
             return False
         return True
 
-    def _runtime(self, names: tuple[str, ...], *, ours: bool) -> Runtime | None:
+    def _runtime(self, names: tuple[str, ...], *, ours: bool, port: int) -> Runtime | None:
         """Return the embedded servers' addresses, started if they are ours; ``None`` if there are none."""
         if not ours:
             return discover(self._data_dir)
         self._servers = servers.start(self._data_dir)
         runtime = self._servers.runtime
+        if SERVING & set(names):
+            runtime = runtime.with_web(port)
+            self._servers.record(runtime)
         if "sandbox" in names:
             taken = frozenset({runtime.postgres_port, runtime.redis_port})
             # Its SMTP and IMAP servers listen on the next two.
