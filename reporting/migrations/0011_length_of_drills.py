@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0005_drills_and_snapshots"),
+        ("reporting", "0010_report_mails"),
     ]
 
     operations = [
