@@ -18,7 +18,7 @@ class AgainstIn(Schema):
     against: UUID | None = Field(None, description="A version; without it the live one.")
 
 
-class ChangeOut(Schema):
+class PlanChangeOut(Schema):
     """One difference: ``+`` added, ``-`` removed, ``~`` changed; ``before`` and ``after`` are texts."""
 
     sign: Literal["+", "-", "~"]
@@ -87,7 +87,7 @@ class ApprovalIn(Schema):
     needed: bool
 
 
-class DecisionIn(Schema):
+class ReviewDecisionIn(Schema):
     """A decision on a review; to decline needs a note that says what has to change."""
 
     review_id: UUID

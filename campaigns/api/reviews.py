@@ -29,7 +29,7 @@ def _campaign(request: ApiRequest, campaign_id: UUID) -> Campaign:
     return found
 
 
-@router.get("/campaigns/{campaign_id}/plan/changes", response=list[schemas.ChangeOut], tags=TAGS)
+@router.get("/campaigns/{campaign_id}/plan/changes", response=list[schemas.PlanChangeOut], tags=TAGS)
 @api_rule(Permission.CAMPAIGNS_VIEW)
 def list_changes(request: ApiRequest, campaign_id: UUID, asked: Query[schemas.AgainstIn]) -> Any:
     """What the draft does differently from a version (`against`; without it from the live one).
@@ -127,7 +127,7 @@ def ask_review(request: ApiRequest, campaign_id: UUID) -> Any:
 
 @router.post("/campaigns/{campaign_id}/review/decision", response=schemas.ReviewOut, tags=TAGS)
 @api_rule(Permission.REPORTS_VIEW)
-def decide_review(request: ApiRequest, campaign_id: UUID, payload: schemas.DecisionIn) -> Any:
+def decide_review(request: ApiRequest, campaign_id: UUID, payload: schemas.ReviewDecisionIn) -> Any:
     """Approve a plan that was asked about, or say what has to change: people of the client, or another editor."""
     campaign = _campaign(request, campaign_id)
     found = selectors_reviews.asked(campaign, payload.review_id)
