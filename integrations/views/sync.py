@@ -194,7 +194,10 @@ def heal(request: OrganizationRequest, incident_id: UUID) -> HttpResponse:
         raise Http404("There is no such incident, or it is not yours to see.")
     run = None
     if incident.state == LedgerIncident.State.OPEN:
-        run = healing.heal(incident=incident, actor=request.access.user)
+        try:
+            run = healing.heal(incident=incident, actor=request.access.user)
+        except Refused as error:
+            return HttpResponse(error.message, status=error.status, content_type="text/plain; charset=utf-8")
     busy = run is None and incident.state == LedgerIncident.State.OPEN
     back = request.POST.get("back", "")
     if back == "ledger":

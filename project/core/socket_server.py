@@ -29,8 +29,18 @@ def _frame(text: str) -> bytes:
     return frame
 
 
+#: Seconds in which a client reads what it was sent before a close, and answers it. The library's one second cuts off a
+#: slow reader in the middle of a text.
+_CLOSES_WITHIN: Final = 10.0
+
+
 class LiveProtocol(WebSocketProtocol):
     """A websocket that can write what is written to many."""
+
+    def connectionMade(self) -> None:  # noqa: N802 - the name is Twisted's
+        """Take the connection over from the server."""
+        super().connectionMade()
+        self.closeHandshakeTimeout = _CLOSES_WITHIN
 
     def write_text(self, text: str) -> None:
         """Send a text message; nothing once the socket is closing, as with ``websocket.send``."""

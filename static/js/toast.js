@@ -31,9 +31,18 @@ export function toast(text, { seconds = 8, undo, undoUrl, undoLabel = "Undo" } =
   return made;
 }
 
+/** The key is the newest act's: an older toast may come late, of an act that was taken back meanwhile. */
+function takeTheKey(made) {
+  if (!made.querySelector("[data-key]")) return;
+  for (const older of region()?.querySelectorAll("[data-undo][data-key]") ?? []) {
+    if (!made.contains(older)) older.removeAttribute("data-key");
+  }
+}
+
 function start(made) {
   if (made.dataset.started) return;
   made.dataset.started = "1";
+  takeTheKey(made);
   const total = Number(made.dataset.toast) * 1000 || 8000;
   const ring = made.querySelector("[data-ring]");
   const left = made.querySelector("[data-ring-left]");
