@@ -87,8 +87,7 @@ def test_a_reply_does_not_wait_for_another_tenants_bulk_work(
     assert waiting, "there is bulk work left to be delayed by"
     # The first request of a process pays for what it loads.
     Browser().post(f"/webhooks/unipile/{connection.key}", data="{}", content_type="application/json")
-    # Its own work, not what else this machine does meanwhile; what it waits for is told by ``ahead``.
-    began = time.thread_time()
+    began = time.perf_counter()
     with no_scope():
         answer = Browser().post(
             f"/webhooks/unipile/{connection.key}",
@@ -105,7 +104,7 @@ def test_a_reply_does_not_wait_for_another_tenants_bulk_work(
         assert run_one(room.hints, "worker-live"), "the reply was forgotten"
         ahead += 1
     assert ahead <= 2, "the reply stood behind somebody else's work"
-    assert time.thread_time() - began < LIMIT_S
+    assert time.perf_counter() - began < LIMIT_S
     assert [target.name for target, _payload in of_worker(room.hints, "worker-bulk")] == waiting
 
 
