@@ -8,7 +8,8 @@ state
    ``sending`` with a lease, and a ``SendAttempt`` in state ``started``.
 2. *call*: the provider, outside of any transaction. Nothing else of this account is in flight meanwhile
    (constraint ``outbound_one_in_flight``).
-3. *finish* (one transaction): receipt or error, by the taxonomy of ``integrations.errors``.
+3. *finish* (one transaction): receipt or error, by the taxonomy of ``integrations.errors``. While the database is
+away it is tried again until the lease is over: what was done is known here only.
 
 A row whose lease runs out in ``sending`` may have left: ``settlement`` asks the provider. The lease is far
 longer than the HTTP client's longest call, so that a living worker is never outrun.
@@ -20,6 +21,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -46,8 +48,9 @@ from integrations.models.connections import Channel
 from integrations.services import outbox, outcomes, outgoing, rates, senders, switches, thread_replies
 from integrations.services.adapters import adapter_of, circuit_wait
 from integrations.services.holds import Hold
-from integrations.values import InvitationState, SendAction, SendReceipt
+from integrations.values import InvitationState, Profile, SendAction, SendReceipt
 from project.core.clock import now
+from project.core.db.outages import outlast_outage
 
 log = structlog.get_logger(__name__)
 
@@ -269,24 +272,28 @@ def _look_up(outbound: OutboundMessage, view: rates.Reserved) -> None:
     except ProviderError as error:
         if not _reached_network(error):
             rates.release(sender=outbound.sender, reservation=view.reservation)
-        outcomes.refused_before_send(outbound, error)
+        _surely(partial(outcomes.refused_before_send, outbound, error))
         return
-    with transaction.atomic():
-        lock_sender(outbound.sender_id)
-        outbound.refresh_from_db()
-        if outbound.state != State.QUEUED:
-            return
-        outbound.recipient = {
-            **outbound.recipient,
-            "provider_id": profile.provider_id,
-            "public_identifier": profile.public_identifier or outbound.recipient["public_identifier"],
-            "member_urn": profile.member_urn,
-        }
-        outbound.claimed_until = None
-        outbound.save(update_fields=["recipient", "claimed_until", "updated_at"])
-        already = _already(outbound, profile.is_connected, profile.invitation)
-        if already:
-            outcomes.nothing_to_send(outbound, already)
+    _surely(partial(_keep_recipient, outbound, profile))
+
+
+@transaction.atomic
+def _keep_recipient(outbound: OutboundMessage, profile: Profile) -> None:
+    lock_sender(outbound.sender_id)
+    outbound.refresh_from_db()
+    if outbound.state != State.QUEUED:
+        return
+    outbound.recipient = {
+        **outbound.recipient,
+        "provider_id": profile.provider_id,
+        "public_identifier": profile.public_identifier or outbound.recipient["public_identifier"],
+        "member_urn": profile.member_urn,
+    }
+    outbound.claimed_until = None
+    outbound.save(update_fields=["recipient", "claimed_until", "updated_at"])
+    already = _already(outbound, profile.is_connected, profile.invitation)
+    if already:
+        outcomes.nothing_to_send(outbound, already)
 
 
 def _reached_network(error: ProviderError) -> bool:
@@ -316,15 +323,19 @@ def attempt(claimed: Claimed) -> None:
         outcomes.failed(outbound, started, _unsupported(outbound))
         return
     try:
-        receipt = send(claimed.adapter, outbound)
+        outcome = partial(outcomes.accepted, outbound, started, send(claimed.adapter, outbound))
     except ProviderError as error:
-        outcomes.failed(outbound, started, error)
+        outcome = partial(outcomes.failed, outbound, started, error)
     except Exception as error:
         # Whatever broke, the request may have left: only the provider can say.
         log.exception("dispatch.attempt_broke", outbound=str(outbound.id))
-        outcomes.failed(outbound, started, _broken(outbound, error))
-    else:
-        outcomes.accepted(outbound, started, receipt)
+        outcome = partial(outcomes.failed, outbound, started, _broken(outbound, error))
+    _surely(outcome)
+
+
+def _surely(store: Callable[[], None]) -> None:
+    """Store what became of a call even if the database goes away meanwhile; the call itself is never made again."""
+    outlast_outage(store, within=LEASE)
 
 
 def _invite(adapter: Adapter, outbound: OutboundMessage) -> SendReceipt:

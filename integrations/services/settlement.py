@@ -27,6 +27,7 @@ from integrations.services.adapters import adapter_of
 from integrations.values import SendAction, SendIntent, Settlement, SettlementOutcome
 from project.core.claims import compare_and_set
 from project.core.clock import now
+from project.core.db.outages import outlast_outage
 from project.tenancy import audit
 from project.tenancy.models import User
 
@@ -102,7 +103,7 @@ def settle(attempt_id: UUID) -> SettlementOutcome | None:
         answer = Settlement(
             outcome=SettlementOutcome.UNDECIDED, evidence=str(error), answered=not error.transient
         )
-    _apply(attempt, answer)
+    outlast_outage(lambda: _apply(attempt, answer), within=LEASE)
     return answer.outcome
 
 

@@ -10,9 +10,10 @@ Everything of the product that writes mail uses this, or Django's mail API: ``ma
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from email.utils import parseaddr
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from integrations.values import OutgoingAttachment, OutgoingEmail
 from project.core import crypto
 from project.core.claims import compare_and_set
 from project.core.clock import now
+from project.core.db.outages import outlast_outage
 from project.core.ids import uuid7
 from project.core.tasks import enqueue
 
@@ -120,20 +122,26 @@ def deliver(mail_id: UUID) -> str:
         return ""
     if mail.first_attempt_at is not None and mail.first_attempt_at < now() - KEY_LIFE:
         return _failed(mail, mail.error or "It could not be sent for a day.")
+    # Without the outcome the lease would run out, and another worker hand it over a second time.
+    return outlast_outage(_handed_over(mail), within=LEASE)
+
+
+def _handed_over(mail: SystemMail) -> Callable[[], str]:
+    """Hand a mail over, and return what stores the outcome."""
     try:
         email = _email(mail)
         provider_id = _hand_to_resend(email) if through_resend() else _hand_to_django(mail, email)
     except ProviderError as error:
         if error.kind in _AGAIN:
-            return _again(mail, error.message, error.retry_after)
+            return partial(_again, mail, error.message, error.retry_after)
         if error.kind is ErrorKind.ALREADY_DONE:
-            return _sent(mail, "")
-        return _failed(mail, f"{error.message} {error.detail}".strip())
+            return partial(_sent, mail, "")
+        return partial(_failed, mail, f"{error.message} {error.detail}".strip())
     except crypto.CredentialsUnreadable as error:
-        return _failed(mail, str(error))
+        return partial(_failed, mail, str(error))
     except OSError as error:  # what SMTP and files fail with
-        return _again(mail, f"{type(error).__name__}: {error}", None)
-    return _sent(mail, provider_id)
+        return partial(_again, mail, f"{type(error).__name__}: {error}", None)
+    return partial(_sent, mail, provider_id)
 
 
 def _claim(mail_id: UUID) -> SystemMail | None:
