@@ -23,7 +23,7 @@ from integrations.models import Connection, ProviderEvent, SenderAccount, Webhoo
 from integrations.services import intake_hints, intake_limits, webhooks
 from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import is_report, record_events
-from integrations.services.webhooks import LEASE, State
+from integrations.services.webhooks import LEASE, State, Told
 from project.core.claims import claim_batch
 from project.core.clock import now
 from project.core.scoping import current_organization_id
@@ -82,14 +82,18 @@ def work_all(deliveries: Sequence[WebhookDelivery]) -> None:
         return
     reader, calls = _Reader(deliveries), defaultdict[str, list[_Call]](list)
     for delivery in deliveries:
-        call = reader.read(delivery)
+        told = reader.read(delivery)
+        call = _as_reports(delivery, told)
         if call is not None:
             calls[call.sender.provider_account_id].append(call)
             continue
-        _record(calls)
-        webhooks.work(delivery)
+        if calls:
+            # What is recorded now may change how this one is read.
+            _record(calls)
+            calls, told = defaultdict(list), None
+        webhooks.work(delivery, told)
         # What it told may change how the next ones are read.
-        reader, calls = _Reader(deliveries), defaultdict(list)
+        reader.forget()
     _record(calls)
 
 
@@ -110,30 +114,35 @@ class _Reader:
         several = len(deliveries) > 1
         found = Connection.objects.filter(id=deliveries[0].connection_id).first() if several else None
         self._connection = found if found and found.status != Connection.Status.DISABLED else None
-        self._knowledge = StoredKnowledge(found.id) if found else None
         self._receiver: ReceivesWebhooks | None = None
+        self.forget()
 
-    def read(self, delivery: WebhookDelivery) -> _Call | None:
-        """Return a delivery's reports; ``None`` for one that is not, or not only, reports about one known account."""
+    def forget(self) -> None:
+        """Look up accounts and messages anew from now on."""
+        self._knowledge = StoredKnowledge(self._connection.id) if self._connection else None
+
+    def read(self, delivery: WebhookDelivery) -> Told | None:
+        """Return what a delivery tells; ``None`` if it has to be read alone."""
         if self._connection is None or self._knowledge is None:
             return None
         try:
             if self._receiver is None:
                 self._receiver = require(adapter_of(self._connection), ReceivesWebhooks)
-            told = self._receiver.normalise(
-                bytes(delivery.body),
-                headers=delivery.headers,
-                received_at=delivery.received_at,
-                knowledge=self._knowledge,
-            )
+            return webhooks.told_by(delivery, self._receiver, self._knowledge)
         except Exception:  # noqa: BLE001 - it is tried again alone, and then whatever breaks is kept with the call
             return None
-        events = tuple(told.events)
-        accounts = {event.account_id for event in events}
-        if len(accounts) != 1 or len(events) > TOGETHER or not all(map(is_report, events)):
-            return None
-        sender = self._knowledge.sender(accounts.pop())
-        return _Call(delivery, sender, events) if sender else None
+
+
+def _as_reports(delivery: WebhookDelivery, told: Told | None) -> _Call | None:
+    """Return a delivery's reports; ``None`` for one that is not, or not only, reports about one known account."""
+    if told is None:
+        return None
+    events = tuple(told.normalised.events)
+    accounts = {event.account_id for event in events}
+    if len(accounts) != 1 or len(events) > TOGETHER or not all(map(is_report, events)):
+        return None
+    sender = told.knowledge.sender(accounts.pop())
+    return _Call(delivery, sender, events) if sender else None
 
 
 def _record(calls: dict[str, list[_Call]]) -> None:

@@ -84,10 +84,29 @@ class Worked:
     changed: bool = False
 
 
-def work(delivery: WebhookDelivery) -> Worked:
-    """Apply a claimed delivery and finish it, whatever happens."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a delivery tells, and the knowledge that it was read with."""
+
+    normalised: Normalised
+    knowledge: StoredKnowledge
+
+
+def told_by(delivery: WebhookDelivery, receiver: ReceivesWebhooks, knowledge: StoredKnowledge) -> Told:
+    """Read a delivery. Raises ``ProviderError``."""
+    normalised = receiver.normalise(
+        bytes(delivery.body),
+        headers=delivery.headers,
+        received_at=delivery.received_at,
+        knowledge=knowledge,
+    )
+    return Told(normalised, knowledge)
+
+
+def work(delivery: WebhookDelivery, told: Told | None = None) -> Worked:
+    """Apply a claimed delivery and finish it, whatever happens. ``told`` is what it tells, if it was read already."""
     try:
-        result = apply(delivery)
+        result = record_all(told.normalised, delivery, told.knowledge) if told else apply(delivery)
     except ProviderError as error:
         if error.kind is ErrorKind.VALIDATION:
             result = Result(State.REJECTED, f"It cannot be read: {error.message}")
@@ -143,15 +162,9 @@ def apply(delivery: WebhookDelivery) -> Result:
         return Result(State.IGNORED, "Its connection was deleted.")
     if connection.status == Connection.Status.DISABLED:
         return Result(State.IGNORED, "This connection is disabled.")
-    knowledge = StoredKnowledge(connection.id)
     receiver = require(adapter_of(connection), ReceivesWebhooks)
-    normalised = receiver.normalise(
-        bytes(delivery.body),
-        headers=delivery.headers,
-        received_at=delivery.received_at,
-        knowledge=knowledge,
-    )
-    return record_all(normalised, delivery, knowledge)
+    told = told_by(delivery, receiver, StoredKnowledge(connection.id))
+    return record_all(told.normalised, delivery, told.knowledge)
 
 
 def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: StoredKnowledge) -> Result:

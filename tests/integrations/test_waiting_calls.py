@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from integrations.models import ProviderEvent
 from integrations.services import webhook_runs
 from tests.integrations.conftest import Room, message_webhook
-from tests.integrations.world import ACCOUNT_ID
+from tests.integrations.world import ACCOUNT_ID, WorldAdapter
 
 
 def receipt(number: int) -> dict[str, Any]:
@@ -53,6 +54,26 @@ def test_a_burst_is_worked_off_and_each_call_says_what_it_told(room: Room) -> No
     assert [[item["event"] for item in delivery.outcome] for delivery in deliveries] == [
         [kind] if kind else [] for kind in kinds
     ]
+
+
+def test_a_call_is_read_once_unless_reports_before_it_may_matter(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["First", "Second", "Third"]
+    calls = [receipt(1), *map(message_webhook, texts), receipt(2), receipt(3)]
+    for call in calls:
+        room.post(call)
+    read: list[str] = []
+    real = WorldAdapter.normalise
+
+    def counted(self: Any, body: bytes, **told: Any) -> Any:
+        read.append(json.loads(body).get("message", "report"))
+        return real(self, body, **told)
+
+    monkeypatch.setattr(WorldAdapter, "normalise", counted)
+    assert work_off(room) == len(calls)
+    assert read == ["report", "First", "First", "Second", "Third", "report", "report"]
+    assert {row.state for row in room.deliveries()} == {"processed"}
 
 
 def test_a_run_that_breaks_is_done_call_by_call(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
