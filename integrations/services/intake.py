@@ -1,9 +1,10 @@
 """Intake of webhooks: verify, store, answer. Nothing here reads the body's meaning.
 
-The path is light on purpose: one statement that stores the call and its unique key, and after it a word with Redis that
-counts the call and says whether the workers need a hint (``intake_hints``). The connection and its secrets are
-remembered between calls (``intake_connections``); the statement stores nothing if they have changed since. What cannot
-be proven genuine is refused, counted, and stored only so often a minute, so that nobody can fill the disk.
+The path is light on purpose: one statement that stores the call and its unique key (``intake_store``; calls that come
+at the same time share it), and after it a word with Redis that counts the call and says whether the workers need a hint
+(``intake_hints``). The connection and its secrets are remembered between calls (``intake_connections``); the statement
+stores nothing if they have changed since. What cannot be proven genuine is refused, counted, and stored only so often a
+minute, so that nobody can fill the disk.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import F
 
@@ -26,11 +25,16 @@ from integrations import metrics, registry, streams
 from integrations.base import CALLED_QUERY
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.models import Connection, WebhookDelivery
-from integrations.services import intake_connections, intake_hints, intake_limits, system_mail_reports
+from integrations.services import (
+    intake_connections,
+    intake_hints,
+    intake_limits,
+    intake_store,
+    system_mail_reports,
+)
 from integrations.services.intake_connections import Opened
+from integrations.services.intake_store import Changed, Row
 from project.core.clock import now
-from project.core.db.bulk import execute_prepared
-from project.core.http import Redactor
 from project.core.ids import uuid7
 from project.core.scoping import organization_scope
 
@@ -38,49 +42,11 @@ log = structlog.get_logger(__name__)
 
 #: Of an oversize call only this much is kept, in bytes.
 OVERSIZE_KEPT: Final = 16 * 1024
-#: A received call that nobody took up by then is found by the sweeper.
-GRACE: Final = timedelta(seconds=10)
-#: How exact ``Connection.last_webhook_at`` is kept: one write per connection and interval.
-SEEN_EVERY: Final = timedelta(seconds=20)
 _KEPT_HEADERS: Final = 40
+_CALLED_QUERY: Final = CALLED_QUERY.lower()
 _KEPT_QUERY: Final = 2000
 #: A declared length may be any number; the column holds this much.
 _MAX_SIZE: Final = 2**31 - 1
-
-#: Says whether the connection is still what it was when the call was verified, and whether the call is new.
-_STORE: Final = """
-WITH connection AS (
-    SELECT id FROM integrations_connection
-    WHERE id = %(connection)s AND credentials = %(credentials)s AND status = %(status)s
-), fresh AS (
-    INSERT INTO integrations_webhookkey
-        (id, organization_id, connection_id, key, delivery_id, delivery_received_at, created_at, updated_at)
-    SELECT %(key_id)s, %(organization)s, id, %(key)s, %(id)s, %(at)s, %(at)s, %(at)s
-    FROM connection
-    ON CONFLICT (connection_id, key) DO NOTHING
-    RETURNING delivery_id
-), seen AS (
-    UPDATE integrations_connection SET last_webhook_at = %(at)s
-    WHERE id IN (SELECT id FROM connection) AND (last_webhook_at IS NULL OR last_webhook_at < %(seen_before)s)
-), stored AS (
-    INSERT INTO integrations_webhookdelivery
-        (id, organization_id, created_at, updated_at, received_at, connection_id, provider, event_type, state,
-         reason, headers, body, size, payload_hash, duplicates, attempts, not_before, replay_count, last_error,
-         outcome)
-    SELECT %(id)s, %(organization)s, %(at)s, %(at)s, %(at)s, %(connection)s, %(provider)s, %(event_type)s, %(state)s,
-           %(reason)s, %(headers)s::jsonb, %(body)s, %(size)s, %(hash)s, 0, 0, %(not_before)s, 0, '', '[]'
-    FROM fresh
-    RETURNING id
-)
-SELECT EXISTS (SELECT FROM connection), EXISTS (SELECT FROM stored)
-"""
-
-_REPEATED: Final = """
-UPDATE integrations_webhookdelivery AS delivery SET duplicates = duplicates + 1, updated_at = %(at)s
-FROM integrations_webhookkey AS key
-WHERE key.connection_id = %(connection)s AND key.key = %(key)s
-  AND delivery.id = key.delivery_id AND delivery.received_at = key.delivery_received_at
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +93,7 @@ def receive(
         call = read(max_bytes(provider))
         try:
             return _counted(provider, _receive(known, call))
-        except (_Changed, WebhookRefusedError):
+        except (Changed, WebhookRefusedError):
             pass  # What is remembered may be old: look again.
     connection = intake_connections.find(provider, key)
     if connection is None:
@@ -151,10 +117,6 @@ def _platform_call(provider: str, call: Call) -> Answer:
     return Answer(status, word)
 
 
-class _Changed(Exception):
-    """The connection is not what it was when the call was verified."""
-
-
 def _receive_anew(connection: Connection, call: Call) -> Answer:
     """Take in a call for a connection as it is stored now."""
     try:
@@ -172,13 +134,13 @@ def _receive_anew(connection: Connection, call: Call) -> Answer:
             # Without a key nothing can be proven; once there is one, what comes again is taken in.
             return Answer(503, "not ready", retry_after=300)
         return Answer(401, "refused")
-    except _Changed:
+    except Changed:
         # Changed in this very moment: the provider's next try will do.
         return Answer(503, "not ready", retry_after=1)
 
 
 def _receive(known: Opened, call: Call) -> Answer:
-    """Verify a call and store it. Raises ``WebhookRefusedError`` if it is not genuine, ``_Changed``."""
+    """Verify a call and store it. Raises ``WebhookRefusedError`` if it is not genuine, ``Changed``."""
     rule = registry.webhook_rule(known.provider)
     limit = max_bytes(known.provider)
     with organization_scope(known.organization_id):
@@ -204,50 +166,35 @@ def _count_limited(known: Opened) -> None:
 
 
 def _store(known: Opened, call: Call) -> Answer:
-    """Store a genuine call and hint at the workers; the same call again is only counted. Raises ``_Changed``."""
-    at = now()
-    row = _row(known, call, at)
-    row |= {"credentials": known.credentials, "status": known.status}
-    row["event_type"] = known.receiver.webhook_type(call.body).replace("\x00", "")[:80]
-    if known.status == Connection.Status.DISABLED:
-        row |= {"state": WebhookDelivery.State.IGNORED, "reason": "This connection is disabled."}
-    else:
-        row |= {"state": WebhookDelivery.State.RECEIVED, "reason": ""}
-    # A call without a name of its own is news each time: its key is its own id.
-    row["key"] = (known.receiver.webhook_key(call.body) or f"once:{row['id']}").replace("\x00", "")[:200]
-    # One statement is its own transaction; the second one only counts.
-    [(is_unchanged, is_new)] = execute_prepared(_STORE, row)
-    if not is_unchanged:
-        raise _Changed
-    if not is_new:
-        with database.cursor() as cursor:
-            cursor.execute(_REPEATED, row)
+    """Store a genuine call and hint at the workers; the same call again is only counted. Raises ``Changed``."""
+    row = _row(
+        known, call, known.receiver.webhook_type(call.body), known.receiver.webhook_key(call.body) or ""
+    )
+    is_new = intake_store.store(known, row)
     # Open pages are told by the worker: a live event here would cost the provider several statements.
-    is_news = is_new and row["state"] == WebhookDelivery.State.RECEIVED
+    is_news = is_new and intake_store.state_of(known)[0] == WebhookDelivery.State.RECEIVED
     intake_hints.taken(connection_id=known.id, organization_id=known.organization_id, is_news=is_news)
     return Answer(200, "received" if is_new else "repeated")
 
 
-def _row(known: Opened, call: Call, at: datetime) -> dict[str, Any]:
-    headers = Redactor(known.secrets).headers(dict(list(call.headers.items())[:_KEPT_HEADERS]))
+def _row(known: Opened, call: Call, event_type: str, key: str = "") -> Row:
+    headers = known.redactor.headers(dict(list(call.headers.items())[:_KEPT_HEADERS]))
     # Ours, whatever the caller sent under that name: what we put into the address comes back this way.
-    headers = {name: value for name, value in headers.items() if name.lower() != CALLED_QUERY.lower()}
+    headers = {name: value for name, value in headers.items() if name.lower() != _CALLED_QUERY}
     if query := urlsplit(call.url).query:
         headers[CALLED_QUERY] = query[:_KEPT_QUERY]
-    return {
-        "id": uuid7(),
-        "key_id": uuid7(),
-        "organization": known.organization_id,
-        "connection": known.id,
-        "provider": known.provider,
-        "at": at,
-        "seen_before": at - SEEN_EVERY,
-        "headers": json.dumps({name: value.replace("\x00", "") for name, value in headers.items()}),
-        "body": call.body,
-        "size": min(call.size, _MAX_SIZE),
-        "hash": hashlib.sha256(call.body).hexdigest(),
-        "not_before": at + GRACE,
-    }
+    identifier = uuid7()
+    return Row(
+        id=identifier,
+        at=now(),
+        # A call without a name of its own is news each time: its key is its own id.
+        key=(key or f"once:{identifier}").replace("\x00", "")[:200],
+        event_type=event_type.replace("\x00", "")[:80],
+        headers=json.dumps({name: value.replace("\x00", "") for name, value in headers.items()}),
+        body=call.body,
+        size=min(call.size, _MAX_SIZE),
+        hash=hashlib.sha256(call.body).hexdigest(),
+    )
 
 
 def _refuse(known: Opened, call: Call, reason: str, event_type: str) -> None:
@@ -258,22 +205,21 @@ def _refuse(known: Opened, call: Call, reason: str, event_type: str) -> None:
         if intake_limits.may_count_refused(known.id):
             rows.update(refused_webhooks=F("refused_webhooks") + 1, last_refused_at=at)
         return
-    row = _row(known, call, at)
-    body = call.body[:OVERSIZE_KEPT]
+    row = _row(known, call, event_type)
     with transaction.atomic():
         rows.update(refused_webhooks=F("refused_webhooks") + 1, last_refused_at=at)
         delivery = WebhookDelivery.objects.create(
-            id=row["id"],
+            id=row.id,
             received_at=at,
             connection_id=known.id,
             provider=known.provider,
-            event_type=event_type.replace("\x00", "")[:80],
+            event_type=row.event_type,
             state=WebhookDelivery.State.REJECTED,
             reason=reason[:300],
-            headers=json.loads(row["headers"]),
-            body=body,
-            size=row["size"],
-            payload_hash=row["hash"],
+            headers=json.loads(row.headers),
+            body=row.body[:OVERSIZE_KEPT],
+            size=row.size,
+            payload_hash=row.hash,
             not_before=at,
             processed_at=at,
         )

@@ -8,15 +8,17 @@ the row has changed since (``intake``), and whoever is refused is looked at agai
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from integrations.base import ReceivesWebhooks, require
 from integrations.models import Connection
 from integrations.services.adapters import adapter_of, credentials_of, webhook_secrets
+from project.core.http import Redactor
 from project.core.scoping import platform_scope
+from project.core.together import Together
 
 #: Seconds after which a connection is read again whatever happened, and how many are remembered at most.
 REMEMBERED_S: Final = 60.0
@@ -34,7 +36,10 @@ class Opened:
     credentials: str
     receiver: ReceivesWebhooks
     secrets: list[str]
+    redactor: Redactor
     until: float
+    #: Calls that are to be stored.
+    line: Together[Any, bool] = field(default_factory=Together, compare=False, repr=False)
 
 
 _opened: dict[tuple[str, str], Opened] = {}
@@ -57,6 +62,7 @@ def remembered(provider: str, key: str) -> Opened | None:
 def opened(connection: Connection) -> Opened:
     """Open a connection and remember it. Raises ``ProviderError`` if no call can be verified for it."""
     credentials = credentials_of(connection)
+    secrets = webhook_secrets(connection.provider, credentials)
     made = Opened(
         id=connection.id,
         organization_id=connection.organization_id,
@@ -64,7 +70,8 @@ def opened(connection: Connection) -> Opened:
         status=connection.status,
         credentials=connection.credentials,
         receiver=require(adapter_of(connection, credentials), ReceivesWebhooks),
-        secrets=webhook_secrets(connection.provider, credentials),
+        secrets=secrets,
+        redactor=Redactor(secrets),
         until=time.monotonic() + REMEMBERED_S,
     )
     with _lock:

@@ -7,6 +7,7 @@ for views that need nothing of all that and prove by themselves who calls (``pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -14,7 +15,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error, connection
 from django.http import Http404, HttpResponse
-from django.urls import URLResolver, get_resolver
+from django.urls import ResolverMatch, get_resolver
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,8 @@ class LightDoor:
         self.prefix = prefix
         self._on_first_call = on_first_call
         self._is_prepared = False
-        self._resolver: URLResolver = get_resolver(urlconf)
+        # Machines call the same few addresses all the time. What is no address is not remembered.
+        self._resolve: Callable[[str], ResolverMatch] = lru_cache(maxsize=1024)(get_resolver(urlconf).resolve)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one call."""
@@ -48,7 +50,7 @@ class LightDoor:
 
     def _answer(self, request: WSGIRequest) -> HttpResponse:
         try:
-            found = self._resolver.resolve("/" + request.path_info.removeprefix(self.prefix))
+            found = self._resolve("/" + request.path_info.removeprefix(self.prefix))
         except Http404:
             return HttpResponse("unknown address", status=404, content_type=_PLAIN)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +22,7 @@ _SECRET_PAIR = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Say whether a header or field of this name usually carries a secret."""
     return bool(_SECRET_NAME.search(name))
@@ -37,7 +39,9 @@ class Redactor:
         """Return ``value`` without secrets, cut to ``limit`` characters."""
         for secret in self._secrets:
             value = value.replace(secret, MASK)
-        value = _SECRET_PAIR.sub(lambda match: match.group(1) + MASK, value)
+        # The pattern starts at every character, and most header values hold no pair at all.
+        if ":" in value or "=" in value:
+            value = _SECRET_PAIR.sub(lambda match: match.group(1) + MASK, value)
         return value if len(value) <= limit else value[: limit - 1] + "…"
 
     def url(self, value: str) -> str:
