@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from campaigns.models import CampaignMirror, EnrollmentMirror
 from inbox.models import Message
@@ -22,6 +20,7 @@ from integrations.tasks import run_replay, sweep_replays
 from integrations.webhook_filters import Filter
 from project.core.scoping import no_scope
 from tests.campaigns.conftest import World
+from tests.chaos.workers import environment
 from tests.integrations.conftest import Hints, hints
 from tests.integrations.test_replays import Stored, reply, stored
 from tests.provider_runs.conftest import Run, run, sandbox
@@ -34,14 +33,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def dies(task: str, arguments: dict[str, Any], *, call: str, nth: int, when: str, **values: Any) -> None:
     """Run a task in a process of its own, and see that it died there."""
     order = {"task": task, "arguments": arguments, "call": call, "nth": nth, "when": when, "set": values}
-    base = os.environ["DATABASE_URL"].rpartition("/")[0]
     ended = subprocess.run(
         [sys.executable, "-m", "tests.chaos.victim", json.dumps(order, default=str)],
-        env={
-            **os.environ,
-            "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}",
-            "DJANGO_SETTINGS_MODULE": "project.settings.test",
-        },
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=120,

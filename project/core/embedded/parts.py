@@ -37,6 +37,9 @@ _GRACE = {
     "worker-bulk": 4.0,
     "sandbox": 1.0,
 }
+#: Who stands back when processors are short: what is long, so that it delays no answer that people wait for. And
+#: mailboxes, so that they delay no start; without them mail is found within a minute.
+_NICENESS = {"worker-bulk": 5, "mailboxes": 10}
 #: Requests that a process of ``pages`` serves at once; each holds a connection to the database meanwhile.
 PAGE_THREADS = 8
 
@@ -84,8 +87,7 @@ def build(names: Sequence[str], plan: Plan, environment: Mapping[str, str]) -> l
             _GRACE[name],
             forked=name not in alone,
             waits=name == "pages",
-            # Behind the others, so that it delays no start; without it mail is found within a minute.
-            niceness=10 if name == "mailboxes" else 0,
+            niceness=_NICENESS.get(name, 0),
         )
         for name in names
     ]
