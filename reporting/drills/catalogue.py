@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
+
 from integrations.errors import ProviderError
 from integrations.models import OutboundMessage, WebhookDelivery
 from integrations.services import connections, senders, sync
@@ -30,7 +32,8 @@ class Drill:
     """One drill. ``lasts`` is how long it stays broken (real seconds; 0 where the installation mends it by itself).
 
     ``ripe`` says when to strike, ``noticed`` whether the installation has noticed. To pass, it has to be noticed within
-    ``notice_within`` of the strike and all to be as undisturbed within ``back_within`` of the mending (seconds).
+    ``notice_within`` of the strike and all to be as undisturbed within ``back_within`` of the mending (seconds); later by
+    ``SEND_LEASE_SECONDS`` if it ``outlives_workers``, for nobody else may touch what a dead worker had on its way.
     """
 
     name: str
@@ -41,8 +44,14 @@ class Drill:
     ripe: Callable[[Struck], bool] = lambda struck: bool(struck.outreach.sent())
     lasts: float = 0.0
     notice_within: float = 60.0
-    back_within: float = 90.0
+    back_within: float = 60.0
+    outlives_workers: bool = False
     runbook: str = ""
+
+    @property
+    def limit_s(self) -> float:
+        """How soon all has to be as undisturbed here."""
+        return self.back_within + (settings.SEND_LEASE_SECONDS if self.outlives_workers else 0)
 
 
 def _alerted(*kinds: str) -> Callable[[Struck], bool]:
@@ -175,8 +184,9 @@ DRILLS: dict[str, Drill] = {
             strike=_answer(status=503),
             noticed=_alerted("provider_burst"),
             lasts=600.0,
-            # What it may have taken at its last moment is known once its records do not lag any more.
-            back_within=240.0,
+            # What it may have taken at its last moment is certain two minutes later, when its records lag no more; the
+            # half minute before is the circuit's pause, the one after it what is left of the conversations.
+            back_within=180.0,
             runbook="provider-down.md",
         ),
         Drill(
@@ -208,7 +218,7 @@ DRILLS: dict[str, Drill] = {
             strike=_kill_worker,
             noticed=_missed("worker-live", "worker-live"),
             ripe=_in_flight,
-            back_within=120.0,
+            outlives_workers=True,
             runbook="worker-killed.md",
         ),
         Drill(

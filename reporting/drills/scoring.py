@@ -89,7 +89,7 @@ def judge(
         *struck.differences(undisturbed),
         *(f"Left {count} times: {words}" for words, count in repeated.items()),
         *_late("noticed", detected_s, drill.notice_within),
-        *_late("as undisturbed again", recovered_s, drill.back_within),
+        *_late("as undisturbed again", recovered_s, drill.limit_s),
     ]
     if len(undisturbed.state) < PEOPLE or undisturbed.repeated():
         problems.append("The undisturbed run itself is no measure.")

@@ -106,7 +106,7 @@ def outcome(*, without: int = -1, answers: int = 1, sent: int = 1) -> Outcome:
         (outcome(sent=2), (1.0, 2.0), 0, PEOPLE, "Left 2 times: message: For 0"),
         (outcome(), (None, 2.0), 0, 0, "It was not noticed."),
         (outcome(), (61.0, 2.0), 0, 0, "It was noticed after 61.0 s; the limit is 60 s."),
-        (outcome(), (1.0, 95.0), 0, 0, "It was as undisturbed again after 95.0 s; the limit is 90 s."),
+        (outcome(), (1.0, 65.0), 0, 0, "It was as undisturbed again after 65.0 s; the limit is 60 s."),
         (outcome(), (1.0, None), 0, 0, "It was not as undisturbed again."),
     ],
 )
@@ -118,6 +118,14 @@ def test_what_is_lost_doubled_different_or_late_does_not_pass(
     )
     assert (score.passed, score.lost, score.sent_twice) == (not says, lost, twice)
     assert any(says in problem for problem in score.problems) or not says
+
+
+def test_what_a_dead_worker_had_on_its_way_has_the_lease_besides(settings: Any) -> None:
+    settings.SEND_LEASE_SECONDS = 300
+    limits = {name: drill.limit_s for name, drill in DRILLS.items()}
+    assert limits.pop("worker_killed") == 360
+    assert limits.pop("provider_down") == 180
+    assert set(limits.values()) == {60}
 
 
 @pytest.mark.django_db
