@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import quote
@@ -34,12 +35,16 @@ from integrations.values import (
 )
 
 MAX_KEY_LENGTH: Final = 200
+#: What ``quote`` leaves as it is.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.\-~=+/@ ]*")
 
 
 @functools.lru_cache(maxsize=4096)  # each event is asked for its key several times
 def dedupe_key(*parts: str) -> str:
     """Join ``parts`` into a key of at most 200 characters; longer ones keep the first part and a SHA-256."""
-    key = ":".join(quote(part, safe="-_.~=+/@ ") for part in parts)
+    if not all(map(_PLAIN.fullmatch, parts)):
+        parts = tuple(quote(part, safe="-_.~=+/@ ") for part in parts)
+    key = ":".join(parts)
     if len(key) <= MAX_KEY_LENGTH:
         return key
     return f"{parts[0]}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -48,7 +48,7 @@ def _source(work: Work, source: Source, sender: SenderAccount | None) -> bool:
     while work.may_ask():
         listed = source.page(since=work.since, before=before, cursor=cursor)
         work.note(listed.note)
-        items = [told for told in listed.items if not edge & {event.dedupe_key for event in told.events}]
+        items = [told for told in listed.items if edge.isdisjoint(told.keys)]
         for account_id, found in grouped(reversed(items)):
             _account(work, source, account_id, found)
         if sender is not None and source.lists_own:
@@ -72,7 +72,7 @@ def _place(source: Source, listed: Listed, sender: SenderAccount | None) -> dict
         return place
     oldest = min(told.occurred_at for told in listed.items)
     at_edge = [told for told in listed.items if told.occurred_at == oldest]
-    edge = sorted(event.dedupe_key for told in at_edge for event in told.events)
+    edge = sorted(key for told in at_edge for key in told.keys)
     return place | {"before": (oldest + timedelta(milliseconds=1)).isoformat(), "edge": edge}
 
 
@@ -84,13 +84,12 @@ def _account(work: Work, source: Source, account_id: str, items: Sequence[Told])
             "errors", len(items), sample=f"No sender account here has the id {account_id or '(none)'}."
         )
         return
-    known = _known(sender, (event for told in items for event in told.events))
+    known = _known(sender, frozenset().union(*(told.keys for told in items)))
     fresh: list[Event] = []
-    for told in items:
-        keys = {event.dedupe_key for event in told.events}
-        if keys <= known:
-            work.found("unchanged")
-            continue
+    differing = [told for told in items if not told.keys <= known]
+    if len(differing) < len(items):
+        work.found("unchanged", len(items) - len(differing))
+    for told in differing:
         is_known = any(
             isinstance(event, MessageReceived) and event.dedupe_key in known for event in told.events
         )
@@ -101,8 +100,7 @@ def _account(work: Work, source: Source, account_id: str, items: Sequence[Told])
         record_events(fresh[start : start + TOGETHER], sender=sender, source=ProviderEvent.Source.HISTORY)
 
 
-def _known(sender: SenderAccount, events: Iterable[Event]) -> set[str]:
-    keys = [event.dedupe_key for event in events]
+def _known(sender: SenderAccount, keys: Collection[str]) -> set[str]:
     rows = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=keys)
     return set(rows.values_list("key", flat=True))
 
@@ -114,7 +112,7 @@ def _gone(work: Work, sender: SenderAccount, listed: Listed, upper: datetime, ed
     rows = ProviderEvent.objects.filter(
         sender_id=sender.id, kind="message_received", occurred_at__gte=lower, occurred_at__lt=upper
     )
-    keys = edge | {event.dedupe_key for told in listed.items for event in told.events}
+    keys = edge.union(*(told.keys for told in listed.items))
     gone = rows.exclude(dedupe_key__in=keys).order_by("-occurred_at")
     times = list(gone.values_list("occurred_at", flat=True)[: SAMPLES + 1])
     for at in times[:SAMPLES]:

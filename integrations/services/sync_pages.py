@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -130,24 +130,23 @@ class Progress:
         if len(kept) < SAMPLES and text not in kept:
             kept.append(text)
 
-    def known(self, sender: SenderAccount, events: Iterable[Event]) -> set[str]:
-        """Return the keys of those events that are recorded already."""
-        keys = [event.dedupe_key for event in events]
+    def known(self, sender: SenderAccount, keys: Collection[str]) -> set[str]:
+        """Return those keys whose events are recorded already."""
         rows = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=keys)
         return set(rows.values_list("key", flat=True))
 
     def new_ones(self, events: Iterable[Event]) -> list[Event]:
         """Return the events that are not recorded yet: what is known costs no write."""
         events = list(events)
-        known = self.known(self.run.sender, events)
+        known = self.known(self.run.sender, [event.dedupe_key for event in events])
         return [event for event in events if event.dedupe_key not in known]
 
     def complete(self, source: Source, sender: SenderAccount, items: Sequence[Told]) -> list[Event]:
         """Return what is new of ``items``, with all there is to know; only new messages are worth asking about."""
-        known = self.known(sender, (event for told in items for event in told.events))
+        known = self.known(sender, frozenset().union(*(told.keys for told in items)))
         found: list[Event] = []
         for told in items:
-            fresh = {event.dedupe_key for event in told.events} - known
+            fresh = told.keys - known
             if not fresh:
                 continue
             before = source.asked

@@ -34,7 +34,7 @@ LISTING: Final = (Capability.SYNCS_MESSAGES, Capability.KEEPS_THREADS, Capabilit
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One message as its provider lists it. ``subject`` is what it was made from."""
+    """One message as its provider lists it. ``subject`` is what it was made from, ``keys`` are those of its events."""
 
     account_id: str
     occurred_at: datetime
@@ -42,6 +42,10 @@ class Told:
     who: str = ""
     text: str = ""
     subject: ChatMessage | None = None
+    keys: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", frozenset([event.dedupe_key for event in self.events]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def _pages(progress: Progress, source: Source) -> Iterator[list[Told]]:
     while progress.may_ask():
         listed = source.page(since=since, before=before, cursor=cursor)
         progress.note = listed.note or progress.note
-        items = [told for told in listed.items if not edge & _keys(told)]
+        items = [told for told in listed.items if edge.isdisjoint(told.keys)]
         progress.seen += len(items)
         yield items
         progress.position = _place(source, listed, progress.position)
@@ -80,12 +80,8 @@ def _place(source: Source, listed: Listed, last: dict[str, Any]) -> dict[str, An
     if not listed.items:
         return last
     oldest = min(told.occurred_at for told in listed.items)
-    edge = sorted(key for told in listed.items if told.occurred_at == oldest for key in _keys(told))
+    edge = sorted(key for told in listed.items if told.occurred_at == oldest for key in told.keys)
     return {"before": (oldest + timedelta(milliseconds=1)).isoformat(), "edge": edge}
-
-
-def _keys(told: Told) -> set[str]:
-    return {event.dedupe_key for event in told.events}
 
 
 def read_history(progress: Progress) -> bool:
@@ -103,7 +99,7 @@ def count_day(progress: Progress) -> bool:
     progress.result.setdefault("lists_own", source.lists_own)
     for items in _pages(progress, source):
         counted = [(told, message) for told in items if (message := _message(told, source)) is not None]
-        known = progress.known(sender, (message for _told, message in counted))
+        known = progress.known(sender, [message.dedupe_key for _told, message in counted])
         progress.tally("listed", len(counted))
         for told, message in counted:
             if message.dedupe_key in known:
