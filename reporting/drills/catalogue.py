@@ -32,8 +32,8 @@ class Drill:
     """One drill. ``lasts`` is how long it stays broken (real seconds; 0 where the installation mends it by itself).
 
     ``ripe`` says when to strike, ``noticed`` whether the installation has noticed. To pass, it has to be noticed within
-    ``notice_within`` of the strike and all to be as undisturbed within ``back_within`` of the mending (seconds); later by
-    ``SEND_LEASE_SECONDS`` if it ``outlives_workers``, for nobody else may touch what a dead worker had on its way.
+    ``notice_within`` of the strike and all to be as undisturbed within ``back_within`` of the mending (seconds). If it
+    ``outlives_workers``, ``SEND_LEASE_SECONDS`` are added: nobody else may touch what a dead worker had on its way.
     """
 
     name: str
