@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Campaign, PlanReview, PlanVersion
+from campaigns.models import Campaign, LeadImport, PlanReview, PlanVersion
 from campaigns.plans.difference import difference
 from campaigns.plans.naming import name_of
 from campaigns.plans.outline import outline
@@ -45,6 +45,7 @@ def review_page(campaign: Campaign, access: Access, *, against: UUID | None) -> 
         "campaign": campaign,
         "review": latest if is_client else current,
         "may_decide": latest is not None and reviews.may_decide(latest, access),
+        "audience": _audience(campaign, latest if is_client else None),
         "base": base,
         "versions": versions,
         "changes": changes,
@@ -57,6 +58,17 @@ def review_page(campaign: Campaign, access: Access, *, against: UUID | None) -> 
             .select_related("asked_by", "decided_by")
             .order_by("-created_at", "-id")[:10]
         ),
+    }
+
+
+def _audience(campaign: Campaign, review: PlanReview | None) -> dict[str, Any]:
+    """The list that the plan is for: as it was asked about, else as the campaign has it now."""
+    told = review.audience if review is not None else reviews.audience_of(campaign)
+    of_list = LeadImport.objects.filter(client_id=campaign.client_id, id=told.get("import_id")).first()
+    return {
+        "name": of_list.file_name if of_list else "All leads of the client",
+        "is_gone": bool(told.get("import_id")) and of_list is None,
+        "leads": review.leads if review is not None else checklist.audience_leads(campaign).count(),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Schema
@@ -63,10 +63,12 @@ class TestSentOut(Schema):
 
 
 class ReviewOut(Schema):
-    """Somebody's word on one plan; it holds for just that plan."""
+    """Somebody's word on one plan and one list; it holds for just these. ``leads``: how many when it was asked for."""
 
     id: UUID
     plan_hash: str
+    audience: dict[str, Any]
+    leads: int | None
     state: Literal["asked", "approved", "declined"]
     note: str
     asked_by_id: UUID | None

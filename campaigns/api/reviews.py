@@ -17,6 +17,7 @@ from campaigns.plans import edits
 from campaigns.plans.difference import difference
 from campaigns.plans.schema import Plan
 from campaigns.services import editing, organizing, plan_files, reviews, trial_mails
+from campaigns.services.checklist import audience_leads
 from project.core.refusals import NotFound
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -121,7 +122,7 @@ def put_review(request: ApiRequest, campaign_id: UUID, payload: schemas.Approval
 def ask_review(request: ApiRequest, campaign_id: UUID) -> Any:
     """Ask for a decision on the draft as it is."""
     campaign = _campaign(request, campaign_id)
-    reviews.ask(campaign=campaign, actor=request.access.user)
+    reviews.ask(campaign=campaign, actor=request.access.user, leads=audience_leads(campaign).count())
     return _review(campaign)
 
 

@@ -143,7 +143,7 @@ class DraftRevision(OrganizationModel):
 
 
 class PlanReview(OrganizationModel):
-    """Somebody's word on one plan: it holds for just this plan (``plan_hash``), and for no other."""
+    """Somebody's word on one plan and one list: it holds for just these (``plan_hash``, ``audience``)."""
 
     class State(models.TextChoices):
         ASKED = "asked", "Waits for a decision"
@@ -154,6 +154,9 @@ class PlanReview(OrganizationModel):
     #: The draft with its snippets put in, as it would be launched.
     plan_hash = models.CharField(max_length=64)
     plan = models.JSONField()
+    #: Whom it was to approach (``services.settings.Audience``), and how many these were when it was asked about.
+    audience = models.JSONField(default=dict)
+    leads = models.PositiveIntegerField(null=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
     note = models.CharField(max_length=500, blank=True)
     asked_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
@@ -161,5 +164,7 @@ class PlanReview(OrganizationModel):
     decided_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["campaign", "plan_hash"], name="plan_review_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "plan_hash", "audience"], name="plan_review_once")
+        ]
         indexes = [models.Index(fields=["campaign", "-created_at", "-id"], name="plan_review_recent")]

@@ -1,6 +1,11 @@
-"""Reviews: somebody else, or the client, says of one plan that it may be launched. A changed plan needs a new word."""
+"""Reviews: somebody else, or the client, says of one plan for one list that it may be launched.
+
+A changed plan, or another list, needs a new word.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db import transaction
 from pydantic import ValidationError
@@ -10,6 +15,7 @@ from campaigns.plans.canonical import plan_hash
 from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import Plan
 from campaigns.services import live, snippets
+from campaigns.services.settings import Audience
 from project.core.clock import now
 from project.core.refusals import Invalid, Refused
 from project.tenancy import audit
@@ -34,13 +40,20 @@ def plan_to_launch(campaign: Campaign) -> Plan | None:
 
 
 def current(campaign: Campaign) -> PlanReview | None:
-    """The review of just the plan that the draft is now, if it was asked for."""
+    """The review of just the plan that the draft is now, for the list it has now, if it was asked for."""
     plan = plan_to_launch(campaign)
     if plan is None:
         return None
-    rows = PlanReview.objects.filter(campaign=campaign, plan_hash=plan_hash(plan))
+    rows = PlanReview.objects.filter(
+        campaign=campaign, plan_hash=plan_hash(plan), audience=audience_of(campaign)
+    )
     found: PlanReview | None = rows.select_related("asked_by", "decided_by").first()
     return found
+
+
+def audience_of(campaign: Campaign) -> dict[str, Any]:
+    """Whom a campaign approaches, in the form that reviews are bound to."""
+    return Audience.model_validate(campaign.audience or {}).model_dump(mode="json")
 
 
 @transaction.atomic
@@ -53,8 +66,10 @@ def require(*, campaign: Campaign, needed: bool, actor: User) -> Campaign:
 
 
 @transaction.atomic
-def ask(*, campaign: Campaign, actor: User) -> PlanReview:
-    """Ask for a decision on the draft as it is. Asked again, a declined plan waits for a decision anew.
+def ask(*, campaign: Campaign, actor: User, leads: int) -> PlanReview:
+    """Ask for a decision on the draft as it is, for its list with so many ``leads`` now.
+
+    Asked again, a declined plan waits for a decision anew.
 
     Raises ``NotReviewed`` for a draft that is not complete or approved already.
     """
@@ -64,6 +79,7 @@ def ask(*, campaign: Campaign, actor: User) -> PlanReview:
     found: PlanReview = PlanReview.objects.get_or_create(
         campaign=campaign,
         plan_hash=plan_hash(plan),
+        audience=audience_of(campaign),
         defaults={
             "plan": plan.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             "asked_by": actor,
@@ -72,8 +88,9 @@ def ask(*, campaign: Campaign, actor: User) -> PlanReview:
     if found.state == State.APPROVED:
         raise NotReviewed("Just this plan is approved already.")
     PlanReview.objects.filter(id=found.id).update(
-        state=State.ASKED, asked_by=actor, decided_by=None, decided_at=None, note="", updated_at=now()
-    )
+        state=State.ASKED, asked_by=actor, decided_by=None, decided_at=None, note="", leads=leads,
+        updated_at=now(),
+    )  # fmt: skip
     audit.record(actor=actor, action="campaign.review_asked", subject=campaign, plan_hash=found.plan_hash)
     live.campaign_changed(campaign.id)
     return found.refreshed()

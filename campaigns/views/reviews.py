@@ -15,11 +15,13 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import selectors_reviews
 from campaigns.models import Campaign
 from campaigns.services import editing, plan_files, reviews, trial_mails
+from campaigns.services.checklist import audience_leads
 from campaigns.views.lookups import campaign_or_404
 from project.core.htmx import redirect_to
 from project.core.ids import parse_uuid
 from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
+from project.tenancy.models import Role
 
 
 def _url(request: OrganizationRequest, name: str, campaign_id: UUID) -> str:
@@ -31,7 +33,13 @@ def _page(request: OrganizationRequest, campaign: Campaign, problem: str = "") -
     context = selectors_reviews.review_page(
         campaign, request.access, against=parse_uuid(request.GET.get("against", ""))
     )
-    context |= {"problem": problem, "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT)}
+    is_client = request.access.role == Role.CLIENT
+    context |= {
+        "problem": problem,
+        "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
+        "base_template": "portal.html" if is_client else "app.html",
+        "client": campaign.client,
+    }
     return render(request, "campaigns/review.html", context, status=422 if problem else 200)
 
 
@@ -71,7 +79,7 @@ def ask(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
             needed = request.POST["needed"] == "1"
             reviews.require(campaign=campaign, needed=needed, actor=request.access.user)
         else:
-            reviews.ask(campaign=campaign, actor=request.access.user)
+            reviews.ask(campaign=campaign, actor=request.access.user, leads=audience_leads(campaign).count())
     except Refused as refusal:
         return _page(request, campaign, refusal.message)
     return redirect_to(_url(request, "review", campaign.id), request)

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from hypothesis import given
 
-from campaigns.models import Campaign, Enrollment, PlanReview
+from campaigns.models import Campaign, Enrollment, LeadImport, PlanReview
 from campaigns.plans.difference import difference
 from campaigns.plans.schema import Plan
 from campaigns.services import campaigns as service
@@ -69,6 +69,8 @@ def test_a_launch_waits_for_somebody_elses_word_on_just_this_plan(world: World, 
     theirs.force_login(make_member(make_user("pia@client.test"), "client", [world.agency.first]).user)
     page = theirs.get(f"{base}review/").content.decode()
     assert "What people will get" in page
+    assert "All leads of the client" in page
+    assert 'class="portal' in page, "in the client's own frame"
     assert "The plan as a file" not in page
     silent = theirs.post(f"{base}review/decide/", {"review": review.id, "decision": "decline"})
     assert "Say what has to change." in silent.content.decode()
@@ -83,7 +85,13 @@ def test_a_launch_waits_for_somebody_elses_word_on_just_this_plan(world: World, 
     with pytest.raises(CampaignRefused, match="has to be approved"):
         service.launch(campaign=world.campaign, actor=world.agency.manager)
     _label(world, "message", "")
-    service.launch(campaign=world.campaign, actor=world.agency.manager)
+    other = LeadImport.objects.create(client=world.agency.first, file_name="Fair.csv", file="fair.csv")
+    whole = world.campaign.refreshed().audience
+    Campaign.objects.update(audience={"kind": "import", "import_id": str(other.id)})
+    assert reviews.current(world.campaign.refreshed()) is None, "the word was about another list"
+    assert "Fair.csv" in client.get(f"{base}review/").content.decode()
+    Campaign.objects.update(audience=whole)
+    service.launch(campaign=world.campaign.refreshed(), actor=world.agency.manager)
 
 
 @pytest.mark.django_db
