@@ -8,7 +8,7 @@ from campaigns.views.unsubscribe import unsubscribe
 from project.core import views as core_views
 from project.theme.views import worker
 from reporting.views_mails import leave
-from reporting.views_sharing import shared
+from reporting.views_sharing import shared, shared_logo
 
 ORGANIZATION = "o/<slug:organization_slug>/"
 
@@ -27,6 +27,7 @@ urlpatterns = [
     path("u/<str:token>", unsubscribe, name="unsubscribe"),
     path("r/leave/<str:token>", leave, name="leave_report"),
     path("r/<str:token>", shared, name="shared_report"),
+    path("r/<str:token>/logo", shared_logo, name="shared_logo"),
     path(ORGANIZATION + "live/", include("project.core.realtime.urls")),
     path(ORGANIZATION + "inbox/", include("inbox.urls")),
     path(ORGANIZATION, include("campaigns.urls")),

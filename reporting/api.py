@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from ninja import Query, Router
 
 from campaigns.models import Campaign
-from integrations import api_rows as sender_rows
-from integrations.services import rates
-from project.core.clock import now
+from project.core.api_pages import PageOut, page_of
+from project.core.refusals import NotFound
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 from project.tenancy.models import Client
 from reporting import api_schemas as schemas
-from reporting import selectors, selectors_cohorts, selectors_inbox, selectors_live
+from reporting import selectors, selectors_cohorts, selectors_inbox, selectors_live, selectors_rows
 from reporting.api_alerts import router as alerts_router
 from reporting.api_cache import router as cache_router
+from reporting.api_exports import router as exports_router
 from reporting.api_mails import router as mails_router
 from reporting.api_portal import router as portal_router
+from reporting.api_saved import router as saved_router
+from reporting.api_sending import DaysIn
+from reporting.api_sending import router as sending_router
 from reporting.api_sharing import router as sharing_router
 from reporting.api_snapshots import router as snapshots_router
 from reporting.filters import Filters
 from reporting.selectors_rollups import Grain
+from reporting.selectors_rows import RowFilters
 from reporting.services import response_cache
 
 router = Router()
@@ -33,6 +37,9 @@ router.add_router("", sharing_router)
 router.add_router("", portal_router)
 router.add_router("", mails_router)
 router.add_router("", cache_router)
+router.add_router("", saved_router)
+router.add_router("", sending_router)
+router.add_router("", exports_router)
 
 TAGS = ["Analytics"]
 
@@ -49,11 +56,11 @@ def list_client_figures(request: ApiRequest) -> Any:
 
 @router.get("/analytics/clients/{client_id}/summary", response=schemas.ClientSummaryOut, tags=TAGS)
 @api_rule(Permission.REPORTS_VIEW)
-def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
+def client_summary(request: ApiRequest, client_id: UUID, period: Query[schemas.ReportIn]) -> Any:
     """A client's report: people, funnels, days, waits, campaigns, senders, outlook, latest replies."""
     client = get_or_404(request.access.clients(), client_id)
     filters = period.filters(client.time_zone)
-    asked = {"what": "client", "role": request.access.role, **filters.days, "compare": filters.compare}
+    asked = {"what": "client", "role": request.access.role, **filters.asked}
     return response_cache.kept(client.id, asked, lambda: _client_summary(request, client, filters))
 
 
@@ -95,12 +102,22 @@ def client_comparative(request: ApiRequest, client_id: UUID, period: Query[schem
     }
 
 
+@router.get("/analytics/rows", response=PageOut[schemas.RowOut], tags=TAGS)
+@api_rule(Permission.REPORTS_VIEW)
+def list_rows(request: ApiRequest, page: Query[schemas.RowsIn]) -> Any:
+    """What a number was counted from, newest first: as many as it says, or with `each` one for each time."""
+    filters = RowFilters.of(page.given(), request.access)
+    if filters is None:
+        raise NotFound("There is no such client or campaign.")
+    return page_of(filters.rows(request.access), page, order=selectors_rows.ORDER)
+
+
 @router.get("/analytics/inbox", response=schemas.InboxFiguresOut, tags=TAGS)
 @api_rule(Permission.INBOX_VIEW)
-def inbox_figures(request: ApiRequest, days: Literal[1, 7, 28, 90] = 7, client: UUID | None = None) -> Any:
+def inbox_figures(request: ApiRequest, span: Query[DaysIn], client: UUID | None = None) -> Any:
     """How the team answers: first reply, promises kept, time until closed, unread age; by person and by client."""
     chosen = get_or_404(request.access.clients(), client) if client is not None else None
-    report = selectors_inbox.inbox_report(request.access, days, chosen)
+    report = selectors_inbox.inbox_report(request.access, span.days, chosen)
     return {
         "total": report["total"],
         "people": report["people"],
@@ -124,11 +141,11 @@ def _campaign_report(request: ApiRequest, campaign_id: UUID, period: schemas.Per
 
 @router.get("/analytics/campaigns/{campaign_id}/summary", response=schemas.CampaignSummaryOut, tags=TAGS)
 @api_rule(Permission.REPORTS_VIEW)
-def campaign_summary(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
+def campaign_summary(request: ApiRequest, campaign_id: UUID, period: Query[schemas.ReportIn]) -> Any:
     """A campaign's report, and where its leads are now."""
     campaign = _campaign(request, campaign_id)
     filters = period.filters(campaign.client.time_zone)
-    asked = {"what": campaign.id, **filters.days, "compare": filters.compare}
+    asked = {"what": campaign.id, **filters.asked}
     return response_cache.kept(campaign.client_id, asked, lambda: _campaign_summary(campaign, filters))
 
 
@@ -148,7 +165,7 @@ def _campaign_summary(campaign: Campaign, filters: Filters) -> dict[str, Any]:
 
 @router.get("/analytics/campaigns/{campaign_id}/timeseries", response=schemas.TimeseriesOut, tags=TAGS)
 @api_rule(Permission.REPORTS_VIEW)
-def campaign_timeseries(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
+def campaign_timeseries(request: ApiRequest, campaign_id: UUID, period: Query[schemas.ReportIn]) -> Any:
     """People by day (up to five weeks) or by week, and the same days before."""
     report = _campaign_report(request, campaign_id, period)
     return {
@@ -164,7 +181,7 @@ def campaign_timeseries(request: ApiRequest, campaign_id: UUID, period: Query[sc
     "/analytics/campaigns/{campaign_id}/sequence-steps", response=list[schemas.SequenceStepOut], tags=TAGS
 )
 @api_rule(Permission.REPORTS_VIEW)
-def campaign_steps(request: ApiRequest, campaign_id: UUID, period: Query[schemas.PeriodIn]) -> Any:
+def campaign_steps(request: ApiRequest, campaign_id: UUID, period: Query[schemas.ReportIn]) -> Any:
     """Each step: messages that left, and the people whose replies answer it."""
     report = _campaign_report(request, campaign_id, period)
     return [{**row, "node_id": row["key"]} for row in report["steps"]]
@@ -182,25 +199,6 @@ def campaign_cohorts(request: ApiRequest, campaign_id: UUID) -> Any:
 def real_time(request: ApiRequest) -> Any:
     """Today so far against the same hours of the last weeks, and what happened last."""
     return selectors_live.today(request.access)
-
-
-@router.get("/analytics/accounts/{sender_id}/rate-usage", response=schemas.RateUsageOut, tags=TAGS)
-@api_rule(Permission.SENDERS_VIEW)
-def account_rate_usage(request: ApiRequest, sender_id: UUID) -> Any:
-    """How much of its daily budgets an account has used."""
-    sender = get_or_404(sender_rows.senders(request.access), sender_id)
-    at = now()
-    day = rates.day_of(sender, at)
-    return {
-        "sender_id": sender.id,
-        "name": sender.name,
-        "day": day,
-        "resets_at": rates.next_day_starts(sender, at),
-        "budgets": [
-            {"action": action, "used": used, "limit": limit, "left": max(0, limit - used)}
-            for action, (used, limit) in sorted(rates.usage(sender, day).items())
-        ],
-    }
 
 
 def _period(period: Any) -> dict[str, Any]:
@@ -226,8 +224,8 @@ def _figures(report: dict[str, Any]) -> dict[str, Any]:
         "funnel": report["funnel"],
         "channels": report["channels"],
         "days": _days(report),
-        "waits": report["waits"]["rows"],
-        "best_time": report["heat"]["best"],
+        "waits": report["waits"]["rows"] if report["waits"] else [],
+        "best_time": report["heat"]["best"] if report["heat"] else None,
         "outlook": report["outlook"],
         "counted_at": report["counted_at"],
     }

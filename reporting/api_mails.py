@@ -11,6 +11,7 @@ from pydantic import Field
 
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
+from reporting import selectors_mails
 from reporting.models import ReportMail, ReportRecipient
 from reporting.services import report_mails
 
@@ -40,6 +41,14 @@ class ReportRecipientOut(ReportRecipientIn):
     left_at: datetime | None
 
 
+class ReportDeliveryOut(Schema):
+    """What became of one recipient's mail, as the provider told."""
+
+    address: str
+    state: str
+    error: str
+
+
 class ReportMailOut(Schema):
     """One week's report."""
 
@@ -50,6 +59,15 @@ class ReportMailOut(Schema):
     state: str
     sent_at: datetime | None
     sent_to: int
+    deliveries: list[ReportDeliveryOut] = []
+
+
+class ReportPreviewOut(Schema):
+    """A report that was not made yet."""
+
+    subject: str
+    text: str
+    html: str
 
 
 class ReportDecisionIn(Schema):
@@ -71,6 +89,13 @@ def set_report_mail_plan(request: ApiRequest, client_id: UUID, payload: ReportMa
     """Say when a client's weekly report leaves."""
     client = get_or_404(request.access.clients(), client_id)
     return report_mails.set_plan(access=request.access, client=client, **payload.dict())
+
+
+@router.get("/clients/{client_id}/report-mail/preview", response=ReportPreviewOut, tags=TAGS)
+@api_rule(Permission.CAMPAIGNS_EDIT)
+def preview_report_mail(request: ApiRequest, client_id: UUID) -> Any:
+    """Last week's report as it would leave now; `%LEAVE%` stands for each recipient's own link."""
+    return report_mails.preview(get_or_404(request.access.clients(), client_id))
 
 
 @router.get("/clients/{client_id}/report-recipients", response=list[ReportRecipientOut], tags=TAGS)
@@ -103,9 +128,12 @@ def remove_report_recipient(request: ApiRequest, recipient_id: UUID) -> Any:
 @router.get("/clients/{client_id}/report-mails", response=list[ReportMailOut], tags=TAGS)
 @api_rule(Permission.CAMPAIGNS_EDIT)
 def list_report_mails(request: ApiRequest, client_id: UUID) -> Any:
-    """The last twelve weekly reports of a client."""
+    """The last twelve weekly reports of a client, with what became of each mail."""
     client = get_or_404(request.access.clients(), client_id)
-    return list(ReportMail.objects.filter(client=client).order_by("-week")[:12])
+    mails = list(ReportMail.objects.filter(client=client).order_by("-week")[:12])
+    found = selectors_mails.deliveries(mails)
+    names = [name for name in ReportMailOut.model_fields if name != "deliveries"]
+    return [{**{name: getattr(mail, name) for name in names}, "deliveries": found[mail.id]} for mail in mails]
 
 
 @router.post("/report-mails/{mail_id}/decision", response=ReportMailOut, tags=TAGS)

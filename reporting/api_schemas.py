@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ninja import Schema
 from pydantic import AliasChoices, Field
 
+from project.core.api_pages import PageIn
 from reporting.filters import Filters
 
 
@@ -21,10 +23,30 @@ class PeriodIn(Schema):
 
     def filters(self, time_zone: str) -> Filters:
         """What a report takes."""
+        return Filters.of(self.given(), ZoneInfo(time_zone))
+
+    def given(self) -> dict[str, str]:
+        """The same as the address of a page says it."""
         given = {"days": str(self.days)}
         if self.from_day and self.to_day:
             given |= {"from": self.from_day.isoformat(), "to": self.to_day.isoformat()}
-        return Filters.of(given, ZoneInfo(time_zone))
+        return given
+
+
+class ReportIn(PeriodIn):
+    """The days, and one channel, sender or list that the report is narrowed to (the first of them that is given)."""
+
+    channel: Literal["linkedin", "email", "sms"] | None = None
+    sender: UUID | None = None
+    list_id: UUID | None = Field(None, alias="list", description="An import of leads.")
+    campaign: UUID | None = Field(None, description="One campaign of a client's report.")
+
+    def given(self) -> dict[str, str]:
+        """The same as the address of a page says it."""
+        more = {
+            "channel": self.channel, "sender": self.sender, "list": self.list_id, "campaign": self.campaign,
+        }  # fmt: skip
+        return super().given() | {name: str(value) for name, value in more.items() if value}
 
 
 class PeriodOut(Schema):
@@ -141,6 +163,63 @@ class PeopleOut(Schema):
     unsubscribed: int
     qualified: int
     disqualified: int
+
+
+class RowsIn(PageIn, ReportIn):
+    """Which rows: the filters of a report, and the part of it that a number stands for."""
+
+    client: UUID | None = None
+    kind: str = Field("replied", description="What they count as, e.g. `contacted`, `replied`, `positive`.")
+    node: str = ""
+    variant: str = ""
+    domain: str = ""
+    hours: str = Field("", description="`9-11`: from 9:00 until 11:00 of the client's day.")
+    weekday: int | None = Field(None, ge=0, le=6, description="0 is Monday.")
+    left: bool = Field(False, description="Hours and days are those at which the answered message had left.")
+    wait: int | None = Field(None, ge=0, description="Place in `waits` of a report.")
+    cohort: date | None = Field(
+        None, description="The Monday of the week in which they were contacted first."
+    )
+    within: Literal["7", "14", "28"] | None = Field(None, description="Days after that.")
+    each: bool = Field(False, description="Each time, not only the first per person.")
+
+    def given(self) -> dict[str, str]:
+        """The same as the address of a page says it."""
+        names = (
+            "client",
+            "kind",
+            "node",
+            "variant",
+            "domain",
+            "hours",
+            "weekday",
+            "wait",
+            "cohort",
+            "within",
+        )
+        more = {name: str(value) for name in names if (value := getattr(self, name)) not in (None, "")}
+        flags = {name: "1" for name in ("left", "each") if getattr(self, name)}
+        return super().given() | more | flags
+
+
+class RowOut(Schema):
+    """One fact that a number was counted from. ``value``: seconds, where it has a measured time."""
+
+    id: UUID
+    occurred_at: datetime
+    kind: str
+    client_id: UUID
+    campaign_id: UUID | None
+    enrollment_id: UUID | None
+    lead_id: UUID | None
+    sender_id: UUID | None
+    conversation_id: UUID | None
+    node_id: str
+    variant_id: str
+    channel: str
+    domain: str
+    list_id: UUID | None
+    value: int | None
 
 
 class WaitOut(Schema):
@@ -323,25 +402,6 @@ class ClientFiguresOut(Schema):
     replied: int
     positive: int
     meeting: int
-
-
-class UsageOut(Schema):
-    """A daily budget of an account, in actions."""
-
-    action: str
-    used: int
-    limit: int
-    left: int
-
-
-class RateUsageOut(Schema):
-    """An account's budgets of its own local day, and when they begin anew."""
-
-    sender_id: UUID
-    name: str
-    day: date
-    resets_at: datetime
-    budgets: list[UsageOut]
 
 
 class AnsweringOut(Schema):

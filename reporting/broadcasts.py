@@ -5,3 +5,4 @@ from __future__ import annotations
 from project.core.realtime import data_kind
 
 data_kind("report.changed")
+data_kind("export.changed")

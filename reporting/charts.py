@@ -124,6 +124,12 @@ def _finding(points: Sequence[Point], is_weekly: bool) -> str:
     )
 
 
+def marks(drawn: Trend, days: Sequence[date]) -> list[float | None]:
+    """Where the days of notes stand on a trend; ``None`` for one outside of it."""
+    spans = [(point.first, point.last, point.x) for point in drawn.points]
+    return [next((x for first, last, x in spans if first <= day <= last), None) for day in days]
+
+
 def heat(cells: dict[tuple[int, int], int]) -> dict[str, Any]:
     """Rows of weekdays over hours, each cell with its figure and one of six strengths."""
     most = max(cells.values(), default=0)
@@ -131,8 +137,14 @@ def heat(cells: dict[tuple[int, int], int]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = [
         {
             "weekday": WEEKDAYS[day],
+            "number": day,
             "cells": [
-                {"hour": hour, "value": (value := cells.get((day, hour), 0)), "level": _level(value, most)}
+                {
+                    "hour": hour,
+                    "hours": f"{hour}-{hour + 1}",
+                    "value": (value := cells.get((day, hour), 0)),
+                    "level": _level(value, most),
+                }
                 for hour in HEAT_HOURS
             ],
         }

@@ -150,11 +150,24 @@ _GRAINS: Final = (
 )  # fmt: skip
 
 
-def statement(source: LiteralString | str, *, rollup: str, first: str) -> str:
+#: Other facts of the contacts that lost their first, and that first itself.
+_SECOND: Final = f"""
+        UNION ALL
+        SELECT fact.*, counted, is_people FROM ({_LEFT}) AS fact JOIN meaning USING (kind)
+        JOIN gone USING (contact_id, counted) WHERE is_people AND fact.fact_id <> gone.fact_id"""
+_LOST: Final = f"""
+    UNION ALL
+    SELECT fact.*, gone.counted FROM gone
+    JOIN (SELECT {_RETRACTION} FROM reporting_factretraction WHERE organization_id = %(organization)s) AS fact
+      ON fact.fact_id = gone.fact_id"""
+
+
+def statement(source: LiteralString | str, *, rollup: str, first: str, has_gone: bool) -> str:
     """The statement that counts ``source`` (``NEW``, ``ALL``) into two tables.
 
     Parameters: organization, low, high, clients, zones (a JSON object of time zones by client), and of ``FORGET``'s
-    rows gone_contacts, gone_kinds, gone_facts (arrays side by side) and gone_leads.
+    rows gone_contacts, gone_kinds, gone_facts (arrays side by side) and gone_leads. Mostly nothing was taken back
+    (``has_gone``): then what deals with it is not planned either.
     """
     grains = "\n    UNION ALL\n".join(
         f"    SELECT '{grain}' AS grain, {subject} AS subject_id, day, left({part}, 255) AS part, kind,"
@@ -176,9 +189,7 @@ told AS MATERIALIZED (
 candidate AS (
     SELECT DISTINCT ON (contact_id, counted) * FROM (
         SELECT * FROM told WHERE sign = 1 AND is_people AND contact_id IS NOT NULL
-        UNION ALL
-        SELECT fact.*, counted, is_people FROM ({_LEFT}) AS fact JOIN meaning USING (kind)
-        JOIN gone USING (contact_id, counted) WHERE is_people AND fact.fact_id <> gone.fact_id
+        {_SECOND if has_gone else ""}
     ) AS all_of_them ORDER BY contact_id, counted, occurred_at, fact_id
 ),
 better AS MATERIALIZED (
@@ -201,10 +212,7 @@ moved AS (
     SELECT fact.*, better.counted FROM better
     JOIN (SELECT {_RETRACTION} FROM reporting_factretraction WHERE organization_id = %(organization)s) AS fact
       ON fact.fact_id = better.old_id
-    UNION ALL
-    SELECT fact.*, gone.counted FROM gone
-    JOIN (SELECT {_RETRACTION} FROM reporting_factretraction WHERE organization_id = %(organization)s) AS fact
-      ON fact.fact_id = gone.fact_id
+    {_LOST if has_gone else ""}
 ),
 difference AS (
     SELECT {_PLACE}, occurred_at, counted, value,

@@ -1,4 +1,4 @@
-"""Rows behind numbers as CSV, and the tables of a report as CSV or XLSX: streamed, and safe to open."""
+"""The tables of a report as CSV or XLSX, and rows behind numbers as XLSX: streamed, and safe to open."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ from typing import Any, Final
 from openpyxl import Workbook
 
 from project.core.csv_safety import safe_cell
-from project.core.scoping import organization_scope
 from project.tenancy.access import Access
-from reporting import selectors_rows
+from reporting.csv_lines import HEAD, Line, all_rows
 from reporting.selectors_rows import RowFilters
 
-PAGE: Final = 200
-HEAD: Final = (
-    "occurred_at", "local_time", "kind", "person", "company", "campaign", "sender", "channel", "step", "variant",
-    "domain", "seconds", "lead_id", "campaign_id",
-)  # fmt: skip
 _FIGURES: Final = (
     "sent", "contacted", "emailed", "delivered", "opened", "bounced", "complained", "unsubscribed", "replied",
     "positive", "meeting",
@@ -27,45 +21,6 @@ _FIGURES: Final = (
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
-
-
-class _Line:
-    """A file of which only the last line is kept."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def row_lines(access: Access, filters: RowFilters) -> Iterator[str]:
-    """The lines of a CSV file with a row per fact, the head first. One page is held at a time."""
-    writer = csv.writer(_Line())
-    yield "\ufeff" + writer.writerow(HEAD)
-    for cells in _rows(access, filters):
-        yield writer.writerow([safe_cell(cell) for cell in cells])
-
-
-def _rows(access: Access, filters: RowFilters) -> Iterator[list[str]]:
-    cursor: str | None = None
-    while True:
-        # A response is streamed after the request's scope has ended.
-        with organization_scope(access.organization.id):
-            found = selectors_rows.page(access, filters, cursor=cursor, limit=PAGE)
-        for row in found["rows"]:
-            yield _cells(row)
-        cursor = found["next_cursor"]
-        if cursor is None:
-            return
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    fact, lead = row["fact"], row["lead"]
-    return [
-        fact.occurred_at.isoformat(timespec="seconds"), f"{row['at']:%Y-%m-%d %H:%M}", fact.kind,
-        lead.full_name if lead else "", lead.company.name if lead and lead.company else "",
-        row["campaign"].name if row["campaign"] else "", row["sender"].name if row["sender"] else "",
-        fact.channel, fact.node_id, fact.variant_id, fact.domain, "" if fact.value is None else str(fact.value),
-        str(fact.lead_id or ""), str(fact.campaign_id or ""),
-    ]  # fmt: skip
 
 
 def tables(report: dict[str, Any]) -> list[Table]:
@@ -92,14 +47,24 @@ def tables(report: dict[str, Any]) -> list[Table]:
             found.append(_figures(name, report[key]))
     if report.get("campaigns"):
         found.append(_figures("Campaigns", [*report["campaigns"]["rows"], report["campaigns"]["all"]]))
-    found.append(
+    if report["notes"]:
+        found.append(("Notes", ("day", "note"), [[note.day, note.text] for note in report["notes"]]))
+    return [*found, *_times(report)]
+
+
+def _times(report: dict[str, Any]) -> list[Table]:
+    """When people replied and how long they took, which a narrowed report does not have."""
+    if report["heat"] is None:
+        return []
+    hours, waits = report["heat"], report["waits"]
+    return [
         (
             "Replies by hour",
-            ("weekday", *(f"{hour}:00" for hour in report["heat"]["hours"])),
-            [[row["weekday"], *(cell["value"] for cell in row["cells"])] for row in report["heat"]["rows"]],
-        )
-    )
-    return found
+            ("weekday", *(f"{hour}:00" for hour in hours["hours"])),
+            [[row["weekday"], *(cell["value"] for cell in row["cells"])] for row in hours["rows"]],
+        ),
+        ("Time to reply", ("within", "people"), [[row["name"], row["value"]] for row in waits["rows"]]),
+    ]
 
 
 def _figures(name: str, rows: Sequence[dict[str, Any]]) -> Table:
@@ -108,7 +73,7 @@ def _figures(name: str, rows: Sequence[dict[str, Any]]) -> Table:
 
 def table_lines(found: Sequence[Table]) -> Iterator[str]:
     """All tables one below the other, as CSV."""
-    writer = csv.writer(_Line())
+    writer = csv.writer(Line())
     yield "\ufeff"
     for name, head, rows in found:
         yield writer.writerow([safe_cell(name)])
@@ -134,8 +99,8 @@ def row_workbook(access: Access, filters: RowFilters) -> Iterator[bytes]:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Rows")
     sheet.append(list(HEAD))
-    for cells in _rows(access, filters):
-        sheet.append([safe_cell(cell) for cell in cells])
+    for found in all_rows(access, filters):
+        sheet.append([safe_cell(cell) for cell in found])
     yield from _saved(book)
 
 

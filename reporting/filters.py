@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from project.core.clock import now
+from project.core.ids import parse_uuid
 
 PERIODS: Final = {"7": "7 days", "28": "28 days", "90": "90 days", "quarter": "Quarter to date"}
 LONGEST: Final = 400
+#: What a report may be narrowed to, one at a time: sums are kept by each of these, and not by their combinations.
+DIMENSIONS: Final = ("channel", "sender", "list")
+CHANNELS: Final = ("linkedin", "email", "sms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +61,63 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrow:
+    """The one channel, sender or list that is looked at, as the address says it."""
+
+    dimension: str
+    value: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Narrow | None:
+        """The first of ``DIMENSIONS`` that an address names with sense; a form says ``only=sender:<id>``."""
+        chosen, _, value = str(data.get("only") or "").partition(":")
+        given = {chosen: value} if chosen in DIMENSIONS else data
+        for dimension in DIMENSIONS:
+            text = str(given.get(dimension) or "")
+            known = text if text in CHANNELS else ""
+            if dimension != "channel":
+                found = parse_uuid(text)
+                known = str(found) if found else ""
+            if known:
+                return cls(dimension, known)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
-    """A report's period as the address says it, and whether the days before are shown beside it."""
+    """What a report is narrowed to as the address says it, and whether the days before are shown beside it."""
 
     period: Period
     #: Which of ``PERIODS``; empty for days of one's own.
     chosen: str
     compare: bool
+    #: One campaign of a client's report.
+    campaign_id: UUID | None = None
+    narrow: Narrow | None = None
 
     @classmethod
-    def of(cls, data: Mapping[str, str], zone: ZoneInfo) -> Filters:
+    def of(cls, data: Mapping[str, Any], zone: ZoneInfo) -> Filters:
         """Read an address; what makes no sense is as if it was not there."""
-        compare = data.get("before", "1") != "0"
-        first, last = _day(data.get("from", "")), _day(data.get("to", ""))
-        if first and last and first <= last and (last - first).days < LONGEST:
-            return cls(Period(first, last, zone), "", compare)
-        chosen = data.get("days", "28")
-        if chosen == "quarter":
-            today = now().astimezone(zone).date()
-            begins = date(today.year, 3 * ((today.month - 1) // 3) + 1, 1)
-            return cls(Period(begins, today, zone), chosen, compare)
-        days = int(chosen) if chosen.isascii() and chosen.isdigit() and 0 < int(chosen) <= LONGEST else 28
-        return cls(Period.last_days(days, zone), str(days), compare)
+        period, chosen = _period(data, zone)
+        return cls(
+            period,
+            chosen,
+            data.get("before", "1") != "0",
+            parse_uuid(str(data.get("campaign") or "")),
+            Narrow.of(data),
+        )
 
     def address(self, **changes: str) -> str:
         """The query of an address with these filters, and some of them changed."""
-        given = {"days": self.chosen} if self.chosen else self.days
-        return urlencode({**given, **({} if self.compare else {"before": "0"}), **changes})
+        return urlencode({**self._chosen, **self._kept, **changes})
+
+    @property
+    def _chosen(self) -> dict[str, str]:
+        return {"days": self.chosen} if self.chosen else self.days
+
+    @property
+    def _kept(self) -> dict[str, str]:
+        return {**({} if self.compare else {"before": "0"}), **self.narrowing}
 
     @property
     def days(self) -> dict[str, str]:
@@ -90,20 +125,49 @@ class Filters:
         return {"from": self.period.first.isoformat(), "to": self.period.last.isoformat()}
 
     @property
+    def narrowing(self) -> dict[str, str]:
+        """Campaign, and channel, sender or list, as an address names them."""
+        campaign = {"campaign": str(self.campaign_id)} if self.campaign_id else {}
+        return campaign | ({self.narrow.dimension: self.narrow.value} if self.narrow else {})
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All that an answer depends on, for keeping it."""
+        return {**self.days, **self.narrowing, "compare": self.compare}
+
+    @property
     def query(self) -> str:
         """The query of an address with these filters."""
         return self.address()
 
     @property
-    def rows_query(self) -> str:
-        """The days, for the rows behind a number."""
-        return urlencode(self.days)
+    def kept(self) -> str:
+        """The query without the days, to go on with when others are chosen."""
+        return urlencode(self._kept)
 
     @property
     def toggled(self) -> str:
         """The query with the days before shown, or not."""
-        given = {"days": self.chosen} if self.chosen else self.days
-        return urlencode({**given, "before": "0"} if self.compare else given)
+        before = {"before": "0"} if self.compare else {}
+        return urlencode({**self._chosen, **before, **self.narrowing})
+
+    @property
+    def whole(self) -> str:
+        """The query without what the report is narrowed to."""
+        return urlencode({**self._chosen, **({} if self.compare else {"before": "0"})})
+
+
+def _period(data: Mapping[str, Any], zone: ZoneInfo) -> tuple[Period, str]:
+    first, last = _day(data.get("from", "")), _day(data.get("to", ""))
+    if first and last and first <= last and (last - first).days < LONGEST:
+        return Period(first, last, zone), ""
+    chosen = data.get("days", "28")
+    if chosen == "quarter":
+        today = now().astimezone(zone).date()
+        begins = date(today.year, 3 * ((today.month - 1) // 3) + 1, 1)
+        return Period(begins, today, zone), chosen
+    days = int(chosen) if chosen.isascii() and chosen.isdigit() and 0 < int(chosen) <= LONGEST else 28
+    return Period.last_days(days, zone), str(days)
 
 
 def _day(text: str) -> date | None:

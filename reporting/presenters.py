@@ -8,20 +8,25 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from project.theme import formats
-from reporting.selectors import LEAST
+from reporting import charts
+from reporting.filters import LONGEST
+from reporting.selectors_parts import LEAST
 
 
 def report_context(report: dict[str, Any], *, rows_base: str) -> dict[str, Any]:
     """Add links and words to a report. ``rows_base`` is empty where nobody may look behind the numbers."""
     people, before = report["people"], report["before"]
-    subject = {"campaign": report["campaign"].id} if "campaign" in report else {"client": report["client"].id}
-    query = urlencode({**subject, **report["filters"].days})
+    subject = {"client": report["client"].id}
+    if "campaign" in report:
+        subject = {"campaign": report["campaign"].id}
+    query = urlencode({**subject, **report["filters"].days, **report["filters"].narrowing})
     rows_url = f"{rows_base}?{query}" if rows_base else ""
     kinds = ("contacted", "replied", "positive", "meeting", "away")
     away = people["away"]
     return {
         **report,
         "rows_url": rows_url,
+        "rows_whole": f"{rows_base}?{urlencode({**subject, 'days': LONGEST})}" if rows_base else "",
         "links": {kind: f"{rows_url}&kind={kind}" if rows_url else "" for kind in kinds},
         "of_enrolled": f"{formats.number(report['sends'])} messages" if report["sends"] else "",
         "away_note": f"{formats.number(away)} out-of-office not counted"
@@ -32,6 +37,13 @@ def report_context(report: dict[str, Any], *, rows_base: str) -> dict[str, Any]:
             "positive": _change(people, before, "positive", "contacted"),
             "meeting": _change(people, before, "meeting", ""),
         },
+        "marks": list(
+            zip(
+                charts.marks(report["trend"], [note.day for note in report["notes"]]),
+                report["notes"],
+                strict=True,
+            )
+        ),
         "zone_name": report["period"].zone.key,
     }
 

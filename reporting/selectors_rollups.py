@@ -12,7 +12,7 @@ from django.db.models import QuerySet, Sum
 from campaigns.models import Campaign
 from project.core.clock import now
 from project.tenancy.models import Client
-from reporting.filters import Period
+from reporting.filters import Narrow, Period
 from reporting.models import Rollup, RollupState
 from reporting.services.rollups import FRESH
 
@@ -64,10 +64,13 @@ class Kinds(dict[str, Sums]):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a report is about: one campaign, or everything of one client."""
+    """What a report is about: a campaign, or everything of a client, or what one channel, sender or list did of it."""
 
     client: Client
     campaign: Campaign | None = None
+    #: The one campaign that a client's report is narrowed to.
+    only: UUID | None = None
+    narrow: Narrow | None = None
 
     def rows(self, grain: str, period: Period) -> QuerySet[Rollup]:
         """The sums of a grain in a period."""
@@ -76,12 +79,35 @@ class Subject:
         )
         if self.campaign is not None:
             return rows.filter(subject_id=self.campaign.id)
-        return rows.filter(client_id=self.client.id)
+        rows = rows.filter(client_id=self.client.id)
+        return rows.filter(subject_id=self.only) if self.only is not None else rows
+
+    def whole(self, period: Period) -> QuerySet[Rollup]:
+        """The sums of the subject as a whole, or of what it is narrowed to."""
+        if self.narrow is not None:
+            if self.narrow.dimension == "sender" and self.is_client:
+                return self.rows(Grain.SENDER, period).filter(subject_id=self.narrow.value)
+            return self.by_campaign(period)
+        return self.rows(Grain.CLIENT if self.is_client else Grain.CAMPAIGN, period)
+
+    def by_campaign(self, period: Period) -> QuerySet[Rollup]:
+        """The same as rows of campaigns."""
+        if self.narrow is None:
+            return self.rows(Grain.CAMPAIGN, period)
+        return self.rows(_NARROWED[self.narrow.dimension], period).filter(part=self.narrow.value)
 
     @property
-    def whole(self) -> str:
-        """The grain that has the subject as a whole."""
-        return Grain.CAMPAIGN if self.campaign is not None else Grain.CLIENT
+    def counts_enrolled(self) -> bool:
+        """Whether it is known who was enrolled: not by a channel or a sender."""
+        return self.narrow is None or self.narrow.dimension == "list"
+
+    @property
+    def is_client(self) -> bool:
+        """Whether all campaigns of the client belong to it, and what belongs to none."""
+        return self.campaign is None and self.only is None
+
+
+_NARROWED: Final = {"channel": Grain.CHANNEL, "sender": Grain.CAMPAIGN_SENDER, "list": Grain.LIST}
 
 
 def grouped(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from campaigns.models import Campaign, Lead
 from integrations.models import SenderAccount
+from project.core.clock import now
 from project.core.ids import parse_uuid
 from project.core.pagination import keyset_page
 from project.tenancy.access import Access
@@ -21,6 +22,7 @@ from project.tenancy.models import Client
 from reporting.counting import EVENTS, PEOPLE
 from reporting.filters import Filters, Period
 from reporting.models import Fact, FirstFact
+from reporting.row_slices import Slice
 
 ORDER: Final = ("-occurred_at", "-id")
 #: A kind that is counted -> the kinds of facts that it is counted from.
@@ -54,6 +56,8 @@ class RowFilters:
     list_id: UUID | None = None
     domain: str = ""
     channel: str = ""
+    variant: str = ""
+    part: Slice = field(default_factory=Slice)
     #: Each time that it happened, not only the first per person.
     each: bool = False
 
@@ -75,10 +79,11 @@ class RowFilters:
             client = access.clients().filter(id=client_id).first() if client_id else None
             if client is None:
                 return None
-        zone = ZoneInfo(client.time_zone) if client is not None else ZoneInfo("UTC")
+        zone = ZoneInfo(client.time_zone if client is not None else access.organization.time_zone)
+        part = Slice.of(data)
         return cls(
             kind=kind if kind in SOURCES else "replied",
-            period=Filters.of(data, zone).period,
+            period=part.period(Filters.of(data, zone).period, now().astimezone(zone).date()),
             client=client,
             campaign=campaign,
             node=data.get("node", "")[:80],
@@ -86,24 +91,14 @@ class RowFilters:
             list_id=parse_uuid(data.get("list", "")),
             domain=data.get("domain", "")[:255],
             channel=data.get("channel", "")[:16],
+            variant=data.get("variant", "")[:80],
+            part=part,
             each=data.get("each") == "1",
         )
 
     def rows(self, access: Access) -> QuerySet[Fact]:
         """The facts, within reach."""
-        rows: QuerySet[Fact] = Fact.objects.filter(
-            access.client_filter(),
-            kind__in=SOURCES[self.kind],
-            occurred_at__gte=self.period.start,
-            occurred_at__lt=self.period.end,
-        )
-        given = {
-            "client_id": self.client.id if self.client else None,
-            "campaign_id": self.campaign.id if self.campaign else None,
-            "node_id": self.node, "sender_id": self.sender_id, "list_id": self.list_id, "domain": self.domain,
-            "channel": self.channel,
-        }  # fmt: skip
-        rows = rows.filter(**{name: value for name, value in given.items() if value})
+        rows = self._narrowed(access).filter(kind__in=SOURCES[self.kind])
         if self.kind == "promised":
             rows = rows.filter(in_time__isnull=False)
         elif self.kind == "kept":
@@ -112,8 +107,31 @@ class RowFilters:
             first = FirstFact.objects.filter(
                 contact_id=OuterRef("contact"), kind=self.kind, fact_id=OuterRef("id")
             )
-            rows = rows.annotate(contact=Coalesce(F("enrollment_id"), F("lead_id"))).filter(Exists(first))
+            rows = rows.filter(Exists(first))
         return rows
+
+    def _narrowed(self, access: Access) -> QuerySet[Fact]:
+        rows: QuerySet[Fact] = Fact.objects.filter(
+            access.client_filter(),
+            occurred_at__gte=self.period.start,
+        ).annotate(contact=Coalesce(F("enrollment_id"), F("lead_id")))
+        if not self.part.left:
+            rows = rows.filter(occurred_at__lt=self.period.end)
+        given = {
+            "client_id": self.client.id if self.client else None,
+            "campaign_id": self.campaign.id if self.campaign else None,
+            "node_id": self.node, "sender_id": self.sender_id, "list_id": self.list_id, "domain": self.domain,
+            "channel": self.channel, "variant_id": self.variant,
+        }  # fmt: skip
+        rows = rows.filter(**{name: value for name, value in given.items() if value})
+        if self.channel or self.list_id:
+            # Sums by channel and by list are those of campaigns.
+            rows = rows.filter(campaign_id__isnull=False)
+        return self.part.apply(rows, self.period)
+
+    def events(self, access: Access) -> QuerySet[Fact]:
+        """Everything that happened within the same filters, whatever it counts as."""
+        return self._narrowed(access)
 
     @property
     def query(self) -> str:
@@ -123,8 +141,8 @@ class RowFilters:
             "campaign": self.campaign.id if self.campaign else "",
             "client": self.client.id if self.client and not self.campaign else "",
             "from": self.period.first, "to": self.period.last, "node": self.node, "sender": self.sender_id or "",
-            "list": self.list_id or "", "domain": self.domain, "channel": self.channel,
-            "each": "1" if self.each else "",
+            "list": self.list_id or "", "domain": self.domain, "channel": self.channel, "variant": self.variant,
+            **self.part.query, "each": "1" if self.each else "",
         }  # fmt: skip
         return urlencode({name: str(value) for name, value in given.items() if value})
 
@@ -141,17 +159,31 @@ class RowFilters:
     @property
     def narrowed(self) -> list[str]:
         """What they are narrowed to, beside client, campaign and days."""
-        parts = [("step", self.node), ("domain", self.domain), ("channel", self.channel)]
+        parts = [
+            ("step", self.node), ("wording", self.variant), ("domain", self.domain), ("channel", self.channel),
+        ]  # fmt: skip
         return (
             [f"{name} {value}" for name, value in parts if value]
             + (["one sender"] if self.sender_id else [])
             + (["one list"] if self.list_id else [])
+            + self.part.words
         )
 
 
-def page(access: Access, filters: RowFilters, *, cursor: str | None, limit: int = 50) -> dict[str, Any]:
-    """One page of rows with names, newest first; five statements. Raises ``InvalidCursor``."""
-    found = keyset_page(filters.rows(access), order=ORDER, cursor=cursor, limit=limit)
+def page(
+    access: Access,
+    filters: RowFilters,
+    *,
+    cursor: str | None,
+    limit: int = 50,
+    rows: QuerySet[Fact] | None = None,
+) -> dict[str, Any]:
+    """One page of rows (those of the filters, or ``rows``) with names, newest first; four statements.
+
+    Raises ``InvalidCursor``.
+    """
+    asked = filters.rows(access) if rows is None else rows
+    found = keyset_page(asked, order=ORDER, cursor=cursor, limit=limit)
     leads: Any = Lead.objects.select_related("company").in_bulk(
         [row.lead_id for row in found.items if row.lead_id]
     )

@@ -25,6 +25,16 @@ def report_changed(client_id: UUID) -> None:
     emit(stream=report(client_id), kind="report.changed", subject=("report", client_id), data={})
 
 
+def export(job_id: UUID) -> str:
+    """Progress of one large export."""
+    return stream_name("export", job_id)
+
+
+def export_changed(job_id: UUID) -> None:
+    """Say how far a large export is."""
+    emit(stream=export(job_id), kind="export.changed", subject=("export", job_id), data={})
+
+
 def alerts_changed() -> None:
     """Say that an alert was opened, acknowledged or resolved."""
     emit(stream=ALERTS, kind=ALERTS_CHANGED, subject=("organization", current_organization_id()), data={})

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from project.core.tasks import enqueue, platform_task, task
 from project.tenancy.models import Organization
-from reporting.services import alert_channels, alerts, report_mails, rollups, snapshots
+from reporting.services import alert_channels, alerts, export_jobs, report_mails, rollups, snapshots
 
 
 @task(queue="reports", name="reporting.evaluate_alerts")
@@ -89,12 +89,28 @@ def report_mails_due() -> int:
     return len(found)
 
 
+@task(queue="bulk", name="reporting.write_export")
+def write_export(*, job_id: str) -> None:
+    """Write a large export on from where it stands."""
+    export_jobs.write(job_id=UUID(job_id))
+
+
+@platform_task(queue="bulk", name="reporting.sweep_exports")
+def sweep_exports() -> int:
+    """Go on with exports that a killed worker left behind, and remove those whose time is over."""
+    with transaction.atomic():
+        for organization_id, job_id in export_jobs.forgotten():
+            enqueue(write_export, organization_id=organization_id, job_id=job_id)
+    return export_jobs.trim()
+
+
 #: Name of the entry -> task, seconds between two ticks, queue.
 BEAT: dict[str, tuple[str, float, str]] = {
     "reporting-alerts-due": ("reporting.alerts_due", 15, "reports"),
     "reporting-sweep-notices": ("reporting.sweep_notices", 10, "reports"),
     "reporting-facts-due": ("reporting.facts_due", 5, "reports"),
     "reporting-report-mails-due": ("reporting.report_mails_due", 60, "reports"),
+    "reporting-sweep-exports": ("reporting.sweep_exports", 15, "bulk"),
     "reporting-take-snapshot": ("reporting.take_snapshot", 300, "reports"),
     "reporting-export-snapshots": ("reporting.export_snapshots", 30, "reports"),
     "reporting-trim-snapshots": ("reporting.trim_snapshots", 86_400, "bulk"),

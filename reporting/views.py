@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,14 +16,17 @@ from django.views.decorators.http import require_GET
 from campaigns.models import Campaign
 from project.core.htmx import is_partial
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
-from project.tenancy.models import Client, Role
+from project.tenancy.models import Client
 from reporting import (
     exports,
     presenters,
     selectors,
+    selectors_choices,
     selectors_cohorts,
     selectors_inbox,
     selectors_live,
+    selectors_portal,
+    selectors_sending,
     streams,
 )
 from reporting.filters import PERIODS, Filters
@@ -40,11 +44,19 @@ def index(request: OrganizationRequest) -> HttpResponse:
             "reporting:client", organization_slug=request.organization.slug, client_id=rows[0]["client"].id
         )
     can_see_inbox = request.access.can(Permission.INBOX_VIEW)
-    context = {"rows": rows, "can_see_inbox": can_see_inbox, **freshness()}
+    rows_url = f"{rows_base(request)}?days=28"
+    can_see_senders = request.access.can(Permission.SENDERS_VIEW)
+    context = {
+        "rows": rows,
+        "can_see_inbox": can_see_inbox,
+        "can_see_senders": can_see_senders,
+        "rows_url": rows_url,
+        **freshness(),
+    }
     return render(request, "reporting/index.html", context)
 
 
-def _client(request: OrganizationRequest, client_id: UUID) -> Client:
+def _client(request: OrganizationRequest, client_id: UUID | str) -> Client:
     found: Client = get_or_404(request.access.clients(), client_id)
     return found
 
@@ -75,13 +87,14 @@ def _shown(request: OrganizationRequest, report: dict[str, Any], source: str) ->
     return {
         **presenters.report_context(report, rows_base=rows_base(request)),
         "periods": PERIODS.items(),
+        "narrowed_to": selectors_choices.names(client, filters),
         "stream": streams.report(client.id),
         "source": source,
         "show_links": request.access.can(Permission.INBOX_VIEW),
+        "can_see_senders": request.access.can(Permission.SENDERS_VIEW),
         "can_judge": request.access.can(Permission.REPORTS_JUDGE),
         "can_share": request.access.can(Permission.CAMPAIGNS_EDIT),
-        "is_portal": request.access.role == Role.CLIENT,
-        "base": "reporting/portal_base.html" if request.access.role == Role.CLIENT else "app.html",
+        **selectors_portal.frame(request.access, client),
     }
 
 
@@ -92,8 +105,10 @@ def client_report(request: OrganizationRequest, client_id: UUID) -> HttpResponse
     client = _client(request, client_id)
     filters = Filters.of(request.GET, ZoneInfo(client.time_zone))
     context = _shown(request, selectors.client_report(client, filters, request.access), request.path)
-    template = "reporting/_report.html" if is_partial(request) else "reporting/client.html"
-    return render(request, template, context)
+    if is_partial(request):
+        return render(request, "reporting/_report.html", context)
+    choices = selectors_choices.report_forms(request.access, client, filters)
+    return render(request, "reporting/client.html", {**context, "choices": choices})
 
 
 @require_GET
@@ -103,8 +118,10 @@ def campaign_report(request: OrganizationRequest, campaign_id: UUID) -> HttpResp
     campaign = _campaign(request, campaign_id)
     filters = Filters.of(request.GET, ZoneInfo(campaign.client.time_zone))
     context = _shown(request, selectors.campaign_report(campaign, filters), request.path)
-    template = "reporting/_report.html" if is_partial(request) else "reporting/client.html"
-    return render(request, template, context)
+    if is_partial(request):
+        return render(request, "reporting/_report.html", context)
+    choices = selectors_choices.report_forms(request.access, campaign.client, filters, campaign)
+    return render(request, "reporting/client.html", {**context, "choices": choices})
 
 
 @require_GET
@@ -112,7 +129,8 @@ def campaign_report(request: OrganizationRequest, campaign_id: UUID) -> HttpResp
 def cohorts(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """People of a campaign by the week in which they were first written to, and what became of them since."""
     campaign = _campaign(request, campaign_id)
-    context = {"cohorts": selectors_cohorts.weekly(campaign), "campaign": campaign}
+    rows_url = f"{rows_base(request)}?campaign={campaign.id}"
+    context = {"cohorts": selectors_cohorts.weekly(campaign), "campaign": campaign, "rows_url": rows_url}
     return render(request, "reporting/parts/_cohorts.html", context)
 
 
@@ -168,7 +186,7 @@ def compare(request: OrganizationRequest) -> HttpResponse:
     )
     context = {
         "compared": current, "earlier": earlier["all"], "filters": filters, "period": filters.period,
-        "periods": PERIODS.items(), **freshness(),
+        "periods": PERIODS.items(), "rows_url": f"{rows_base(request)}?{urlencode(filters.days)}", **freshness(),
     }  # fmt: skip
     return render(request, "reporting/compare.html", context)
 
@@ -181,16 +199,35 @@ def live(request: OrganizationRequest) -> HttpResponse:
     found = selectors_live.today(request.access)
     for row in found["activity"]:
         row["client"] = names.get(row["client_id"], "")
-    is_client = request.access.role == Role.CLIENT
+    for row in found["pace"]:
+        given = {"kind": row["kind"], "each": 1, "from": found["day"], "to": found["day"]}
+        row["url"] = f"{rows_base(request)}?{urlencode(given)}"
     context = {
         **found,
         "streams": ",".join(streams.report(client_id) for client_id in list(names)[:100]),
-        "is_portal": is_client,
         "show_links": request.access.can(Permission.LEADS_VIEW),
-        "base": "reporting/portal_base.html" if is_client else "app.html",
+        **selectors_portal.frame(request.access, None),
     }
     template = "reporting/_live.html" if is_partial(request) else "reporting/live.html"
     return render(request, template, context)
+
+
+@require_GET
+@organization_view(Permission.SENDERS_VIEW)
+def sending(request: OrganizationRequest) -> HttpResponse:
+    """What accounts used of their limits by day, and how reliable sending is; of all or of one client."""
+    days = request.GET.get("days", "7")
+    if days not in selectors_sending.SPANS:
+        days = "7"
+    client = _client(request, request.GET["client"]) if request.GET.get("client") else None
+    context = {
+        **selectors_sending.sending(request.access, days=int(days), client=client),
+        "client": client,
+        "days": days,
+        "spans": selectors_sending.SPANS.items(),
+        "can_see_errors": request.access.can(Permission.OPS_VIEW),
+    }
+    return render(request, "reporting/sending.html", context)
 
 
 @require_GET

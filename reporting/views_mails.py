@@ -16,6 +16,7 @@ from project.core.htmx import redirect_to
 from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view, public_view
 from project.tenancy.models import Client
+from reporting import selectors_mails
 from reporting.charts import WEEKDAYS
 from reporting.models import ReportMail, ReportRecipient
 from reporting.services import report_mails
@@ -26,7 +27,9 @@ def _page(request: OrganizationRequest, client: Client, **more: Any) -> HttpResp
         "client": client,
         "plan": report_mails.plan_of(client),
         "recipients": ReportRecipient.objects.filter(client=client)[:100],
-        "mails": ReportMail.objects.filter(client=client).select_related("decided_by").order_by("-week")[:12],
+        "mails": selectors_mails.told(
+            list(ReportMail.objects.filter(client=client).select_related("decided_by").order_by("-week")[:12])
+        ),
         "weekdays": list(enumerate(WEEKDAYS)),
         "hours": range(24),
         **more,
@@ -99,6 +102,17 @@ def preview(request: OrganizationRequest, mail_id: UUID) -> HttpResponse:
     """A made report as it leaves, text below the HTML."""
     mail = _mail(request, mail_id)
     context = {"mail": mail, "client": mail.client, "html": mail.html.replace(report_mails.LEAVE, "#")}
+    return render(request, "reporting/mail_preview.html", context)
+
+
+@require_GET
+@xframe_options_sameorigin
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def preview_next(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
+    """Last week's report as it would leave now."""
+    client = get_or_404(request.access.clients(), client_id)
+    made = report_mails.preview(client)
+    context = {"mail": made, "client": client, "html": made["html"].replace(report_mails.LEAVE, "#")}
     return render(request, "reporting/mail_preview.html", context)
 
 

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inbox.models import Conversation
 from project.core.htmx import is_partial, redirect_to
 from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
-from reporting import selectors_replies
+from project.tenancy.models import Client
+from reporting import selectors_portal, selectors_replies
+from reporting.models import ClientLogo
 from reporting.services import portal
 
 
 @require_POST
 @organization_view(Permission.REPORTS_JUDGE)
 def judge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Call whoever replied qualified, or not, with a comment for the agency."""
+    """Call whoever replied qualified, or not, with a comment for the agency; or only comment."""
     rows = Conversation.objects.filter(request.access.client_filter())
     conversation: Conversation = get_or_404(rows, conversation_id)
+    verdict = request.POST.get("verdict", "")
     try:
-        portal.judge(
-            access=request.access,
-            conversation=conversation,
-            verdict=request.POST.get("verdict", ""),
-            comment=request.POST.get("comment", ""),
-        )
+        if verdict == "comment":
+            portal.comment(
+                access=request.access, conversation=conversation, text=request.POST.get("comment", "")
+            )
+        else:
+            portal.judge(
+                access=request.access,
+                conversation=conversation,
+                verdict=verdict,
+                comment=request.POST.get("comment", ""),
+            )
     except Refused as error:
         context = {"id": conversation.id, "problem": error.message}
         return render(request, "reporting/parts/_refused.html", context, status=422)
@@ -56,6 +66,61 @@ def settings(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
             hides_addresses=request.POST.get("hides_addresses") == "1",
         )
         return redirect_to(request.path, request)
-    return render(
-        request, "reporting/portal_settings.html", {"client": client, "policy": portal.policy_of(client)}
+    return _settings(request, client)
+
+
+def _settings(request: OrganizationRequest, client: Client, problem: str = "") -> HttpResponse:
+    context = {
+        "client": client,
+        "policy": portal.policy_of(client),
+        "logo_url": selectors_portal.logo_url(request.access, client),
+        "problem": problem,
+    }
+    return render(request, "reporting/portal_settings.html", context, status=422 if problem else 200)
+
+
+@require_POST
+@organization_view(Permission.CAMPAIGNS_EDIT)
+def set_logo(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
+    """Put the client's logo on its pages, or take it away (no file)."""
+    client: Client = get_or_404(request.access.clients(), client_id)
+    given: Any = request.FILES.get("logo")
+    try:
+        if given is None:
+            portal.remove_logo(access=request.access, client=client)
+        else:
+            portal.set_logo(access=request.access, client=client, data=given.read(portal.LOGO_BYTES + 1))
+    except Refused as error:
+        return _settings(request, client, error.message)
+    names = {"organization_slug": request.organization.slug, "client_id": client.id}
+    return redirect_to(reverse("reporting:portal", kwargs=names), request)
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def logo(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
+    """The client's logo."""
+    return logo_response(get_or_404(request.access.clients(), client_id))
+
+
+def logo_response(client: Client) -> HttpResponse:
+    """A client's logo under the type that its bytes prove; nothing (204) where there is none."""
+    row = ClientLogo.objects.filter(client=client).first()
+    if row is None:
+        return HttpResponse(status=204)
+    return HttpResponse(
+        bytes(row.data),
+        content_type=row.content_type,
+        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"},
     )
+
+
+@require_GET
+@organization_view(Permission.REPORTS_VIEW)
+def approvals(request: OrganizationRequest) -> HttpResponse:
+    """Plans that wait for a word, and what was decided."""
+    context = {
+        **selectors_portal.approvals(request.access),
+        **selectors_portal.frame(request.access, None),
+    }
+    return render(request, "reporting/approvals.html", context)

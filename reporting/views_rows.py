@@ -11,8 +11,7 @@ from django.views.decorators.http import require_GET
 
 from project.core.pagination import InvalidCursor
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
-from project.tenancy.models import Role
-from reporting import exports, selectors_rows
+from reporting import csv_lines, exports, selectors_portal, selectors_rows
 from reporting.selectors_rows import RowFilters
 from reporting.services import exporting
 
@@ -33,15 +32,12 @@ def rows(request: OrganizationRequest) -> HttpResponse:
         page = selectors_rows.page(request.access, filters, cursor=request.GET.get("cursor"))
     except InvalidCursor as error:
         raise Http404(str(error)) from error
-    is_client = request.access.role == Role.CLIENT
     context = {
         **page,
         "filters": filters,
         "counts_people": filters.kind in selectors_rows.WORDS,
         "show_links": request.access.can(Permission.LEADS_VIEW),
-        "is_portal": is_client,
-        "client": filters.client,
-        "base": "reporting/portal_base.html" if is_client else "app.html",
+        **selectors_portal.frame(request.access, filters.client),
     }
     return render(request, "reporting/rows.html", context)
 
@@ -56,7 +52,7 @@ def export(request: OrganizationRequest, form: str) -> HttpResponseBase:
         client_id=filters.client.id if filters.client else None,
     )  # fmt: skip
     is_book = form == "xlsx"
-    lines: Any = (exports.row_workbook if is_book else exports.row_lines)(request.access, filters)
+    lines: Any = (exports.row_workbook if is_book else csv_lines.row_lines)(request.access, filters)
     response = StreamingHttpResponse(
         lines, content_type=exports.XLSX if is_book else "text/csv; charset=utf-8"
     )

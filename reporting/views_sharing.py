@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Max, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,10 +21,11 @@ from project.core.scoping import organization_scope
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view, public_view
 from project.tenancy.middleware import client_address
 from project.tenancy.models import Client
-from reporting import presenters, selectors
+from reporting import presenters, selectors, selectors_choices, selectors_portal
 from reporting.filters import PERIODS, Filters
 from reporting.models import ShareLink, ShareView
 from reporting.services import sharing
+from reporting.views_portal import logo_response
 
 #: Wrong passwords of one link in a minute.
 TRIES = 10
@@ -116,10 +117,21 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "reporting/shared_locked.html", {"link": link}, status=403)
     sharing.note_view(link, address=client_address(request), agent=request.headers.get("User-Agent", ""))
     with organization_scope(link.organization_id):
-        return render(request, "reporting/shared.html", _shared_context(request, link))
+        return render(request, "reporting/shared.html", _shared_context(request, link, token))
 
 
-def _shared_context(request: HttpRequest, link: ShareLink) -> dict[str, Any]:
+@require_GET
+@public_view("whoever may see a shared report sees the client's logo on it")
+def shared_logo(request: HttpRequest, token: str) -> HttpResponse:
+    """The logo on a shared report; none before its password was given."""
+    link = sharing.find(token)
+    if link is None or (link.password and not request.session.get(f"share:{link.id}")):
+        raise Http404("There is no such report.")
+    with organization_scope(link.organization_id):
+        return logo_response(link.client)
+
+
+def _shared_context(request: HttpRequest, link: ShareLink, token: str) -> dict[str, Any]:
     """The figures alone: no names, no words of anybody, and nothing to open."""
     filters = Filters.of(request.GET, ZoneInfo(link.client.time_zone))
     if link.campaign is not None:
@@ -129,6 +141,8 @@ def _shared_context(request: HttpRequest, link: ShareLink) -> dict[str, Any]:
     return {
         **presenters.report_context(report, rows_base=""),
         "periods": PERIODS.items(),
+        "logo_url": f"/r/{token}/logo" if selectors_portal.digest_of(link.client) else "",
+        "narrowed_to": selectors_choices.names(link.client, filters),
         "link": link,
         "prepared_by": link.organization.name,
         "is_shared": True,

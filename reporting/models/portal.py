@@ -37,3 +37,17 @@ class ReplyVerdict(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["conversation"], name="reply_verdict_once")]
+
+
+class ClientLogo(OrganizationModel):
+    """The client's mark, which stands at the top of what its people and holders of share links see."""
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    #: What the bytes themselves prove: image/png, image/jpeg or image/webp.
+    content_type = models.CharField(max_length=20)
+    data = models.BinaryField()
+    #: Part of its address, so that a new one is seen at once.
+    digest = models.CharField(max_length=16)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["client"], name="client_logo_once")]

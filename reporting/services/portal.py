@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import Any, Final
 
 from django.db import transaction
 
 from campaigns.replies.intents import POSITIVE, Intent
-from inbox.models import Conversation
+from inbox.file_types import shown_type
+from inbox.models import Conversation, Note
 from inbox.services import notes, steering
 from project.core.clock import now
 from project.core.refusals import Invalid
@@ -15,8 +17,11 @@ from project.tenancy import audit
 from project.tenancy.access import Access
 from project.tenancy.models import Client
 from reporting import streams
-from reporting.models import Fact, PortalPolicy, ReplyVerdict
+from reporting.models import ClientLogo, Fact, PortalPolicy, ReplyVerdict
 from reporting.services import facts
+
+LOGO_BYTES: Final = 200 * 1024
+LOGO_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 
 def policy_of(client: Client) -> PortalPolicy:
@@ -33,6 +38,43 @@ def set_policy(*, access: Access, client: Client, shows_replies: bool, hides_add
     audit.record(actor=access.user, action="portal.policy_set", client_id=client.id, **wanted)
     streams.report_changed(client.id)
     return row
+
+
+@transaction.atomic
+def set_logo(*, access: Access, client: Client, data: bytes) -> ClientLogo:
+    """Put the client's mark on its pages. Raises ``Invalid`` by the policy for size and type.
+
+    The type is what the bytes prove, never what the name or the browser says; vector images can hold scripts.
+    """
+    kind = shown_type(data)
+    if kind not in LOGO_TYPES:
+        raise Invalid("A logo is a PNG, JPEG or WebP image.", field="logo")
+    if len(data) > LOGO_BYTES:
+        raise Invalid(f"A logo has at most {LOGO_BYTES // 1024} KiB; make it smaller.", field="logo")
+    values = {"content_type": kind, "data": data, "digest": hashlib.sha256(data).hexdigest()[:16]}
+    row: ClientLogo = ClientLogo.objects.update_or_create(client=client, defaults=values)[0]
+    audit.record(actor=access.user, action="portal.logo_set", client_id=client.id, digest=row.digest)
+    return row
+
+
+@transaction.atomic
+def remove_logo(*, access: Access, client: Client) -> None:
+    """Show the client's initial in its colour instead. Harmless twice."""
+    if ClientLogo.objects.filter(client=client).delete()[0]:
+        audit.record(actor=access.user, action="portal.logo_removed", client_id=client.id)
+
+
+@transaction.atomic
+def comment(*, access: Access, conversation: Conversation, text: str) -> Note:
+    """Say something to the agency about a reply; it becomes a note in the thread. Raises ``Invalid``."""
+    if not conversation.has_inbound:
+        raise Invalid("Nobody has replied in this conversation.", field="comment")
+    note = notes.add_note(conversation_id=conversation.id, author=access.user, body=text)
+    audit.record(
+        actor=access.user, action="reply.commented", subject=conversation, client_id=conversation.client_id
+    )
+    streams.report_changed(conversation.client_id)
+    return note
 
 
 @transaction.atomic

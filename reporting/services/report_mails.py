@@ -140,6 +140,12 @@ def make(client_id: UUID) -> ReportMail | None:
     return found
 
 
+def preview(client: Client) -> dict[str, str]:
+    """Last week's report as it would leave now; nothing is made or sent."""
+    local = now().astimezone(ZoneInfo(client.time_zone))
+    return written(client, local.date() - timedelta(days=local.weekday() + 7))
+
+
 def written(client: Client, week: date) -> dict[str, str]:
     """Subject, text and HTML of a week's report."""
     zone = ZoneInfo(client.time_zone)
@@ -182,6 +188,11 @@ def drop(*, access: Access, mail: ReportMail) -> ReportMail:
     return mail.refreshed()
 
 
+def key_of(mail: ReportMail, recipient: str) -> str:
+    """What a mail is known by in the outbox: the same report to the same recipient is sent once."""
+    return f"report:{mail.id}:{recipient}"
+
+
 def _send(mail: ReportMail) -> None:
     """Put it into the outbox, once for each recipient: the key of each mail names both."""
     recipients = list(ReportRecipient.objects.filter(client_id=mail.client_id, left_at=None))
@@ -193,7 +204,7 @@ def _send(mail: ReportMail) -> None:
             text=mail.text.replace(LEAVE, link),
             html=mail.html.replace(LEAVE, link),
             kind="weekly_report",
-            key=f"report:{mail.id}:{recipient.id}",
+            key=key_of(mail, str(recipient.id)),
             headers={
                 "List-Unsubscribe": f"<{link}>",
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

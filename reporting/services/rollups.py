@@ -160,7 +160,7 @@ def _run(
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            counting.statement(source, rollup=rollup, first=first),
+            counting.statement(source, rollup=rollup, first=first, has_gone=bool(gone)),
             {
                 **given,
                 "clients": list(clients) if clients is not None else None,

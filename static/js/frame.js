@@ -44,3 +44,7 @@ for (const tab of document.querySelectorAll(".tabs > [aria-current=page]")) {
   const start = tab.getBoundingClientRect().left - tabs.getBoundingClientRect().left;
   tabs.scrollLeft += start - (tabs.clientWidth - tab.offsetWidth) / 2;
 }
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from project.core.clock import now
 from reporting.models import Fact
-from reporting.services import facts, rollups
+from reporting.services import export_jobs, facts, rollups
 from tests.api.conftest import Program
 from tests.campaigns.conftest import WORKING, World
 from tests.reporting.conftest import counted
@@ -77,9 +78,51 @@ def test_a_campaign_over_time_and_by_step(busy: World, manager: Program) -> None
     assert (cohort["week"], cohort["contacted"], cohort["within_1"]) == ("2026-11-16", 2, 1)
     sides = manager("GET", f"analytics/clients/{busy.agency.first.id}/comparative?days=7")[1]
     assert (sides["current"]["all"]["replied"], sides["before"]["all"]["contacted"]) == (1, 0)
+    assert manager("GET", "analytics/inbox?days=28")[1]["total"]["answers"] == 0
     today = manager("GET", "analytics/real-time")[1]
     assert {row["kind"]: row["today"] for row in today["pace"]}["replied"] == 1
     assert today["activity"][0]["who"] == "Marta Lindqvist"
+
+
+def test_the_rows_behind_a_number(busy: World, manager: Program) -> None:
+    base = f"analytics/rows?campaign={busy.campaign.id}"
+    status, page = manager("GET", f"{base}&kind=contacted&limit=1")
+    assert (status, len(page["items"]), page["items"][0]["kind"]) == (200, 1, "invited")
+    page = manager("GET", f"{base}&kind=contacted&limit=1&cursor={page['next_cursor']}")[1]
+    assert (len(page["items"]), page["next_cursor"]) == (1, None)
+    assert len(manager("GET", f"{base}&kind=replied&channel=linkedin&weekday=2")[1]["items"]) == 1
+    assert manager("GET", f"{base}&kind=replied&channel=email")[1]["items"] == []
+    assert manager("GET", f"analytics/rows?client={busy.campaign.id}")[0] == 404
+    summary = manager("GET", f"analytics/campaigns/{busy.campaign.id}/summary?sender={busy.sender.id}")[1]
+    assert (summary["people"]["replied"], summary["waits"]) == (1, [])
+
+
+def test_saved_reports_and_notes(busy: World, manager: Program, limited: Program) -> None:
+    base = f"clients/{busy.agency.first.id}"
+    given = {"name": "Mail", "query": "days=7&channel=email"}
+    status, saved = manager("POST", f"{base}/saved-reports", given)
+    assert (status, saved["query"]) == (201, "days=7&channel=email")
+    assert [row["id"] for row in manager("GET", f"{base}/saved-reports")[1]] == [saved["id"]]
+    assert manager("DELETE", f"saved-reports/{saved['id']}")[0] == 204
+    status, note = manager("POST", f"{base}/report-notes", {"day": "2026-11-17", "text": "The fair began"})
+    assert (status, note["day"]) == (201, "2026-11-17")
+    assert limited("GET", f"{base}/report-notes")[0] == 404
+    assert limited("DELETE", f"report-notes/{note['id']}")[0] == 404
+    assert manager("DELETE", f"report-notes/{note['id']}")[0] == 204
+    assert manager("GET", f"{base}/report-notes")[1] == []
+
+
+def test_large_exports(busy: World, manager: Program) -> None:
+    given = {"kind": "events", "query": f"client={busy.agency.first.id}"}
+    status, job = manager("POST", "analytics/exports", given)
+    assert (status, job["state"]) == (201, "waiting")
+    path = f"analytics/exports/{job['id']}"
+    assert manager("GET", f"{path}/file")[0] == 410
+    export_jobs.write(job_id=UUID(job["id"]))
+    assert manager("GET", path)[1]["state"] == "done"
+    assert [row["id"] for row in manager("GET", "analytics/exports")[1]["items"]] == [job["id"]]
+    assert Program(busy.agency, busy.agency.admin)("GET", path)[0] == 404, "it is whoever's asked"
+    assert manager("DELETE", path)[0] == 204
 
 
 def test_an_accounts_budgets(busy: World, manager: Program) -> None:
@@ -87,6 +130,13 @@ def test_an_accounts_budgets(busy: World, manager: Program) -> None:
     assert (status, usage["day"], usage["resets_at"]) == (200, "2026-11-18", "2026-11-18T23:00:00Z")
     budgets = {budget["action"]: budget for budget in usage["budgets"]}
     assert budgets["invite"]["used"] + budgets["invite"]["left"] == budgets["invite"]["limit"]
+    invites = next(row for row in usage["history"] if row["action"] == "invite")
+    assert (len(invites["days"]), invites["days"][-1]) == (7, {"day": "2026-11-18", "used": 2})
+    base = f"analytics/clients/{busy.agency.first.id}"
+    rows = manager("GET", f"{base}/rate-usage?days=2")[1]
+    assert (rows[0]["action"], rows[0]["used"], len(rows[0]["days"])) == ("invite", 2, 2)
+    status, told = manager("GET", f"{base}/reliability?days=1")
+    assert (status, told["sync_lag"]["accounts"]) == (200, 1)
 
 
 def test_who_sees_which_report(busy: World, limited: Program, stranger: Program, reader: Program) -> None:

@@ -77,6 +77,7 @@ class Abundance:
                 campaign_id=campaign.id, enrollment_id=enrollment.id, lead_id=lead.id, sender_id=sender.id,
                 node_id="invite", channel="email", domain=f"{mark}.test", list_id=made.id, value=60,
             )  # fmt: skip
+        self._reports(client, campaign, mark)
         self._keep(sender=sender, lead=lead, campaign=campaign)
         if campaign != self.first["campaign"]:
             # The first campaign and the first lead get more enrollments, actions and history too.
@@ -84,6 +85,17 @@ class Abundance:
                 self._enrollment(self.first["campaign"], lead, sender)
             if client == self.first["lead"].client:
                 self._enrollment(campaign, self.first["lead"], sender)
+
+    def _reports(self, client: Any, campaign: Any, mark: str) -> None:
+        admin = self.agency.admin
+        of_client = {"client": client, "campaign": campaign}
+        self._new("reporting.ReportNote", **of_client, day=now().date(), text=mark, author=admin)
+        self._new("reporting.SavedReport", **of_client, owner=admin, name=mark, query="days=7")
+        self._new(
+            "reporting.ExportJob", client=client, owner=admin, kind="rows", state="running", rows_total=9,
+            expires_at=now() + timedelta(days=7),
+        )  # fmt: skip
+        self._new("campaigns.PlanReview", campaign=campaign, plan_hash=mark, plan=SEQUENCE, asked_by=admin)
 
     def _sender(self, client: Any, mark: str) -> Any:
         connection = self._new(

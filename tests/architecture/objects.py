@@ -43,6 +43,7 @@ MODELS: dict[str, str] = {
     "outbound_id": "integrations.OutboundMessage",
     "reading_id": "campaigns.ReplyReading",
     "replay_id": "integrations.ReplayRun",
+    "report_note_id": "reporting.ReportNote",
     "rule_id": "inbox.AssignmentRule",
     "report_id": "integrations.ReconciliationReport",
     "run_id": "integrations.SyncRun",
@@ -75,15 +76,17 @@ def _own(rows: Rows, label: str, owner: str, **values: Any) -> Any:
 
 #: Rows that exist already, where a second one would be refused.
 FOUND: dict[str, Callable[[Rows], Any]] = {
+    "export_id": lambda rows: _own(rows, "reporting.ExportJob", "owner", kind="rows", state="done"),
     "member_id": lambda rows: Membership.objects.get(user=rows.agency.agent2).id,
     "organization_id": lambda rows: rows.agency.id,
     "act_id": lambda rows: _own(rows, "inbox.JournalEntry", "actor", act="close"),
+    "saved_id": lambda rows: _own(rows, "reporting.SavedReport", "owner", is_shared=True),
     "segment_id": lambda rows: _own(rows, "campaigns.LeadSegment", "owner", query="channel=email"),
     "view_id": lambda rows: _own(rows, "inbox.SavedView", "owner", query="view=all"),
 }
 
 #: Rows that are their owner's (``Rows`` makes them the admin's): other roles may get 404.
-PERSONAL = frozenset({"act_id", "segment_id", "token_id", "view_id"})
+PERSONAL = frozenset({"act_id", "export_id", "saved_id", "segment_id", "token_id", "view_id"})
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ VARIANTS = {
     ],
     "o/<slug:organization_slug>/ops/webhooks/": ["state=dead", "text=message"],
     "o/<slug:organization_slug>/campaigns/<uuid:campaign_id>/leads/": ["stage=pending"],
+    "o/<slug:organization_slug>/reports/clients/<uuid:client_id>/": ["channel=email&before=0"],
+    "o/<slug:organization_slug>/reports/rows/": ["kind=replied&hours=9-11&weekday=1&left=1"],
 }
 MANY = 12
 PAGES = [

@@ -26,6 +26,7 @@ from project.core import quotas, tasks
 from project.core.realtime import broker, sequencer
 from project.core.realtime.models import StreamCounter
 from project.core.scoping import no_scope, platform_scope
+from reporting.services import response_cache
 from tests.campaigns.conftest import WORKING, World
 from tests.factories import PASSWORD
 
@@ -194,3 +195,22 @@ def test_the_cache_goes_on_in_the_process(away: None) -> None:
     cache.delete("counted")
     assert cache.get("counted") is None
     assert time.perf_counter() - began < SECONDS
+
+
+def test_answers_of_reports_are_kept_and_forgotten_in_the_process(world: World, away: None) -> None:
+    client_id = world.agency.first.id
+    made: list[int] = []
+
+    def answer() -> dict[str, Any]:
+        made.append(len(made))
+        return {"n": len(made)}
+
+    began = time.perf_counter()
+    assert [response_cache.kept(client_id, {"days": 7}, answer) for _ in range(2)] == [{"n": 1}] * 2
+    response_cache.forget(client_id)  # figures changed, and that has committed
+    assert response_cache.kept(client_id, {"days": 7}, answer) == {"n": 2}
+    assert response_cache.statistics() == {"hits": 1, "misses": 2}
+    page = Timed()
+    page.browser.force_login(world.agency.manager)
+    assert b"report-headline" in page.get(world.agency.url(f"reports/clients/{client_id}/")).content
+    assert time.perf_counter() - began < 2 * SECONDS

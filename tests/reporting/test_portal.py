@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 
-from campaigns.models import ReplyReading
+from campaigns.models import PlanReview, ReplyReading
+from campaigns.services import campaigns
 from inbox.models import Conversation, Note
-from reporting.models import Fact
+from inbox.services import notes
+from reporting.models import Fact, ReplyVerdict
 from reporting.redaction import COVER, cover
+from reporting.services import portal, sharing
 from tests.campaigns.conftest import WORKING, World
 from tests.reporting.conftest import counted
 from tests.reporting.test_reports import answered, report_of
@@ -78,6 +83,71 @@ def test_the_agency_says_what_is_seen(answered: World, client: Browser) -> None:
     assert "Latest replies" not in seen()
     client.force_login(answered.agency.manager)
     assert "marta@haugen.test" in client.get(report).content.decode(), "the agency reads everything"
+
+
+def test_comments_without_a_verdict_are_seen_by_both_sides(answered: World, client: Browser) -> None:
+    client.force_login(answered.agency.client_user)
+    assert judge(answered, client, "comment", comment="We know them from the fair.") == 200
+    assert judge(answered, client, "comment", comment=" ") == 422
+    assert Note.objects.get().author == answered.agency.client_user
+    assert not ReplyVerdict.objects.exists()
+    report = answered.agency.url(f"reports/clients/{answered.agency.first.id}/")
+    assert "We know them from the fair." in client.get(report).content.decode()
+    notes.add_note(
+        conversation_id=Conversation.objects.get(has_inbound=True).id,
+        author=answered.agency.manager,
+        body="Ask Ann",
+    )
+    assert "Ask Ann" not in client.get(report).content.decode(), "what the agency notes stays with it"
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)
+
+
+def test_the_clients_logo(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    base = agency.url(f"reports/clients/{agency.first.id}/")
+
+    def put(data: bytes) -> int:
+        file = SimpleUploadedFile("logo.png", data, content_type="image/png")
+        return client.post(f"{base}portal/logo/", {"logo": file}).status_code
+
+    client.force_login(agency.manager)
+    assert put(b"<svg onload=alert(1)>") == 422, "the bytes say what it is, not the name"
+    assert put(PNG + bytes(portal.LOGO_BYTES)) == 422
+    assert put(PNG) == 303
+    client.force_login(agency.client_user)
+    assert put(PNG) == 403
+    page = client.get(base).content.decode()
+    found = re.search(r'src="([^"]*/logo\?[^"]*)"', page)
+    assert found is not None
+    image = client.get(found[1])
+    assert (image.content, image.headers["Content-Type"]) == (PNG, "image/png")
+    assert image.headers["X-Content-Type-Options"] == "nosniff"
+    assert client.get(agency.url(f"reports/clients/{agency.second.id}/logo")).status_code == 404
+    with_secret = sharing.create(
+        access=agency.access(agency.manager), client=agency.first, name="Board", password="a long secret"
+    )[1]
+    open_link = sharing.create(access=agency.access(agency.manager), client=agency.first, name="All")[1]
+    stranger = Browser()
+    assert stranger.get(f"/r/{with_secret}/logo").status_code == 404
+    assert f"/r/{open_link}/logo" in stranger.get(f"/r/{open_link}").content.decode()
+    assert stranger.get(f"/r/{open_link}/logo").content == PNG
+    client.force_login(agency.manager)
+    client.post(f"{base}portal/logo/")
+    assert client.get(f"{base}logo").status_code == 204
+
+
+def test_the_clients_people_find_what_waits_for_their_word(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    campaign = campaigns.create(client=agency.first, name="Spring fair", actor=agency.manager)
+    foreign = campaigns.create(client=agency.second, name="Foreign", actor=agency.manager)
+    for one in (campaign, foreign):
+        PlanReview.objects.create(campaign=one, plan_hash="a", plan={}, asked_by=agency.manager)
+    client.force_login(agency.client_user)
+    page = client.get(agency.url("reports/approvals/")).content.decode()
+    assert agency.url(f"campaigns/{campaign.id}/review/") in page
+    assert "Foreign" not in page
 
 
 @pytest.mark.parametrize(

@@ -77,17 +77,24 @@ def test_it_leaves_once_at_the_clients_hour(answered: World, time_machine: Any) 
 def test_somebody_reads_it_before(answered: World, time_machine: Any, client: Browser) -> None:
     plan(answered, needs_approval=True)
     time_machine.move_to(MONDAY + timedelta(hours=1), tick=False)
+    client.force_login(answered.agency.manager)
+    base = answered.agency.url(f"reports/clients/{answered.agency.first.id}/mail/")
+    assert "Positive replies: 1 of 3 contacted" in client.get(f"{base}preview/").content.decode()
+    assert not ReportMail.objects.exists(), "looking makes nothing"
     mail = report_mails.make(answered.agency.first.id)
     assert mail is not None
     hand_over()
     assert not outbox.outbox
-    client.force_login(answered.agency.manager)
     page = client.get(answered.agency.url(f"reports/mails/{mail.id}/")).content.decode()
     assert "Positive replies: 1 of 3 contacted" in page
     for _ in range(2):
         client.post(answered.agency.url(f"reports/mails/{mail.id}/decide/"), {"act": "approve"})
     hand_over()
     assert len(outbox.outbox) == 2
+    SystemMail.objects.filter(recipient="ceo@halden.test").update(state="bounced", error="No such mailbox")
+    page = client.get(base).content.decode()
+    assert "ceo@halden.test: bounced, No such mailbox" in page
+    assert "1 bounced, 1 sent" in page
     row = ReportMail.objects.get()
     assert (row.state, row.sent_to, row.decided_by) == ("sent", 2, answered.agency.manager)
 

@@ -7,6 +7,7 @@ import io
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -19,6 +20,7 @@ from project.tenancy.models import AuditEntry
 from reporting import selectors
 from reporting.filters import Filters
 from reporting.models import Fact
+from reporting.selectors_rows import RowFilters
 from tests.campaigns.conftest import WORKING, World
 from tests.reporting.conftest import counted
 
@@ -50,9 +52,9 @@ def report_of(world: World, **given: str) -> dict[str, Any]:
     return selectors.client_report(client, Filters.of(given, ZoneInfo(client.time_zone)))
 
 
-def campaign_report_of(world: World) -> dict[str, Any]:
+def campaign_report_of(world: World, **given: str) -> dict[str, Any]:
     world.campaign.refresh_from_db()
-    return selectors.campaign_report(world.campaign, Filters.of({}, ZoneInfo("UTC")))
+    return selectors.campaign_report(world.campaign, Filters.of(given, ZoneInfo("UTC")))
 
 
 def steps(report: dict[str, Any]) -> list[tuple[str, int]]:
@@ -125,15 +127,78 @@ def test_a_correction_and_a_meeting_change_the_figures(answered: World) -> None:
     assert Fact.objects.filter(kind="meeting").count() == 1
 
 
-def test_every_number_opens_as_many_rows(answered: World, client: Browser) -> None:
+def links_of(client: Browser, path: str) -> dict[str, int]:
+    """The addresses of rows on a page, each with the number that it stands for."""
+    page = client.get(path).content.decode()
+    found = re.findall(r'href="([^"]*reports/rows/[^"]*)">([\d,]+)</a>', page)
+    return {address.replace("&amp;", "&"): int(shown) for address, shown in found}
+
+
+def test_every_number_opens_as_many_rows(answered: World, client: Browser, time_machine: Any) -> None:
+    time_machine.move_to(WORKING + timedelta(minutes=30), tick=False)
     client.force_login(answered.agency.manager)
-    page = client.get(answered.agency.url(f"reports/campaigns/{answered.campaign.id}/")).content.decode()
-    seen = 0
-    for address, shown in re.findall(r'href="([^"]*reports/rows/[^"]*)">([\d,]+)</a>', page):
-        rows = client.get(address.replace("&amp;", "&")).content.decode()
-        assert rows.count("data-fact=") == int(shown), address
-        seen += 1
-    assert seen > 12
+    campaign = f"reports/campaigns/{answered.campaign.id}/"
+    report = f"reports/clients/{answered.agency.first.id}/"
+    pages = {
+        campaign: 22, f"{campaign}cohorts/": 6, report: 20, f"{report}?channel=linkedin": 12, "reports/": 3,
+        f"{report}?campaign={answered.campaign.id}&only=sender:{answered.sender.id}": 11, "reports/compare/": 3,
+        "reports/live/": 2,
+    }  # fmt: skip
+    for path, least in pages.items():
+        links = links_of(client, answered.agency.url(path))
+        assert len(links) >= least, path
+        for address, shown in links.items():
+            rows = client.get(address).content.decode()
+            assert rows.count("data-fact=") == shown, (path, address)
+
+
+def test_a_narrowed_report_has_the_figures_of_its_part(answered: World, client: Browser) -> None:
+    whole = {**report_of(answered)["people"], "enrolled": 0}
+    sender, list_id = str(answered.sender.id), str(answered.campaign.id)
+    assert report_of(answered, channel="linkedin")["people"] == whole
+    assert report_of(answered, only=f"sender:{sender}")["people"] == whole
+    assert campaign_report_of(answered, sender=sender)["people"] == whole
+    for nothing in ({"channel": "email"}, {"sender": list_id}, {"list": list_id}, {"campaign": sender}):
+        assert not any(report_of(answered, **nothing)["people"].values()), nothing
+    odd = report_of(answered, channel="smoke")["people"]
+    assert odd == {**whole, "enrolled": 3}, "what makes no sense narrows nothing"
+    assert steps(report_of(answered, channel="linkedin"))[0] == ("Contacted", 3)
+    client.force_login(answered.agency.manager)
+    base = answered.agency.url(f"reports/clients/{answered.agency.first.id}/")
+    page = client.get(f"{base}?channel=email&before=0").content.decode()
+    assert "Narrowed to E-mail" in page
+    assert "?days=7&amp;before=0&amp;channel=email" in page, "other days keep what was chosen"
+    text = b"".join(client.get(f"{base}report.csv?channel=email").streaming_content).decode()  # type: ignore[attr-defined]
+    assert "Contacted,0," in text
+    assert "Time to reply" not in text
+    assert "tell me more" not in page
+
+
+def test_hours_and_waits_open_what_they_count(answered: World, client: Browser) -> None:
+    manager = answered.agency.access(answered.agency.manager)
+    given = {"kind": "replied", "campaign": str(answered.campaign.id)}
+
+    def found(**more: str) -> int:
+        filters = RowFilters.of({**given, **more}, manager)
+        assert filters is not None
+        return filters.rows(manager).count()
+
+    at = WORKING + timedelta(minutes=5)
+    hour = f"{at.hour}-{at.hour + 1}"
+    assert (found(hours=hour), found(hours=hour, weekday=str(at.weekday())), found(hours="1-2")) == (1, 1, 0)
+    assert (found(hours=hour, left="1"), found(elsewhere="1"), found(wait="0"), found(wait="1")) == (
+        1,
+        0,
+        1,
+        0,
+    )
+    monday = (at - timedelta(days=at.weekday())).date()
+    assert (found(cohort=str(monday)), found(cohort=str(monday - timedelta(days=7)))) == (1, 0)
+    assert found(cohort=str(monday), within="7") == 1
+    filters = RowFilters.of({**given, "cohort": str(monday), "hours": hour, "wait": "0"}, manager)
+    assert filters is not None
+    again = RowFilters.of(dict(parse_qsl(filters.query)), manager)
+    assert again == filters, "the address says all of it"
 
 
 def test_files_have_the_figures_and_are_audited(answered: World, client: Browser) -> None:
@@ -184,3 +249,18 @@ def test_days_are_the_clients(world: World, time_machine: Any) -> None:
     counted()
     trend = report_of(world, days="7")["trend"]
     assert {point.first.day: point.replied for point in trend.points}[19] == 1
+
+
+def test_limits_and_reliability_of_a_clients_accounts(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    client.force_login(agency.manager)
+    page = client.get(agency.url(f"reports/sending/?client={agency.first.id}&days=28")).content.decode()
+    assert f'data-usage="{answered.sender.id}:invite"' in page
+    assert "Days at the limit" in page
+    assert "<dt>Webhooks</dt>" in page
+    other = client.get(agency.url(f"reports/sending/?client={agency.second.id}")).content.decode()
+    assert str(answered.sender.id) not in other
+    client.force_login(agency.client_user)
+    assert client.get(agency.url("reports/sending/")).status_code == 403
+    client.force_login(agency.people["limited"])
+    assert client.get(agency.url(f"reports/sending/?client={agency.first.id}")).status_code == 404

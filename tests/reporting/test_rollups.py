@@ -50,7 +50,11 @@ _acts = st.lists(
 
 
 class History:
-    """Plays acts with transaction ids of its own: ``count`` stops short of those that are still under way."""
+    """Plays acts with transaction ids of its own: ``count`` stops short of those that are still under way.
+
+    Facts come late (minutes before what is counted), twice or replayed (``again``), are erased (``take_back``), and
+    clients move to another time zone.
+    """
 
     def __init__(self, agency: Agency) -> None:
         self.agency = agency

@@ -1,0 +1,126 @@
+"""Large exports: written in the background, gone on with after a crash, fetched for a week by whoever asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from project.core.clock import now
+from project.core.refusals import Invalid
+from project.core.scoping import no_scope, platform_scope
+from project.tenancy.models import AuditEntry, Membership
+from reporting import export_kinds, tasks
+from reporting.models import ExportJob, ExportPart, Fact, PortalPolicy
+from reporting.services import export_jobs
+from tests.campaigns.conftest import World
+from tests.reporting.test_reports import answered
+
+__all__ = ["answered"]
+
+pytestmark = pytest.mark.django_db
+
+
+def access_of(world: World, who: Any = None) -> Any:
+    return world.agency.access(who or world.agency.manager)
+
+
+def start(world: World, kind: str, who: Any = None, **query: str) -> ExportJob:
+    given = {"client": str(world.agency.first.id), **query}
+    return export_jobs.start(access=access_of(world, who), kind=kind, query=given)
+
+
+def lines_of(job: ExportJob) -> list[dict[str, str]]:
+    text = b"".join(export_jobs.content(job.refreshed())).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_each_kind_has_its_rows(answered: World, client: Browser) -> None:
+    rows, events, threads = (start(answered, kind) for kind in ("rows", "events", "conversations"))
+    for job in (rows, events, threads):
+        export_jobs.write(job_id=job.id)
+    assert [(row["kind"], row["person"]) for row in lines_of(rows)] == [("replied", "Marta Lindqvist")]
+    facts = Fact.objects.filter(client_id=answered.agency.first.id)
+    assert len(lines_of(events)) == facts.count() == events.refreshed().rows_total
+    (thread,) = lines_of(threads)
+    assert (thread["person"], thread["intent"], thread["channel"]) == (
+        "Marta Lindqvist",
+        "interested",
+        "linkedin",
+    )
+    assert "tell me more" in thread["last_message"]
+    client.force_login(answered.agency.manager)
+    page = client.get(answered.agency.url("reports/exports/")).content.decode()
+    assert page.count("Download") == 3
+    file = client.get(answered.agency.url(f"reports/exports/{threads.id}/file"))
+    assert b"Marta Lindqvist" in b"".join(file.streaming_content)  # type: ignore[attr-defined]
+    assert AuditEntry.objects.filter(action="report.exported").count() == 3
+
+
+def test_it_goes_on_where_a_killed_worker_stood(answered: World, monkeypatch: Any) -> None:
+    monkeypatch.setattr(export_kinds, "PAGE", 1)
+    monkeypatch.setattr(export_jobs, "PAGES", 2)
+    job = start(answered, "events")
+    whole = Fact.objects.filter(client_id=answered.agency.first.id).count()
+    calls: list[Any] = []
+    kind = export_kinds.KINDS["events"]
+
+    def dying(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 4:
+            raise MemoryError
+        return kind.page(*given)
+
+    monkeypatch.setitem(export_kinds.KINDS, "events", export_kinds.ExportKind(kind.head, kind.count, dying))
+    with pytest.raises(MemoryError):
+        export_jobs.write(job_id=job.id)
+    stopped = job.refreshed()
+    assert (stopped.state, stopped.rows_done) == ("running", 2)
+    export_jobs.write(job_id=job.id)
+    assert job.refreshed().rows_done == 2, "somebody may still be at it"
+    ExportJob.objects.update(claimed_until=now() - timedelta(seconds=1))
+    with no_scope(), platform_scope("test"):
+        assert export_jobs.forgotten() == [(answered.agency.id, job.id)]
+    export_jobs.write(job_id=job.id)
+    ids = [(row["kind"], row["lead_id"], row["occurred_at"]) for row in lines_of(job)]
+    assert len(ids) == len(set(ids)) == whole == job.refreshed().rows_done
+
+
+def test_only_whoever_asked_has_it_and_only_for_a_week(
+    answered: World, client: Browser, time_machine: Any
+) -> None:
+    job = start(answered, "rows")
+    path = answered.agency.url(f"reports/exports/{job.id}/file")
+    client.force_login(answered.agency.manager)
+    assert client.get(path).status_code == 410, "it is not written yet"
+    export_jobs.write(job_id=job.id)
+    assert client.get(path).status_code == 200
+    client.force_login(answered.agency.admin)
+    assert client.get(path).status_code == 404
+    client.force_login(answered.agency.manager)
+    time_machine.move_to(now() + export_jobs.KEPT + timedelta(minutes=1), tick=False)
+    assert client.get(path).status_code == 410
+    with no_scope(), platform_scope("test"):
+        tasks.sweep_exports()
+    assert not ExportJob.objects.exists()
+    assert not ExportPart.objects.exists()
+
+
+def test_it_never_holds_what_is_out_of_reach(answered: World) -> None:
+    limited = answered.agency.people["limited"]
+    with pytest.raises(Invalid, match="within your reach"):
+        start(answered, "rows", limited)
+    own = start(answered, "conversations", answered.agency.client_user)
+    PortalPolicy.objects.create(client=answered.agency.first, shows_replies=False)
+    export_jobs.write(job_id=own.id)
+    assert lines_of(own) == [], "the agency does not show them replies"
+    lost = start(answered, "events", answered.agency.client_user)
+    Membership.objects.filter(user=answered.agency.client_user).update(is_active=False)
+    export_jobs.write(job_id=lost.id)
+    assert (lost.refreshed().state, lost.refreshed().rows_done) == ("failed", 0)
+    with pytest.raises(Invalid, match="A file is one of"):
+        start(answered, "everything")
