@@ -372,10 +372,10 @@ class FiguresOut(Schema):
 
 
 class ClientSummaryOut(FiguresOut):
-    """A client's report."""
+    """A client's report. ``answered`` is null where it is narrowed: answers are known of the whole client only."""
 
     client_id: UUID
-    answered: AnswersOut
+    answered: AnswersOut | None
     campaigns: list[CampaignFiguresOut]
     all_campaigns: TotalOut
     senders: list[PartOut]

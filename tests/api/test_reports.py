@@ -54,6 +54,8 @@ def test_a_clients_report(busy: World, manager: Program) -> None:
     assert report["campaigns"][0]["name"] == "Cold chain"
     assert (report["replies"][0]["who"], report["replies"][0]["body"]) == ("Marta Lindqvist", "Tell me more")
     assert manager("GET", "analytics/clients")[1][0]["replied"] == 1
+    narrowed = manager("GET", f"analytics/clients/{busy.agency.first.id}/summary?days=7&channel=email")[1]
+    assert (narrowed["people"]["replied"], narrowed["answered"], narrowed["replies"]) == (0, None, [])
 
 
 def test_a_campaigns_report(busy: World, manager: Program) -> None:
