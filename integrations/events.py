@@ -288,11 +288,13 @@ class MessageBounced(MessageEvent):
 
     @property
     def dedupe_key(self) -> str:
-        """A permanent bounce is one fact for each message; each deferral is one of its own."""
+        """A permanent bounce is one fact for each message and recipient (a copy may come back too); each deferral is
+        one of its own.
+        """
         if self.is_permanent:
-            return dedupe_key(self.kind, self.account_id, self.message_ref, "permanent")
+            return dedupe_key(self.kind, self.account_id, self.message_ref, "permanent", self.recipient)
         ref = self.vendor_event_id or str(int(self.occurred_at.timestamp()))
-        return dedupe_key(self.kind, self.account_id, self.message_ref, ref)
+        return dedupe_key(self.kind, self.account_id, self.message_ref, ref, self.recipient)
 
 
 class MessageFailed(MessageEvent):

@@ -88,23 +88,27 @@ class Delivered:
     original_id: str
 
 
-def read_bounce(mail: Mail) -> Bounce | Delivered | None:
-    """Return what a mail says about the fate of another one, ``None`` if it says nothing of the kind."""
+def read_bounce(mail: Mail) -> tuple[Bounce, ...] | Delivered | None:
+    """Return what a mail says about the fate of another one, ``None`` if it says nothing of the kind.
+
+    A mail with copies may come back from several recipients at once: each is a bounce of its own.
+    """
     status = mail.reports.get("message/delivery-status") or mail.reports.get("message/global-delivery-status")
     if status is not None:
         told = _from_status(status, mail)
         if told is not None:
             return told
     if _looks_returned(mail):
-        return _from_text(mail)
+        found = _from_text(mail)
+        return (found,) if found is not None else None
     return None
 
 
 # --- RFC 3464 ---------------------------------------------------------------------------------------
 
 
-def _from_status(status: Message[Any, Any], mail: Mail) -> Bounce | Delivered | None:
-    """Read the blocks of a delivery status: the worst fate of any recipient counts."""
+def _from_status(status: Message[Any, Any], mail: Mail) -> tuple[Bounce, ...] | Delivered | None:
+    """Read the blocks of a delivery status: the worst fate of any recipient counts, for all who share it."""
     payload = status.get_payload()
     blocks = (
         [Fields(block) for block in payload if isinstance(block, Message)]
@@ -112,13 +116,16 @@ def _from_status(status: Message[Any, Any], mail: Mail) -> Bounce | Delivered | 
         else []
     )
     told = [block for block in blocks[:50] if "Action" in block or "Status" in block]
-    by_action = {_action(block): block for block in reversed(told)}
+    by_action: dict[str, list[Fields]] = {}
+    for block in told:
+        by_action.setdefault(_action(block), []).append(block)
     for action in ("failed", "delayed"):
         if action in by_action:
-            return _bounce_of(by_action[action], mail, delayed=action == "delayed")
+            found = [_bounce_of(block, mail, delayed=action == "delayed") for block in by_action[action]]
+            return tuple({bounce.recipient: bounce for bounce in reversed(found)}.values())[::-1]
     for action in ("delivered", "relayed", "expanded"):
         if action in by_action:
-            return Delivered(_recipient(by_action[action]), original_id_of(mail))
+            return Delivered(_recipient(by_action[action][0]), original_id_of(mail))
     return None
 
 

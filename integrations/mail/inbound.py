@@ -125,11 +125,11 @@ class _Reader:
             complaint = read_complaint(mail)
             if complaint is not None:
                 return self._complained(mail, complaint)
-            bounce = read_bounce(mail)
-            if isinstance(bounce, Delivered):
-                return self._delivered(mail, bounce)
-            if bounce is not None:
-                return self._bounced(mail, bounce)
+            fate = read_bounce(mail)
+            if isinstance(fate, Delivered):
+                return self._delivered(mail, fate)
+            if fate is not None:
+                return self._bounced(mail, fate)
             if "message/disposition-notification" in mail.reports:
                 return Normalised(ignored="A read receipt; people's programs send them unasked.")
             token = unsubscribe_token(mail.fields, self.envelope_to)
@@ -152,11 +152,12 @@ class _Reader:
             return Normalised(ignored="A notice of delivery that does not say of which mail.")
         return Normalised(events=(MessageDelivered(**self._about(mail, notice.original_id)),))
 
-    def _bounced(self, mail: Mail, bounce: Bounce) -> Normalised:
-        if bounce.recipient in self.own:
+    def _bounced(self, mail: Mail, bounces: tuple[Bounce, ...]) -> Normalised:
+        theirs = [bounce for bounce in bounces if bounce.recipient not in self.own]
+        if not theirs:
             return Normalised(ignored="A bounce of a mail to this mailbox itself.")
         return Normalised(
-            events=(
+            events=tuple(
                 MessageBounced(
                     **self._about(mail, bounce.original_id),
                     is_permanent=bounce.is_permanent,
@@ -165,7 +166,8 @@ class _Reader:
                     code=bounce.code,
                     reason=bounce.reason,
                     vendor_event_id=message_id_of(mail),
-                ),
+                )
+                for bounce in theirs
             )
         )
 

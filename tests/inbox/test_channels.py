@@ -184,3 +184,7 @@ def test_an_answer_goes_to_whoever_had_a_copy_and_says_so(post: Post, client: Br
     assert suppression.suppression_of_value(
         client_id=conversation.client_id, channel="email", value="bo@prospect.test"
     )
+
+    # What comes back from Ada later is news all the same.
+    post.bounces(left, WORKING + 2 * HOUR)
+    assert message.refreshed().state == Message.State.FAILED

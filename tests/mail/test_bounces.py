@@ -47,6 +47,18 @@ def test_the_same_return_is_one_fact(end: str) -> None:
     assert first.dedupe_key == second.dedupe_key
 
 
+def test_a_copy_and_whom_it_was_for_come_back_as_two_facts() -> None:
+    begins = mails.POSTFIX.index("Final-Recipient")
+    block = mails.POSTFIX[begins : mails.POSTFIX.index("\n\n--9B7A", begins)]
+    both = mails.POSTFIX.replace(block, f"{block.replace(THEIRS, 'bo@globex.example')}\n\n{block}")
+    copy, theirs = read(both.encode()).events
+    assert isinstance(copy, MessageBounced)
+    assert isinstance(theirs, MessageBounced)
+    assert (copy.recipient, theirs.recipient) == ("bo@globex.example", THEIRS)
+    assert copy.dedupe_key != theirs.dedupe_key
+    assert theirs.dedupe_key == event(mails.POSTFIX.encode()).dedupe_key
+
+
 def test_two_warnings_are_two_facts() -> None:
     first = event(mails.EXIM_DELAYED.encode())
     second = event(mails.EXIM_DELAYED.replace("E1r5abd", "E1r5abe").encode())
