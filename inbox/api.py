@@ -13,7 +13,7 @@ from inbox import api_schemas as schemas
 from inbox import selectors_lists
 from inbox.api_diagnostics import router as diagnostics_router
 from inbox.filters import Filters
-from inbox.models import Conversation, Message
+from inbox.models import Conversation, Message, Note
 from inbox.services import notes, replies, steering, triage
 from project.core.api_pages import OrderedPageIn, PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
@@ -111,6 +111,27 @@ def add_note(request: ApiRequest, conversation_id: UUID, payload: schemas.NoteIn
     return Status(
         201, notes.add_note(conversation_id=found.id, author=request.access.user, body=payload.body)
     )
+
+
+def _note(request: ApiRequest, note_id: UUID) -> Note:
+    found: Note = get_or_404(
+        Note.objects.filter(request.access.client_filter("conversation__client_id")), note_id
+    )
+    return found
+
+
+@router.put("/notes/{note_id}/pin", response=schemas.NoteOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def pin_note(request: ApiRequest, note_id: UUID) -> Any:
+    """Keep a note in sight beside its thread; at most five of a conversation are."""
+    return notes.pin(note_id=_note(request, note_id).id, actor=request.access.user)
+
+
+@router.delete("/notes/{note_id}/pin", response=schemas.NoteOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def unpin_note(request: ApiRequest, note_id: UUID) -> Any:
+    """Let a note be one among the others again."""
+    return notes.unpin(note_id=_note(request, note_id).id, actor=request.access.user)
 
 
 @router.post("/messages/{message_id}/retry", response=schemas.MessageOut, tags=TAGS)

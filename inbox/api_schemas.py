@@ -141,6 +141,7 @@ class NoteOut(Schema):
     author_id: UUID | None
     body: str
     created_at: datetime
+    pinned_at: datetime | None = None
 
 
 class LineOut(Schema):
@@ -213,6 +214,9 @@ class ReplyIn(Schema):
     )
     undo_seconds: int = Field(0, ge=0, le=60, description="How long it can be taken back before it leaves.")
     canned_id: UUID | None = None
+    despite_others: bool = Field(
+        False, description="Send it although somebody began a reply there first (else 409 `SOMEBODY_WRITES`)."
+    )
 
     def options(self) -> Options:
         """How it leaves, as the service takes it."""
@@ -226,6 +230,7 @@ class ReplyIn(Schema):
             leaves_at=self.leaves_at,
             undo_seconds=self.undo_seconds,
             canned_id=self.canned_id,
+            despite_others=self.despite_others,
         )
 
 

@@ -8,16 +8,18 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import Http404, StreamingHttpResponse
+from django.utils import timezone
 from ninja import Query, Router, Status
 
 from campaigns.scheduling import parse_time
 from inbox import api_rows as rows
-from inbox import api_schemas, exports, selectors_board, selectors_lists
+from inbox import api_schemas, exports, selectors_board, selectors_lists, selectors_macros
 from inbox import api_triage_schemas as schemas
 from inbox.filters import Filters
 from inbox.models import AssignmentRule, Conversation, InboxPolicy, JournalEntry, Label, SavedView
-from inbox.services import acts, desk, exporting, labels, policies, rules, saved_views
+from inbox.services import acts, desk, exporting, labels, macros, policies, rules, saved_views
 from project.core.api_pages import PageIn, PageOut, page_of
+from project.core.refusals import Invalid
 from project.tenancy.access import Access, Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
 from project.tenancy.models import Client
@@ -56,12 +58,24 @@ def perform_act(request: ApiRequest, payload: schemas.ActIn) -> Any:
         if found.count() != len(set(ids)):
             raise Http404("One of these conversations is not there, or it is not yours to see.")
     return Status(
-        202, acts.perform(act=payload.act, conversation_ids=ids, given=_given(payload), actor=access.user)
+        202,
+        acts.perform(
+            act=payload.act,
+            conversation_ids=ids,
+            given=_given(access, payload),
+            actor=access.user,
+            seen=payload.seen,
+        ),
     )
 
 
-def _given(payload: schemas.ActIn) -> dict[str, Any]:
+def _given(access: Access, payload: schemas.ActIn) -> dict[str, Any]:
     match payload.act:
+        case "macro":
+            if payload.macro_id is None:
+                raise Invalid("Choose a macro.", field="macro_id")
+            macro = get_or_404(selectors_macros.macro_rows(access), payload.macro_id)
+            return macros.given_for(macro, timezone.get_current_timezone())
         case "assign":
             return {"assignee": str(payload.assignee_id or ""), "note": payload.note}
         case "label" | "unlabel":

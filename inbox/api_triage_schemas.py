@@ -11,7 +11,9 @@ from pydantic import BeforeValidator, Field
 
 from project.core.api_values import Instant
 
-ActName = Literal["assign", "close", "reopen", "snooze", "label", "unlabel", "priority", "read", "unread"]
+ActName = Literal[
+    "assign", "close", "reopen", "snooze", "label", "unlabel", "priority", "read", "unread", "macro"
+]
 Minutes = Field(ge=1, le=20_160)
 #: A time of the day, ``09:00``.
 Clock = Annotated[
@@ -25,7 +27,8 @@ class ActIn(Schema):
     """An act on conversations: the named ones, or (``query``) all that a list of the page shows.
 
     ``assignee_id`` (null: nobody) and ``note`` are for assign, ``until`` (null: until they write) for snooze,
-    ``label_id`` for label and unlabel, ``priority`` (0 to 2) for priority.
+    ``label_id`` for label and unlabel, ``priority`` (0 to 2) for priority, ``macro_id`` and
+    ``seen`` (revisions by conversation that the caller has seen; else as they are now) for macro.
     """
 
     act: ActName
@@ -38,6 +41,10 @@ class ActIn(Schema):
     label_id: UUID | None = None
     priority: int | None = Field(None, ge=0, le=2)
     until: Instant | None = None
+    macro_id: UUID | None = None
+    seen: dict[UUID, Annotated[int, Field(ge=0, le=2_147_483_647)]] = Field(
+        default_factory=dict, max_length=5_000
+    )
 
 
 class LeftOut(Schema):

@@ -257,17 +257,21 @@ def create_canned_reply(request: ApiRequest, payload: CannedIn) -> Any:
 @api_rule(Permission.INBOX_REPLY)
 def change_canned_reply(request: ApiRequest, canned_id: UUID, payload: CannedIn) -> Any:
     """Change one."""
-    return _save(request, get_or_404(selectors.canned_rows(request.access), canned_id), payload)
+    return _save(request, _changeable(request, canned_id), payload)
 
 
 @router.delete("/canned-replies/{canned_id}", response={204: None}, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
 def delete_canned_reply(request: ApiRequest, canned_id: UUID) -> Any:
     """Throw one away."""
-    canned.delete(
-        canned=get_or_404(selectors.canned_rows(request.access), canned_id), actor=request.access.user
-    )
+    canned.delete(canned=_changeable(request, canned_id), actor=request.access.user)
     return Status(204, None)
+
+
+def _changeable(request: ApiRequest, canned_id: UUID) -> CannedReply:
+    own = selectors.changeable(selectors.canned_rows(request.access), request.access)
+    found: CannedReply = get_or_404(own, canned_id)
+    return found
 
 
 def _save(request: ApiRequest, row: CannedReply | None, payload: CannedIn) -> CannedReply:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from campaigns.models import Deal
 from inbox import querysets, selectors_lists
 from inbox.filters import Filters
 from inbox.models import Conversation
@@ -19,7 +20,7 @@ PAGE: Final = 200
 COLUMNS: Final = (
     "id", "client", "channel", "person", "company", "address", "campaign", "sender", "status", "assigned_to",
     "intent", "priority", "labels", "unread", "failed_sends", "last_message_at", "last_inbound_at",
-    "awaiting_since", "due_at", "closed_at", "last_message",
+    "awaiting_since", "due_at", "closed_at", "last_message", "deal", "deal_value", "deal_currency", "meeting_on",
 )  # fmt: skip
 
 
@@ -45,7 +46,14 @@ def lines(access: Access, filters: Filters) -> Iterator[str]:
                 cursor=cursor,
                 limit=PAGE,
             )
-            text = [writer.writerow([safe_cell(cell) for cell in _cells(row)]) for row in page.items]
+            known = {
+                deal.lead_id: deal
+                for deal in Deal.objects.filter(lead__in={row.lead_id for row in page.items})
+            }
+            text = [
+                writer.writerow([safe_cell(cell) for cell in (*_cells(row), *_deal(known.get(row.lead_id)))])
+                for row in page.items
+            ]
         yield "".join(text)
         cursor = page.next_cursor
         if cursor is None:
@@ -64,6 +72,13 @@ def _cells(row: Conversation) -> list[str]:
         _instant(row.last_inbound_at), _instant(row.awaiting_since), _instant(row.sla_due_at),
         _instant(row.closed_at), row.last_snippet,
     ]  # fmt: skip
+
+
+def _deal(deal: Deal | None) -> list[str]:
+    if deal is None:
+        return ["", "", "", ""]
+    value = str(deal.value) if deal.value is not None else ""
+    return [deal.stage, value, deal.currency, deal.meeting_on.isoformat() if deal.meeting_on else ""]
 
 
 def _instant(moment: datetime | None) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django import forms
 from django.utils.dateparse import parse_datetime
 
+from campaigns.models import Deal
 from campaigns.scheduling.zones import UnknownZone, zone
 from inbox.models import Conversation, NotificationSettings, ReplyDraft
 from inbox.models.triage import ACT_WORDS
@@ -32,6 +33,7 @@ class ReplyForm(forms.Form):
     bcc = forms.CharField(max_length=2000, required=False)
     leaves_at = forms.CharField(max_length=40, required=False)
     canned = forms.UUIDField(required=False)
+    despite_others = forms.BooleanField(required=False)
 
     def clean_leaves_at(self) -> datetime | None:
         """An instant with its zone, or nothing."""
@@ -131,6 +133,19 @@ class ActForm(forms.Form):
     #: A preset's key, or an exact time.
     snooze = forms.CharField(max_length=20, required=False)
     until = forms.DateTimeField(required=False)
+    macro = forms.UUIDField(required=False)
+    #: Of a macro: ``id:revision`` of what is on the screen, separated by commas.
+    seen = forms.CharField(max_length=400_000, required=False)
+
+    def clean_seen(self) -> dict[UUID, int]:
+        """The revision of each conversation that was seen; what is no pair is passed over."""
+        pairs = (part.partition(":") for part in self.cleaned_data["seen"].split(",") if part)
+        found = {
+            parse_uuid(one): int(number)
+            for one, _, number in pairs
+            if number.isdecimal() and len(number) < 10
+        }
+        return {one: number for one, number in found.items() if one is not None}
 
     def clean_ids(self) -> list[UUID]:
         """The ids, each once."""
@@ -147,6 +162,8 @@ class ActForm(forms.Form):
             self.add_error("label", "Choose a label.")
         if act == "priority" and cleaned.get("priority") is None:
             self.add_error("priority", "Choose how urgent it is.")
+        if act == "macro" and not cleaned.get("macro"):
+            self.add_error("macro", "Choose a macro.")
         if act == "snooze" and not cleaned.get("snooze") and not cleaned.get("until"):
             self.add_error("snooze", "Choose until when.")
         return cleaned
@@ -207,6 +224,15 @@ class SequenceForm(forms.Form):
     )
     node = forms.CharField(max_length=80, required=False)
     campaign = forms.UUIDField(required=False)
+
+
+class DealForm(forms.Form):
+    """What stands with the lead of a thread; ``remove`` takes it away."""
+
+    stage = forms.ChoiceField(choices=Deal.Stage.choices, required=False)
+    value = forms.DecimalField(min_value=0, max_digits=14, decimal_places=2, required=False)
+    currency = forms.CharField(max_length=3, required=False)
+    meeting_on = forms.DateField(required=False)
 
 
 class IntentForm(forms.Form):

@@ -39,6 +39,7 @@ _LINE_ICONS = {
     "meeting": "calendar-days",
     "sequence": "play-circle",
     "undone": "arrow-uturn-left",
+    "deal": "flag",
 }
 _LINE_TITLES = {
     "assigned": "Assigned",
@@ -55,6 +56,7 @@ _LINE_TITLES = {
     "meeting": "Meeting",
     "sequence": "Sequence",
     "undone": "Undone",
+    "deal": "Deal",
 }
 
 
@@ -134,6 +136,7 @@ def _facts(conversation: Conversation, labels: list[str]) -> dict[str, Any]:
         "intent": conversation.intent,
         "labels": labels,
         "unread": conversation.unread > 0,
+        "revision": conversation.revision,
         "urgent": conversation.priority > 0,
         "failed": conversation.failed_sends > 0,
         "matched": conversation.lead_id is not None,
@@ -207,6 +210,8 @@ def note(entry: Note) -> dict[str, Any]:
     return {
         "kind": "note",
         "id": f"note-{entry.id}",
+        "entry_id": entry.id,
+        "is_pinned": entry.pinned_at is not None,
         "author": entry.author.display_name if entry.author else "Somebody",
         "at": entry.created_at,
         "body": entry.body,
@@ -285,7 +290,7 @@ def by_day(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def act(entry: JournalEntry) -> dict[str, Any]:
     """One entry of the journal: what was done, what was not, and whether it can be taken back."""
-    past = ACT_WORDS[entry.act]
+    past = f"Ran “{entry.given['name']}” on" if "name" in entry.given else ACT_WORDS[entry.act]
     people = "1 conversation" if entry.total == 1 else f"{entry.total:,} conversations"
     done = entry.done - len(entry.failures)
     if entry.state == JournalEntry.State.UNDONE:

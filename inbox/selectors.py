@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from campaigns import selectors as campaign_selectors
+from campaigns.models import Campaign
 from campaigns.rendering.mail import reply_subject
 from inbox import presenters, selectors_context, streams
 from inbox.models import CannedReply, Conversation, Message, Note, SystemLine
@@ -18,6 +19,12 @@ from integrations.services import rates
 from project.core.clock import now
 from project.tenancy.access import Access, Permission
 
+#: Of the thread's campaign only the name is shown; every column that is read is paid for whenever a thread is opened.
+_NOT_READ: Final = tuple(
+    f"campaign__{one.attname}"
+    for one in Campaign._meta.concrete_fields
+    if one.name not in {"id", "organization", "client", "name"}
+)
 #: Entries of a thread that are shown at first, and how many more each "Show earlier" brings.
 THREAD_ENTRIES = 30
 EARLIER_ENTRIES = 100
@@ -31,6 +38,7 @@ def visible_conversation(access: Access, conversation_id: UUID) -> Conversation 
     found: Conversation | None = (
         Conversation.objects.filter(access.client_filter(), id=conversation_id)
         .select_related("client", "lead__company", "assignee", "sender__connection", "campaign")
+        .defer(*_NOT_READ)
         .prefetch_related("lead__channels")
         .first()
     )
@@ -135,10 +143,16 @@ def canned_rows(access: Access) -> QuerySet[Any]:
     return rows if access.whole_organization else rows.filter(access.client_filter() | Q(client=None))
 
 
+def changeable(rows: QuerySet[Any], access: Access) -> QuerySet[Any]:
+    """Of texts or macros, those that somebody may change: what is there for all clients needs a reach over all."""
+    return rows if access.whole_organization else rows.filter(access.client_filter() | Q(owner=access.user))
+
+
 def canned_replies(access: Access) -> dict[str, Any]:
     """The page of canned replies."""
     return {
         "rows": list(canned_rows(access).order_by("name", "id")[:300]),
+        "reaches_all": access.whole_organization,
         "variables": sorted(VARIABLES),
     }
 

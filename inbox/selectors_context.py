@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from campaigns.models import Enrollment, Lead, ScheduledAction
+from campaigns.models import Deal, Enrollment, Lead, ScheduledAction
 from campaigns.plans.schema import SendNode
 from campaigns.replies.intents import Intent
 from campaigns.selectors import node_label
-from campaigns.services import explanations
+from campaigns.services import deals, explanations
 from campaigns.services.planning import plan_of
 from inbox import presenters
 from inbox.models import Conversation, Message
-from inbox.services import moves, steering
+from inbox.services import moves, notes, steering
 from inbox.whereabouts import clock_of
 from project.core.clock import now
 from project.tenancy.access import Access
@@ -36,6 +36,9 @@ def panel(access: Access, conversation: Conversation, journey: dict[str, Any] | 
         "targets": _targets(journey),
         "their_time": _their_time(conversation),
         "last_move": moves.recent(conversation),
+        "deal": deals.deal_of(conversation.lead) if conversation.lead is not None else None,
+        "stages": Deal.Stage.choices,
+        "pinned": [presenters.note(note) for note in notes.pinned(conversation)],
         **_others(access, conversation),
     }
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign
 from campaigns.replies.intents import Intent
-from inbox import presenters, querysets, snoozing, streams
+from inbox import presenters, querysets, selectors_macros, snoozing, streams
 from inbox.filters import SORTS, Filters
 from inbox.models import Conversation, Label, SavedView
 from inbox.search.finding import CANDIDATES, Found, find, find_people, headlines
@@ -229,6 +229,7 @@ def act_menus(access: Access) -> dict[str, Any]:
         "snoozes": snoozing.presets(now(), timezone.get_current_timezone()),
         "labels": labels(access),
         "priorities": Conversation.Priority.choices,
+        "macros": selectors_macros.menu(access),
     }
 
 

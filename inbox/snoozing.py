@@ -45,3 +45,8 @@ def presets(moment: datetime, zone: ZoneInfo) -> list[Preset]:
 def until(key: str, moment: datetime, zone: ZoneInfo) -> datetime | None:
     """The instant of a preset. Raises ``KeyError`` for one that is not offered now."""
     return {preset.key: preset.until for preset in presets(moment, zone)}[key]
+
+
+def instant(text: str) -> datetime | None:
+    """An instant as an act keeps it; empty: until they write."""
+    return datetime.fromisoformat(text) if text else None

@@ -105,6 +105,9 @@ def reply(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
             new=[presenters.message(entry) for entry in stale.new],
             revision=stale.revision,
         )
+    except replies.SomebodyWrites as other:
+        told = {"name": other.draft.author.display_name, "body": other.draft.body}
+        return _refused(request, found, other.message, 409, new=[told], despite_others=True)
     except Refused as refusal:
         return _refused(request, found, refusal.message, 409 if refusal.status == 409 else 422)
     if message.timing and is_partial(request):
@@ -123,6 +126,7 @@ def _options(request: OrganizationRequest, data: dict[str, Any]) -> replies.Opti
         leaves_at=data["leaves_at"],
         undo_seconds=settings.REPLY_UNDO_SECONDS,
         canned_id=data["canned"],
+        despite_others=data["despite_others"],
     )
 
 

@@ -187,7 +187,9 @@ def canned_list(request: OrganizationRequest) -> HttpResponse:
 @organization_view(Permission.INBOX_REPLY)
 def canned_reply(request: OrganizationRequest, canned_id: UUID) -> HttpResponse:
     """Change a canned reply, or throw it away (``act=delete``)."""
-    row: CannedReply = get_or_404(selectors.canned_rows(request.access), canned_id)
+    row: CannedReply = get_or_404(
+        selectors.changeable(selectors.canned_rows(request.access), request.access), canned_id
+    )
     if request.method == "POST" and request.POST.get("act") == "delete":
         canned.delete(canned=row, actor=request.access.user)
         return redirect_to("../", request)

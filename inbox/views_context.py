@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns.selectors import lead_candidates
 from campaigns.services.steering import enterable
 from inbox import forms, selectors, selectors_context
-from inbox.models import Conversation, ThreadMove
-from inbox.services import moves, steering
+from inbox.models import Conversation, Note, ThreadMove
+from inbox.services import moves, notes, steering
 from inbox.views_composer import refusal
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
@@ -44,6 +44,22 @@ def intent(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
         return refusal(Invalid("Choose what the reply means, and a day such as 2026-12-24."))
     try:
         steering.correct_intent(conversation_id=found.id, actor=request.access.user, **form.cleaned_data)
+    except Refused as error:
+        return refusal(error)
+    return _panel(request, found.id)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def deal(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
+    """Say what stands with the lead of a thread (``act=remove``: nothing does)."""
+    found = _conversation(request, conversation_id)
+    form = forms.DealForm(request.POST)
+    if not form.is_valid():
+        return refusal(Invalid("Write the value as a number such as 12500, and the day such as 2026-12-24."))
+    given = None if request.POST.get("act") == "remove" else form.cleaned_data
+    try:
+        steering.set_deal(conversation_id=found.id, actor=request.access.user, given=given)
     except Refused as error:
         return refusal(error)
     return _panel(request, found.id)
@@ -126,6 +142,20 @@ def undo_move(request: OrganizationRequest, move_id: UUID) -> HttpResponse:
     except Refused as error:
         return refusal(error)
     return _panel(request, found.target_id)
+
+
+@require_http_methods(["POST", "DELETE"])
+@organization_view(Permission.INBOX_REPLY)
+def pin(request: OrganizationRequest, note_id: UUID) -> HttpResponse:
+    """Keep a note in sight beside its thread (POST), or let it be one among the others (DELETE)."""
+    rows = Note.objects.filter(request.access.client_filter("conversation__client_id"))
+    found: Note = get_or_404(rows, note_id)
+    change = notes.pin if request.method == "POST" else notes.unpin
+    try:
+        change(note_id=found.id, actor=request.access.user)
+    except Refused as error:
+        return refusal(error)
+    return HttpResponse(status=204)
 
 
 @require_GET

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from inbox import forms, presenters, selectors, selectors_lists, snoozing
+from inbox import forms, presenters, selectors, selectors_lists, selectors_macros, snoozing
 from inbox.filters import Filters
 from inbox.models import Conversation, JournalEntry
-from inbox.services import acts
+from inbox.services import acts, macros
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
@@ -55,10 +55,20 @@ def perform(request: OrganizationRequest) -> HttpResponse:
         ids = list(rows.values_list("id", flat=True)[: acts.MOST + 1])
     else:
         ids = _within_reach(request, form.cleaned_data["ids"])
-    return _act(request, form.cleaned_data["act"], ids, form.given)
+    given = form.given
+    if form.cleaned_data["act"] == acts.MACRO:
+        macro = get_or_404(selectors_macros.macro_rows(request.access), form.cleaned_data["macro"])
+        given = macros.given_for(macro, timezone.get_current_timezone())
+    return _act(request, form.cleaned_data["act"], ids, given, form.cleaned_data["seen"])
 
 
-def _act(request: OrganizationRequest, act: str, ids: list[UUID], given: dict[str, Any]) -> HttpResponse:
+def _act(
+    request: OrganizationRequest,
+    act: str,
+    ids: list[UUID],
+    given: dict[str, Any],
+    seen: dict[UUID, int] | None = None,
+) -> HttpResponse:
     if "snooze" in given:
         try:
             until = snoozing.until(given.pop("snooze"), now(), timezone.get_current_timezone())
@@ -66,7 +76,7 @@ def _act(request: OrganizationRequest, act: str, ids: list[UUID], given: dict[st
             return _refused("Choose until when.")
         given["until"] = until.isoformat() if until else ""
     try:
-        entry = acts.perform(act=act, conversation_ids=ids, given=given, actor=request.access.user)
+        entry = acts.perform(act=act, conversation_ids=ids, given=given, actor=request.access.user, seen=seen)
     except TriageRefused as refusal:
         return _refused(refusal.message)
     if entry.total == 1 and entry.failures:

@@ -25,6 +25,7 @@ from ninja.openapi.docs import DocsBase
 from campaigns.api import router as campaigns_router
 from inbox.api import router as inbox_router
 from inbox.api_context import router as inbox_context_router
+from inbox.api_macros import router as macros_router
 from inbox.api_triage import router as triage_router
 from inbox.api_writing import router as inbox_writing_router
 from integrations.api import router as integrations_router
@@ -114,6 +115,7 @@ api.add_router("", inbox_router)
 api.add_router("", inbox_writing_router)
 api.add_router("", inbox_context_router)
 api.add_router("", triage_router)
+api.add_router("", macros_router)
 api.add_router("", reporting_router)
 
 

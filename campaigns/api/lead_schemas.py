@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -149,12 +150,32 @@ class NextOut(Schema):
     held_reason: str
 
 
+class DealOut(Schema):
+    """What stands with a lead. ``value`` is in ``currency`` (ISO 4217); null: not known."""
+
+    stage: Literal["open", "won", "lost"]
+    value: Decimal | None
+    currency: str
+    meeting_on: date | None
+    updated_at: datetime
+
+
+class DealIn(Schema):
+    """What stands with a lead."""
+
+    stage: Literal["open", "won", "lost"] = "open"
+    value: Decimal | None = Field(None, ge=0, max_digits=14, decimal_places=2)
+    currency: str = Field("", max_length=3)
+    meeting_on: date | None = None
+
+
 class LeadDetailOut(LeadOut):
     """A lead with its campaigns, what goes out next and why, and one timeline over all campaigns, newest first."""
 
     enrollments: list[EnrollmentOut]
     next: NextOut | None
     timeline: list[StepOut]
+    deal: DealOut | None
 
 
 # --- Imports ----------------------------------------------------------------------------------------

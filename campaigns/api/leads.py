@@ -16,7 +16,7 @@ from campaigns.api.routing import router
 from campaigns.lead_columns import COLUMNS
 from campaigns.lead_filters import LeadFilters, found_leads
 from campaigns.models import LeadSegment
-from campaigns.services import segments
+from campaigns.services import deals, segments
 from project.core.api_pages import PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -41,6 +41,22 @@ def list_leads(request: ApiRequest, page: Query[schemas.LeadsIn]) -> Any:
 def get_lead(request: ApiRequest, lead_id: UUID) -> Any:
     """One lead: its campaigns, what goes out next and why, and what happened so far."""
     return rows.lead_detail(get_or_404(rows.leads(request.access), lead_id))
+
+
+@router.put("/leads/{lead_id}/deal", response=schemas.DealOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def set_deal(request: ApiRequest, lead_id: UUID, payload: schemas.DealIn) -> Any:
+    """Say what stands with a lead: whether a deal is open, won or lost, what it is worth, and when they meet."""
+    found = get_or_404(rows.leads(request.access), lead_id)
+    return deals.save(lead_id=found.id, actor=request.access.user, **payload.dict())
+
+
+@router.delete("/leads/{lead_id}/deal", response={204: None}, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def delete_deal(request: ApiRequest, lead_id: UUID) -> Any:
+    """There is no deal with this lead."""
+    deals.remove(lead_id=get_or_404(rows.leads(request.access), lead_id).id, actor=request.access.user)
+    return Status(204, None)
 
 
 @router.get(

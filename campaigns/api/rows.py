@@ -19,7 +19,7 @@ from campaigns.models import (
     Transition,
 )
 from campaigns.querysets import with_senders
-from campaigns.services import entry
+from campaigns.services import deals, entry
 from campaigns.services.planning import plan_of
 from project.tenancy.access import Access
 
@@ -176,6 +176,7 @@ def lead_detail(lead: Lead) -> dict[str, Any]:
         ],
         "next": _next(profile["enrollments"]),
         "timeline": profile["history"],
+        "deal": deals.deal_of(lead),
     }
 
 

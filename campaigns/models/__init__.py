@@ -1,6 +1,7 @@
 """Tables of campaigns."""
 
 from campaigns.models.campaigns import Campaign, CampaignSender, DraftRevision, PlanReview, PlanVersion
+from campaigns.models.deals import Deal
 from campaigns.models.delivery import AddressCheck, Brake, SendOutcome
 from campaigns.models.engine import EngineLane, EngineSettings, SchedulerState
 from campaigns.models.enrollments import Enrollment, EnrollmentSender, ScheduledAction, Transition
@@ -22,6 +23,7 @@ __all__ = [
     "CampaignMirror",
     "CampaignSender",
     "Company",
+    "Deal",
     "DraftRevision",
     "EngineLane",
     "EngineSettings",

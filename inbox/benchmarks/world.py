@@ -163,6 +163,8 @@ def _prepare(cursor: Any, each: int, offset: int) -> None:
                 (SELECT array_agg(s.id ORDER BY s.id) FROM campaigns_campaign s WHERE s.client_id = c.id) AS campaigns,
                 (SELECT array_agg(m.user_id ORDER BY m.id) FROM tenancy_membership m
                   WHERE m.organization_id = c.organization_id AND m.all_clients) AS people,
+                (SELECT m.user_id FROM tenancy_membershipclient l JOIN tenancy_membership m ON m.id = l.membership_id
+                  WHERE l.client_id = c.id) AS limited,
                 now() - (random() * 360) * interval '1 day' AS at
             FROM tenancy_client c, generate_series(%s::int, %s::int) n ORDER BY at OFFSET 0
         ) AS talk""",
@@ -201,7 +203,8 @@ def _steps() -> list[Step]:
              "lead_id": "CASE WHEN b.r3 < 0.02 THEN NULL ELSE b.lead_id END", "campaign_id": "b.campaigns[1 + b.n % 3]",
              "status": "CASE WHEN b.r < 0.15 THEN 'open' WHEN b.r < 0.2 THEN 'snoozed' ELSE 'closed' END",
              "snoozed_until": "CASE WHEN b.r >= 0.15 AND b.r < 0.2 THEN now() + interval '9 days' END",
-             "assignee_id": "CASE WHEN b.r2 < 0.6 THEN b.people[1 + b.n % 5] END",
+             "assignee_id": "CASE WHEN b.r2 < 0.1 AND b.limited IS NOT NULL THEN b.limited "
+             "WHEN b.r2 < 0.6 THEN b.people[1 + b.n % 5] END",
              "unread": "CASE WHEN b.r < 0.05 THEN 1 ELSE 0 END", "has_inbound": "b.r3 < 0.7",
              "failed_sends": "CASE WHEN b.r2 > 0.995 THEN 1 ELSE 0 END", "last_message_at": "b.at",
              "last_inbound_at": "b.at", "last_snippet": "'Thank you, could you tell me more about it'",

@@ -2,6 +2,7 @@
 
 from inbox.models.conversations import Assignment, Conversation, Participant
 from inbox.models.files import FileContent, MessageFile
+from inbox.models.macros import Macro
 from inbox.models.messages import Message, Note, PendingChange, SystemLine
 from inbox.models.notifications import (
     Notification,
@@ -27,6 +28,7 @@ __all__ = [
     "JournalEntry",
     "JournalItem",
     "Label",
+    "Macro",
     "Message",
     "MessageFile",
     "Note",

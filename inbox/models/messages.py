@@ -116,6 +116,8 @@ class Note(OrganizationModel):
     body = models.TextField()
     #: Who is mentioned: ``[{"id", "name"}]``, as they were called then; without an id: everybody who reads it.
     mentions = models.JSONField(default=list)
+    #: Kept in sight beside the thread until somebody takes it down.
+    pinned_at = models.DateTimeField(null=True)
 
 
 class SystemLine(OrganizationModel):

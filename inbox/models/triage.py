@@ -22,9 +22,13 @@ ACT_WORDS: Final[dict[str, str]] = {
     "priority": "Ranked",
     "read": "Marked read",
     "unread": "Marked unread",
+    "macro": "Ran a macro on",
 }
 #: What undoing an act leaves as it is.
-CANNOT_UNDO: Final[dict[str, str]] = {"assign": "A hand-over note stays in the thread."}
+CANNOT_UNDO: Final[dict[str, str]] = {
+    "assign": "A hand-over note stays in the thread.",
+    "macro": "A reply that has left stays sent.",
+}
 UNDO_FOR: Final = timedelta(hours=24)
 #: How long the journal says what was done and what failed.
 JOURNAL_KEPT: Final = timedelta(days=30)

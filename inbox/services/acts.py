@@ -14,14 +14,16 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
+from inbox import snoozing
 from inbox.events import ResolutionTakenBack
 from inbox.models import Conversation, ConversationLabel, JournalEntry, JournalItem, Label
 from inbox.models.triage import JOURNAL_KEPT, UNDO_FOR
-from inbox.services import live, threads, triage
+from inbox.services import live, macros, threads, triage
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
 from project.core.events import publish
 from project.core.ids import parse_uuid
+from project.core.refusals import Refused
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -41,10 +43,6 @@ _INSTANTS: Final = ("snoozed_until", "closed_at", "awaiting_since", "sla_due_at"
 Do = Callable[[UUID, dict[str, Any], User], object]
 
 
-def _until(given: dict[str, Any]) -> datetime | None:
-    return parse_datetime(given["until"]) if given.get("until") else None
-
-
 ACTS: Final[dict[str, Do]] = {
     "assign": lambda id_, given, actor: triage.assign(
         conversation_id=id_,
@@ -54,7 +52,9 @@ ACTS: Final[dict[str, Do]] = {
     ),
     "close": lambda id_, _given, actor: triage.close(conversation_id=id_, actor=actor),
     "reopen": lambda id_, _given, actor: triage.reopen(conversation_id=id_, actor=actor),
-    "snooze": lambda id_, given, actor: triage.snooze(conversation_id=id_, until=_until(given), actor=actor),
+    "snooze": lambda id_, given, actor: triage.snooze(
+        conversation_id=id_, until=snoozing.instant(given.get("until", "")), actor=actor
+    ),
     "label": lambda id_, given, actor: triage.add_label(
         conversation_id=id_, label_id=UUID(given["label"]), actor=actor
     ),
@@ -67,17 +67,27 @@ ACTS: Final[dict[str, Do]] = {
     "read": lambda id_, _given, _actor: triage.mark_read(conversation_id=id_),
     "unread": lambda id_, _given, _actor: triage.mark_unread(conversation_id=id_),
 }
+#: Runs several acts and may send a reply (``macros``).
+MACRO: Final = "macro"
 
 
 @transaction.atomic
-def begin(*, act: str, conversation_ids: Sequence[UUID], given: dict[str, Any], actor: User) -> JournalEntry:
+def begin(
+    *,
+    act: str,
+    conversation_ids: Sequence[UUID],
+    given: dict[str, Any],
+    actor: User,
+    seen: dict[UUID, int] | None = None,
+) -> JournalEntry:
     """Write down what is to be done to which conversations, in their order; ``run`` or a worker does it.
 
-    Raises ``TriageRefused`` for an unknown act, for none and for more than ``MOST``.
+    ``seen``: for a macro, the revisions that its runner has seen. Raises ``TriageRefused`` for an unknown act, for none
+    and for more than ``MOST``.
     """
     if act in {"label", "unlabel"} and not parse_uuid(given.get("label")):
         raise TriageRefused("Choose a label.")
-    if act not in ACTS:
+    if act not in ACTS and act != MACRO:
         raise TriageRefused(f"There is no act {act!r}.")
     ids = list(dict.fromkeys(conversation_ids))
     if not ids:
@@ -87,7 +97,17 @@ def begin(*, act: str, conversation_ids: Sequence[UUID], given: dict[str, Any], 
             f"At most {MOST:,} conversations can be changed at once; {len(ids):,} were chosen."
         )
     entry: JournalEntry = JournalEntry.objects.create(act=act, given=given, actor=actor, total=len(ids))
-    JournalItem.objects.bulk_create([JournalItem(entry=entry, conversation_id=id_) for id_ in ids])
+    revisions = macros.seen_revisions(ids, seen or {}) if act == MACRO else {}
+    JournalItem.objects.bulk_create(
+        [
+            JournalItem(
+                entry=entry,
+                conversation_id=id_,
+                before={"seen": revisions.get(id_, 0)} if act == MACRO else {},
+            )
+            for id_ in ids
+        ]
+    )
     if len(ids) > AT_ONCE:
         from inbox.tasks import run_act
 
@@ -96,10 +116,15 @@ def begin(*, act: str, conversation_ids: Sequence[UUID], given: dict[str, Any], 
 
 
 def perform(
-    *, act: str, conversation_ids: Sequence[UUID], given: dict[str, Any], actor: User
+    *,
+    act: str,
+    conversation_ids: Sequence[UUID],
+    given: dict[str, Any],
+    actor: User,
+    seen: dict[UUID, int] | None = None,
 ) -> JournalEntry:
-    """Do an act: at once on a few conversations, by a worker on many. Raises like ``begin``."""
-    entry = begin(act=act, conversation_ids=conversation_ids, given=given, actor=actor)
+    """Do an act: at once on a few conversations, by a worker on many. Takes and raises what ``begin`` does."""
+    entry = begin(act=act, conversation_ids=conversation_ids, given=given, actor=actor, seen=seen)
     return run(entry_id=entry.id) if entry.total <= AT_ONCE else entry
 
 
@@ -122,18 +147,32 @@ def _next(entry: JournalEntry) -> bool:
         return False
     try:
         with transaction.atomic():
-            before = snapshot(threads.locked(item.conversation_id))
-            ACTS[entry.act](item.conversation_id, entry.given, entry.actor)
-            item.before, item.after = _changed(
-                before, snapshot(Conversation.objects.get(id=item.conversation_id))
-            )
+            _do(entry, item)
         item.state = JournalItem.State.DONE
-    except (TriageRefused, Conversation.DoesNotExist) as refusal:
+    except (Refused, Conversation.DoesNotExist) as refusal:
         item.state = JournalItem.State.FAILED
         item.after = {"why": str(refusal) or "It is not there any more."}
     item.save(update_fields=["state", "before", "after", "updated_at"])
     _advance(entry, item)
     return True
+
+
+def _do(entry: JournalEntry, item: JournalItem) -> None:
+    """Do the act to one conversation, and note what it changed."""
+    if entry.act == MACRO:
+        macros.lock(item.conversation_id)
+    before = snapshot(threads.locked(item.conversation_id))
+    reply_id = None
+    if entry.act == MACRO:
+        seen = item.before["seen"]
+        reply_id = macros.run(
+            conversation_id=item.conversation_id, given=entry.given, seen=seen, actor=entry.actor
+        )
+    else:
+        ACTS[entry.act](item.conversation_id, entry.given, entry.actor)
+    item.before, item.after = _changed(before, snapshot(Conversation.objects.get(id=item.conversation_id)))
+    if reply_id is not None:
+        item.after["reply"] = str(reply_id)
 
 
 def _advance(entry: JournalEntry, item: JournalItem) -> None:
@@ -237,7 +276,9 @@ def undo(*, entry_id: UUID, actor: User) -> JournalEntry:
     if entry.created_at < now() - UNDO_FOR:
         raise TriageRefused("This is too long ago to be taken back at once.")
     kept = []
-    for item in entry.items.filter(state=JournalItem.State.DONE).order_by("id"):
+    items = list(entry.items.filter(state=JournalItem.State.DONE).order_by("id"))
+    macros.lock_all([item.after["reply"] for item in items if item.after.get("reply")])
+    for item in items:
         why = _restore(item, actor)
         if why:
             kept.append(_about(item.conversation_id, why))
@@ -252,12 +293,15 @@ def _restore(item: JournalItem, actor: User) -> str:
     """Bring one conversation back to what it was; say why not, if not."""
     if not item.after:
         return ""
+    after = dict(item.after)
+    reply_id = after.pop("reply", "")
+    stays = macros.take_back(reply_id=reply_id, actor=actor) if reply_id else ""
     try:
         conversation = threads.locked(item.conversation_id)
     except Conversation.DoesNotExist:
         return "It is not there any more."
     present = snapshot(conversation)
-    if any(present[name] != value for name, value in item.after.items()):
+    if any(present[name] != value for name, value in after.items()):
         return "Somebody has changed it since."
     before = item.before
     if "labels" in before:
@@ -269,7 +313,7 @@ def _restore(item: JournalItem, actor: User) -> str:
         conversation.lease_expires_at = None
     if "priority" in before:
         conversation.priority = before["priority"]
-    _never_closed(conversation, item.after)
+    _never_closed(conversation, after)
     conversation.status = before.get("status", conversation.status)
     for name in _INSTANTS:
         if name in before:
@@ -277,7 +321,7 @@ def _restore(item: JournalItem, actor: User) -> str:
     threads.add_line(conversation, "undone", f"{actor.display_name} took that back.", now())
     conversation.save()
     live.conversation_changed(Conversation.objects.get(id=conversation.id))
-    return ""
+    return stays
 
 
 def _never_closed(conversation: Conversation, after: dict[str, Any]) -> None:

@@ -48,10 +48,10 @@ def timing_of(leaves_at: datetime | None, undo_seconds: int) -> tuple[str, datet
 
 
 @transaction.atomic
-def take_back(*, message_id: UUID, actor: User) -> Message:
-    """Take a reply back that has not left; its text is its author's draft again. Raises ``TooLate``."""
+def take_back(*, message_id: UUID, actor: User, keeps_text: bool = True) -> Message:
+    """Take a reply back that has not left; with ``keeps_text`` it is its author's draft again. Raises ``TooLate``."""
     message = _waiting(message_id)
-    _withdraw(message, f"Taken back by {actor.display_name}.")
+    _withdraw(message, f"Taken back by {actor.display_name}.", keeps_text=keeps_text)
     audit.record(
         actor=actor, action="reply.taken_back", subject=message.conversation, message=str(message.id)
     )
@@ -108,7 +108,7 @@ def _waiting(message_id: UUID) -> Message:
     return message
 
 
-def _withdraw(message: Message, reason: str) -> None:
+def _withdraw(message: Message, reason: str, *, keeps_text: bool = True) -> None:
     """Make a waiting reply as if it had not been sent. The caller holds the locks."""
     conversation = message.conversation
     message.state, message.failure = Message.State.WITHDRAWN, reason[:300]
@@ -117,7 +117,7 @@ def _withdraw(message: Message, reason: str) -> None:
     assert message.outbound is not None
     outbox.cancel(message.outbound, reason=reason)
     files.give_back(message=message)
-    if message.author is not None:
+    if message.author is not None and keeps_text:
         drafts.give_back(
             conversation_id=conversation.id,
             author=message.author,

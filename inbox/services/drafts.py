@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 
 from inbox.models import Conversation, ReplyDraft
+from project.core.clock import now
 from project.core.realtime import emit
 from project.core.refusals import Invalid, Refused
 from project.tenancy.models import User
 from project.tenancy.streams import user_stream
 
 MAX_LENGTH = 20_000
+#: A draft that was touched this lately is being written.
+FRESH: Final = timedelta(minutes=2)
 
 
 class DraftConflict(Refused):
@@ -33,6 +37,18 @@ def draft_of(*, conversation_id: UUID, author: User) -> ReplyDraft | None:
     found: ReplyDraft | None = ReplyDraft.objects.filter(
         conversation_id=conversation_id, author=author
     ).first()
+    return found
+
+
+def being_written(*, conversation_id: UUID, author: User) -> ReplyDraft | None:
+    """The reply that somebody else began here before ``author`` did, and touched in the last ``FRESH``."""
+    own = draft_of(conversation_id=conversation_id, author=author)
+    rows = ReplyDraft.objects.filter(
+        conversation_id=conversation_id, mode=ReplyDraft.Mode.REPLY, updated_at__gte=now() - FRESH
+    ).exclude(author=author)
+    if own is not None:
+        rows = rows.filter(created_at__lt=own.created_at)
+    found: ReplyDraft | None = rows.select_related("author").order_by("created_at", "id").first()
     return found
 
 

@@ -10,14 +10,18 @@ from django.db import transaction
 from django.db.models import Q
 
 from inbox.events import NoteAdded
-from inbox.models import Note
+from inbox.models import Conversation, Note
 from inbox.services import drafts, live, threads
+from project.core.clock import now
 from project.core.events import publish
 from project.core.refusals import Invalid
+from project.tenancy import audit
 from project.tenancy.models import Membership, Role, User
 
 MAX_LENGTH: Final = 8000
 MAX_MENTIONS: Final = 20
+#: Pinned notes of a conversation: more of them would hide each other.
+MAX_PINNED: Final = 5
 _AT: Final = re.compile(r"(?<![\w@])@(?=\w)")
 #: Mentions everybody who reads the client's conversations.
 TEAM: Final = "team"
@@ -91,3 +95,43 @@ def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
     live.entry_changed(conversation, "note", note.id)
     publish(NoteAdded(conversation=conversation, note=note, author=author, mentioned=tuple(people)))
     return note
+
+
+@transaction.atomic
+def pin(*, note_id: UUID, actor: User) -> Note:
+    """Keep a note in sight beside its thread. Raises ``Invalid`` where ``MAX_PINNED`` are already."""
+    conversation, note = _locked(note_id)
+    if note.pinned_at is not None:
+        return note
+    if Note.objects.filter(conversation=conversation, pinned_at__isnull=False).count() >= MAX_PINNED:
+        raise Invalid(f"{MAX_PINNED} notes are pinned here already. Take one down first.")
+    note.pinned_at = now()
+    return _repinned(conversation, note, actor, "note.pinned")
+
+
+@transaction.atomic
+def unpin(*, note_id: UUID, actor: User) -> Note:
+    """Let a note be one among the others again."""
+    conversation, note = _locked(note_id)
+    if note.pinned_at is None:
+        return note
+    note.pinned_at = None
+    return _repinned(conversation, note, actor, "note.unpinned")
+
+
+def _locked(note_id: UUID) -> tuple[Conversation, Note]:
+    conversation = threads.locked(Note.objects.values_list("conversation_id", flat=True).get(id=note_id))
+    return conversation, Note.objects.select_related("author").get(id=note_id)
+
+
+def _repinned(conversation: Conversation, note: Note, actor: User, action: str) -> Note:
+    note.save(update_fields=["pinned_at", "updated_at"])
+    audit.record(actor=actor, action=action, subject=conversation, note=str(note.id))
+    live.entry_changed(conversation, "note", note.id)
+    return note
+
+
+def pinned(conversation: Conversation) -> list[Note]:
+    """The pinned notes of a conversation, the newest first."""
+    rows = Note.objects.filter(conversation=conversation, pinned_at__isnull=False)
+    return list(rows.select_related("author").order_by("-pinned_at")[:MAX_PINNED])

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from campaigns.models import Lead
 from inbox.events import ReplyFailed
-from inbox.models import Conversation, Message
+from inbox.models import Conversation, Message, ReplyDraft
 from inbox.services import (
     canned,
     changes,
@@ -62,6 +62,22 @@ class StaleThread(ReplyRefused):
         self.revision = revision
 
 
+class SomebodyWrites(ReplyRefused):
+    """Somebody else began a reply here first and is at it; say ``despite_others`` to send all the same."""
+
+    status = 409
+
+    def __init__(self, draft: ReplyDraft) -> None:
+        name = draft.author.display_name
+        super().__init__(
+            f"{name} began a reply here before you and is writing it. Nothing was sent; send it again if both should "
+            "leave.",
+            code="SOMEBODY_WRITES",
+            author=str(draft.author_id),
+        )
+        self.draft = draft
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How a reply leaves, where it is not from the thread's own sender, at once and as plain text.
@@ -73,6 +89,7 @@ class Options:
     ``file_ids``        files that were uploaded for it (``services.files``).
     ``leaves_at``       leave then, unless they write first; else after ``undo_seconds``, in which it can be taken back.
     ``canned_id``       the canned reply that it was made of, for its statistics.
+    ``despite_others``  the writer has been told that somebody else is writing here too.
     """
 
     sender_id: UUID | None = None
@@ -84,6 +101,7 @@ class Options:
     leaves_at: datetime | None = None
     undo_seconds: int = 0
     canned_id: UUID | None = None
+    despite_others: bool = False
 
 
 @transaction.atomic
@@ -98,8 +116,9 @@ def send_reply(
 ) -> Message:
     """Queue a reply in a thread. The same ``client_token`` again returns the reply that exists.
 
-    Raises ``StaleThread`` when messages came or were sent by others after ``seen_revision``, ``ReplyRefused`` for empty
-    or over-long text and for threads that cannot be answered, and ``Invalid`` for variables without a value, files that
+    Raises ``StaleThread`` when messages came or were sent by others after ``seen_revision``, ``SomebodyWrites`` while
+    somebody who began before is writing here, ``ReplyRefused`` for empty or over-long text and for threads that cannot
+    be answered, and ``Invalid`` for variables without a value, files that
     are gone and times that have passed.
     """
     chosen = options or Options()
@@ -120,6 +139,10 @@ def send_reply(
     )
     if new:
         raise StaleThread(new, seen_in.revision)
+    if not chosen.despite_others:
+        other = drafts.being_written(conversation_id=seen_in.id, author=author)
+        if other is not None:
+            raise SomebodyWrites(other)
     conversation = channels.thread_for(
         seen_in, chosen.sender_id, confirmed=chosen.confirm_sender, subject=chosen.subject
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -11,7 +11,7 @@ from django.db import transaction
 from campaigns.models import Enrollment, ReplyReading
 from campaigns.replies.intents import Intent
 from campaigns.scheduling.zones import to_instant
-from campaigns.services import enrollments, readings, steering
+from campaigns.services import deals, enrollments, readings, steering
 from inbox import whereabouts
 from inbox.models import Conversation
 from inbox.services import live, threads, triage
@@ -55,6 +55,22 @@ def act_on_sequence(
     threads.add_line(conversation, kind, f"{actor.display_name} {said}", now())
     audit.record(actor=actor, action=f"conversation.{act}", subject=conversation)
     live.conversation_changed(conversation)
+
+
+@transaction.atomic
+def set_deal(*, conversation_id: UUID, actor: User, given: dict[str, Any] | None) -> None:
+    """Say what stands with the lead of a thread; ``None``: nothing does. Raises ``Invalid``."""
+    conversation = threads.locked(conversation_id)
+    if conversation.lead_id is None:
+        raise Invalid("Say first who this is: only leads have deals.")
+    if given is None:
+        deals.remove(lead_id=conversation.lead_id, actor=actor)
+        said = "took the deal away."
+    else:
+        made = deals.save(lead_id=conversation.lead_id, actor=actor, **given)
+        worth = f", worth {made.value:,.2f} {made.currency}" if made.value is not None else ""
+        said = f"says that the deal is {made.stage}{worth}."
+    threads.add_line(conversation, "deal", f"{actor.display_name} {said}", now())
 
 
 def newest_enrollment(lead_id: UUID | None) -> UUID | None:

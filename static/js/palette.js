@@ -31,7 +31,12 @@ function collect() {
       note: element.dataset.key ?? "",
       go: () => (element.matches("input, textarea") ? element.focus() : element.click()),
     }));
-  return [...acts, ...places].filter((entry) => entry.label);
+  const macros = [...document.querySelectorAll("[data-macro]")].map((button) => ({
+    label: `Run ${button.dataset.macroName}`,
+    note: button.dataset.macroKey || "macro",
+    go: () => button.click(),
+  }));
+  return [...acts, ...macros, ...places].filter((entry) => entry.label);
 }
 
 /** Letters in order, anywhere in the label; earlier and closer is better. Returns -1 when it does not match. */

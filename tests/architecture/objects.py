@@ -35,6 +35,7 @@ MODELS: dict[str, str] = {
     "label_id": "inbox.Label",
     "lead_id": "campaigns.Lead",
     "link_id": "reporting.ShareLink",
+    "macro_id": "inbox.Macro",
     "mail_id": "reporting.ReportMail",
     "message_id": "inbox.Message",
     "recipient_id": "reporting.ReportRecipient",

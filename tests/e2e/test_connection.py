@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import time
@@ -143,6 +144,38 @@ def test_a_killed_web_process_loses_nothing(
     assert wait_until(lambda: installation.parts()["web"].pid != killed, seconds=5)
     sandbox.jump(minutes=10)  # providers try again
     expect(said_in(ana, f"Knocking {mark}")).to_be_visible()
+    assert_as_fresh(ana)
+
+
+#: Remembers the sockets of a page, so that they can be cut.
+CATCH = """const Real = WebSocket; window.caught = [];
+WebSocket = class extends Real { constructor(...given) { super(...given); window.caught.push(this); } };"""
+
+
+def test_random_cuts_of_sockets_and_kills_of_redis_lose_nothing(
+    browsers: Browsers, sandbox: SandboxHandle, installation: Installation
+) -> None:
+    browsers.tolerate(*LOST)
+    dice = random.Random(2_026)  # the same bad day in every run
+    prospect = next_prospect(sandbox)
+    mark = f"{time.time():.0f}"
+    prospect.says(f"Before {mark}")
+    context = browsers.context("agent")
+    context.add_init_script(CATCH)
+    ana = context.new_page()
+    browsers.go(ana, "inbox/?view=all")
+    open_thread(ana, f"Before {mark}")
+    strikes = ["cut"] * 4 + ["kill"] * 2
+    dice.shuffle(strikes)
+    for number, strike in enumerate(strikes):
+        if strike == "cut":
+            ana.evaluate("window.caught.at(-1).close()")
+        else:
+            os.kill(installation.parts()["redis"].pid, signal.SIGKILL)
+        prospect.says(f"Storm {number} {mark}", settle=False)
+    said = ana.locator("#thread-scroll article.msg").filter(has_text=re.compile(rf"Storm \d {mark}"))
+    expect(said).to_have_count(len(strikes))
+    expect(chip(ana)).to_have_text("live")
     assert_as_fresh(ana)
 
 

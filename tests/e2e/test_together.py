@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime
 
 from playwright.sync_api import Page, expect
 
 from integrations.sandbox.testing import SandboxHandle
+from reporting.demo.seeding import MAILBOX
 from tests.e2e.people import Browsers, composer, next_prospect, open_thread, row_of, said_in
 from tests.e2e.test_triage import press
 
@@ -74,3 +78,54 @@ def test_a_thread_that_two_people_and_two_devices_share(browsers: Browsers, sand
     sandbox.act(prospect.person, "delete")
     for page in (ana, tom, phone):
         expect(page.locator("#thread-scroll")).to_contain_text("This message was deleted.")
+
+
+def mail(subject: str, body: str, message_id: str, answers: str = "") -> bytes:
+    """A mail of somebody whom nobody knows."""
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = "Bo Stranger <bo@stranger.test>", MAILBOX, subject
+    made["Message-ID"], made["Date"] = message_id, format_datetime(localtime())
+    if answers:
+        made["In-Reply-To"] = made["References"] = answers
+    made.set_content(body)
+    return made.as_bytes()
+
+
+def test_a_mail_thread_is_parted_joined_and_given_to_its_lead(
+    browsers: Browsers, sandbox: SandboxHandle
+) -> None:
+    mark = f"{time.time():.0f}"
+    first = f"<first-{mark}@stranger.test>"
+    ana, tom = browsers.open("agent", "inbox/?view=all"), browsers.open("agent2", "inbox/?view=all")
+    sandbox.put_mail(MAILBOX, mail(f"Pallets {mark}", f"About pallets {mark}", first))
+    sandbox.put_mail(
+        MAILBOX, mail(f"Re: Pallets {mark}", f"And cranes {mark}", f"<2-{mark}@stranger.test>", first)
+    )
+    expect(row_of(ana, f"And cranes {mark}")).to_be_visible()
+    conversation = open_thread(ana, f"And cranes {mark}")
+    open_thread(tom, f"And cranes {mark}")
+
+    # Parted by one, seen by the other, and taken back.
+    said_in(ana, f"And cranes {mark}").hover()
+    said_in(ana, f"And cranes {mark}").get_by_role("button", name="Begin a thread of its own here").click()
+    for page in (ana, tom):
+        expect(said_in(page, f"And cranes {mark}")).to_have_count(0)
+        expect(said_in(page, f"About pallets {mark}")).to_be_visible()
+        expect(row_of(page, f"And cranes {mark}")).to_be_visible()
+    open_thread(ana, f"And cranes {mark}")
+    ana.locator("#p-context").get_by_role("button", name="Undo").click()
+    expect(said_in(tom, f"And cranes {mark}")).to_be_visible()
+
+    # Nobody knows who wrote: one says so, and both see the name.
+    open_thread(ana, f"And cranes {mark}")
+    expect(ana.locator("#inbox-open")).to_have_attribute("data-open", conversation)
+    context = ana.locator("#p-context")
+    context.get_by_role("button", name="Find the lead").click()
+    ana.keyboard.type("an")
+    found = context.locator("[id^=whose-list-]").get_by_role("button").first
+    name = (found.locator("span").first.text_content() or "").strip()
+    found.click()
+    for page in (ana, tom):
+        expect(page.locator(f"#thread-head-{conversation}")).to_contain_text(name)
+        expect(row_of(page, f"And cranes {mark}")).to_contain_text(name)
+    expect(tom.locator("#thread-scroll")).to_contain_text(re.compile("Linked"))

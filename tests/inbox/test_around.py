@@ -135,6 +135,36 @@ def test_whose_sequence_has_ended_is_put_into_another_and_who_is_away_comes_back
 # --- merging and splitting --------------------------------------------------------------------------
 
 
+def test_a_deal_is_kept_with_the_lead_told_in_the_thread_and_exported(
+    world: World, thread: Conversation, client: Browser
+) -> None:
+    agency = world.agency
+    client.force_login(agency.agent)
+    url = agency.url(f"inbox/{thread.id}/deal/")
+    htmx = {"HX-Request": "true"}
+    for wrong in (
+        {"value": "a lot"},
+        {"value": "-1", "currency": "NOK"},
+        {"value": "5"},
+        {"value": "5", "currency": "€"},
+    ):
+        assert client.post(url, {"stage": "open", **wrong}, headers=htmx).status_code == 422
+    given = {"stage": "open", "value": "12500.50", "currency": "nok", "meeting_on": "2026-12-24"}
+    panel = client.post(url, given, headers=htmx).content.decode()
+    assert "12,500.50 NOK" in panel
+    assert "meeting 24 Dec 2026" in panel
+    client.post(url, {**given, "stage": "won"}, headers=htmx)
+    said = SystemLine.objects.filter(conversation=thread, kind="deal").order_by("created_at")
+    assert [line.text.partition(" says ")[2] for line in said] == [
+        "that the deal is open, worth 12,500.50 NOK.", "that the deal is won, worth 12,500.50 NOK.",
+    ]  # fmt: skip
+    with no_scope():
+        lines = b"".join(client.get(agency.url("inbox/export.csv?view=all"))).decode().splitlines()
+    assert lines[1].endswith("won,12500.50,NOK,2026-12-24")
+    gone = client.post(url, {"act": "remove"}, headers=htmx).content.decode()
+    assert "None yet." in gone
+
+
 def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(post: Post) -> None:
     post.lead("Ada")
     post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>", subject="A")

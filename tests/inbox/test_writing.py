@@ -20,7 +20,7 @@ from inbox.models import (
     ReplyDraft,
     SystemLine,
 )
-from inbox.services import canned, channels, departures, drafts, files, notes, replies
+from inbox.services import canned, channels, departures, drafts, files, macros, notes, replies
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services import attachments, dispatch, outgoing
@@ -184,6 +184,27 @@ def test_canned_replies_are_offered_to_whom_they_belong(world: World, thread: Co
     assert CannedReply.objects.count() == 6
 
 
+def test_what_is_there_for_all_clients_is_changed_by_whoever_reaches_them(
+    world: World, client: Browser
+) -> None:
+    """Somebody of one client uses the team's texts and macros, and takes none of them away from the others."""
+    agency = world.agency
+    text = canned.save(
+        canned=None, name="team", body="x", client=None, owner=None, channel="", actor=agency.manager
+    )
+    macro = macros.save(
+        macro=None, name="team", key="", client=None, owner=None, actor=agency.manager,
+        parts=macros.Parts(end="close"),
+    )  # fmt: skip
+    for user, status in ((agency.limited, 404), (agency.manager, 302)):
+        client.force_login(user)
+        assert "team" in client.get(agency.url("inbox/canned/")).content.decode()
+        assert "team" in client.get(agency.url("inbox/macros/")).content.decode()
+        for address in (f"inbox/canned/{text.id}/", f"inbox/macros/{macro.id}/"):
+            assert client.post(agency.url(address), {"act": "delete"}).status_code == status
+    assert not CannedReply.objects.exists()
+
+
 # --- ways -------------------------------------------------------------------------------------------
 
 
@@ -332,3 +353,64 @@ def test_a_note_mentions_people_who_may_read_it(world: World, thread: Conversati
     readers = {person.id for person in notes.people_of(thread.client_id)} - {agency.agent.id}
     assert set(told.values_list("user_id", flat=True)) == readers
     assert {"text": "@Team", "mention": True} in presenters.pieces(called.body, called.mentions)
+
+
+def test_pinned_notes_stay_in_sight_beside_the_thread(
+    world: World, thread: Conversation, client: Browser
+) -> None:
+    agency = world.agency
+    made = [
+        notes.add_note(conversation_id=thread.id, author=agency.agent, body=f"Line {number}")
+        for number in range(notes.MAX_PINNED + 1)
+    ]
+    client.force_login(agency.agent2)
+    for note in made[:-1]:
+        assert client.post(agency.url(f"inbox/notes/{note.id}/pin/")).status_code == 204
+    one_too_many = client.post(agency.url(f"inbox/notes/{made[-1].id}/pin/"))
+    assert one_too_many.status_code == 422
+    assert "Take one down first" in one_too_many.content.decode()
+    client.delete(agency.url(f"inbox/notes/{made[1].id}/pin/"))
+    panel = client.get(agency.url(f"inbox/{thread.id}/context/")).content.decode()
+    shown = panel[panel.index('id="pinned-notes"') : panel.index("</ul>", panel.index('id="pinned-notes"'))]
+    assert [f"Line {number}" in shown for number in range(6)] == [True, False, True, True, True, False]
+
+
+def test_whoever_began_later_is_asked_before_both_answer(
+    world: World, thread: Conversation, client: Browser, time_machine: Any
+) -> None:
+    agency = world.agency
+    drafts.save(conversation_id=thread.id, author=agency.agent2, body="Let me look that up")
+    time_machine.shift(timedelta(seconds=1))
+    drafts.save(conversation_id=thread.id, author=agency.agent, body="Gladly.")
+    client.force_login(agency.agent)
+    given = {
+        "body": "Gladly.",
+        "client_token": str(uuid.uuid4()),
+        "seen_revision": thread.refreshed().revision,
+    }
+    url = agency.url(f"inbox/{thread.id}/replies/")
+    asked = client.post(url, given)
+    page = asked.content.decode()
+    assert asked.status_code == 409
+    assert f"{agency.agent2.display_name} began a reply here before you" in page
+    assert "Let me look that up" in page
+    assert ">Gladly.</textarea>" in page, "the text is kept"
+    assert not OutboundMessage.objects.exists()
+    # The one who began is not asked, nor is anybody when it has been lying there for a while.
+    reply_of_first = replies.send_reply(
+        conversation_id=thread.id,
+        author=agency.agent2,
+        body="It is 40.",
+        client_token=uuid.uuid4(),
+        seen_revision=thread.refreshed().revision,
+    )
+    departures.take_back(message_id=reply_of_first.id, actor=agency.agent2)
+    drafts.clear(conversation_id=thread.id, author=agency.agent)
+    time_machine.shift(timedelta(minutes=3))
+    reply(world, thread)
+    # And a note disturbs nobody.
+    drafts.save(conversation_id=thread.id, author=agency.agent2, body="Hm", mode=ReplyDraft.Mode.NOTE)
+    reply(world, thread, "And")
+    drafts.save(conversation_id=thread.id, author=agency.agent2, body="Hm", mode=ReplyDraft.Mode.REPLY)
+    reply(world, thread, "Both", despite_others=True)
+    assert OutboundMessage.objects.exclude(state="cancelled").count() == 3

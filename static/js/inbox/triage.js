@@ -90,10 +90,45 @@ function act(name, given = {}) {
   openDialog("act-confirm");
 }
 
-function send(values, ids) {
+/** The revisions that are on the screen: a macro's reply is refused where the thread has moved on since. */
+function seenOf(ids) {
+  const field = document.querySelector("#inbox-open [data-seen-revision]");
+  return ids
+    .map((id) => {
+      const facts = JSON.parse(rowOf(id)?.dataset.liveFacts ?? "{}");
+      const revision = id === openId() && field ? field.value : facts.revision;
+      return revision === undefined ? "" : `${id}:${revision}`;
+    })
+    .filter(Boolean)
+    .join(",");
+}
+
+/** On one conversation a macro runs at once; on several only after a look at what it would do. */
+function runMacro(button) {
+  const ids = concerned();
+  if (!mayAct() || (!picksAll && !ids.length)) return;
+  const values = { act: "macro", macro: button.dataset.macro };
+  if (picksAll) Object.assign(values, { all: "1", query: list().dataset.query });
+  else Object.assign(values, { ids: ids.join(","), seen: seenOf(ids) });
+  const ends = button.hasAttribute("data-macro-ends");
+  if (!picksAll && ids.length === 1) {
+    send(values, ids, ends);
+    return;
+  }
+  confirmed = () => send(values, ids, ends);
+  globalThis.htmx
+    .ajax("POST", button.dataset.previewSrc, { values, target: "#macro-preview", swap: "innerHTML" })
+    .then(() => {
+      if (!document.getElementById("macro-preview").childElementCount) return;
+      document.querySelector("#macro-confirm h2").textContent = `Run “${button.dataset.macroName}”?`;
+      openDialog("macro-confirm");
+    });
+}
+
+function send(values, ids, leaves = ["close", "snooze", "reopen"].includes(values.act)) {
   const isOpen = !picksAll && ids.length === 1 && ids[0] === openId();
   const target = isOpen ? `#thread-state-${ids[0]}` : "#act-progress";
-  if (["close", "snooze", "reopen"].includes(values.act) && !picksAll) moveOn(ids);
+  if (leaves && !picksAll) moveOn(ids);
   globalThis.htmx.ajax("POST", `${base()}acts/`, { values, target, swap: "outerHTML" });
   menuRow = "";
   pickNothing();
@@ -116,7 +151,7 @@ function openActMenu(name, anchor) {
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-act], [data-act-menu], [data-bulk-clear], [data-bulk-all], [data-act-seen]");
+  const target = event.target.closest("[data-act], [data-act-menu], [data-macro], [data-bulk-clear], [data-bulk-all], [data-act-seen]");
   if (!target) return;
   if (target.matches("[data-bulk-clear]")) pickNothing();
   else if (target.matches("[data-bulk-all]")) {
@@ -129,7 +164,8 @@ document.addEventListener("click", (event) => {
     if (row) menuRow = idOf(row);
     else if (!isInMenu) menuRow = target.closest("#inbox-open") ? openId() : "";
     event.preventDefault();
-    if (target.dataset.actMenu) openActMenu(target.dataset.actMenu, target);
+    if (target.dataset.macro) runMacro(target);
+    else if (target.dataset.actMenu) openActMenu(target.dataset.actMenu, target);
     else act(target.dataset.act, given(target));
   }
 });
@@ -153,11 +189,13 @@ document.addEventListener("submit", (event) => {
   act(form.dataset.actForm, { until: until.toISOString() });
 });
 
-document.getElementById("act-confirmed")?.addEventListener("click", () => {
-  document.getElementById("act-confirm").close();
-  confirmed?.();
-  confirmed = null;
-});
+for (const name of ["act", "macro"]) {
+  document.getElementById(`${name}-confirmed`)?.addEventListener("click", () => {
+    document.getElementById(`${name}-confirm`).close();
+    confirmed?.();
+    confirmed = null;
+  });
+}
 
 document.getElementById("list-filters")?.addEventListener("htmx:afterSwap", (event) => {
   const opener = document.querySelector('[popovertarget="list-filters"]');
@@ -197,7 +235,7 @@ function isBusy() {
 const elsewhere = () => mayAct() && (picked.size > 0 || picksAll || (cursorId() && cursorId() !== openId()));
 const first = { first: true };
 function closeOrOpen() {
-  const facts = JSON.parse(rowOf(concerned()[0])?.querySelector("[data-live-facts]")?.dataset.liveFacts ?? "{}");
+  const facts = JSON.parse(rowOf(concerned()[0])?.dataset.liveFacts ?? "{}");
   act(facts.status && facts.status !== "open" ? "reopen" : "close");
 }
 const fresh = (then) => () => {
@@ -208,6 +246,10 @@ register("a", "Assign", fresh(() => openActMenu("assign")), elsewhere, first);
 register("s", "Snooze", fresh(() => openActMenu("snooze")), elsewhere, first);
 register("e", "Close, or open again", fresh(closeOrOpen), elsewhere, first);
 register("l", "Label", fresh(() => openActMenu("label")), mayAct);
+register(".", "Run a macro", fresh(() => openActMenu("macro")), mayAct);
+for (const button of document.querySelectorAll("[data-macro]")) {
+  if (button.dataset.macroKey) register(button.dataset.macroKey, `Run “${button.dataset.macroName}”`, fresh(() => runMacro(button)), mayAct);
+}
 register("p", "Priority and more", fresh(() => openActMenu("more")), mayAct);
 register("u", "Mark unread", fresh(() => act("unread")), mayAct);
 register("m", "Take it (assign to me)", fresh(() => act("assign", { assignee: document.body.dataset.userId })), mayAct);
