@@ -14,7 +14,7 @@ from inbox import api_rows as rows
 from inbox import selectors_context
 from inbox.api_schemas import ConversationOut
 from inbox.models import Conversation, Notification, NotificationDelivery, Occasion, ThreadMove, Way
-from inbox.services import moves, notifications, steering
+from inbox.services import moves, notifications, slack, steering
 from project.core.api_pages import OrderedPageIn, PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -119,6 +119,7 @@ class NotificationSettingsOut(Schema):
     batch_minutes: int
     hourly_limit: int
     has_slack: bool
+    has_slack_buttons: bool
     has_webhook: bool
 
 
@@ -132,6 +133,10 @@ class NotificationSettingsIn(Schema):
     batch_minutes: int = Field(5, ge=0, le=1440)
     hourly_limit: int = Field(30, ge=1, le=500)
     slack_url: str | None = Field(None, max_length=500)
+    slack_signing_secret: str | None = Field(None, max_length=200)
+    slack_member: str | None = Field(
+        None, max_length=40, description="Who may press buttons in Slack, such as U012AB3CD."
+    )
     webhook_url: str | None = Field(None, max_length=500)
     webhook_secret: str | None = Field(None, max_length=200)
 
@@ -240,7 +245,7 @@ def get_settings(request: ApiRequest) -> Any:
 def save_settings(request: ApiRequest, payload: NotificationSettingsIn) -> Any:
     """Change how the caller is told. Addresses must be public and https."""
     values = payload.dict()
-    names = ("slack_url", "webhook_url", "webhook_secret")
+    names = ("slack_url", "slack_signing_secret", "slack_member", "webhook_url", "webhook_secret")
     addresses = {name: value for name in names if (value := values.pop(name)) is not None}
     notifications.save_settings(user=request.access.user, values=values, addresses=addresses)
     return _settings(request)
@@ -253,6 +258,7 @@ def _settings(request: ApiRequest) -> dict[str, Any]:
     return {
         **{name: getattr(own, name) for name in names},
         "has_slack": bool(addresses.get("slack_url")),
+        "has_slack_buttons": slack.has_buttons(addresses),
         "has_webhook": bool(addresses.get("webhook_url")),
     }
 

@@ -252,10 +252,12 @@ class NotificationForm(forms.Form):
     batch_minutes = forms.IntegerField(min_value=0, max_value=1440)
     hourly_limit = forms.IntegerField(min_value=1, max_value=500)
     slack_url = forms.CharField(max_length=500, required=False)
+    slack_signing_secret = forms.CharField(max_length=200, required=False, widget=forms.PasswordInput)
+    slack_member = forms.CharField(max_length=40, required=False)
     webhook_url = forms.CharField(max_length=500, required=False)
     webhook_secret = forms.CharField(max_length=200, required=False, widget=forms.PasswordInput)
 
-    _ADDRESSES = ("slack_url", "webhook_url", "webhook_secret")
+    _ADDRESSES = ("slack_url", "slack_signing_secret", "slack_member", "webhook_url", "webhook_secret")
 
     @staticmethod
     def initial_of(own: NotificationSettings) -> dict[str, Any]:

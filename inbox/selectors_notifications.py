@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
+
 from inbox.models import (
     Notification,
     NotificationChoice,
@@ -12,7 +15,7 @@ from inbox.models import (
     PushSubscription,
     Way,
 )
-from inbox.services import notifications, push
+from inbox.services import notifications, push, slack
 from project.core.pagination import keyset_page
 from project.tenancy.access import Access, Permission
 
@@ -49,6 +52,10 @@ def page(access: Access, cursor: str | None, client_id: Any = None) -> dict[str,
     return {
         "own": own,
         "has_slack": bool(addresses.get("slack_url")),
+        "has_buttons": slack.has_buttons(addresses),
+        "own_address": ""
+        if own._state.adding
+        else f"{settings.PUBLIC_URL.rstrip('/')}{reverse('slack', kwargs={'settings_id': own.id})}",
         "has_webhook": bool(addresses.get("webhook_url")),
         "client": client,
         "clients": list(access.clients().filter(is_archived=False).order_by("name")),

@@ -75,6 +75,14 @@ def deliver_notifications() -> int:
     return delivering.deliver_due()
 
 
+@task(queue="inbound", name="inbox.answer_slack")
+def answer_slack(answer_at: str, text: str) -> None:
+    """Tell whoever pressed a button in Slack what came of it."""
+    from inbox.services import slack
+
+    slack.tell(answer_at=answer_at, text=text)
+
+
 @platform_task(queue="inbound", name="inbox.deliver_due_notifications")
 def deliver_due_notifications() -> None:
     """Find organizations with notices that are due."""

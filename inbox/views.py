@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from inbox import forms, presenters, selectors, views_lists
 from inbox.models import Conversation, Message
-from inbox.services import copies, notes, replies, steering, triage
+from inbox.services import copies, notes, replies, steering, threads, triage
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
@@ -38,6 +38,14 @@ def _page(request: OrganizationRequest, conversation: Conversation) -> dict[str,
     return made
 
 
+def _address(request: OrganizationRequest, conversation_id: UUID) -> str:
+    slug = request.organization.slug
+    url = reverse(
+        "inbox:conversation", kwargs={"organization_slug": slug, "conversation_id": conversation_id}
+    )
+    return f"{url}?{request.GET.urlencode()}" if request.GET else url
+
+
 def _read(access: Access, conversation: Conversation) -> None:
     if access.can(Permission.INBOX_REPLY) and conversation.unread:
         triage.mark_read(conversation_id=conversation.id)
@@ -49,6 +57,9 @@ def _read(access: Access, conversation: Conversation) -> None:
 def conversation(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """A thread with its context; as a fragment, without the list."""
     found = _conversation(request.access, conversation_id)
+    home = threads.home_of(found)
+    if home is not None:
+        return redirect_to(_address(request, home), request)
     _read(request.access, found)
     if not is_partial(request):
         return render(request, "inbox/page.html", _page(request, found))

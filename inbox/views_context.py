@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns.selectors import lead_candidates
@@ -141,6 +142,10 @@ def undo_move(request: OrganizationRequest, move_id: UUID) -> HttpResponse:
         moves.undo(move_id=found.id, actor=request.access.user)
     except Refused as error:
         return refusal(error)
+    if found.kind == ThreadMove.Kind.SPLIT:
+        # All of it is in the first thread again, wherever it was undone from.
+        kwargs = {"organization_slug": request.organization.slug, "conversation_id": found.source_id}
+        return redirect_to(reverse("inbox:conversation", kwargs=kwargs), request)
     return _panel(request, found.target_id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from campaigns.views.unsubscribe import unsubscribe
+from inbox.views_slack import pressed as slack_pressed
 from project.core import views as core_views
 from project.theme.views import worker
 from reporting.views_mails import leave
@@ -24,6 +25,7 @@ urlpatterns = [
     path("api/v1/", include("project.api")),
     path("api/internal/", include("integrations.internal_urls")),
     path("webhooks/", include("integrations.webhook_urls")),
+    path("slack/<uuid:settings_id>/", slack_pressed, name="slack"),
     path("u/<str:token>", unsubscribe, name="unsubscribe"),
     path("r/leave/<str:token>", leave, name="leave_report"),
     path("r/<str:token>", shared, name="shared_report"),

@@ -42,7 +42,8 @@ class NotificationSettings(OrganizationModel):
     batch_minutes = models.PositiveSmallIntegerField(default=5)
     #: More than this in an hour on one way waits for the next.
     hourly_limit = models.PositiveSmallIntegerField(default=30)
-    #: Encrypted (``project.core.crypto``): ``slack_url``, ``webhook_url``, ``webhook_secret``.
+    #: Encrypted (``project.core.crypto``): ``slack_url``, ``slack_signing_secret``, ``slack_member``
+    #: (who may press buttons there), ``webhook_url``, ``webhook_secret``.
     addresses = models.TextField(blank=True)
 
     class Meta(OrganizationModel.Meta):

@@ -21,7 +21,7 @@ from django.urls import reverse
 
 from campaigns.scheduling.zones import UnknownZone, to_instant, zone
 from inbox.models import Notification, NotificationDelivery, NotificationSettings, PushSubscription, Way
-from inbox.services import notifications, push
+from inbox.services import notifications, push, slack
 from integrations.services import system_mail
 from project.core.clock import now
 from project.core.http import HttpError, client_for
@@ -224,14 +224,14 @@ def _mail(user: User, organization: Organization, notices: Sequence[Notification
 
 
 def _slack(user: User, organization: Organization, notices: Sequence[Notification]) -> None:
-    def plain(text: str) -> str:
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
     lines = [
-        f"<{_address(organization, notice)}|{plain(notice.title)}>\n{plain(notice.text)}"
+        f"<{_address(organization, notice)}|{slack.plain(notice.title)}>\n{slack.plain(notice.text)}"
         for notice in notices[:SHOWN]
     ]
-    _post(_own(user, "slack_url"), {"text": "\n".join(lines)}, {})
+    content: dict[str, Any] = {"text": "\n".join(lines)}
+    if slack.has_buttons(notifications.addresses_of(notifications.settings_of(user))):
+        content["blocks"] = slack.blocks(notices[:SHOWN], lambda notice: _address(organization, notice))
+    _post(_own(user, "slack_url"), content, {})
 
 
 def _webhook(user: User, organization: Organization, notices: Sequence[Notification]) -> None:

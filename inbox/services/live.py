@@ -38,7 +38,7 @@ def thread_changed(conversation: Conversation) -> None:
         stream=streams.conversation(conversation.id),
         kind="thread.moved",
         subject=("conversation", conversation.id),
-        data={},
+        data={"home": str(conversation.merged_into_id or "")},
     )
 
 

@@ -173,7 +173,9 @@ def undo(*, move_id: UUID, actor: User) -> ThreadMove:
 def recent(conversation: Conversation) -> ThreadMove | None:
     """The last move of a thread that can be undone, or ``None``."""
     found: ThreadMove | None = (
-        ThreadMove.objects.filter(target=conversation, undone_at=None)
+        ThreadMove.objects.filter(
+            Q(target=conversation) | Q(source=conversation, kind=ThreadMove.Kind.SPLIT), undone_at=None
+        )
         .select_related("actor")
         .order_by("-created_at")
         .first()

@@ -78,6 +78,7 @@ def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
     if not text or len(text) > MAX_LENGTH:
         raise Invalid(f"A note has 1 to {MAX_LENGTH:,} characters.", field="body")
     conversation = threads.locked(conversation_id)
+    threads.check_home(conversation)
     readers = people_of(conversation.client_id) if "@" in text else []
     people = mentioned(text, readers)
     names: list[dict[str, Any]] = [{"id": str(person.id), "name": person.display_name} for person in people]

@@ -41,6 +41,8 @@ DEFAULTS: Final[dict[tuple[str, str], bool]] = {
     for occasion in Occasion.values
     for way in Way.values
 }
+#: Addresses that are called.
+_URLS: Final = frozenset({"slack_url", "webhook_url"})
 #: Ways that need an address of the person's own.
 _OWN_ADDRESS: Final = {Way.SLACK.value: "slack_url", Way.WEBHOOK.value: "webhook_url"}
 _ANSWERING: Final = (Role.ADMIN, Role.MANAGER, Role.AGENT)
@@ -238,7 +240,7 @@ def save_settings(*, user: User, values: dict[str, Any], addresses: dict[str, st
             setattr(row, name, values[name])
     known = addresses_of(row)
     for name, value in addresses.items():
-        if value and name != "webhook_secret":
+        if value and name in _URLS:
             try:
                 check_url(value)
             except AddressRefusedError as error:

@@ -117,9 +117,9 @@ def send_reply(
     """Queue a reply in a thread. The same ``client_token`` again returns the reply that exists.
 
     Raises ``StaleThread`` when messages came or were sent by others after ``seen_revision``, ``SomebodyWrites`` while
-    somebody who began before is writing here, ``ReplyRefused`` for empty or over-long text and for threads that cannot
-    be answered, and ``Invalid`` for variables without a value, files that
-    are gone and times that have passed.
+    somebody who began before is writing here, ``ThreadMoved`` for a thread that was merged into another one,
+    ``ReplyRefused`` for empty or over-long text and for threads that cannot be answered, and ``Invalid`` for variables
+    without a value, files that are gone and times that have passed.
     """
     chosen = options or Options()
     sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
@@ -131,6 +131,7 @@ def send_reply(
     known: Message | None = Message.objects.filter(threads_with, client_token=client_token).first()
     if known is not None:
         return known
+    threads.check_home(seen_in)
     new = list(
         Message.objects.filter(conversation=seen_in, revision__gt=seen_revision)
         .exclude(state=Message.State.WITHDRAWN)

@@ -19,6 +19,7 @@ from inbox.presenters import DELETED
 from inbox.services import live
 from integrations.models import SenderAccount
 from integrations.values import Person
+from project.core.refusals import Refused
 
 SNIPPET = 160
 
@@ -105,6 +106,34 @@ def _missing(
     if lead is not None and conversation.lead_id is None:
         changes["lead"] = lead
     return changes
+
+
+class ThreadMoved(Refused):
+    """The thread is in another one by now: nothing can be written in it any more."""
+
+    default_code = "THREAD_MOVED"
+
+
+def check_home(conversation: Conversation) -> None:
+    """Raise ``ThreadMoved`` where a conversation's entries went into another one."""
+    if conversation.merged_into_id is not None:
+        raise ThreadMoved(
+            "This thread was merged into another one with the same person. Nothing was sent; write it there.",
+            home=str(home_of(conversation)),
+        )
+
+
+def home_of(conversation: Conversation) -> UUID | None:
+    """Where the entries of a merged conversation are by now; ``None`` if it was not merged."""
+    seen = {conversation.id}
+    found: UUID | None = conversation.merged_into_id
+    while found is not None and found not in seen:
+        seen.add(found)
+        onward = Conversation.objects.values_list("merged_into_id", flat=True).filter(id=found).first()
+        if onward is None:
+            break
+        found = onward
+    return found
 
 
 def identifier_of(person: Person) -> str:

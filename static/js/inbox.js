@@ -137,6 +137,11 @@ document.addEventListener("live:frame", (event) => {
   if (kind === "conversation.changed") count(data);
   if (!openId || stream !== `conversation:${openId}`) return;
   if (kind === "thread.moved") {
+    // Whoever is writing keeps what they wrote: sending it tells them where the thread went.
+    if (data?.home && !form()?.querySelector("textarea")?.value.trim()) {
+      location.assign(location.pathname.replace(openId, data.home) + location.search);
+      return;
+    }
     refreshRegion(scroller());
     refreshRegion(document.getElementById("p-context"));
     return;

@@ -49,6 +49,7 @@ MODELS: dict[str, str] = {
     "report_id": "integrations.ReconciliationReport",
     "run_id": "integrations.SyncRun",
     "sender_id": "integrations.SenderAccount",
+    "settings_id": "inbox.NotificationSettings",
     "simulation_id": "campaigns.Simulation",
     "snippet_id": "campaigns.Snippet",
     "suppression_id": "campaigns.Suppression",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import uuid
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +25,7 @@ from inbox.models import (
     NotificationSettings,
     SystemLine,
 )
-from inbox.services import delivering, moves, notes, notifications, push, replies, steering, triage
+from inbox.services import delivering, moves, notes, notifications, push, replies, slack, steering, triage
 from integrations.models import SystemMail
 from integrations.services import outbox
 from integrations.services.outgoing import message_id_of
@@ -165,7 +168,9 @@ def test_a_deal_is_kept_with_the_lead_told_in_the_thread_and_exported(
     assert "None yet." in gone
 
 
-def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(post: Post) -> None:
+def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(
+    post: Post, client: Browser
+) -> None:
     post.lead("Ada")
     post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>", subject="A")
     post.answers("ada@prospect.test", "Two", WORKING + HOUR, message_id="<b@x>", subject="B")
@@ -174,6 +179,18 @@ def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(pos
     assert Message.objects.filter(conversation=first).count() == 2
     assert (first.refreshed().last_snippet, first.refreshed().unread) == ("Two", 2)
     assert second.refreshed().has_inbound is False, "an empty thread is in no list"
+    # Whoever has the empty thread open is led to where it went, and writes nothing into it.
+    client.force_login(post.agency.agent)
+    led = client.get(post.agency.url(f"inbox/{second.id}/?view=mine"))
+    assert led.headers["Location"] == post.agency.url(f"inbox/{first.id}/?view=mine")
+    with pytest.raises(threads.ThreadMoved) as refusal:
+        replies.send_reply(
+            conversation_id=second.id, author=post.agency.agent, body="Lost", client_token=uuid.uuid4(),
+            seen_revision=second.refreshed().revision,
+        )  # fmt: skip
+    assert refusal.value.details["home"] == str(first.id)
+    with pytest.raises(threads.ThreadMoved):
+        notes.add_note(conversation_id=second.id, author=post.agency.agent, body="Lost")
     post.answers("ada@prospect.test", "Three", WORKING + 2 * HOUR, message_id="<c@x>", references=("<b@x>",))
     assert Message.objects.filter(conversation=first).count() == 3
     moves.undo(move_id=move.id, actor=post.agency.agent)
@@ -287,6 +304,91 @@ def test_addresses_must_be_public_and_are_told_with_a_signature(
     assert NotificationDelivery.objects.get(way="webhook").state == "delivered"
     stored = NotificationSettings.objects.get(user=agency.agent)
     assert "hooks.example" not in stored.addresses
+
+
+def test_buttons_in_slack_act_for_whom_they_were_made_and_for_nobody_else(
+    world: World,
+    thread: Conversation,
+    client: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    respx_mock: respx.MockRouter,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    agency = world.agency
+    monkeypatch.setattr(notifications, "check_url", guard.check_shape)
+    own = notifications.save_settings(
+        user=agency.agent,
+        values={"batch_minutes": 0},
+        addresses={"slack_url": "https://hooks.slack.com/services/x"},
+    )
+    shown = respx_mock.post("https://hooks.slack.com/services/x").respond(200)
+    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.manager)
+    delivering.deliver_due()
+    assert "blocks" not in json.loads(shown.calls.last.request.content), "nobody vouches for who presses"
+    notifications.save_settings(
+        user=agency.agent, values={}, addresses={"slack_signing_secret": "s3cret", "slack_member": "U1"}
+    )
+    notes.add_note(
+        conversation_id=thread.id, author=agency.manager, body=f"@{agency.agent.display_name} <look> & see"
+    )
+    delivering.deliver_due()
+    section, actions = json.loads(shown.calls.last.request.content)["blocks"]
+    assert "&lt;look&gt; &amp; see" in section["text"]["text"]
+    assert [one["action_id"] for one in actions["elements"]] == ["open", *slack.BUTTONS]
+
+    def press(
+        name: str,
+        *,
+        who: str = "U1",
+        secret: str = "s3cret",
+        age: int = 0,
+        body: bytes = b"",
+        value: str = "",
+    ) -> int:
+        payload = {
+            "type": "block_actions",
+            "user": {"id": who},
+            "actions": [{"action_id": name, "value": value or str(thread.id)}],
+            "response_url": "https://hooks.slack.com/actions/y",
+        }
+        content = body or urlencode({"payload": json.dumps(payload)}).encode()
+        stamp = str(int(now().timestamp()) - age)
+        made = hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + content, hashlib.sha256).hexdigest()
+        headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={made}"}
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = client.post(
+                f"/slack/{own.id}/",
+                content,
+                content_type="application/x-www-form-urlencoded",
+                headers=headers,
+            )
+        return answer.status_code
+
+    assert press("close", secret="guessed") == 403
+    assert press("close", age=301) == 403
+    assert client.post(f"/slack/{uuid.uuid4()}/", {}).status_code == 403
+    for wrong in (b"payload=%7B", b"payload=[]", b'payload={"type":"block_actions","actions":[]}', b"\xff"):
+        assert press("close", body=wrong) == 200
+    assert press("delete_all") == 200
+    assert press("close", value="x") == 200
+    assert press("close", who="U2") == 200
+    assert thread.refreshed().status == "open"
+    press("close")
+    assert thread.refreshed().status == "closed"
+    press("snooze")
+    assert thread.refreshed().status == "snoozed"
+    press("interested")
+    assert thread.refreshed().intent == "interested"
+    undone = client.get(agency.url("inbox/journal/"))
+    assert undone.status_code == 302, "the address signs nobody in"
+
+    # What came of it is told by a task; only Slack's own address is called.
+    told = respx_mock.post("https://hooks.slack.com/actions/y").respond(200)
+    slack.tell(answer_at="https://hooks.slack.com/actions/y", text="Marta <is> closed.")
+    assert json.loads(told.calls.last.request.content)["text"] == "Marta &lt;is&gt; closed."
+    payload = {"type": "block_actions", "user": {"id": "U1"}, "response_url": "https://evil.example/"}
+    payload |= {"actions": [{"action_id": "close", "value": str(thread.id)}]}
+    assert slack.pressed(own.refreshed(), urlencode({"payload": json.dumps(payload)}).encode())[1] == ""
 
 
 def test_pushes_are_encrypted_as_the_standard_says() -> None:

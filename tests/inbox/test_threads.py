@@ -322,5 +322,5 @@ def test_who_holds_a_hot_reply_is_on_the_screen(world: World, thread: Conversati
         assert re.search(rf'held until <time [^>]*data-show="clock">{shown}</time>', page)
         assert f'data-zone="{zone or world.agency.organization.time_zone}"' in page
     rows = client.get(world.agency.url("inbox/?view=mine")).content.decode()
-    assert "holds this until then" in rows
+    assert "holds this for now" in rows
     assert until.isoformat() in rows
