@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 from playwright.sync_api import Page, expect
 
 from integrations.sandbox.testing import SandboxHandle
+from project.core.embedded.trial import Installation
 from tests.e2e.people import Browsers, next_prospect, row_of
 
 #: How long the palette takes to list what fits a letter more (ms).
@@ -93,3 +95,58 @@ def test_keys_can_be_changed_and_the_palette_finds_people(browsers: Browsers, sa
     assert ana.evaluate(LETTERS) < 50
     ana.keyboard.type(who.split()[0])
     expect(ana.locator("#palette-list").get_by_role("option").filter(has_text=who).first).to_be_visible()
+
+
+def test_a_macro_runs_by_its_key_and_on_many_after_a_look(
+    browsers: Browsers, installation: Installation
+) -> None:
+    mark = f"m{time.time():.0f}"
+    ana = browsers.open("agent", "inbox/canned/")
+    ana.get_by_label("Name").fill(f"Figures {mark}")
+    ana.get_by_label("Text").fill("Gladly, I send the figures.")
+    ana.get_by_role("button", name="Add the text").click()
+    browsers.go(ana, "inbox/macros/")
+    ana.get_by_label("Name").fill(f"Figures and close {mark}")
+    ana.get_by_label("Key in the inbox").select_option("7")
+    ana.get_by_label("Send a canned reply").select_option(f"Figures {mark}")
+    ana.get_by_label("In the end").select_option("Close it")
+    ana.get_by_role("button", name="Add the macro").click()
+    expect(ana.locator("#macro-list")).to_contain_text(f"Figures and close {mark}")
+    installation.manage("shell", "-c", f"from tests.e2e import arrivals; arrivals.arrive(2, {mark!r})")
+    browsers.go(ana, "inbox/?view=unassigned")
+    tom = browsers.open("agent2", "inbox/?view=unassigned")
+    for page in (ana, tom):
+        expect(row_of(page, f"({mark} 1)")).to_be_visible()
+
+    def to(number: int) -> None:
+        press(ana, "j")
+        while "cursor" not in (row_of(ana, f"({mark} {number})").get_attribute("class") or ""):
+            press(ana, "k" if number else "j")
+
+    # On one at once, seen by the other; one undo brings all of it back, and nothing has left.
+    to(1)
+    press(ana, "7")
+    expect(ana.locator("#toasts")).to_contain_text(f"Ran “Figures and close {mark}” on 1 conversation")
+    for page in (ana, tom):
+        expect(row_of(page, f"({mark} 1)")).to_have_count(0)
+    press(ana, "z")
+    for page in (ana, tom):
+        expect(row_of(page, f"({mark} 1)")).to_be_visible()
+
+    # On two after a look at what would leave, all of it by keys.
+    to(1)
+    press(ana, "x")
+    to(0)
+    press(ana, "x", ".")
+    item = ana.locator("#act-macro").get_by_role("menuitem", name=f"Figures and close {mark}")
+    expect(item).to_be_visible()
+    item.press("Enter")
+    look = ana.locator("#macro-confirm")
+    expect(look.get_by_text("Gladly, I send the figures.")).to_have_count(2)
+    look.get_by_role("button", name="Run it").press("Enter")
+    for number in (0, 1):
+        expect(row_of(tom, mark).filter(has_text=f"{mark} {number}")).to_have_count(0)
+    told = installation.manage("shell", "-c", f"from tests.e2e import arrivals; arrivals.outcome({mark!r})")
+    assert sorted(line for line in told.splitlines() if ": closed" in line) == [
+        f"{number}: closed, nobody, ours, 0 notes, 0 labels" for number in (0, 1)
+    ]

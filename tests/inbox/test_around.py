@@ -1,36 +1,30 @@
-"""Around a thread: intent, sequence, merging and splitting, and telling people."""
+"""Around a thread: intent, sequence, deals, merging and splitting."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import uuid
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
-import respx
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client as Browser
 
 from campaigns.models import Campaign, Enrollment, Lead, ReplyReading
 from inbox.models import (
     Conversation,
     Message,
-    Notification,
-    NotificationDelivery,
-    NotificationSettings,
     SystemLine,
 )
-from inbox.services import delivering, moves, notes, notifications, push, replies, slack, steering, triage
-from integrations.models import SystemMail
-from integrations.services import outbox
+from inbox.services import (
+    moves,
+    notes,
+    replies,
+    steering,
+    threads,
+)
 from integrations.services.outgoing import message_id_of
 from project.core.clock import now
-from project.core.http import guard
 from project.core.ids import uuid7
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope
@@ -226,217 +220,3 @@ def test_threads_of_other_senders_and_people_stay_apart(world: World, thread: Co
     assert other.refreshed().lead_id == thread.lead_id
     moves.undo(move_id=move.id, actor=world.agency.agent)
     assert other.refreshed().lead_id == bo.id
-
-
-# --- telling people ---------------------------------------------------------------------------------
-
-
-def test_a_mention_is_told_once_by_the_ways_that_are_on(world: World, thread: Conversation) -> None:
-    agency = world.agency
-    name = agency.manager.display_name
-    notes.add_note(conversation_id=thread.id, author=agency.agent, body=f"@{name} look")
-    told = Notification.objects.get(user=agency.manager, occasion="mention")
-    ways = {row.way: row for row in told.deliveries.all()}
-    assert set(ways) == {"browser", "email"}
-    assert ways["email"].due_at > now(), "mails gather"
-    notifications.on_note(
-        notifications.NoteAdded(
-            conversation=thread, note=thread.notes.get(), author=agency.agent, mentioned=(agency.manager,)
-        )
-    )
-    assert Notification.objects.filter(user=agency.manager, occasion="mention").count() == 1
-
-
-def test_mail_gathers_and_what_was_read_before_is_not_sent(
-    world: World, thread: Conversation, time_machine: Any
-) -> None:
-    agency = world.agency
-    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.manager)
-    notifications.choose(user=agency.agent, client=None, occasion="reply", way="email", is_on=True)
-    for number in range(3):
-        world.says("marta", f"And {number}", now() + timedelta(minutes=number), message=f"n{number}")
-    assert NotificationDelivery.objects.filter(way="email", user=agency.agent, state="due").count() == 3
-    delivering.deliver_due()
-    assert not SystemMail.objects.filter(kind="notification").exists()
-    time_machine.shift(timedelta(minutes=6))
-    delivering.deliver_due()
-    [mail] = SystemMail.objects.filter(kind="notification")
-    assert mail.subject == "3 things wait for you in the inbox"
-    assert set(
-        NotificationDelivery.objects.filter(way="email", user=agency.agent).values_list("state", flat=True)
-    ) == {"delivered"}
-    world.says("marta", "More", now(), message="m9")
-    notifications.mark_read(user=agency.agent)
-    time_machine.shift(timedelta(minutes=6))
-    delivering.deliver_due()
-    assert SystemMail.objects.filter(kind="notification").count() == 1
-    assert NotificationDelivery.objects.filter(way="email", state="skipped").exists()
-
-
-def test_nothing_leaves_in_quiet_hours_or_over_the_limit(world: World) -> None:
-    own = NotificationSettings(
-        user=world.agency.agent, time_zone="Europe/Oslo", quiet_from=time(19), quiet_until=time(7)
-    )
-    evening = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
-    assert delivering.quiet_until(own, evening) == datetime(2026, 12, 1, 6, 0, tzinfo=UTC)
-    assert delivering.quiet_until(own, datetime(2026, 11, 30, 12, 0, tzinfo=UTC)) is None
-
-
-def test_addresses_must_be_public_and_are_told_with_a_signature(
-    world: World, thread: Conversation, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
-) -> None:
-    agency = world.agency
-
-    def save(**addresses: str) -> None:
-        notifications.save_settings(user=agency.agent, values={}, addresses=addresses)
-
-    for private in ("https://127.0.0.1/x", "https://169.254.169.254/latest", "http://10.0.0.1/", "ftp://x"):
-        with pytest.raises(Invalid):
-            save(webhook_url=private)
-    monkeypatch.setattr(notifications, "check_url", guard.check_shape)
-    save(webhook_url="https://hooks.example/x", webhook_secret="s3cret")
-    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.manager)
-    route = respx_mock.post("https://hooks.example/x").respond(204)
-    delivering.deliver_due()
-    sent = json.loads(route.calls.last.request.content)
-    assert sent["notifications"][0]["occasion"] == "assigned"
-    assert route.calls.last.request.headers["X-Outbound-Signature"].startswith("v1=")
-    assert NotificationDelivery.objects.get(way="webhook").state == "delivered"
-    stored = NotificationSettings.objects.get(user=agency.agent)
-    assert "hooks.example" not in stored.addresses
-
-
-def test_buttons_in_slack_act_for_whom_they_were_made_and_for_nobody_else(
-    world: World,
-    thread: Conversation,
-    client: Browser,
-    monkeypatch: pytest.MonkeyPatch,
-    respx_mock: respx.MockRouter,
-    django_capture_on_commit_callbacks: Any,
-) -> None:
-    agency = world.agency
-    monkeypatch.setattr(notifications, "check_url", guard.check_shape)
-    own = notifications.save_settings(
-        user=agency.agent,
-        values={"batch_minutes": 0},
-        addresses={"slack_url": "https://hooks.slack.com/services/x"},
-    )
-    shown = respx_mock.post("https://hooks.slack.com/services/x").respond(200)
-    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.manager)
-    delivering.deliver_due()
-    assert "blocks" not in json.loads(shown.calls.last.request.content), "nobody vouches for who presses"
-    notifications.save_settings(
-        user=agency.agent, values={}, addresses={"slack_signing_secret": "s3cret", "slack_member": "U1"}
-    )
-    notes.add_note(
-        conversation_id=thread.id, author=agency.manager, body=f"@{agency.agent.display_name} <look> & see"
-    )
-    delivering.deliver_due()
-    section, actions = json.loads(shown.calls.last.request.content)["blocks"]
-    assert "&lt;look&gt; &amp; see" in section["text"]["text"]
-    assert [one["action_id"] for one in actions["elements"]] == ["open", *slack.BUTTONS]
-
-    def press(
-        name: str,
-        *,
-        who: str = "U1",
-        secret: str = "s3cret",
-        age: int = 0,
-        body: bytes = b"",
-        value: str = "",
-    ) -> int:
-        payload = {
-            "type": "block_actions",
-            "user": {"id": who},
-            "actions": [{"action_id": name, "value": value or str(thread.id)}],
-            "response_url": "https://hooks.slack.com/actions/y",
-        }
-        content = body or urlencode({"payload": json.dumps(payload)}).encode()
-        stamp = str(int(now().timestamp()) - age)
-        made = hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + content, hashlib.sha256).hexdigest()
-        headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={made}"}
-        with django_capture_on_commit_callbacks(execute=True):
-            answer = client.post(
-                f"/slack/{own.id}/",
-                content,
-                content_type="application/x-www-form-urlencoded",
-                headers=headers,
-            )
-        return answer.status_code
-
-    assert press("close", secret="guessed") == 403
-    assert press("close", age=301) == 403
-    assert client.post(f"/slack/{uuid.uuid4()}/", {}).status_code == 403
-    for wrong in (b"payload=%7B", b"payload=[]", b'payload={"type":"block_actions","actions":[]}', b"\xff"):
-        assert press("close", body=wrong) == 200
-    assert press("delete_all") == 200
-    assert press("close", value="x") == 200
-    assert press("close", who="U2") == 200
-    assert thread.refreshed().status == "open"
-    press("close")
-    assert thread.refreshed().status == "closed"
-    press("snooze")
-    assert thread.refreshed().status == "snoozed"
-    press("interested")
-    assert thread.refreshed().intent == "interested"
-    undone = client.get(agency.url("inbox/journal/"))
-    assert undone.status_code == 302, "the address signs nobody in"
-
-    # What came of it is told by a task; only Slack's own address is called.
-    told = respx_mock.post("https://hooks.slack.com/actions/y").respond(200)
-    slack.tell(answer_at="https://hooks.slack.com/actions/y", text="Marta <is> closed.")
-    assert json.loads(told.calls.last.request.content)["text"] == "Marta &lt;is&gt; closed."
-    payload = {"type": "block_actions", "user": {"id": "U1"}, "response_url": "https://evil.example/"}
-    payload |= {"actions": [{"action_id": "close", "value": str(thread.id)}]}
-    assert slack.pressed(own.refreshed(), urlencode({"payload": json.dumps(payload)}).encode())[1] == ""
-
-
-def test_pushes_are_encrypted_as_the_standard_says() -> None:
-    # RFC 8291, appendix A.
-    private = ec.derive_private_key(
-        int.from_bytes(push.decoded("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")), ec.SECP256R1()
-    )
-    made = push.encrypt(
-        b"When I grow up, I want to be a watermelon",
-        p256dh="BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
-        auth="BTBZMqHH6r4Tts7J_aSIgg",
-        private=private,
-        salt=push.decoded("DGv6ra1nlYgDCS1FRnbzlw"),
-    )
-    assert push.encoded(made) == (
-        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_y"
-        "l95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
-    )
-
-
-def test_a_failed_reply_tells_its_author(world: World, thread: Conversation) -> None:
-    sent = replies.send_reply(
-        conversation_id=thread.id,
-        author=world.agency.agent,
-        body="Hi",
-        client_token=uuid.uuid4(),
-        seen_revision=thread.refreshed().revision,
-    )
-    row = sent.outbound
-    assert row is not None
-    outbox.cancel(row, reason="They must not be contacted.")
-    told = Notification.objects.get(user=world.agency.agent, occasion="failed")
-    assert told.text == "They must not be contacted."
-
-
-def test_the_pages_show_choices_deliveries_and_the_person(
-    world: World, thread: Conversation, client: Browser
-) -> None:
-    agency = world.agency
-    notes.add_note(
-        conversation_id=thread.id, author=agency.agent, body=f"@{agency.manager.display_name} look"
-    )
-    with no_scope():
-        client.force_login(agency.manager)
-        page = client.get(agency.url("inbox/notifications/")).content.decode()
-        assert "mentioned you: Marta" in page
-        assert "A note that mentions me" in page
-        person = client.get(agency.url(f"inbox/{thread.id}/person/")).content.decode()
-        worker = client.get("/worker.js")
-    assert "Tell me more" in person
-    assert worker["Content-Type"].startswith("text/javascript")

@@ -196,7 +196,7 @@ def test_what_is_there_for_all_clients_is_changed_by_whoever_reaches_them(
         macro=None, name="team", key="", client=None, owner=None, actor=agency.manager,
         parts=macros.Parts(end="close"),
     )  # fmt: skip
-    for user, status in ((agency.limited, 404), (agency.manager, 302)):
+    for user, status in ((agency.limited, 404), (agency.manager, 303)):
         client.force_login(user)
         assert "team" in client.get(agency.url("inbox/canned/")).content.decode()
         assert "team" in client.get(agency.url("inbox/macros/")).content.decode()
@@ -403,6 +403,7 @@ def test_whoever_began_later_is_asked_before_both_answer(
         body="It is 40.",
         client_token=uuid.uuid4(),
         seen_revision=thread.refreshed().revision,
+        options=replies.Options(undo_seconds=10),
     )
     departures.take_back(message_id=reply_of_first.id, actor=agency.agent2)
     drafts.clear(conversation_id=thread.id, author=agency.agent)

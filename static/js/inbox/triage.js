@@ -25,6 +25,7 @@ const list = () => document.getElementById("conversation-list");
 const rows = () => [...document.querySelectorAll("#conversation-list > .row")];
 const idOf = (row) => row?.id.replace("conversation-row-", "") ?? "";
 const rowOf = (id) => document.getElementById(`conversation-row-${id}`);
+const factsOf = (id) => JSON.parse(rowOf(id)?.querySelector("[data-live-facts]")?.dataset.liveFacts ?? "{}");
 const cursorId = () => idOf(document.querySelector("#conversation-list > .row.cursor"));
 const openId = () => document.getElementById("inbox-open")?.dataset.open ?? "";
 const base = () => `/o/${document.body.dataset.organizationSlug}/inbox/`;
@@ -95,7 +96,7 @@ function seenOf(ids) {
   const field = document.querySelector("#inbox-open [data-seen-revision]");
   return ids
     .map((id) => {
-      const facts = JSON.parse(rowOf(id)?.dataset.liveFacts ?? "{}");
+      const facts = factsOf(id);
       const revision = id === openId() && field ? field.value : facts.revision;
       return revision === undefined ? "" : `${id}:${revision}`;
     })
@@ -235,7 +236,7 @@ function isBusy() {
 const elsewhere = () => mayAct() && (picked.size > 0 || picksAll || (cursorId() && cursorId() !== openId()));
 const first = { first: true };
 function closeOrOpen() {
-  const facts = JSON.parse(rowOf(concerned()[0])?.dataset.liveFacts ?? "{}");
+  const facts = factsOf(concerned()[0]);
   act(facts.status && facts.status !== "open" ? "reopen" : "close");
 }
 const fresh = (then) => () => {
