@@ -29,12 +29,17 @@ def rows(events: list[StreamEvent]) -> Iterable[Fragment]:
     counts: dict[UUID, dict[str, Any]] = {}
     for event in events:
         conversation = found.get(event.subject_id) if event.subject_id else None
-        if conversation is None or not (conversation.has_inbound or conversation.failed_sends):
+        if conversation is None or not (
+            conversation.has_inbound or conversation.failed_sends or conversation.merged_into_id
+        ):
             continue
         client_id = conversation.client_id
         if client_id not in counts:
             counts[client_id] = selectors_lists.counts_by_client(client_id)
-        html = render_to_string("inbox/stream/row.html", {"row": presenters.row(conversation, slug)})
+        row = presenters.row(conversation, slug)
+        # What went into another thread is in no list any more.
+        name = "gone" if conversation.merged_into_id else "row"
+        html = render_to_string(f"inbox/stream/{name}.html", {"row": row})
         yield Fragment(event.stream, html=html, data={"client": str(client_id), "counts": counts[client_id]})
 
 

@@ -19,11 +19,11 @@ from integrations.services import rates
 from project.core.clock import now
 from project.tenancy.access import Access, Permission
 
-#: Of the thread's campaign only the name is shown; every column that is read is paid for whenever a thread is opened.
+#: Of the thread's campaign only the name and the zone are read; opening a thread pays for every column.
 _NOT_READ: Final = tuple(
     f"campaign__{one.attname}"
     for one in Campaign._meta.concrete_fields
-    if one.name not in {"id", "organization", "client", "name"}
+    if one.name not in {"id", "organization", "client", "name", "time_zone"}
 )
 #: Entries of a thread that are shown at first, and how many more each "Show earlier" brings.
 THREAD_ENTRIES = 30
