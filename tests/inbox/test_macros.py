@@ -155,6 +155,7 @@ def test_a_macro_is_made_and_changed_on_its_page(world: World, client: Browser) 
     run(world, client, macro, found)
     fresh = found.refreshed()
     assert (fresh.status, fresh.assignee) == ("snoozed", agency.agent)
+    assert fresh.snoozed_until is not None
     assert fresh.snoozed_until > now()
     page = client.get(agency.url(f"inbox/macros/{macro.id}/")).content.decode()
     assert '<option value="monday" selected>' in page

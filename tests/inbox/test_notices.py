@@ -216,7 +216,11 @@ def test_buttons_in_slack_act_for_whom_they_were_made_and_for_nobody_else(
     told = respx_mock.post("https://hooks.slack.com/actions/y").respond(200)
     slack.tell(answer_at="https://hooks.slack.com/actions/y", text="Marta <is> closed.")
     assert json.loads(told.calls.last.request.content)["text"] == "Marta &lt;is&gt; closed."
-    payload = {"type": "block_actions", "user": {"id": "U1"}, "response_url": "https://evil.example/"}
+    payload: dict[str, Any] = {
+        "type": "block_actions",
+        "user": {"id": "U1"},
+        "response_url": "https://evil.example/",
+    }
     payload |= {"actions": [{"action_id": "close", "value": str(thread.id)}]}
     assert slack.pressed(own.refreshed(), urlencode({"payload": json.dumps(payload)}).encode())[1] == ""
 
