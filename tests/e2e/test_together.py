@@ -104,7 +104,7 @@ def test_a_mail_thread_is_parted_joined_and_given_to_its_lead(
     expect(row_of(ana, f"And cranes {mark}")).to_be_visible()
     conversation = open_thread(ana, f"And cranes {mark}")
     open_thread(tom, f"And cranes {mark}")
-    # What the pointer is on does not move: a row that would come there waits.
+    # What the pointer is on does not move: a row that would come there waits. The focus of a click does not count.
     tom.locator(f"#thread-head-{conversation}").hover()
 
     # Parted by one, seen by the other, and taken back.

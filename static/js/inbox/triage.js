@@ -228,7 +228,7 @@ async function recount() {
 
 function isBusy() {
   const scroller = list().closest(".scroll");
-  return picked.size > 0 || scroller.scrollTop > AT_TOP || list().matches(":hover") || list().contains(document.activeElement);
+  return picked.size > 0 || scroller.scrollTop > AT_TOP || list().matches(":hover") || list().querySelector(":focus-visible") !== null;
 }
 
 // --- keys -------------------------------------------------------------------------------------------

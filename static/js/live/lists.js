@@ -1,5 +1,5 @@
 // Lists that others change while somebody reads them. A row enters or moves only while the list is at its top and
-// neither pointer nor focus is inside; until then it waits in the "3 new" pill. Rows change in place at once.
+// neither the pointer nor the focus of a keyboard is inside; until then it waits in the "3 new" pill. Rows change in place at once.
 //
 //   <ul id="conversation-list" data-live-list data-live-sort="desc" data-live-where='{"status":["open"]}'>
 //     <li id="conversation-row-..." data-live-key="2026-11-21T09:14:02.120Z" data-live-facts='{"status":"open"}'>
@@ -143,7 +143,8 @@ function isBusy(list) {
   const scroller = scrollerOf(list);
   if (scroller.scrollTop > AT_TOP) return true;
   const canHover = matchMedia("(hover: hover)").matches;
-  return (canHover && list.matches(":hover")) || list.contains(document.activeElement);
+  // A click leaves the focus where it was, which holds nothing up: only somebody who moves by keys is in the list.
+  return (canHover && list.matches(":hover")) || list.querySelector(":focus-visible") !== null;
 }
 
 function scrollerOf(list) {
