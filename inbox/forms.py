@@ -247,8 +247,8 @@ class NotificationForm(forms.Form):
 
     is_on = forms.BooleanField(required=False)
     time_zone = forms.CharField(max_length=60)
-    quiet_from = forms.TimeField(required=False)
-    quiet_until = forms.TimeField(required=False)
+    quiet_from = forms.TimeField(required=False, widget=forms.TimeInput(attrs={"type": "time"}))
+    quiet_until = forms.TimeField(required=False, widget=forms.TimeInput(attrs={"type": "time"}))
     batch_minutes = forms.IntegerField(min_value=0, max_value=1440)
     hourly_limit = forms.IntegerField(min_value=1, max_value=500)
     slack_url = forms.CharField(max_length=500, required=False)

@@ -93,7 +93,8 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
         "client": conversation.client,
         "intent": conversation.intent if conversation.intent not in _NOT_SHOWN else "",
         "failure": "Not sent" if conversation.failed_sends else "",
-        "label": _first(labels, is_matched=lead is not None),
+        "label": _first(labels),
+        "unmatched": lead is None,
         "labels": ", ".join(label.name for label in labels),
         "priority": conversation.get_priority_display() if conversation.priority else "",
         "sla_due": conversation.sla_due_at if is_open else None,
@@ -115,10 +116,8 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
 _NOT_SHOWN = frozenset({"unclear", "automatic"})
 
 
-def _first(labels: list[Label], *, is_matched: bool) -> str:
+def _first(labels: list[Label]) -> str:
     """The one label that a row has room for."""
-    if not is_matched:
-        return "Unmatched"
     if not labels:
         return ""
     return labels[0].name + (f" +{len(labels) - 1}" if len(labels) > 1 else "")
