@@ -5,6 +5,7 @@
 //     <li id="conversation-row-..." data-live-key="2026-11-21T09:14:02.120Z" data-live-facts='{"status":"open"}'>
 //   <button data-live-pill="conversation-list" hidden><span data-count>3</span> new</button>
 //
+// While a list has a child with data-live-more, rows that come after its last one are left to the page that it loads.
 // Key and facts may also sit on an element inside the row.
 import { morph } from "./morph.js";
 import { refreshRegion } from "./regions.js";
@@ -112,6 +113,11 @@ function enter(list, row) {
           const otherKey = keyOf(other);
           return other !== row && otherKey !== undefined && (isDescending ? otherKey < key : otherKey > key);
         });
+  if (!before && list.querySelector(":scope > [data-live-more]")) {
+    // It belongs to a page that is not here yet, and comes with it: behind this one it would stand among strangers.
+    if (row.isConnected) row.remove();
+    return;
+  }
   list.insertBefore(row, before ?? null);
   globalThis.htmx?.process(row);
   row.classList.add("enter");
