@@ -10,7 +10,7 @@ import project.core.models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0016_reviews_and_folders"),
+        ("campaigns", "0017_reviews_of_lists"),
         ("tenancy", "0002_user_time_zone"),
     ]
 
