@@ -150,7 +150,8 @@ def _cards(access: Access, rows: QuerySet[Any], queues: dict[Any, Queue]) -> Non
         queue = queues.get(places[row.id][0])
         if queue is not None:
             card = presenters.row(row, access.organization.slug)
-            queue.cards.append({**card, "at_risk": row.id in queue.risky})
+            is_late = row.sla_due_at is not None and row.sla_due_at < now()
+            queue.cards.append({**card, "at_risk": row.id in queue.risky and not is_late})
 
 
 def _states(people: list[User], queues: dict[Any, Queue], moment: datetime) -> None:
