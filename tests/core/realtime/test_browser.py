@@ -313,6 +313,42 @@ def test_waiting_rows_enter_when_the_list_is_left(server: Server, page: Page) ->
     expect(page.locator("#rows > li")).to_have_text(["c", "b", "a"])
 
 
+def test_a_row_behind_the_loaded_page_is_left_to_its_own_page(server: Server, page: Page) -> None:
+    server.open_live()
+    page.evaluate(
+        "document.getElementById('rows').insertAdjacentHTML('beforeend', '<li data-live-more>more</li>')"
+    )
+    server.push(
+        into(row("old", "2025-06")) + into(row("between", "2026-01-15")) + into(row("new", "2026-03"))
+    )
+    expect(page.locator("#row-new")).to_be_attached()
+    assert names(page) == ["new", "b", "between", "a", "more"]
+    # One that moves behind the page leaves it; without more to load it goes to the end.
+    server.push(into(row("b", "2025-07")))
+    expect(page.locator("#row-b")).to_have_count(0)
+    page.evaluate("document.querySelector('[data-live-more]').remove()")
+    server.push(into(row("old", "2025-06")))
+    expect(page.locator("#row-old")).to_be_attached()
+    assert names(page) == ["new", "between", "a", "old"]
+
+
+def test_the_focus_of_a_click_holds_nothing_up_and_that_of_a_keyboard_does(
+    server: Server, page: Page
+) -> None:
+    server.open_live()
+    page.evaluate("document.getElementById('row-a').innerHTML = '<a href=\"#a\">a</a>'")
+    page.locator("#row-a a").click()
+    page.locator("#elsewhere").hover()
+    server.push(into(row("new", "2026-03")))
+    expect(page.locator("#row-new")).to_be_attached()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator("#row-a a")).to_be_focused()
+    server.push(into(row("newer", "2026-04")))
+    expect(page.locator("[data-live-pill]")).to_be_visible()
+    expect(page.locator("#row-newer")).to_have_count(0)
+
+
 def test_a_row_that_no_longer_fits_leaves_when_the_pointer_does(server: Server, page: Page) -> None:
     server.open_live()
     page.locator("#row-a").hover()
