@@ -102,7 +102,8 @@ def test_import_in_each_step(browsers: Browsers) -> None:
 
 def test_pages_of_other_roles(browsers: Browsers) -> None:
     wrong = look_at(browsers.context("viewer"), ["/o/demo/inbox/?view=all", "/o/demo/campaigns/"])
-    wrong |= look_at(browsers.context("client"), ["/o/demo/reports/"])
+    own = [f"/o/demo/reports/{name}" for name in ("", "approvals/", "live/", "exports/")]
+    wrong |= look_at(browsers.context("client"), own)
     assert wrong == {}
 
 
