@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +20,11 @@ from reporting import selectors_mails
 from reporting.charts import WEEKDAYS
 from reporting.models import ReportMail, ReportRecipient
 from reporting.services import report_mails
+
+_FRAME: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def _page(request: OrganizationRequest, client: Client, **more: Any) -> HttpResponse:
@@ -101,8 +106,7 @@ def remove_recipient(request: OrganizationRequest, recipient_id: UUID) -> HttpRe
 def preview(request: OrganizationRequest, mail_id: UUID) -> HttpResponse:
     """A made report as it leaves, text below the HTML."""
     mail = _mail(request, mail_id)
-    context = {"mail": mail, "client": mail.client, "html": mail.html.replace(report_mails.LEAVE, "#")}
-    return render(request, "reporting/mail_preview.html", context)
+    return _preview(request, mail.client, {"subject": mail.subject, "text": mail.text, "html": mail.html})
 
 
 @require_GET
@@ -111,9 +115,15 @@ def preview(request: OrganizationRequest, mail_id: UUID) -> HttpResponse:
 def preview_next(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
     """Last week's report as it would leave now."""
     client = get_or_404(request.access.clients(), client_id)
-    made = report_mails.preview(client)
-    context = {"mail": made, "client": client, "html": made["html"].replace(report_mails.LEAVE, "#")}
-    return render(request, "reporting/mail_preview.html", context)
+    return _preview(request, client, report_mails.preview(client))
+
+
+def _preview(request: OrganizationRequest, client: Client, mail: dict[str, str]) -> HttpResponse:
+    """The page, or with ``part=html`` what its frame shows: styled as in a mail program; nothing loads or runs."""
+    if request.GET.get("part") == "html":
+        return HttpResponse(mail["html"].replace(report_mails.LEAVE, "#"), headers=_FRAME)
+    text = mail["text"].replace(report_mails.LEAVE, "(each recipient's own link)")
+    return render(request, "reporting/mail_preview.html", {"mail": {**mail, "text": text}, "client": client})
 
 
 @require_POST

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from campaigns.events import EnrollmentFact, ReplyRead
+from campaigns.models import ReplyReading
 from campaigns.replies.intents import POSITIVE
 from campaigns.services.brakes import lists_of
 from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken, ResolutionTakenBack
@@ -153,7 +154,7 @@ def record_reading(event: ReplyRead) -> None:
         campaign_id=reading.campaign_id,
         enrollment_id=reading.enrollment_id,
         lead_id=lead_id,
-        sender_id=outbound.sender_id if outbound is not None else None,
+        sender_id=outbound.sender_id if outbound is not None else _heard_by(reading),
         node_id=reading.node_id,
         variant_id=reading.variant_id,
         channel=reading.channel,
@@ -161,6 +162,16 @@ def record_reading(event: ReplyRead) -> None:
         list_id=lists_of({lead_id}).get(lead_id),
         value=int((reading.occurred_at - since).total_seconds()) if since is not None else None,
     )
+
+
+def _heard_by(reading: ReplyReading) -> UUID | None:
+    """The sender that a contact replied to, where the message that is answered is not ours (provider-run campaigns)."""
+    replies = Fact.objects.filter(
+        campaign_id=reading.campaign_id, kind=Fact.Kind.REPLIED, occurred_at=reading.occurred_at,
+        enrollment_id=reading.enrollment_id,
+    )  # fmt: skip
+    found: UUID | None = replies.values_list("sender_id", flat=True).first()
+    return found
 
 
 def _domain(outbound: OutboundMessage | None) -> str:

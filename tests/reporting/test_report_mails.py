@@ -80,6 +80,10 @@ def test_somebody_reads_it_before(answered: World, time_machine: Any, client: Br
     client.force_login(answered.agency.manager)
     base = answered.agency.url(f"reports/clients/{answered.agency.first.id}/mail/")
     assert "Positive replies: 1 of 3 contacted" in client.get(f"{base}preview/").content.decode()
+    framed = client.get(f"{base}preview/?part=html")
+    assert "style=" in framed.content.decode()
+    assert "style-src 'unsafe-inline'" in framed.headers["Content-Security-Policy"]
+    assert "sandbox" in framed.headers["Content-Security-Policy"]
     assert not ReportMail.objects.exists(), "looking makes nothing"
     mail = report_mails.make(answered.agency.first.id)
     assert mail is not None
