@@ -1,10 +1,9 @@
 """Intake of webhooks: verify, store, answer. Nothing here reads the body's meaning.
 
-The path is light on purpose: one statement that stores the call and its unique key (``intake_store``; calls that come
-at the same time share it), and after it a word with Redis that counts the call and says whether the workers need a hint
-(``intake_hints``). The connection and its secrets are remembered between calls (``intake_connections``); the statement
-stores nothing if they have changed since. What cannot be proven genuine is refused, counted, and stored only so often a
-minute, so that nobody can fill the disk.
+The path is light on purpose: one statement that stores the call and its unique key (``intake_store``), and after it a
+word with Redis that counts the call and says whether the workers need a hint (``intake_hints``). The connection and its
+secrets are remembered between calls (``intake_connections``); the statement stores nothing if they have changed since.
+What cannot be proven genuine is refused, counted, and stored only so often a minute, so that nobody can fill the disk.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ the row has changed since (``intake``), and whoever is refused is looked at agai
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from integrations.base import ReceivesWebhooks, require
@@ -18,7 +18,6 @@ from integrations.models import Connection
 from integrations.services.adapters import adapter_of, credentials_of, webhook_secrets
 from project.core.http import Redactor
 from project.core.scoping import platform_scope
-from project.core.together import Together
 
 #: Seconds after which a connection is read again whatever happened, and how many are remembered at most.
 REMEMBERED_S: Final = 60.0
@@ -38,8 +37,6 @@ class Opened:
     secrets: list[str]
     redactor: Redactor
     until: float
-    #: Calls that are to be stored.
-    line: Together[Any, bool] = field(default_factory=Together, compare=False, repr=False)
 
 
 _opened: dict[tuple[str, str], Opened] = {}
