@@ -10,10 +10,11 @@ from django.db import connection
 
 from campaigns.models import Campaign, Company, Enrollment, EnrollmentSender, Lead, ScheduledAction
 from campaigns.services.lanes import Lane
-from campaigns.services.loading import Kept, addresses_of, any_of, light, made
+from campaigns.services.loading import Kept, addresses_of, light, made
 from integrations.locks import try_lock_senders
 from integrations.models import SenderAccount
 from project.core.clock import now
+from project.core.db.bulk import any_of
 
 #: What the engine reads of each.
 _ACTION = (

@@ -10,7 +10,7 @@ from campaigns.models import SendOutcome
 from campaigns.services import brakes
 from integrations.models import OutboundMessage
 from project.core.clock import now
-from project.core.db.bulk import update_rows
+from project.core.db.bulk import any_of, update_rows
 
 CHANNELS = frozenset({"email", "sms"})
 
@@ -42,7 +42,9 @@ def note_many(
     """``note`` for several things in their order, with few statements."""
     ids = {outbound.id for outbound, _, _ in told if outbound.channel in CHANNELS}
     rows: dict[UUID, SendOutcome] = (
-        {row.outbound_id: row for row in SendOutcome.objects.filter(outbound_id__in=ids)} if ids else {}
+        {row.outbound_id: row for row in SendOutcome.objects.filter(outbound_id__in=any_of(ids))}
+        if ids
+        else {}
     )
     changed: dict[UUID, SendOutcome] = {}
     columns: set[str] = set()

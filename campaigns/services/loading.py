@@ -5,15 +5,15 @@ Constructors, signals and a query set for each row cost more than the rows thems
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
-from django.db.models.expressions import RawSQL
 
 from campaigns.models import Lead, LeadChannel
+from project.core.db.bulk import any_of
 
 #: What whoever writes to a lead reads of its addresses.
 _ADDRESS = (
@@ -26,11 +26,6 @@ _ADDRESS = (
     "bounced_at",
     "created_at",
 )
-
-
-def any_of(ids: Iterable[UUID]) -> RawSQL:
-    """``ids`` as one parameter of a statement, for ``__in``: hundreds of them cost as much as one."""
-    return RawSQL("SELECT unnest(%s::uuid[])", ["{" + ",".join(map(str, ids)) + "}"])
 
 
 def made(model: type[Model], names: Sequence[str], values: Sequence[Any], using: str) -> Any:

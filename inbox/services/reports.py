@@ -19,7 +19,7 @@ from inbox.services import changes, messages
 from integrations.events import to_json
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services.events import is_report
-from project.core.db.bulk import insert_rows, update_rows
+from project.core.db.bulk import any_of, insert_rows, update_rows
 from project.core.realtime import emit_each
 
 
@@ -40,7 +40,9 @@ def on_reports(matched: Sequence[MessageMatched]) -> None:
         return
     ids = _messages_of(shown)
     conversations = _locked({conversation_id for _, conversation_id in ids.values()})
-    rows = {row.id: row for row in Message.objects.filter(id__in={known for known, _ in ids.values()})}
+    rows = {
+        row.id: row for row in Message.objects.filter(id__in=any_of({known for known, _ in ids.values()}))
+    }
     changed: dict[UUID, Message] = {}
     waiting: list[dict[str, object]] = []
     for one in shown:
@@ -72,7 +74,7 @@ def _messages_of(matched: Sequence[MessageMatched]) -> dict[UUID, tuple[UUID, UU
     """Return by event the (message, conversation) that it is about: of our send, else by either id."""
     sender = matched[0].sender
     outbounds = {one.outbound.id for one in matched if one.outbound is not None}
-    found = _first(Q(outbound__in=outbounds), sender, matched) if outbounds else {}
+    found = _first(Q(outbound__in=any_of(outbounds)), sender, matched) if outbounds else {}
     rest = [one for one in matched if one.event_id not in found]
     ids = frozenset().union(*(one.event.message_ids for one in rest), frozenset())
     if ids:
@@ -105,4 +107,4 @@ def _own(outbound: OutboundMessage | None) -> list[object]:
 
 def _locked(ids: set[UUID]) -> dict[UUID, Conversation]:
     rows = Conversation.objects.select_for_update(of=("self",)).select_related("lead", "sender")
-    return {row.id: row for row in rows.filter(id__in=ids).order_by("id")}
+    return {row.id: row for row in rows.filter(id__in=any_of(ids)).order_by("id")}

@@ -48,7 +48,7 @@ from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey
 from integrations.services import matching, outcomes, receipts, senders
 from integrations.values import Direction, SendAction, SendReceipt
 from project.core.clock import now
-from project.core.db.bulk import insert_rows
+from project.core.db.bulk import any_text_of, insert_rows
 from project.core.events import publish, publish_many
 from project.core.ids import uuid7
 from project.core.rehearsal import rehearsal
@@ -164,7 +164,9 @@ def is_report(event: BaseEvent) -> bool:
 def _record_all(
     events: list[Any], *, sender: SenderAccount, source: str, delivery_ids: Sequence[UUID | None]
 ) -> list[Recorded]:
-    rows = ProviderEventKey.objects.filter(sender=sender, key__in={event.dedupe_key for event in events})
+    rows = ProviderEventKey.objects.filter(
+        sender=sender, key__in=any_text_of({event.dedupe_key for event in events})
+    )
     known = dict(rows.values_list("key", "event_id"))
     told = ProviderEvent.objects.filter(id__in=known.values()).values_list("id", "outcome") if known else ()
     outcomes_of: dict[UUID, dict[str, str]] = {event_id: dict(outcome) for event_id, outcome in told}

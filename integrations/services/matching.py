@@ -13,6 +13,7 @@ from integrations.events import MessageEvent, MessageReceived
 from integrations.models import OutboundMessage, SendAttempt, SenderAccount
 from integrations.services.adapters import with_message_ids
 from integrations.values import Direction, MessageKind, SendAction
+from project.core.db.bulk import any_of
 
 #: An own message without known ids is only taken for an outbox row whose attempt began this shortly before
 #: it.
@@ -28,7 +29,9 @@ def outbounds_of(events: Sequence[MessageEvent], sender: SenderAccount) -> list[
     """
     rows = OutboundMessage.objects.filter(sender=sender)
     own = {own_id for event in events if (own_id := _own_id(event.send_id)) is not None}
-    by_own: dict[UUID, OutboundMessage] = {row.id: row for row in rows.filter(id__in=own)} if own else {}
+    by_own: dict[UUID, OutboundMessage] = (
+        {row.id: row for row in rows.filter(id__in=any_of(own))} if own else {}
+    )
     rest = frozenset().union(
         *(event.message_ids for event in events if _own_id(event.send_id) not in by_own), frozenset()
     )

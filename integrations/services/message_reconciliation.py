@@ -17,6 +17,7 @@ from integrations.services.reconciliation import SAMPLES, Part, Work
 from integrations.services.sync_pages import TOGETHER, grouped
 from integrations.services.sync_sources import Listed, Source, ThreadSource, Told, can_list, source_of
 from project.core.clock import now
+from project.core.db.bulk import any_text_of
 
 
 def compare(work: Work) -> bool:
@@ -101,7 +102,7 @@ def _account(work: Work, source: Source, account_id: str, items: Sequence[Told])
 
 
 def _known(sender: SenderAccount, keys: Collection[str]) -> set[str]:
-    rows = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=keys)
+    rows = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=any_text_of(keys))
     return set(rows.values_list("key", flat=True))
 
 
@@ -113,7 +114,7 @@ def _gone(work: Work, sender: SenderAccount, listed: Listed, upper: datetime, ed
         sender_id=sender.id, kind="message_received", occurred_at__gte=lower, occurred_at__lt=upper
     )
     keys = edge.union(*(told.keys for told in listed.items))
-    gone = rows.exclude(dedupe_key__in=keys).order_by("-occurred_at")
+    gone = rows.exclude(dedupe_key__in=any_text_of(keys)).order_by("-occurred_at")
     times = list(gone.values_list("occurred_at", flat=True)[: SAMPLES + 1])
     for at in times[:SAMPLES]:
         when = at.astimezone(UTC).strftime("%d %b %Y %H:%M")

@@ -20,6 +20,7 @@ from integrations.services.events import record_events
 from integrations.services.sync_sources import ChatSource, Source, ThreadSource, Told
 from project.core.claims import compare_and_set
 from project.core.clock import now
+from project.core.db.bulk import any_text_of
 
 PAGE: Final = 100
 #: One run asks this often at most; what is left is read by the next run.
@@ -132,7 +133,7 @@ class Progress:
 
     def known(self, sender: SenderAccount, keys: Collection[str]) -> set[str]:
         """Return those keys whose events are recorded already."""
-        rows = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=keys)
+        rows = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=any_text_of(keys))
         return set(rows.values_list("key", flat=True))
 
     def new_ones(self, events: Iterable[Event]) -> list[Event]:
