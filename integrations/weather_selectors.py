@@ -236,11 +236,13 @@ def _webhook_lag(access: Access, since: datetime) -> dict[str, Any]:
 def _retries(access: Access, since: datetime) -> dict[str, int]:
     attempts = SendAttempt.objects.filter(started_at__gte=since, number__gt=1)
     attempts = attempts.filter(outbound__in=OutboundMessage.objects.filter(access.client_filter()))
-    deliveries = api_rows.deliveries(access).filter(received_at__gte=since, attempts__gt=1)
+    # The first is none again, and neither is one that a person's replay asked for.
+    again = F("attempts") - F("replay_count") - 1
+    deliveries = api_rows.deliveries(access).filter(received_at__gte=since).annotate(again=again)
     runs = api_rows.sync_runs(access).filter(created_at__gte=since, state=SyncRun.State.FAILED)
     return {
         "sends": attempts.count(),
-        "webhooks": deliveries.order_by().aggregate(total=Sum(F("attempts") - 1))["total"] or 0,
+        "webhooks": deliveries.filter(again__gt=0).order_by().aggregate(total=Sum("again"))["total"] or 0,
         "syncs": runs.count(),
     }
 

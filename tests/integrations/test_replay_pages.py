@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client as Browser
 
 from inbox.models import Conversation, Message
-from integrations.models import Connection, ProviderEvent, ReplayRun, WebhookDelivery
+from integrations.models import Connection, ProviderEvent, ReplayRun, SenderAccount, WebhookDelivery
 from integrations.services import replays, webhooks
 from integrations.webhook_filters import Filter
 from project.core.clock import now
@@ -83,6 +83,11 @@ def test_a_lost_reply_is_looked_at_rehearsed_and_replayed_on_the_page(
     shown = ops.get(answer["Location"]).content.decode()
     assert "Replaying the same again changes nothing" in shown
     assert Message.objects.count() == 1
+    # Once more, only when the account was last heard of would be written anew: nothing that anybody sees.
+    SenderAccount.objects.update(last_webhook_at=None)
+    preview = ops.post(world.agency.url("ops/webhooks/preview/"), {"ids": delivery.id}).content.decode()
+    assert "Nothing that you see would change" in preview
+    assert "This is what a replay would change" not in preview
     page = ops.get(world.agency.url(f"ops/webhooks/{delivery.id}/")).content.decode()
     assert world.agency.ops.display_name in page
     assert "1 time, last" in page
