@@ -138,6 +138,7 @@ def _add(job: ExportJob, text: str, count: int, cursor: str | None) -> bool:
     return True
 
 
+@transaction.atomic
 def _progress(job: ExportJob, **values: object) -> bool:
     mine = ExportJob.objects.filter(id=job.id, state=State.RUNNING, rows_done=job.rows_done)
     if not compare_and_set(mine, updated_at=now(), **values):

@@ -18,6 +18,7 @@ from reporting import export_kinds, tasks
 from reporting.models import ExportJob, ExportPart, Fact, PortalPolicy
 from reporting.services import export_jobs
 from tests.campaigns.conftest import World
+from tests.factories import make_agency
 from tests.reporting.test_reports import answered
 
 __all__ = ["answered"]
@@ -124,3 +125,13 @@ def test_it_never_holds_what_is_out_of_reach(answered: World) -> None:
     assert (lost.refreshed().state, lost.refreshed().rows_done) == ("failed", 0)
     with pytest.raises(Invalid, match="A file is one of"):
         start(answered, "everything")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_writes_it_at_once() -> None:
+    """Workers are in no transaction of their own, unlike the other tests here."""
+    agency = make_agency("exporter")
+    with agency.scope():
+        job = export_jobs.start(access=agency.access(agency.manager), kind="events", query={})
+        export_jobs.write(job_id=job.id)
+        assert (job.refreshed().state, job.refreshed().rows_total) == ("done", 0)
