@@ -26,6 +26,7 @@ class CampaignsConfig(AppConfig):
                     "campaigns:detail",
                     "campaigns:enrolled",
                     "campaigns:builder",
+                    "campaigns:publish",
                     "campaigns:snippets",
                     "campaigns:holidays",
                     "campaigns:simulation",

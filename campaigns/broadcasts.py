@@ -6,3 +6,4 @@ from project.core.realtime import data_kind
 
 data_kind("campaign.changed")
 data_kind("import.changed")
+data_kind("lead_act.changed")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from campaigns.models import Brake, Enrollment, Lead, ReplyReading, Unsubscribe
+from campaigns.models import Brake, Enrollment, Lead, LeadMerge, ReplyReading, Unsubscribe
 from integrations.events import MessageEvent
 from integrations.models import OutboundMessage, SenderAccount
 from project.core.events import DomainEvent
@@ -152,3 +152,24 @@ class ReplyRead(DomainEvent):
 
     reading: ReplyReading
     answered: OutboundMessage | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsMerged(DomainEvent):
+    """Two leads are one person: rows of ``merge.other`` go to ``merge.kept``, and are noted in ``moved``."""
+
+    merge: LeadMerge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsParted(DomainEvent):
+    """A merge was taken back: what ``moved`` names goes back to ``merge.other``."""
+
+    merge: LeadMerge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadErased(DomainEvent):
+    """Everything that says who a lead is goes, for good; whoever keeps such a thing deletes it."""
+
+    lead: Lead

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import phonenumbers
 
@@ -74,3 +76,17 @@ def company_key(name: str) -> str:
     text = " ".join(name.lower().split())
     shorter = _LEGAL_FORMS.sub("", text)
     return (shorter or text)[:200]
+
+
+def digest(organization_id: UUID, kind: str, normalized: str) -> str:
+    """What is kept of an address of somebody who was erased: it tells the address again, and names nobody."""
+    return hashlib.sha256(f"{organization_id}:{kind}:{normalized}".encode()).hexdigest()
+
+
+def mailbox(address: str) -> str:
+    """The mailbox that an e-mail address leads to, as far as its form tells: without a ``+tag``; Gmail ignores dots."""
+    local, _, domain = address.partition("@")
+    local = local.partition("+")[0]
+    if domain in {"gmail.com", "googlemail.com"}:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"

@@ -12,6 +12,8 @@ COLUMNS: Final[dict[str, str]] = {
     "stage": "Stage",
     "campaign": "Campaign",
     "reach": "Reachable by",
+    "owner": "Owner",
+    "labels": "Labels",
     "email": "E-mail",
     "country": "Country",
     "time_zone": "Time zone",
@@ -19,7 +21,7 @@ COLUMNS: Final[dict[str, str]] = {
     "last_reply": "Last reply",
     "added": "Added",
 }
-DEFAULT: Final = ("company", "client", "stage", "reach")
+DEFAULT: Final = ("company", "client", "stage", "reach", "labels")
 
 
 def known(chosen: Iterable[str]) -> list[str]:

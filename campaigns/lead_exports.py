@@ -18,7 +18,7 @@ from project.tenancy.access import Access
 PAGE: Final = 200
 HEAD: Final = (
     "id", "client", "first_name", "last_name", "title", "company", "country", "time_zone", "linkedin", "email",
-    "phone", "campaign", "stage", "last_sent", "last_reply", "added",
+    "phone", "campaign", "stage", "last_sent", "last_reply", "added", "owner", "labels",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def _cells(lead: Any) -> list[str]:
         lead.company.name if lead.company else "", lead.country, lead.time_zone, *addresses.values(),
         enrollment.campaign.name if enrollment else "", enrollment.stage if enrollment else "",
         _instant(lead.last_sent), _instant(lead.last_reply), _instant(lead.created_at),
+        lead.owner.display_name if lead.owner else "", ", ".join(label.name for label in lead.labels.all()),
     ]  # fmt: skip
 
 

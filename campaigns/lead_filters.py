@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +12,8 @@ from typing import Any, Final, Self
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Right, StrIndex
 
 from campaigns.models import (
     Campaign,
@@ -21,9 +21,9 @@ from campaigns.models import (
     Lead,
     LeadChannel,
     LeadImportLead,
+    LeadLabel,
     ReplyReading,
     SendOutcome,
-    Suppression,
 )
 from campaigns.replies.intents import POSITIVE
 from integrations.models import OutboundMessage
@@ -74,6 +74,8 @@ BEHAVIOUR: Final[dict[str, tuple[str, Callable[[datetime | None], Q]]]] = {
     "interested": ("Replied with interest", _reading(intent__in=list(POSITIVE))),
     "bounced": ("A mail came back", _outcome("bounced_at")),
 }
+#: ``owner=nobody``: leads that are nobody's.
+NOBODY: Final = "nobody"
 #: ``did=not_<behaviour>`` turns a behaviour round.
 NOT: Final = "not_"
 
@@ -91,6 +93,13 @@ class LeadFilters:
     #: ``yes`` or ``no``: an address of theirs is on the do-not-contact list.
     suppressed: str = ""
     import_id: UUID | None = None
+    #: Whose leads: a person's id, or ``nobody``.
+    owner: str = ""
+    #: A label that they have.
+    label: str = ""
+    #: A custom field, and the value that it has.
+    field: str = ""
+    value: str = ""
     #: A company's id, or words of its name.
     company: str = ""
     #: Words of the job title.
@@ -115,6 +124,10 @@ class LeadFilters:
             channel=_one_of(data.get("channel", ""), Channel.values),
             suppressed=_one_of(data.get("suppressed", ""), ("yes", "no")),
             import_id=parse_uuid(data.get("list", "")),
+            owner=_owner(data.get("owner", "")),
+            label=_text(data.get("label", ""), 40).lower(),
+            field=_text(data.get("field", ""), 80) if data.get("value", "") else "",
+            value=_text(data.get("value", ""), 200) if data.get("field", "") else "",
             company=_text(data.get("company", ""), 100),
             title=_text(data.get("title", ""), 100),
             did=did,
@@ -127,7 +140,8 @@ class LeadFilters:
         """What an address carries of this choice, in a fixed order."""
         given: dict[str, Any] = {
             "client": self.client_id, "campaign": self.campaign_id, "stage": self.stage, "channel": self.channel,
-            "suppressed": self.suppressed, "list": self.import_id, "company": self.company, "title": self.title,
+            "suppressed": self.suppressed, "list": self.import_id, "owner": self.owner, "label": self.label,
+            "field": self.field, "value": self.value, "company": self.company, "title": self.title,
             "did": self.did, "within": self.within, "q": self.text,
         }  # fmt: skip
         return {name: str(value) for name, value in given.items() if value}
@@ -140,7 +154,7 @@ class LeadFilters:
     @property
     def searches(self) -> bool:
         """Whether words are looked for, which find at most ``FOUND`` leads."""
-        return bool(self.text or self.title or (self.company and not parse_uuid(self.company)))
+        return bool(self.text or self.title or self.field or (self.company and not parse_uuid(self.company)))
 
     def without(self, *names: str) -> Self:
         """The same choice with some filters taken off, by the names of their fields."""
@@ -158,6 +172,10 @@ class LeadFilters:
             chosen &= Q(Exists(links))
         if self.channel:
             chosen &= Q(Exists(LeadChannel.objects.filter(lead=OuterRef("pk"), kind=self.channel)))
+        if self.owner:
+            chosen &= Q(owner=None if self.owner == NOBODY else self.owner)
+        if self.label:
+            chosen &= Q(Exists(LeadLabel.objects.filter(name=self.label, lead=OuterRef("pk"))))
         return chosen & self._enrolled() & self._behaviour() & self._suppression() & self._words(access)
 
     def _enrolled(self) -> Q:
@@ -180,17 +198,25 @@ class LeadFilters:
     def _suppression(self) -> Q:
         if not self.suppressed:
             return Q()
-        found = Q(Exists(suppressed_channels()))
-        return found if self.suppressed == "yes" else ~found
+        if self.suppressed == "yes":
+            return Q(suppressed_until__gt=now())
+        return Q(suppressed_until=None) | Q(suppressed_until__lte=now())
 
     def _words(self, access: Access) -> Q:
         company_id = parse_uuid(self.company)
         chosen = Q(company_id=company_id) if company_id else Q()
-        if not self.searches:
-            return chosen
         clients = None if access.client_ids is None else sorted(access.client_ids)
         if self.client_id:
             clients = [self.client_id]
+        if self.field:
+            wanted = [json.dumps({self.field: self.value}), clients, FOUND]
+            chosen &= Q(
+                id__in=RawSQL(
+                    "SELECT lead_id FROM campaigns_find_leads_with(%s::jsonb, %s::uuid[], %s)", wanted
+                )
+            )
+        if not (self.text or self.title or (self.company and not company_id)):
+            return chosen
         given = [
             self.text.lower().replace("\\", " ").split()[:_WORDS],
             _prefixes(self.title),
@@ -202,25 +228,9 @@ class LeadFilters:
         return chosen & Q(id__in=found)
 
 
-def suppressed_channels() -> QuerySet[LeadChannel]:
-    """Addresses of the lead at hand that must not be written to, by themselves or by their domain."""
-    standing = Suppression.objects.filter(
-        Q(client_id=None) | Q(client_id=OuterRef("client_id")),
-        Q(expires_at=None) | Q(expires_at__gt=now()),
-        channel=OuterRef("kind"),
-    )
-    exact = standing.filter(is_domain=False, value=OuterRef("normalized"))
-    domain = standing.filter(is_domain=True, value=OuterRef("domain"))
-    rows: QuerySet[LeadChannel] = LeadChannel.objects.filter(lead=OuterRef("pk")).alias(
-        # Everything after the @; a lead's other addresses have none.
-        domain=Right(F("normalized"), -1 * StrIndex(F("normalized"), Value("@")))
-    )
-    return rows.filter(Exists(exact) | Q(kind=Channel.EMAIL) & Exists(domain))
-
-
 def found_leads(access: Access, filters: LeadFilters) -> QuerySet[Lead]:
     """The leads within reach that the filters leave."""
-    rows: QuerySet[Lead] = Lead.objects.filter(filters.condition(access))
+    rows: QuerySet[Lead] = Lead.objects.filter(filters.condition(access), removed_at=None)
     return rows
 
 
@@ -237,6 +247,11 @@ def _prefixes(text: str) -> str:
 
 def _one_of(value: Any, known: Any) -> str:
     return str(value) if value in known else ""
+
+
+def _owner(value: Any) -> str:
+    found = parse_uuid(value)
+    return str(found) if found else _one_of(value, (NOBODY,))
 
 
 def _text(value: Any, most: int) -> str:

@@ -107,7 +107,7 @@ def lead_candidates(client_id: UUID, name: str) -> list[Lead]:
     for word in words:
         condition |= Q(full_name_text__icontains=word)
     return list(
-        Lead.objects.filter(client_id=client_id)
+        Lead.objects.filter(client_id=client_id, removed_at=None)
         .annotate(full_name_text=full)
         .filter(condition)
         .select_related("company")
@@ -266,8 +266,8 @@ def visible_lead(access: Access, lead_id: UUID) -> Lead | None:
     """A lead within reach, or ``None``."""
     found: Lead | None = (
         Lead.objects.filter(access.client_filter(), id=lead_id)
-        .select_related("client", "company")
-        .prefetch_related("channels")
+        .select_related("client", "company", "owner", "merged_into")
+        .prefetch_related("channels", "labels")
         .first()
     )
     return found
@@ -289,7 +289,7 @@ def lead_profile(lead: Lead) -> dict[str, Any]:
             )[:12]
         ),
         "history": list(
-            Transition.objects.filter(lead_id=lead.id)
+            Transition.objects.filter(enrollment__lead=lead)
             .select_related("enrollment__campaign")
             .order_by("-occurred_at", "-id")[:100]
         ),
@@ -317,7 +317,9 @@ def import_list(access: Access) -> list[LeadImport]:
 def visible_import(access: Access, import_id: UUID) -> LeadImport | None:
     """An import within reach, or ``None``."""
     found: LeadImport | None = (
-        LeadImport.objects.filter(access.client_filter(), id=import_id).select_related("client").first()
+        LeadImport.objects.filter(access.client_filter(), id=import_id)
+        .select_related("client", "undo_act")
+        .first()
     )
     return found
 

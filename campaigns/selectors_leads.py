@@ -10,14 +10,24 @@ from uuid import UUID
 from django.db.models import Max, Q, QuerySet
 from django.urls import reverse
 
-from campaigns import lead_columns
-from campaigns.lead_filters import BEHAVIOUR, FOUND, NOT, WITHIN, LeadFilters, campaigns_of, found_leads
+from campaigns import lead_columns, selectors_lead_acts
+from campaigns.lead_filters import (
+    BEHAVIOUR,
+    FOUND,
+    NOBODY,
+    NOT,
+    WITHIN,
+    LeadFilters,
+    campaigns_of,
+    found_leads,
+)
 from campaigns.models import (
     Campaign,
     Company,
     Enrollment,
     Lead,
     LeadColumns,
+    LeadField,
     LeadImport,
     LeadSegment,
     ReplyReading,
@@ -28,6 +38,7 @@ from project.core.counting import capped_counts
 from project.core.ids import parse_uuid
 from project.core.pagination import Page, keyset_page
 from project.tenancy.access import Access
+from project.tenancy.models import User
 from project.theme.formats import capped
 
 #: Leads are counted exactly up to here.
@@ -48,8 +59,8 @@ def lead_page(
 
 
 def with_addresses(rows: QuerySet[Lead]) -> QuerySet[Lead]:
-    """Leads with client, company and addresses."""
-    return rows.select_related("client", "company").prefetch_related("channels")
+    """Leads with client, company, owner, addresses and labels."""
+    return rows.select_related("client", "company", "owner").prefetch_related("channels", "labels")
 
 
 def fill(leads: list[Any], columns: Iterable[str]) -> None:
@@ -132,6 +143,16 @@ def filter_choices(access: Access, filters: LeadFilters) -> dict[str, Any]:
         ("list", "List", str(filters.import_id or ""), [(str(row_id), name) for row_id, name in lists]),
         ("channel", "Reachable by", filters.channel, [(key, str(label)) for key, label in Channel.choices]),
         (
+            "owner",
+            "Owner",
+            filters.owner,
+            [
+                (NOBODY, "Nobody"),
+                *((str(user.id), user.display_name) for user in selectors_lead_acts.owners(access)),
+            ],
+        ),
+        ("label", "Label", filters.label, [(name, name) for name in selectors_lead_acts.labels(access)]),
+        (
             "suppressed",
             "Do not contact",
             filters.suppressed,
@@ -147,6 +168,9 @@ def filter_choices(access: Access, filters: LeadFilters) -> dict[str, Any]:
     ]
     return {
         "filters": filters,
+        "custom_fields": sorted(
+            set(custom_fields(access).order_by("name", "id").values_list("name", flat=True)[:CHOICES])
+        ),
         "company_words": "" if parse_uuid(filters.company) else filters.company,
         "fields": [
             {
@@ -170,30 +194,7 @@ def _named(rows: QuerySet[Any]) -> list[tuple[str, str]]:
 
 def filter_chips(access: Access, filters: LeadFilters) -> list[dict[str, str]]:
     """The filters that are set, each with the address of the table without it; one statement for each with a name."""
-    url = _table(access)
-    values: list[tuple[tuple[str, ...], str, str]] = []
-    company_id = parse_uuid(filters.company)
-    for field, label, value, rows, column in (
-        ("client_id", "Client", filters.client_id, access.clients(), "name"),
-        (
-            "campaign_id",
-            "Campaign",
-            filters.campaign_id,
-            Campaign.objects.filter(access.client_filter()),
-            "name",
-        ),
-        (
-            "import_id",
-            "List",
-            filters.import_id,
-            LeadImport.objects.filter(access.client_filter()),
-            "file_name",
-        ),
-        ("company", "Company", company_id, Company.objects.filter(access.client_filter()), "name"),
-    ):
-        if value:
-            name = rows.filter(id=value).values_list(column, flat=True).first()
-            values.append(((field,), label, name or "unknown"))
+    values = _named_chips(access, filters)
     if filters.stage:
         values.append((("stage",), "Stage", str(Enrollment.Stage(filters.stage).label)))
     if filters.channel:
@@ -201,7 +202,11 @@ def filter_chips(access: Access, filters: LeadFilters) -> list[dict[str, str]]:
     if filters.suppressed:
         said = "must not be contacted" if filters.suppressed == "yes" else "may be contacted"
         values.append((("suppressed",), "", said))
-    if filters.company and not company_id:
+    if filters.label:
+        values.append((("label",), "Label", filters.label))
+    if filters.field:
+        values.append((("field", "value"), filters.field, filters.value))
+    if filters.company and not parse_uuid(filters.company):
         values.append((("company",), "Company", filters.company))
     if filters.title:
         values.append((("title",), "Title", filters.title))
@@ -210,10 +215,55 @@ def filter_chips(access: Access, filters: LeadFilters) -> list[dict[str, str]]:
         said = _turned(words) if filters.did.startswith(NOT) else words
         ever = f"within {filters.within} days" if filters.within else "ever"
         values.append((("did", "within"), said, ever))
+    url = _table(access)
     return [
         {"label": label, "value": value, "url": f"{url}?{filters.without(*fields).query}"}
         for fields, label, value in values
     ]
+
+
+def _named_chips(access: Access, filters: LeadFilters) -> list[tuple[tuple[str, ...], str, str]]:
+    """Filters whose value is something with a name: fields, label, name."""
+    reach = access.client_filter()
+    campaigns, imports = Campaign.objects.filter(reach), LeadImport.objects.filter(reach)
+    owner = "" if filters.owner == NOBODY else filters.owner
+    found: list[tuple[tuple[str, ...], str, str]] = []
+    for field, label, value, rows, column in (
+        ("client_id", "Client", filters.client_id, access.clients(), "name"),
+        ("campaign_id", "Campaign", filters.campaign_id, campaigns, "name"),
+        ("import_id", "List", filters.import_id, imports, "file_name"),
+        ("company", "Company", parse_uuid(filters.company), Company.objects.filter(reach), "name"),
+        ("owner", "Owner", owner, User.objects.all(), "name"),
+    ):
+        if value:
+            name = rows.filter(id=value).values_list(column, flat=True).first()
+            found.append(((field,), label, name or "unknown"))
+    if filters.owner == NOBODY:
+        found.append((("owner",), "Owner", "nobody"))
+    return found
+
+
+def custom_fields(access: Access) -> QuerySet[LeadField]:
+    """Custom fields of the clients within reach, by client and name."""
+    rows: QuerySet[LeadField] = LeadField.objects.filter(access.client_filter()).select_related("client")
+    return rows.order_by("client__name", "name", "id")
+
+
+def custom_values(lead: Lead) -> list[dict[str, Any]]:
+    """A lead's custom values with the kinds of their fields: those that are defined, then what else it has."""
+    fields = list(LeadField.objects.filter(client_id=lead.client_id).order_by("name", "id"))
+    known = {field.name for field in fields}
+    shown = [
+        {
+            "name": field.name,
+            "kind": field.kind,
+            "options": field.options,
+            "value": lead.fields.get(field.name, ""),
+        }
+        for field in fields
+    ]
+    others = sorted((name, value) for name, value in lead.fields.items() if name not in known)
+    return shown + [{"name": name, "kind": "text", "options": [], "value": value} for name, value in others]
 
 
 def search_note(filters: LeadFilters, count: int) -> str:

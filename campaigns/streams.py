@@ -15,3 +15,8 @@ def lead_import(import_id: UUID) -> str:
 def campaign(campaign_id: UUID) -> str:
     """State and numbers of one campaign."""
     return stream_name("campaign", campaign_id)
+
+
+def lead_act(entry_id: UUID) -> str:
+    """How far an act on many leads is."""
+    return stream_name("lead_act", entry_id)

@@ -29,6 +29,50 @@ def sweep_imports() -> None:
             imports.work(import_id=forgotten.id)
 
 
+@task(queue="bulk", name="campaigns.migrate_plan")
+def migrate_plan(migration_id: str) -> None:
+    """Put the people of a running campaign onto its new version."""
+    from campaigns.services import plan_migrations
+
+    plan_migrations.work(migration_id=UUID(migration_id))
+
+
+@platform_task(queue="bulk", name="campaigns.sweep_plan_migrations")
+def sweep_plan_migrations() -> None:
+    """Find migrations that a killed worker left behind and do them again: nothing of them has happened."""
+    from campaigns.services import plan_migrations
+
+    for left in plan_migrations.forgotten():
+        with organization_scope(left.organization_id):
+            plan_migrations.work(migration_id=left.id)
+
+
+@task(queue="bulk", name="campaigns.run_lead_act")
+def run_lead_act(entry_id: str) -> None:
+    """Do what is left of an act on many leads."""
+    from campaigns.services import lead_acts
+
+    lead_acts.run(entry_id=UUID(entry_id))
+
+
+@platform_task(queue="bulk", name="campaigns.sweep_lead_acts")
+def sweep_lead_acts() -> None:
+    """Find acts on leads that a killed worker left behind and go on with them."""
+    from campaigns.services import lead_acts
+
+    for left in lead_acts.forgotten():
+        with organization_scope(left.organization_id):
+            lead_acts.run(entry_id=left.id)
+
+
+@platform_task(queue="bulk", name="campaigns.prune_lead_acts")
+def prune_lead_acts() -> int:
+    """Delete acts on leads that are kept no longer."""
+    from campaigns.services import lead_acts
+
+    return lead_acts.prune()
+
+
 @task(queue="bulk", name="campaigns.enroll_audience")
 def enroll_audience(campaign_id: str) -> None:
     """Enroll everybody of a campaign's audience who is not in it yet."""
@@ -158,6 +202,9 @@ BEAT = {
     "engine-tick": ("campaigns.tick", 2.0, "dispatch"),
     "sweep-provider-runs": ("campaigns.sweep_provider_runs", 10.0, "sync"),
     "sweep-imports": ("campaigns.sweep_imports", 15.0, "bulk"),
+    "sweep-plan-migrations": ("campaigns.sweep_plan_migrations", 30.0, "bulk"),
+    "sweep-lead-acts": ("campaigns.sweep_lead_acts", 30.0, "bulk"),
+    "prune-lead-acts": ("campaigns.prune_lead_acts", 3600.0, "bulk"),
     "sweep-simulations": ("campaigns.sweep_simulations", 30.0, "bulk"),
     "settle-variants": ("campaigns.settle_variants", 300.0, "reports"),
     "let-waiting-leads-in": ("campaigns.let_waiting_leads_in", 300.0, "bulk"),

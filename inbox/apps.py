@@ -11,7 +11,7 @@ class InboxConfig(AppConfig):
 
     def ready(self) -> None:
         """Register receivers, streams and areas."""
-        from inbox import authorizers, broadcasts, receivers, selectors_lists  # noqa: F401
+        from inbox import authorizers, broadcasts, moments, receivers, selectors_lists  # noqa: F401
         from inbox.services import files
         from integrations.services import outgoing
         from project.core.encrypted_columns import register_encrypted

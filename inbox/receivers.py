@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from campaigns.events import MessageMatched
+from campaigns.events import LeadErased, LeadsMerged, LeadsParted, MessageMatched
+from campaigns.services import erasure
 from inbox import row_words
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
-from inbox.services import chats, notifications, replies, reports
+from inbox.services import chats, leads, notifications, replies, reports
 from integrations.domain_events import ChatFound, OutboundChanged
 from integrations.services import ledger, sync_windows
 from project.core.events import subscribe, subscribe_many
@@ -18,6 +19,10 @@ subscribe(NoteAdded, id="inbox.notify_mentions")(notifications.on_note)
 subscribe(ConversationAssigned, id="inbox.notify_assigned")(notifications.on_assigned)
 subscribe(ReplyFailed, id="inbox.notify_failed")(notifications.on_failed)
 subscribe(ReplyCalledOff, id="inbox.notify_called_off")(notifications.on_called_off)
+subscribe(LeadsMerged, id="inbox.leads_merged")(leads.on_leads_merged)
+subscribe(LeadsParted, id="inbox.leads_parted")(leads.on_leads_parted)
+subscribe(LeadErased, id="inbox.lead_erased")(leads.on_lead_erased)
+erasure.register_record("conversations", leads.record)
 row_words.register()
 sync_windows.register_nameless("inbox.conversations", chats.nameless)
 ledger.register_desk("inbox.desk", chats.linked_among)

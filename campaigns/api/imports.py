@@ -10,10 +10,12 @@ from ninja.files import UploadedFile
 
 from campaigns.api import lead_schemas as schemas
 from campaigns.api import rows
+from campaigns.api.lead_act_schemas import LeadActOut
 from campaigns.api.routing import router
 from campaigns.imports.mapping import FIELDS
 from campaigns.models import LeadImport, LeadImportError
 from campaigns.services import imports as service
+from campaigns.services import lead_acts
 from project.core.api_pages import PageIn, PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -89,6 +91,16 @@ def cancel_import(request: ApiRequest, import_id: UUID) -> Any:
     """Stop after the rows that are being worked on; what was imported stays."""
     service.cancel(lead_import=_import(request, import_id), actor=request.access.user)
     return Status(202, _detail(_import(request, import_id)))
+
+
+@router.post("/imports/{import_id}/undo", response={202: LeadActOut}, tags=TAGS)
+@api_rule(Permission.LEADS_EDIT)
+def undo_import(request: ApiRequest, import_id: UUID) -> Any:
+    """Take an import back: whoever it made is removed, except those who have replied (`failed` of the act); what it
+    filled in for others is emptied again. Undo the act to have the import back.
+    """
+    found = _import(request, import_id)
+    return Status(202, lead_acts.undo_import(lead_import=found, actor=request.access.user))
 
 
 @router.get("/imports/{import_id}/errors", response=PageOut[schemas.RowErrorOut], tags=TAGS)

@@ -11,7 +11,7 @@ from ninja import Schema
 from pydantic import Field
 
 from campaigns.api.schemas import EnrollmentOut, StepOut
-from project.core.api_pages import OrderedPageIn
+from project.core.api_pages import OrderedPageIn, PageIn
 from project.core.api_values import Instant
 
 ChannelName = Literal["linkedin", "email", "sms"]
@@ -40,6 +40,12 @@ class LeadsIn(OrderedPageIn):
         None, alias="filter[suppressed]", description="Whether an address is on the do-not-contact list."
     )
     import_id: UUID | None = Field(None, alias="filter[list]", description="Made or updated by this import.")
+    owner: str = Field(
+        "", max_length=40, alias="filter[owner]", description="The id of whose leads they are, or `nobody`."
+    )
+    label: str = Field("", max_length=40, alias="filter[label]", description="With this label.")
+    field: str = Field("", max_length=80, alias="filter[field]", description="A custom field...")
+    value: str = Field("", max_length=200, alias="filter[value]", description="...and the value that it has.")
     company: str = Field(
         "", max_length=100, alias="filter[company]", description="A company's id, or words of its name."
     )
@@ -64,7 +70,8 @@ class LeadsIn(OrderedPageIn):
         """The choice as the address of the table carries it."""
         given: dict[str, Any] = {
             "client": self.client, "campaign": self.campaign, "stage": self.stage, "channel": self.channel,
-            "suppressed": self.suppressed, "list": self.import_id, "company": self.company, "title": self.title,
+            "suppressed": self.suppressed, "list": self.import_id, "owner": self.owner, "label": self.label,
+            "field": self.field, "value": self.value, "company": self.company, "title": self.title,
             "did": self.did, "within": self.within, "q": self.q,
         }  # fmt: skip
         return {name: str(value) for name, value in given.items() if value}
@@ -131,6 +138,12 @@ class LeadOut(Schema):
     time_zone: str
     company: CompanyOut | None
     addresses: list[AddressOut]
+    owner_id: UUID | None
+    labels: list[str]
+    suppressed_until: datetime | None = Field(
+        description="Until when an address of theirs must not be written to; the year 9999: for good."
+    )
+    removed_at: datetime | None
     fields: dict[str, Any]
     created_at: datetime
     updated_at: datetime
@@ -178,6 +191,61 @@ class LeadDetailOut(LeadOut):
     deal: DealOut | None
 
 
+class LeadChangeIn(Schema):
+    """What is to change of a lead; custom ``fields`` by name. Empty texts take a value off."""
+
+    first_name: str | None = Field(None, max_length=120)
+    last_name: str | None = Field(None, max_length=120)
+    title: str | None = Field(None, max_length=200)
+    company: str | None = Field(None, max_length=200)
+    country: str | None = Field(None, max_length=2)
+    time_zone: str | None = Field(None, max_length=64)
+    fields: dict[str, str] | None = Field(None, max_length=200)
+
+
+class LeadFieldIn(Schema):
+    """A custom field of a client's leads; ``options`` are what may be chosen of a choice."""
+
+    client_id: UUID
+    name: str = Field(min_length=1, max_length=80)
+    kind: Literal["text", "number", "date", "yes_no", "choice", "url"]
+    options: list[str] = Field(default_factory=list, max_length=100)
+
+
+class LeadFieldOut(Schema):
+    """A custom field and what its values are."""
+
+    id: UUID
+    client_id: UUID
+    name: str
+    kind: Literal["text", "number", "date", "yes_no", "choice", "url"]
+    options: list[str]
+
+
+class CompaniesIn(PageIn):
+    """Which companies."""
+
+    client: UUID | None = Field(None, alias="filter[client]", description="Only companies of this client.")
+    q: str = Field("", max_length=100, description="Words that the name or domain begins with.")
+
+
+class CompanyRowOut(CompanyOut):
+    """A company of a client, with how many people of it are leads, and how many of them have replied."""
+
+    client_id: UUID
+    people: int
+    replied: int
+
+
+class CompanyDetailOut(CompanyOut):
+    """A company with its people."""
+
+    client_id: UUID
+    people: list[LeadOut]
+    last_sent: datetime | None
+    last_reply: datetime | None
+
+
 # --- Imports ----------------------------------------------------------------------------------------
 
 
@@ -210,6 +278,8 @@ class ImportOut(Schema):
     cancel_requested: bool
     created_at: datetime
     finished_at: datetime | None
+    undone_at: datetime | None
+    undo_act_id: UUID | None
 
 
 class SampleOut(Schema):

@@ -9,14 +9,15 @@ from uuid import UUID
 from django.http import StreamingHttpResponse
 from ninja import Query, Status
 
-from campaigns import lead_exports, selectors_leads
+from campaigns import lead_exports, selectors_companies, selectors_leads
 from campaigns.api import lead_schemas as schemas
 from campaigns.api import rows
 from campaigns.api.routing import router
 from campaigns.lead_columns import COLUMNS
 from campaigns.lead_filters import LeadFilters, found_leads
-from campaigns.models import LeadSegment
-from campaigns.services import deals, segments
+from campaigns.models import LeadField, LeadSegment
+from campaigns.selectors_companies import CompanyFilters
+from campaigns.services import deals, lead_fields, segments
 from project.core.api_pages import PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -59,6 +60,52 @@ def delete_deal(request: ApiRequest, lead_id: UUID) -> Any:
     return Status(204, None)
 
 
+@router.patch("/leads/{lead_id}", response=schemas.LeadOut, tags=TAGS)
+@api_rule(Permission.LEADS_EDIT)
+def change_lead(request: ApiRequest, lead_id: UUID, payload: schemas.LeadChangeIn) -> Any:
+    """Change what a lead says; what is not sent stays, an empty text takes a value off."""
+    found = get_or_404(rows.leads(request.access), lead_id)
+    given = payload.model_dump(exclude_unset=True)
+    custom, company = given.pop("fields", None) or {}, given.pop("company", None)
+    values = {name: value or "" for name, value in given.items()}
+    lead_fields.change_lead(
+        lead=found, values=values, fields=custom, company=company, actor=request.access.user
+    )
+    return rows.lead_shown(get_or_404(rows.leads(request.access), found.id))
+
+
+@router.get("/lead-fields", response=list[schemas.LeadFieldOut], tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def list_lead_fields(request: ApiRequest) -> Any:
+    """The custom fields of all clients within reach, with their kinds."""
+    return list(selectors_leads.custom_fields(request.access)[:2_000])
+
+
+@router.put("/lead-fields", response=schemas.LeadFieldOut, tags=TAGS)
+@api_rule(Permission.LEADS_EDIT)
+def put_lead_field(request: ApiRequest, payload: schemas.LeadFieldIn) -> Any:
+    """Say what kind a client's custom field is; a field of that name is changed. Values that are there stay."""
+    client = get_or_404(request.access.clients().filter(is_archived=False), payload.client_id)
+    known = LeadField.objects.filter(client=client, name=" ".join(payload.name.split())).first()
+    return lead_fields.define(
+        client=client,
+        name=payload.name,
+        kind=payload.kind,
+        options=payload.options,
+        actor=request.access.user,
+        field=known,
+    )
+
+
+@router.delete("/lead-fields/{field_id}", response={204: None}, tags=TAGS)
+@api_rule(Permission.LEADS_EDIT)
+def delete_lead_field(request: ApiRequest, field_id: UUID) -> Any:
+    """Forget what kind a field is; leads keep their values, as text."""
+    found = get_or_404(selectors_leads.custom_fields(request.access), field_id)
+    lead_fields.remove(field=found, actor=request.access.user)
+    return Status(204, None)
+
+
 @router.get(
     "/leads-export",
     response={200: Any},
@@ -72,6 +119,36 @@ def export_leads(request: ApiRequest, query: str = "") -> Any:
     filters = LeadFilters.of(dict(parse_qsl(query)), access)
     segments.note_export(access=access, query=filters.query)
     return StreamingHttpResponse(lead_exports.lines(access, filters), content_type="text/csv; charset=utf-8")
+
+
+# --- companies ---------------------------------------------------------------------------------------
+
+
+@router.get("/companies", response=PageOut[schemas.CompanyRowOut], tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def list_companies(request: ApiRequest, page: Query[schemas.CompaniesIn]) -> Any:
+    """Companies of all clients within reach, or of one, by name, with how many people each has."""
+    access = request.access
+    filters = CompanyFilters.of({"client": page.client or "", "q": page.q}, access)
+    if page.client and filters.client_id is None:
+        return {"items": [], "next_cursor": None}
+    found = selectors_companies.company_page(access, filters, cursor=page.cursor, limit=page.limit)
+    return {"items": found.items, "next_cursor": found.next_cursor}
+
+
+@router.get("/companies/{company_id}", response=schemas.CompanyDetailOut, tags=TAGS)
+@api_rule(Permission.LEADS_VIEW)
+def get_company(request: ApiRequest, company_id: UUID) -> Any:
+    """A company with its people; with more than 200, the first by name (`GET /leads?filter[company]=` has all)."""
+    found = get_or_404(selectors_companies.companies(request.access), company_id)
+    profile = selectors_companies.company_profile(found)
+    names = ("id", "client_id", "name", "domain", "country")
+    return {
+        **{name: getattr(found, name) for name in names},
+        "people": [rows.lead_shown(lead) for lead in profile["people"]],
+        "last_sent": profile["last_sent"],
+        "last_reply": profile["last_reply"],
+    }
 
 
 # --- segments and columns ---------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def campaigns(access: Access) -> QuerySet[Campaign]:
 def leads(access: Access) -> QuerySet[Lead]:
     """Leads within reach, with company and addresses."""
     rows = Lead.objects.filter(access.client_filter())
-    found: QuerySet[Lead] = rows.select_related("client", "company").prefetch_related("channels")
+    found: QuerySet[Lead] = rows.select_related("client", "company").prefetch_related("channels", "labels")
     return found
 
 
@@ -158,9 +158,13 @@ def lead_shown(lead: Lead) -> dict[str, Any]:
     """One lead."""
     names = (
         "id", "client_id", "first_name", "last_name", "full_name", "title", "country", "time_zone", "company",
-        "fields", "created_at", "updated_at",
+        "fields", "owner_id", "suppressed_until", "removed_at", "created_at", "updated_at",
     )  # fmt: skip
-    return {**{name: getattr(lead, name) for name in names}, "addresses": list(lead.channels.all())}
+    return {
+        **{name: getattr(lead, name) for name in names},
+        "addresses": list(lead.channels.all()),
+        "labels": [label.name for label in lead.labels.all()],
+    }
 
 
 def lead_detail(lead: Lead) -> dict[str, Any]:

@@ -1,13 +1,36 @@
 """Tables of campaigns."""
 
-from campaigns.models.campaigns import Campaign, CampaignSender, DraftRevision, PlanReview, PlanVersion
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignSender,
+    DraftRevision,
+    PlanMigration,
+    PlanReview,
+    PlanVersion,
+)
 from campaigns.models.deals import Deal
 from campaigns.models.delivery import AddressCheck, Brake, SendOutcome
 from campaigns.models.engine import EngineLane, EngineSettings, SchedulerState
-from campaigns.models.enrollments import Enrollment, EnrollmentSender, ScheduledAction, Transition
+from campaigns.models.enrollments import (
+    Enrollment,
+    EnrollmentSender,
+    PlanMigrationItem,
+    ScheduledAction,
+    Transition,
+)
 from campaigns.models.holidays import OwnHoliday
 from campaigns.models.imports import LeadImport, LeadImportError, LeadImportLead
-from campaigns.models.leads import Company, Lead, LeadChannel, Relation
+from campaigns.models.lead_acts import LeadAct, LeadActItem
+from campaigns.models.leads import (
+    Company,
+    ErasedAddress,
+    Lead,
+    LeadChannel,
+    LeadField,
+    LeadLabel,
+    LeadMerge,
+    Relation,
+)
 from campaigns.models.mirrors import CampaignMirror, EnrollmentMirror
 from campaigns.models.outreach import OutreachPolicy, Unsubscribe, UnsubscribeLink
 from campaigns.models.replies import ReplyReading, VariantChoice
@@ -30,15 +53,23 @@ __all__ = [
     "Enrollment",
     "EnrollmentMirror",
     "EnrollmentSender",
+    "ErasedAddress",
     "Lead",
+    "LeadAct",
+    "LeadActItem",
     "LeadChannel",
     "LeadColumns",
+    "LeadField",
     "LeadImport",
     "LeadImportError",
     "LeadImportLead",
+    "LeadLabel",
+    "LeadMerge",
     "LeadSegment",
     "OutreachPolicy",
     "OwnHoliday",
+    "PlanMigration",
+    "PlanMigrationItem",
     "PlanReview",
     "PlanVersion",
     "Relation",

@@ -168,3 +168,34 @@ class PlanReview(OrganizationModel):
             models.UniqueConstraint(fields=["campaign", "plan_hash", "audience"], name="plan_review_once")
         ]
         indexes = [models.Index(fields=["campaign", "-created_at", "-id"], name="plan_review_recent")]
+
+
+class PlanMigration(OrganizationModel):
+    """A new version of a running campaign's plan, and what became of those who were in the old ones."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Under way"
+        DONE = "done", "Done"
+        FAILED = "failed", "Not done"
+        UNDONE = "undone", "Rolled back"
+
+    campaign = OrganizationForeignKey(Campaign, on_delete=models.CASCADE, related_name="plan_migrations")
+    from_version = OrganizationForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    to_version = OrganizationForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    #: What was chosen for those at each step: ``{node: {"do": "stay" | "go_on" | "move" | "finish", "to": node}}``.
+    choices = models.JSONField(default=dict)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    #: People by what became of them: ``stay``, ``go_on``, ``move``, ``finish``; rolling back: ``back``, ``kept``.
+    counts = models.JSONField(default=dict)
+    error = models.CharField(max_length=300, blank=True)
+    claimed_until = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign"], condition=models.Q(state="running"), name="plan_migration_one_running"
+            )
+        ]
+        indexes = [models.Index(fields=["campaign", "-created_at", "-id"], name="plan_migration_recent")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from campaigns.models.campaigns import Campaign, PlanVersion
+from campaigns.models.campaigns import Campaign, PlanMigration, PlanVersion
 from campaigns.models.leads import Lead
 from integrations.models import SenderAccount
 from integrations.models.connections import Channel
@@ -144,3 +144,20 @@ class Transition(AppendOnly, OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         indexes = [models.Index(fields=["organization", "lead_id", "occurred_at"], name="transition_by_lead")]
+
+
+class PlanMigrationItem(OrganizationModel):
+    """One enrollment that a migration put onto the new version: what it was, and what it was right after."""
+
+    migration = OrganizationForeignKey(
+        PlanMigration, on_delete=models.CASCADE, related_name="items", db_index=False
+    )  # the unique constraint's index serves
+    enrollment = OrganizationForeignKey(Enrollment, on_delete=models.CASCADE, related_name="+")
+    version = OrganizationForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["migration", "enrollment"], name="plan_migration_item_once")
+        ]

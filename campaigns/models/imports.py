@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from campaigns.models.lead_acts import LeadAct
 from campaigns.models.leads import Lead
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
@@ -49,6 +50,9 @@ class LeadImport(OrganizationModel):
     claimed_until = models.DateTimeField(null=True)
     cancel_requested = models.BooleanField(default=False)
     finished_at = models.DateTimeField(null=True)
+    #: When all of it was taken back, and the act that says how far that is.
+    undone_at = models.DateTimeField(null=True)
+    undo_act = OrganizationForeignKey(LeadAct, on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta(OrganizationModel.Meta):
         indexes = [models.Index(fields=["organization", "-created_at"], name="lead_import_recent")]
@@ -74,6 +78,9 @@ class LeadImportLead(OrganizationModel):
     lead_import = OrganizationForeignKey(LeadImport, on_delete=models.CASCADE, related_name="lead_links")
     lead = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="+")
     created_lead = models.BooleanField(default=False)
+    #: What the import filled in for somebody who was there: ``{field: [before, after]}``; of ``fields``, by name; the
+    #: ids of addresses that were new (``channels``).
+    filled = models.JSONField(default=dict)
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["lead_import", "lead"], name="lead_import_lead_once")]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Final
+
 from django.db import models
 
+from campaigns.lead_values import KINDS
 from integrations.models import SenderAccount
 from integrations.models.connections import Channel
 from project.core.models import OrganizationForeignKey, OrganizationModel
 from project.tenancy.models import Client
+
+#: ``Lead.suppressed_until`` of those whom an entry without an end stands against.
+FOR_GOOD: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Company(OrganizationModel):
@@ -23,6 +30,10 @@ class Company(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["client", "name_key"], name="company_once")]
+        indexes = [
+            models.Index(fields=["organization", "name", "id"], name="company_by_name"),
+            models.Index(fields=["client", "name", "id"], name="company_of_client_by_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -42,11 +53,39 @@ class Lead(OrganizationModel):
     time_zone = models.CharField(max_length=64, blank=True)
     #: Custom columns of imports, by name.
     fields = models.JSONField(default=dict)
+    #: Whose lead this is: a member of the team, or nobody's.
+    owner = models.ForeignKey(
+        "tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    #: When somebody took it off the table. It is kept: who answers still finds their lead, and it can be put back.
+    removed_at = models.DateTimeField(null=True)
+    #: Removed because somebody said that it is the same person as another lead, which has all of it since.
+    merged_into = OrganizationForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="merged", db_index=False
+    )
+    #: When everything that says who they are was erased.
+    erased_at = models.DateTimeField(null=True)
+    #: Until when an address of theirs is on the do-not-contact list (``FOR_GOOD`` without an end), kept by
+    #: ``campaigns.services.suppression_marks``; for the table only, the list itself is asked before each send.
+    suppressed_until = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         indexes = [
             models.Index(fields=["organization", "client", "-created_at", "-id"], name="lead_recent"),
             models.Index(fields=["organization", "-created_at", "-id"], name="lead_newest"),
+            models.Index(
+                fields=["organization", "-created_at", "-id"],
+                name="lead_suppressed",
+                condition=models.Q(suppressed_until__isnull=False),
+            ),
+            models.Index(
+                fields=["organization", "owner", "-created_at", "-id"],
+                name="lead_owned",
+                condition=models.Q(owner__isnull=False),
+            ),
+            models.Index(
+                fields=["merged_into"], name="lead_merged", condition=models.Q(merged_into__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -96,6 +135,26 @@ class LeadChannel(OrganizationModel):
         ]
 
 
+class LeadField(OrganizationModel):
+    """A custom field of a client's leads: what kind its values are. ``Lead.fields`` has them by name.
+
+    Names that no row here defines hold any text.
+    """
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=80)
+    kind = models.CharField(max_length=8, choices=list(KINDS.items()), default="text")
+    #: Of a choice: what may be chosen.
+    options = models.JSONField(default=list)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["client", "name"], name="lead_field_once")]
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Relation(OrganizationModel):
     """A first-degree connection between one of our seats and a person on the network."""
 
@@ -105,3 +164,53 @@ class Relation(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["sender", "lead"], name="relation_once")]
+
+
+class LeadLabel(OrganizationModel):
+    """A word that people put on a lead."""
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    lead = OrganizationForeignKey(
+        Lead, on_delete=models.CASCADE, related_name="labels", db_index=False
+    )  # the unique constraint's index serves
+    #: Lower case, without spaces around.
+    name = models.CharField(max_length=40)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["lead", "name"], name="lead_label_once")]
+        indexes = [models.Index(fields=["organization", "name", "lead"], name="lead_label_by_name")]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LeadMerge(OrganizationModel):
+    """Two leads that are one person: what was moved from one to the other, so that it can be moved back."""
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    kept = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="merges")
+    other = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="+")
+    actor = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    #: Why they were taken to be one person: sentences.
+    evidence = models.JSONField(default=list)
+    #: Ids of the rows that were moved, by the name of their table, and what the kept lead gained (``filled``).
+    moved = models.JSONField(default=dict)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta(OrganizationModel.Meta):
+        indexes = [models.Index(fields=["organization", "-created_at"], name="lead_merge_recent")]
+
+
+class ErasedAddress(OrganizationModel):
+    """What is left of an address of somebody who was erased: a digest, so that an import does not bring them back."""
+
+    client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    channel = models.CharField(max_length=16, choices=Channel.choices)
+    #: ``campaigns.identity.digest`` of the normalised address.
+    digest = models.CharField(max_length=64)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["client", "channel", "digest"], name="erased_address_once")
+        ]

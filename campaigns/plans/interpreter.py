@@ -84,7 +84,7 @@ def start(plan: Plan, now: datetime, ctx: Context) -> Step:
         visits=((plan.start_node_id, 1),),
     )
     state = Walk(plan, checkpoint, (), now, ctx).run()
-    return Step(state, (RecordTransition(first), *_difference(None, state, None)))
+    return Step(state, (RecordTransition(first), *difference(None, state, None)))
 
 
 def apply(plan: Plan, state: State, event: Event, ctx: Context, *, now: datetime | None = None) -> Step:
@@ -147,7 +147,7 @@ def send_attempted(plan: Plan, state: State, node: str, visit: int, at: datetime
         # Nothing is known from after the attempt: the state is the attempt itself.
         return Step(attempted, commands)
     after = Walk(plan, attempted.checkpoint, attempted.facts, attempted.as_of, ctx).run()
-    return Step(after, (*commands, *_difference(attempted, after, None)))
+    return Step(after, (*commands, *difference(attempted, after, None)))
 
 
 def send_result(
@@ -204,7 +204,7 @@ def move(plan: Plan, state: State, to: str, at: datetime, person: str, ctx: Cont
         return Step(state)
     now = max(at, state.as_of)
     number = state.checkpoint.path_length + len(state.path) + 1
-    settled = _settle(plan, state, now, state.facts)
+    settled = settle(plan, state, now, state.facts)
     visits = dict(settled.visits)
     visit = visits[to] = visits.get(to, 0) + 1
     checkpoint = replace(
@@ -220,7 +220,7 @@ def move(plan: Plan, state: State, to: str, at: datetime, person: str, ctx: Cont
     moved = Transition(number, state.node, to, visit, Cause("person", person), f"Moved by {person}.", now)
     after = Walk(plan, checkpoint, (), now, ctx).run()
     unmoved = replace(state, path=())
-    return Step(after, (RecordTransition(moved), *_difference(unmoved, after, None)))
+    return Step(after, (RecordTransition(moved), *difference(unmoved, after, None)))
 
 
 def _advance(
@@ -236,10 +236,10 @@ def _advance(
 ) -> Step:
     """Compute the state anew and say what changed."""
     after = Walk(plan, checkpoint, facts, now, ctx, state.branch_fields).run()
-    return Step(after, (*_difference(state, after, event), *notes))
+    return Step(after, (*difference(state, after, event), *notes))
 
 
-def _difference(old: State | None, new: State, event: Event | None) -> tuple[Command, ...]:
+def difference(old: State | None, new: State, event: Event | None = None) -> tuple[Command, ...]:
     """What the engine has to do to get from ``old`` to ``new``."""
     commands: list[Command] = list(_path_commands(old, new, event))
     left = old is not None and ((old.node, old.visit) != (new.node, new.visit) or new.ended is not None)
@@ -283,7 +283,7 @@ def _attempt(plan: Plan, state: State, at: datetime, as_of: datetime) -> State:
     """``state`` after the wanted send was attempted at ``at``: everything before is settled for good."""
     later = tuple(event for event in state.facts if event.occurred_at > at)
     earlier = tuple(event for event in state.facts if event.occurred_at <= at)
-    checkpoint = _settle(plan, state, at, earlier)
+    checkpoint = settle(plan, state, at, earlier)
     return State(
         checkpoint=checkpoint,
         facts=later,
@@ -296,7 +296,7 @@ def _attempt(plan: Plan, state: State, at: datetime, as_of: datetime) -> State:
     )
 
 
-def _settle(plan: Plan, state: State, at: datetime, facts: tuple[Event, ...]) -> Checkpoint:
+def settle(plan: Plan, state: State, at: datetime, facts: tuple[Event, ...]) -> Checkpoint:
     """The checkpoint of an attempt at ``at`` where ``state`` is, with ``facts`` and the path folded into it."""
     old = state.checkpoint
     visits = dict(old.visits)
@@ -341,7 +341,7 @@ def _end_now(plan: Plan, state: State, ended: Ended, ctx: Context) -> Step:
         send=None,
         ended=replace(ended, node=current.node),
     )
-    return Step(after, (*before.commands, *_difference(current, after, None)))
+    return Step(after, (*before.commands, *difference(current, after, None)))
 
 
 def _after_end(plan: Plan, state: State, event: Event, now: datetime) -> Step:

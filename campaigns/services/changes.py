@@ -195,6 +195,10 @@ class Changes:
             "due_at": due_at,
         }
 
+    def withdraw_all(self, enrollment: Enrollment, reason: str) -> None:
+        """Withdraw whatever of an enrollment waits in the outbox, whatever plan it is of."""
+        self._withdrawn.append((enrollment, reason, None))
+
     def settle(self, enrollment: Enrollment, key: str) -> None:
         """Forget what was wanted of an action that is over: its send is in the outbox."""
         self._actions.pop((enrollment.id, key), None)

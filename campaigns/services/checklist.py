@@ -234,9 +234,14 @@ def first_channels(campaign: Campaign) -> list[str]:
 def audience_leads(campaign: Campaign):  # type: ignore[no-untyped-def]  # QuerySet of a scoped manager
     """The leads a campaign approaches: of its audience, with an address that the sequence can begin at."""
     audience = Audience.model_validate(campaign.audience or {})
-    address = LeadChannel.objects.filter(lead=OuterRef("pk"), kind__in=first_channels(campaign))
-    leads = Lead.objects.filter(Exists(address), client_id=campaign.client_id)
+    leads = with_first_address(campaign, Lead.objects.filter(client_id=campaign.client_id, removed_at=None))
     if audience.kind == "import":
         ids = LeadImportLead.objects.filter(lead_import_id=audience.import_id).values("lead_id")
         leads = leads.filter(id__in=ids)
     return leads
+
+
+def with_first_address(campaign: Campaign, leads):  # type: ignore[no-untyped-def]  # QuerySet of a scoped manager
+    """Those of ``leads`` with an address that the sequence can begin at."""
+    address = LeadChannel.objects.filter(lead=OuterRef("pk"), kind__in=first_channels(campaign))
+    return leads.filter(Exists(address))

@@ -22,7 +22,7 @@ from campaigns.imports import sheets
 from campaigns.imports.mapping import RowDraft
 from campaigns.imports.reading import SAMPLE_BYTES, FileShape, RawRow, UnreadableFile, detect, rows
 from campaigns.models import LeadImport, LeadImportError, LeadImportLead, OutreachPolicy
-from campaigns.services import addresses, leads
+from campaigns.services import addresses, lead_fields, leads
 from campaigns.services.outreach import policy_of
 from project.core.claims import compare_and_set
 from project.core.clock import now
@@ -180,9 +180,12 @@ def _reader(source: BinaryIO, shape: FileShape, skip: int) -> AbstractContextMan
 
 def _chunks(lead_import: LeadImport, skip: int) -> Iterator[list[RowDraft]]:
     shape = FileShape(lead_import.encoding, lead_import.delimiter, lead_import.headers)
+    fields = lead_fields.fields_of(lead_import.client_id)
     with lead_import.file.open("rb") as source, _reader(source.file, shape, skip) as stream:
         while chunk := list(islice(stream, CHUNK)):
-            yield [columns.draft(row, lead_import.mapping, lead_import.headers) for row in chunk]
+            drafts = [columns.draft(row, lead_import.mapping, lead_import.headers) for row in chunk]
+            lead_fields.check_drafts(drafts, fields)
+            yield drafts
 
 
 def classify(*, client_id: UUID, drafts: list[RowDraft], seen: set[tuple[str, str]]) -> list[str]:
@@ -321,12 +324,16 @@ def _run(lead_import: LeadImport) -> None:
 
 
 def _link(lead_import: LeadImport, upserted: leads.Upserted) -> None:
-    links = [(lead_id, True) for lead_id in upserted.created] + [
-        (lead_id, False) for lead_id in upserted.updated
-    ]
+    links = [(lead_id, True) for lead_id in upserted.created]
+    links += [(lead_id, False) for lead_id in upserted.updated]
     LeadImportLead.objects.bulk_create(
         [
-            LeadImportLead(lead_import=lead_import, lead_id=lead_id, created_lead=made)
+            LeadImportLead(
+                lead_import=lead_import,
+                lead_id=lead_id,
+                created_lead=made,
+                filled=upserted.filled.get(lead_id, {}),
+            )
             for lead_id, made in links
         ],
         ignore_conflicts=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -12,7 +13,8 @@ from django.utils import timezone
 
 from campaigns import identity
 from campaigns.imports.mapping import RowDraft
-from campaigns.models import Company, Lead, LeadChannel, Suppression
+from campaigns.models import Company, ErasedAddress, Lead, LeadChannel, Suppression
+from project.core.scoping import current_organization_id
 
 
 @dataclass(slots=True)
@@ -21,6 +23,8 @@ class Upserted:
 
     created: list[UUID] = field(default_factory=list)
     updated: list[UUID] = field(default_factory=list)
+    #: What was filled in for those who were there: ``LeadImportLead.filled``.
+    filled: dict[UUID, dict[str, Any]] = field(default_factory=dict)
 
 
 Key = tuple[str, str]
@@ -56,7 +60,9 @@ def existing_leads(*, client_id: UUID, keys: Iterable[Key]) -> dict[Key, UUID]:
 
 
 def suppressed_keys(*, client_id: UUID, keys: Iterable[Key]) -> set[Key]:
-    """Return which of the addresses are suppressed for the client or the whole organization, domains included."""
+    """Return which addresses are suppressed for the client or the whole organization, domains included, or belong
+    to somebody who was erased.
+    """
     wanted = list(set(keys))
     if not wanted:
         return set()
@@ -74,12 +80,23 @@ def suppressed_keys(*, client_id: UUID, keys: Iterable[Key]) -> set[Key]:
     # The channel of a phone address is the SMS channel in suppressions.
     for channel, value, is_domain in rows.values_list("channel", "value", "is_domain"):
         (blocked_domains if is_domain else exact).add((channel, value))
+    exact |= _erased(client_id, wanted)
     return {
         (kind, value)
         for kind, value in wanted
         if (_channel(kind), value) in exact
         or (kind == "email" and ("email", value.rpartition("@")[2]) in blocked_domains)
     }
+
+
+def _erased(client_id: UUID, keys: list[Key]) -> set[tuple[str, str]]:
+    organization_id = current_organization_id()
+    digests = {
+        identity.digest(organization_id, _channel(kind), value): (_channel(kind), value)
+        for kind, value in keys
+    }
+    rows = ErasedAddress.objects.filter(client_id=client_id, digest__in=list(digests))
+    return {digests[digest] for digest in rows.values_list("digest", flat=True)}
 
 
 def _channel(kind: str) -> str:
@@ -111,8 +128,12 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
             result.created.append(lead.id)
         elif lead.id not in new and lead.id not in changed:
             changed[lead.id] = lead
+            # Whoever was removed and is imported again is wanted again.
+            lead.removed_at = None
             result.updated.append(lead.id)
-        _complete(lead, draft, companies)
+        filled = _complete(lead, draft, companies)
+        if lead.id in changed and filled:
+            _remember(result.filled.setdefault(lead.id, {}), filled)
         for kind, (written, normalized) in draft.addresses.items():
             if (kind, normalized) not in known:
                 known[(kind, normalized)] = lead.id
@@ -125,11 +146,15 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
                         normalized=normalized,
                     )
                 )
+                if lead.id in changed:
+                    result.filled.setdefault(lead.id, {}).setdefault("channels", []).append(
+                        str(channels[-1].id)
+                    )
     Lead.objects.bulk_create(new.values(), batch_size=1000)
     if changed:
         Lead.objects.bulk_update(
             changed.values(),
-            ["first_name", "last_name", "title", "country", "time_zone", "fields", "company"],
+            ["first_name", "last_name", "title", "country", "time_zone", "fields", "company", "removed_at"],
             batch_size=500,
         )
     LeadChannel.objects.bulk_create(channels, batch_size=1000)
@@ -142,13 +167,36 @@ def _lock_people(client_id: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"people:{client_id}"])
 
 
-def _complete(lead: Lead, draft: RowDraft, companies: dict[str, Company]) -> None:
+def _complete(lead: Lead, draft: RowDraft, companies: dict[str, Company]) -> dict[str, Any]:
+    """Give a lead what it lacks; return what that was: before and after, by field."""
+    filled: dict[str, Any] = {}
     for name in ("first_name", "last_name", "title", "country", "time_zone"):
         if getattr(draft, name) and not getattr(lead, name):
             setattr(lead, name, getattr(draft, name))
-    lead.fields = {**lead.fields, **draft.fields}
+            filled[name] = ["", getattr(draft, name)]
+    fields = {
+        name: [lead.fields.get(name), value]
+        for name, value in draft.fields.items()
+        if lead.fields.get(name) != value
+    }
+    if fields:
+        filled["fields"] = fields
+        lead.fields = {**lead.fields, **draft.fields}
     if draft.company and lead.company_id is None:
         lead.company = companies[identity.company_key(draft.company)]
+        filled["company"] = [None, str(lead.company_id)]
+    return filled
+
+
+def _remember(known: dict[str, Any], filled: dict[str, Any]) -> None:
+    """Add what a further row of the same person filled in: the first "before" and the last "after" stay."""
+    for name, change in filled.items():
+        if name != "fields":
+            known[name] = change
+            continue
+        own = known.setdefault("fields", {})
+        for field_name, (before, after) in change.items():
+            own[field_name] = [own[field_name][0] if field_name in own else before, after]
 
 
 def _companies(client_id: UUID, drafts: list[RowDraft]) -> dict[str, Company]:
@@ -164,3 +212,9 @@ def _companies(client_id: UUID, drafts: list[RowDraft]) -> dict[str, Company]:
         company.name_key: company
         for company in Company.objects.filter(client_id=client_id, name_key__in=list(names))
     }
+
+
+def company_named(client_id: UUID, name: str) -> Company:
+    """The client's company of that name, made if there is none."""
+    draft = RowDraft(number=1, values=[], company=" ".join(name.split())[:200])
+    return _companies(client_id, [draft])[identity.company_key(draft.company)]

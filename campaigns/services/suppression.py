@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from campaigns import identity
 from campaigns.models import Lead, LeadChannel, Suppression, Unsubscribe
+from campaigns.services import suppression_marks
 from integrations.models import OutboundMessage
 from integrations.services import suppressions
 from integrations.services.holds import Hold
@@ -95,6 +96,7 @@ def remove(*, suppression: Suppression, actor: User) -> None:
         if suppression.channel == "email" and suppression.source in _LISTED:
             suppressions.take_back(client_id=suppression.client_id, address=suppression.value)
     suppression.delete()
+    suppression_marks.mark_those_with(suppression)
 
 
 @transaction.atomic
@@ -130,6 +132,7 @@ def suppress(
     )
     assert row is not None
     audit.record(actor=actor, action="suppression.added", subject=row, client_id=client_id, channel=channel)
+    suppression_marks.mark_those_with(row)
     return row
 
 
@@ -154,6 +157,7 @@ def lift(
             actor=actor, action="suppression.removed", subject=row, client_id=client_id, channel=channel
         )
         row.delete()
+        suppression_marks.mark_those_with(row)
     return bool(found)
 
 

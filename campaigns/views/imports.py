@@ -13,14 +13,16 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import selectors, streams
+from campaigns import selectors, selectors_lead_acts, streams
 from campaigns.forms import UploadForm, mapping_of
 from campaigns.imports.mapping import FIELDS, suggest
 from campaigns.models import LeadImport, LeadImportError
 from campaigns.services import imports as service
+from campaigns.services import lead_acts
 from campaigns.views.lookups import import_or_404
 from project.core.csv_safety import safe_cell
 from project.core.htmx import is_partial, redirect_to
+from project.core.refusals import Refused
 from project.core.scoping import organization_scope
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 
@@ -84,6 +86,12 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         "bad": counts.get("duplicate", 0) + counts.get("suppressed", 0) + counts.get("invalid", 0),
         "errors": selectors.import_errors(lead_import, 20),
         "stream": streams.lead_import(lead_import.id),
+        "undoing": selectors_lead_acts.act_shown(lead_import.undo_act, names=True)
+        if lead_import.undo_act and lead_import.undone_at
+        else None,
+        "can_undo": lead_import.undone_at is None
+        and lead_import.state in {"done", "cancelled"}
+        and bool(counts.get("create") or counts.get("update")),
         "is_working": lead_import.state in {"previewing", "running"},
         "steps": [
             {
@@ -170,6 +178,18 @@ def cancel(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
     """Stop after the current rows."""
     found = import_or_404(request.access, import_id)
     service.cancel(lead_import=found, actor=request.access.user)
+    return _act(request, found)
+
+
+@require_POST
+@organization_view(Permission.LEADS_EDIT)
+def undo(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
+    """Take the import back, keeping those who have replied."""
+    found = import_or_404(request.access, import_id)
+    try:
+        lead_acts.undo_import(lead_import=found, actor=request.access.user)
+    except Refused as refusal:
+        return _act(request, found, refusal.message)
     return _act(request, found)
 
 

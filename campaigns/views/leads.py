@@ -13,11 +13,24 @@ from django.views.decorators.http import require_GET
 from campaigns import lead_exports, selectors, selectors_leads
 from campaigns.lead_columns import COLUMNS
 from campaigns.lead_filters import LeadFilters
+from campaigns.models.leads import FOR_GOOD
+from campaigns.moments import timeline
 from campaigns.services import segments
+from campaigns.services.suppression_marks import is_marked
 from campaigns.views.lookups import lead_or_404
 from project.core.htmx import is_partial
 from project.core.pagination import InvalidCursor
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
+
+#: Acts that the bar of picks offers: key, label, icon.
+BULK_ACTS = (
+    ("assign", "Assign", "user-plus"),
+    ("label", "Label", "tag"),
+    ("enroll", "Add to a campaign", "paper-airplane"),
+    ("suppress", "Do not contact", "no-symbol"),
+    ("stop", "Stop their campaigns", "stop-circle"),
+    ("remove", "Remove", "trash"),
+)
 
 
 @require_GET
@@ -38,6 +51,7 @@ def leads(request: OrganizationRequest) -> HttpResponse:
         "columns": [{"key": key, "label": COLUMNS[key]} for key in columns],
         "filters": filters,
         "next_url": f"?{more}" if page.next_cursor else "",
+        "can_edit": access.can(Permission.LEADS_EDIT),
     }
     if is_partial(request) and cursor:
         return render(request, "campaigns/_lead_rows.html", context)
@@ -50,7 +64,7 @@ def leads(request: OrganizationRequest) -> HttpResponse:
         "offered_columns": [
             {"key": key, "label": label, "chosen": key in columns} for key, label in COLUMNS.items()
         ],
-        "can_edit": access.can(Permission.LEADS_EDIT),
+        "bulk_acts": BULK_ACTS,
     }
     return render(request, "campaigns/leads.html", context)
 
@@ -80,7 +94,24 @@ def export(request: OrganizationRequest) -> HttpResponseBase:
 @require_GET
 @organization_view(Permission.LEADS_VIEW)
 def lead(request: OrganizationRequest, lead_id: UUID) -> HttpResponse:
-    """A lead with its campaigns, what it waits for and why, and its history."""
-    profile = selectors.lead_profile(lead_or_404(request.access, lead_id))
-    profile["can_diagnose"] = request.access.can(Permission.OPS_VIEW)
-    return render(request, "campaigns/lead.html", profile)
+    """A lead: its campaigns, what it waits for and why, its timeline; with ``cursor``, what was before."""
+    found = lead_or_404(request.access, lead_id)
+    cursor = request.GET.get("cursor", "")
+    try:
+        shown = timeline(request.access, found, cursor=cursor)
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    moments = {"moments": shown.moments, "next_cursor": shown.next_cursor}
+    if is_partial(request) and cursor:
+        return render(request, "campaigns/_lead_moments.html", moments)
+    until = found.suppressed_until if is_marked(found) else None
+    context = {
+        **selectors.lead_profile(found),
+        **moments,
+        "custom": selectors_leads.custom_values(found),
+        "is_suppressed": until is not None,
+        "suppressed_until": until if until != FOR_GOOD else None,
+        "can_edit": request.access.can(Permission.LEADS_EDIT),
+        "can_diagnose": request.access.can(Permission.OPS_VIEW),
+    }
+    return render(request, "campaigns/lead.html", context)

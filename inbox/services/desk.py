@@ -10,7 +10,7 @@ from campaigns.freemail import is_free_mail
 from campaigns.identity import InvalidAddress, email_address, linkedin_identifier, phone_number
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Lead
-from campaigns.services import leads
+from campaigns.services import leads, suppression_marks
 from inbox.models import Conversation, Participant
 from inbox.services import threads, triage
 from project.core.refusals import Invalid
@@ -41,6 +41,7 @@ def create_lead(*, conversation_id: UUID, name: str, actor: User) -> Lead:
         addresses={kind: (written, normalized)},
     )
     made = leads.upsert_batch(client_id=conversation.client_id, drafts=[draft])
+    suppression_marks.mark([*made.created, *made.updated])
     lead: Lead = Lead.objects.get(id=[*made.created, *made.updated][0])
     audit.record(actor=actor, action="lead.created", subject=lead, conversation=str(conversation.id))
     triage.link_lead(conversation_id=conversation.id, lead_id=lead.id, actor=actor)

@@ -194,6 +194,12 @@ class Abundance:
         self._new(
             "campaigns.LeadSegment", owner=self.agency.admin, name=f"Segment {mark}", query="channel=email"
         )
+        lead = self.first.get("lead", lead)
+        self._new("campaigns.LeadLabel", client=lead.client, lead=lead, name=f"label {mark}")
+        act = self._new(
+            "campaigns.LeadAct", actor=self.agency.admin, act="label", state="done", total=1, done=1
+        )
+        self._new("campaigns.LeadActItem", entry=act, lead=lead, state="failed", why="Not theirs.")
         self._new("inbox.SavedView", owner=self.agency.admin, name=f"View {mark}", query="view=all&unread=1")
         self._new("inbox.JournalEntry", actor=self.agency.admin, act="close", state="done", total=1, done=1)
         self._new("inbox.AssignmentRule", client=client, method="load", people=[str(self.agency.agent.id)])

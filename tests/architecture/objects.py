@@ -25,6 +25,7 @@ MODELS: dict[str, str] = {
     "conversation_id": "inbox.Conversation",
     "delivery_id": "integrations.WebhookDelivery",
     "enrollment_id": "campaigns.Enrollment",
+    "field_id": "campaigns.LeadField",
     "file_id": "inbox.MessageFile",
     "entitlement_id": "tenancy.Entitlement",
     "entry_id": "tenancy.AuditEntry",
@@ -37,8 +38,10 @@ MODELS: dict[str, str] = {
     "link_id": "reporting.ShareLink",
     "macro_id": "inbox.Macro",
     "mail_id": "reporting.ReportMail",
+    "merge_id": "campaigns.LeadMerge",
     "message_id": "inbox.Message",
     "recipient_id": "reporting.ReportRecipient",
+    "migration_id": "campaigns.PlanMigration",
     "move_id": "inbox.ThreadMove",
     "note_id": "inbox.Note",
     "outbound_id": "integrations.OutboundMessage",
@@ -83,12 +86,13 @@ FOUND: dict[str, Callable[[Rows], Any]] = {
     "organization_id": lambda rows: rows.agency.id,
     "act_id": lambda rows: _own(rows, "inbox.JournalEntry", "actor", act="close"),
     "saved_id": lambda rows: _own(rows, "reporting.SavedReport", "owner", is_shared=True),
+    "lead_act_id": lambda rows: _own(rows, "campaigns.LeadAct", "actor", act="label", given={"label": "x"}),
     "segment_id": lambda rows: _own(rows, "campaigns.LeadSegment", "owner", query="channel=email"),
     "view_id": lambda rows: _own(rows, "inbox.SavedView", "owner", query="view=all"),
 }
 
 #: Rows that are their owner's (``Rows`` makes them the admin's): other roles may get 404.
-PERSONAL = frozenset({"act_id", "export_id", "saved_id", "segment_id", "token_id", "view_id"})
+PERSONAL = frozenset({"act_id", "export_id", "lead_act_id", "saved_id", "segment_id", "token_id", "view_id"})
 
 
 @dataclass(frozen=True)

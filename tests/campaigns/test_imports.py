@@ -21,10 +21,11 @@ from openpyxl import Workbook
 
 from campaigns.imports.mapping import draft, gaps, suggest
 from campaigns.imports.reading import MAX_CELL, RawRow, UnreadableFile, detect, rows
-from campaigns.models import Lead, LeadChannel, LeadImport, LeadImportError, LeadImportLead
-from campaigns.services import imports, suppression
+from campaigns.models import Enrollment, Lead, LeadChannel, LeadImport, LeadImportError, LeadImportLead
+from campaigns.services import imports, lead_acts, suppression
 from campaigns.tasks import sweep_imports
 from project.core.scoping import no_scope, organization_scope
+from tests.campaigns.conftest import World
 from tests.factories import Agency
 from tests.killing import Killed, Killer
 
@@ -402,3 +403,47 @@ def test_a_spreadsheet_is_imported_like_a_csv_file_and_its_columns_are_remembere
 def test_spreadsheets_that_cannot_be_used_say_why(agency: Agency, content: bytes, reason: str) -> None:
     with pytest.raises(imports.ImportRefused, match=reason):
         upload(agency, content, "x.xlsx")
+
+
+@pytest.mark.django_db
+def test_an_import_is_taken_back_except_for_those_who_replied_and_can_be_had_again(
+    world: World, client: Browser
+) -> None:
+    agency = world.agency
+    old = world.lead("Old", "old-one")
+    Lead.objects.filter(id=old.id).update(last_name="", fields={"Tier": "B", "Since": "2019"})
+    body = (
+        "First name,Last name,LinkedIn,E-mail,Tier\n"
+        "Old,Known,https://www.linkedin.com/in/old-one,old@known.test,A\n"
+        "Nia,New,https://www.linkedin.com/in/nia,nia@new.test,C\n"
+        "Rex,Replied,https://www.linkedin.com/in/rex,rex@new.test,C\n"
+    )
+    made = upload(agency, body.encode())
+    mapping = {**made.mapping, "4": "custom"}
+    imports.set_mapping(lead_import=made, mapping=mapping, actor=agency.manager)
+    imports.work(import_id=made.id)
+    done = run(agency, made)
+    assert (done.counts["create"], done.counts["update"]) == (2, 1)
+    old = old.refreshed()
+    assert (old.last_name, old.fields, old.channels.count()) == ("Known", {"Tier": "A", "Since": "2019"}, 2)
+    world.launch()
+    Enrollment.objects.filter(lead__first_name="Rex").update(stage="replied")
+
+    client.force_login(agency.manager)
+    page = agency.url(f"leads/imports/{made.id}/")
+    assert "Undo the import" in client.get(page).content.decode()
+    client.post(f"{page}undo/")
+    assert "stay because they have replied" in client.get(page).content.decode()
+    assert set(Lead.objects.filter(removed_at=None).values_list("first_name", flat=True)) == {"Old", "Rex"}
+    assert Enrollment.objects.get(lead__first_name="Nia").status == Enrollment.Status.ENDED
+    old = old.refreshed()
+    assert (old.last_name, old.fields, old.channels.count()) == ("", {"Tier": "B", "Since": "2019"}, 1)
+    assert client.post(f"{page}undo/", headers={"HX-Request": "true"}).status_code == 422
+
+    act = made.refreshed().undo_act
+    assert act is not None
+    lead_acts.undo(entry_id=act.id, actor=agency.manager)
+    old = old.refreshed()
+    assert (old.last_name, old.fields["Tier"], old.channels.count()) == ("Known", "A", 2)
+    assert Lead.objects.filter(removed_at=None).count() == 3
+    assert made.refreshed().undone_at is None

@@ -13,7 +13,8 @@ from django.db import connection
 from django.test import Client as Browser
 
 from campaigns.lead_filters import LeadFilters, found_leads
-from campaigns.models import Company, Lead, LeadChannel, LeadColumns, LeadSegment, Suppression
+from campaigns.models import Company, Lead, LeadChannel, LeadColumns, LeadSegment
+from campaigns.services import suppression
 from project.core.clock import now
 from project.core.scoping import no_scope
 from tests.campaigns.conftest import World
@@ -67,12 +68,12 @@ def test_filters_leave_whom_they_name(people: People) -> None:
     assert people.found(company=people.halden.id) == {"Marta"}
     assert people.found(stage="no such stage", within="12") == everybody
 
-    Suppression.objects.create(
-        client=first, channel="email", value="dropped.test", is_domain=True, source="person"
+    suppression.suppress(
+        client_id=first.id, channel="email", value="dropped.test", is_domain=True, source="person"
     )
-    Suppression.objects.create(client=None, channel="email", value="otto@else.test", source="person")
-    Suppression.objects.create(
-        client=first,
+    suppression.suppress(client_id=None, channel="email", value="otto@else.test", source="person")
+    suppression.suppress(
+        client_id=first.id,
         channel="email",
         value="ola@fjord.test",
         source="person",

@@ -1,0 +1,94 @@
+"""Leads of a client that may be one person, each pair with what speaks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from campaigns.models import Lead, LeadMerge
+from campaigns.selectors_leads import fill, with_addresses
+from campaigns.services.merging import evidence
+from project.tenancy.access import Access
+
+#: Groups of each kind that are looked at, and pairs that are shown.
+_GROUPS: Final = 60
+SHOWN: Final = 30
+#: Of a group of people who share a name, at most so many are compared with each other.
+_EACH: Final = 4
+
+#: Leads that share something, by client: the same member of the network, the same mailbox, the same name at a company.
+_SAME: Final = (
+    """
+    SELECT ARRAY[a.lead_id, b.lead_id] FROM campaigns_leadchannel a
+    JOIN campaigns_leadchannel b ON b.client_id = a.client_id AND b.kind = 'linkedin' AND b.lead_id <> a.lead_id
+        AND b.normalized = a.provider_id
+    WHERE a.client_id = %(client)s AND a.kind = 'linkedin' AND a.provider_id <> '' LIMIT %(most)s
+    """,
+    """
+    SELECT array_agg(DISTINCT lead_id) FROM campaigns_leadchannel
+    WHERE client_id = %(client)s AND kind = 'linkedin' AND provider_id <> ''
+    GROUP BY provider_id HAVING count(DISTINCT lead_id) > 1 LIMIT %(most)s
+    """,
+    """
+    SELECT array_agg(DISTINCT lead_id) FROM campaigns_leadchannel WHERE client_id = %(client)s AND kind = 'email'
+    GROUP BY CASE WHEN split_part(normalized, '@', 2) IN ('gmail.com', 'googlemail.com')
+        THEN replace(split_part(split_part(normalized, '@', 1), '+', 1), '.', '') || '@gmail.com'
+        ELSE split_part(split_part(normalized, '@', 1), '+', 1) || '@' || split_part(normalized, '@', 2) END
+    HAVING count(DISTINCT lead_id) > 1 LIMIT %(most)s
+    """,
+    """
+    SELECT (array_agg(id ORDER BY created_at))[1:10] FROM campaigns_lead
+    WHERE client_id = %(client)s AND removed_at IS NULL AND company_id IS NOT NULL AND last_name <> ''
+    GROUP BY company_id, lower(first_name || ' ' || last_name) HAVING count(*) > 1 LIMIT %(most)s
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two leads, the older one first, and the sentences that speak for their being one person."""
+
+    one: Lead
+    other: Lead
+    evidence: list[str]
+
+
+def pairs(client_id: UUID) -> list[Pair]:
+    """Pairs of a client's leads that may be one person, the strongest evidence first; at most ``SHOWN``.
+
+    A fixed number of statements, each over the client's own rows. What somebody has kept apart is left out.
+    """
+    groups: list[list[UUID]] = []
+    with connection.cursor() as cursor:
+        for statement in _SAME:
+            cursor.execute(statement, {"client": client_id, "most": _GROUPS})
+            groups += [sorted(row[0])[:_EACH] for row in cursor.fetchall()]
+    wanted = {pair: None for group in groups for pair in combinations(group, 2)}
+    apart = set(
+        LeadMerge.objects.filter(client_id=client_id, undone_at__isnull=False).values_list(
+            "kept_id", "other_id"
+        )
+    )
+    ids = {lead_id for pair in wanted for lead_id in pair}
+    rows: list[Any] = list(with_addresses(Lead.objects.filter(id__in=ids, removed_at=None)))
+    leads = {lead.id: lead for lead in rows}
+    found = [
+        Pair(leads[one], leads[other], why)
+        for one, other in wanted
+        if one in leads and other in leads and not {(one, other), (other, one)} & apart
+        if (why := evidence(leads[one], leads[other]))
+    ]
+    shown = found[:SHOWN]
+    fill([lead for pair in shown for lead in (pair.one, pair.other)], ("stage", "last_sent", "last_reply"))
+    return shown
+
+
+def recent_merges(access: Access) -> QuerySet[LeadMerge]:
+    """Merges within reach that can be taken back, the newest first."""
+    rows: QuerySet[LeadMerge] = LeadMerge.objects.filter(access.client_filter(), undone_at=None)
+    return rows.select_related("kept", "other", "actor", "client").order_by("-created_at", "-id")

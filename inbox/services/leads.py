@@ -1,0 +1,73 @@
+"""What happens to conversations when leads are merged, taken apart or erased."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from campaigns.events import LeadErased, LeadsMerged, LeadsParted
+from campaigns.models import Lead
+from campaigns.services.erasure import rows
+from inbox.models import Conversation, Message, MessageFile, Note, Participant, ReplyDraft
+from inbox.services import live
+from project.core.clock import now
+
+#: What stands in place of a text that was erased.
+ERASED = "Erased at the person's request."
+
+
+@transaction.atomic
+def on_leads_merged(event: LeadsMerged) -> None:
+    """Give the conversations of the one to the other."""
+    found = list(Conversation.objects.filter(lead_id=event.merge.other_id).order_by("id"))
+    event.merge.moved["conversations"] = [str(row.id) for row in found]
+    event.merge.save(update_fields=["moved", "updated_at"])
+    _give(found, event.merge.kept)
+
+
+@transaction.atomic
+def on_leads_parted(event: LeadsParted) -> None:
+    """Give the conversations back that are still with the kept lead."""
+    ids = event.merge.moved.get("conversations", [])
+    found = list(Conversation.objects.filter(id__in=ids, lead_id=event.merge.kept_id).order_by("id"))
+    _give(found, event.merge.other)
+
+
+def _give(found: list[Conversation], lead: Lead) -> None:
+    for row in found:
+        row.lead = lead
+        row.updated_at = now()
+    Conversation.objects.bulk_update(found, ["lead", "updated_at"])
+    for row in found:
+        live.conversation_changed(row)
+
+
+@transaction.atomic
+def on_lead_erased(event: LeadErased) -> None:
+    """Erase what they and others wrote, files and names; that a message came or left, and when, stays."""
+    found = list(Conversation.objects.filter(lead=event.lead).order_by("id"))
+    messages = Message.objects.filter(conversation__in=found)
+    messages.update(
+        body=ERASED, html="", quoted="", subject="", sender_name="", copied_to=[], blind_copied_to=[],
+        attachments=[], reactions=[], updated_at=now(),
+    )  # fmt: skip
+    Note.objects.filter(conversation__in=found).update(body=ERASED, mentions=[], updated_at=now())
+    MessageFile.objects.filter(conversation__in=found).delete()
+    ReplyDraft.objects.filter(conversation__in=found).delete()
+    Participant.objects.filter(conversation__in=found).delete()
+    for row in found:
+        row.counterpart_name, row.subject, row.last_snippet, row.updated_at = "", "", ERASED, now()
+    Conversation.objects.bulk_update(found, ["counterpart_name", "subject", "last_snippet", "updated_at"])
+    for row in found:
+        live.conversation_changed(row)
+
+
+def record(lead: Lead) -> list[dict[str, Any]]:
+    """What the bundle of a person holds of their conversations: messages and notes, in order."""
+    messages = Message.objects.filter(conversation__lead=lead).order_by("occurred_at", "id")
+    notes = Note.objects.filter(conversation__lead=lead).order_by("created_at", "id")
+    return [
+        *rows(messages, "occurred_at", "direction", "state", "sender_name", "subject", "body", "attachments"),
+        *({"note": True, **row} for row in rows(notes, "created_at", "body")),
+    ]
