@@ -98,7 +98,7 @@ def _others(access: Access) -> list[Organization]:
             "organization_id", flat=True
         )
         return list(
-            Organization.objects.filter(id__in=list(ids), is_active=True).exclude(id=access.organization.id)
+            Organization.objects.filter(id__in=ids, is_active=True).exclude(id=access.organization.id)
         )
 
 

@@ -18,11 +18,12 @@ from django.shortcuts import resolve_url
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
+from project.core.htmx import is_partial
 from project.core.realtime.sequencer import latest_number
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy import audit
-from project.tenancy.access import Access, access_for
-from project.tenancy.models import Organization, User
+from project.tenancy.access import Access, access_at
+from project.tenancy.models import User
 from project.tenancy.services import impersonation
 
 #: A session's last use is written down at most so often: five statements that no page has to wait for.
@@ -78,8 +79,9 @@ class OrganizationMiddleware:
         structlog.contextvars.bind_contextvars(
             organization=access.organization.slug, ip=client_address(request)
         )
-        if request.method == "GET":
-            # Before the page's own queries: what is committed later has a higher number and is caught up.
+        if request.method == "GET" and not is_partial(request):
+            # Before the page's own queries: what is committed later has a higher number and is caught up. The page
+            # that a fragment goes into has its own.
             annotated.live_cursor = latest_number(access.organization.id)
         with (
             organization_scope(access.organization.id),
@@ -110,11 +112,10 @@ def resolve_access(user: Any, slug: str, *, session: SessionBase | None = None) 
     if not isinstance(user, User) and not getattr(user, "is_authenticated", False):
         return None
     with platform_scope("resolve the organization of a request"):
-        organization = Organization.objects.filter(slug=slug).first()
-        if organization is None:
-            return None
-        through = impersonation.access_through(session, user, organization) if session is not None else None
-        return through or access_for(user, organization)
+        access = access_at(user, slug)
+        if access is None or session is None:
+            return access
+        return impersonation.access_through(session, user, access.organization) or access
 
 
 def client_address(request: HttpRequest) -> str | None:
