@@ -16,9 +16,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
 site = get_wsgi_application()
 
 from integrations.services import intake_hints  # noqa: E402
+from project.core import collector  # noqa: E402
 from project.core.light import LightDoor  # noqa: E402
 
 webhooks = LightDoor("/webhooks/", "integrations.webhook_urls", on_first_call=intake_hints.gather)
+collector.settle()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import http.client
 import json
 import signal
@@ -17,6 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
 from project import env
+from project.core import collector
 from project.core.embedded import processes
 from project.core.embedded.forking import fork
 
@@ -38,9 +38,7 @@ def preload(modules: Sequence[str]) -> None:
     django.setup()
     for module in modules:
         import_module(module)
-    # What is loaded stays; a collection in a child would touch, and so copy, all of it.
-    gc.collect()
-    gc.freeze()
+    collector.settle()
 
 
 def manage(*arguments: str, meanwhile: Callable[[float], None] = time.sleep) -> None:
