@@ -61,8 +61,9 @@ test: $(DEV) $(CSS) $(CHROMIUM) ## run the suite, browser tests included (ARGS="
 check: $(DEV) ## lint, format, types, import rules, templates, migrations
 	@$(BIN)/python -m project.core.embedded.temporary $(BIN)/python -m tests.checks
 
+# PostgreSQL with the memory of a deployment: a million conversations do not fit into a small one's.
 bench: $(DEV) $(CSS) ## run the benchmarks on throw-away servers (NAME=fanout JSON=1)
-	@$(BIN)/python -m project.core.embedded.temporary --durable sh -c '"$$0" manage.py migrate --verbosity 0 \
+	@POSTGRES_CACHE_MB=$${POSTGRES_CACHE_MB:-2048} $(BIN)/python -m project.core.embedded.temporary --durable sh -c '"$$0" manage.py migrate --verbosity 0 \
 		&& exec "$$0" manage.py bench "$$@"' $(BIN)/python $(NAME) $(if $(filter-out 0,$(JSON)),--json)
 
 setup: $(DEV) $(CSS) ## install everything without running anything

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import psutil
 import psycopg
@@ -35,7 +36,6 @@ _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "120",
-    "shared_buffers": "160MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",
     "maintenance_work_mem": "96MB",
@@ -54,12 +54,22 @@ _SETTINGS: Mapping[str, str] = {
     "log_min_messages": "warning",
     "log_checkpoints": "off",
 }
+#: ``shared_buffers`` unless somebody gives more: what a small agency needs.
+SMALL_CACHE_MB: Final = 160
 #: For throw-away databases of tests: no disk write is waited for.
 NOT_DURABLE: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class PostgresFailed(RuntimeError):
     """The server could not be set up or started; the message is one line for a person."""
+
+
+def cache_mb() -> int:
+    """How much memory PostgreSQL may keep rows in (``POSTGRES_CACHE_MB``). Raises ``PostgresFailed``."""
+    given = os.environ.get("POSTGRES_CACHE_MB") or str(SMALL_CACHE_MB)
+    if not given.isdecimal() or int(given) < 1:
+        raise PostgresFailed(f"POSTGRES_CACHE_MB must be a number of megabytes, not {given!r}.")
+    return int(given)
 
 
 def program(name: str) -> Path:
@@ -81,7 +91,7 @@ class PostgresServer:
     port: int
     password: str
     log: Path
-    extra_settings: Mapping[str, str] | None = None
+    extra_settings: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -183,7 +193,7 @@ class PostgresServer:
 
     # --- running ------------------------------------------------------------------------------------
     def _launch(self, identity: Identity) -> None:
-        settings = {**_SETTINGS, **(self.extra_settings or {}), "port": str(self.port)}
+        settings = {**_SETTINGS, **self.extra_settings, "port": str(self.port)}
         command: list[str | Path] = [program("postgres"), "-D", self.directory]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]

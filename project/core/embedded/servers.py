@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from project.core.embedded.postgres import NOT_DURABLE, PostgresFailed, PostgresServer
+from project.core.embedded.postgres import NOT_DURABLE, PostgresFailed, PostgresServer, cache_mb
 from project.core.embedded.privileges import CannotDropRoot
 from project.core.embedded.redis import RedisFailed, RedisServer
 from project.core.embedded.runtime import Runtime, free_port, new_password, remembered
@@ -89,7 +89,8 @@ def claim(data_dir: Path, name: str = "up") -> IO[str]:
 def start(data_dir: Path, *, durable: bool = True) -> Servers:
     """Start both servers for ``data_dir`` (absolute, claimed) with the ports and password of the last run.
 
-    ``durable=False`` is for tests: writes are not waited for. Raises ``PostgresFailed`` or ``RedisFailed``.
+    ``durable=False`` is for tests: writes are not waited for. ``POSTGRES_CACHE_MB`` says how much memory PostgreSQL may
+    keep rows in. Raises ``PostgresFailed`` or ``RedisFailed``.
     """
     last = remembered(data_dir)
     password = last.password if last is not None else new_password()
@@ -101,7 +102,10 @@ def start(data_dir: Path, *, durable: bool = True) -> Servers:
         postgres_port,
         password,
         logs / "postgres.log",
-        None if durable else NOT_DURABLE,
+        {
+            "shared_buffers": f"{cache_mb()}MB",
+            **({} if durable else NOT_DURABLE),
+        },
     )
     redis = RedisServer(data_dir / "redis", redis_port, password, logs / "redis.log", durable)
     runtime = Runtime(
