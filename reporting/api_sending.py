@@ -68,7 +68,7 @@ class DaysIn(Schema):
     days: int = Field(7, ge=1, le=90)
 
 
-class SpanIn(Schema):
+class RecentDaysIn(Schema):
     """How many days back."""
 
     days: int = Field(7, ge=1, le=28)
@@ -104,7 +104,7 @@ def client_rate_usage(request: ApiRequest, client_id: UUID, span: Query[DaysIn])
 
 @router.get("/analytics/clients/{client_id}/reliability", response=ReliabilityOut, tags=TAGS)
 @api_rule(Permission.SENDERS_VIEW)
-def client_reliability(request: ApiRequest, client_id: UUID, span: Query[SpanIn]) -> Any:
+def client_reliability(request: ApiRequest, client_id: UUID, span: Query[RecentDaysIn]) -> Any:
     """Errors of providers by taxonomy, webhook lag, retries and sync lag of a client's accounts."""
     client = get_or_404(request.access.clients(), client_id)
     return reliability(selectors_sending.reach(request.access, client), hours=24 * span.days)
