@@ -145,7 +145,10 @@ def undo_move(request: OrganizationRequest, move_id: UUID) -> HttpResponse:
     if found.kind == ThreadMove.Kind.SPLIT:
         # All of it is in the first thread again, wherever it was undone from.
         kwargs = {"organization_slug": request.organization.slug, "conversation_id": found.source_id}
-        return redirect_to(reverse("inbox:conversation", kwargs=kwargs), request)
+        url = reverse("inbox:conversation", kwargs=kwargs)
+        # The list beside it stays what it was.
+        query = request.headers.get("HX-Current-URL", "").partition("#")[0].partition("?")[2]
+        return redirect_to(f"{url}?{query}" if query else url, request)
     return _panel(request, found.target_id)
 
 

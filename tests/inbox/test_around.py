@@ -193,6 +193,27 @@ def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(
     assert second.refreshed().status == "open"
 
 
+def test_whoever_undoes_a_split_is_led_to_the_whole_thread_in_the_same_list(
+    post: Post, client: Browser
+) -> None:
+    post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>")
+    post.answers("ada@prospect.test", "Two", WORKING + HOUR, message_id="<b@x>", references=("<a@x>",))
+    source = Conversation.objects.get()
+    second = Message.objects.get(body="Two")
+    move = moves.split(conversation_id=source.id, message_id=second.id, actor=post.agency.agent)
+    client.force_login(post.agency.agent)
+    address = post.agency.url(f"inbox/{move.target_id}/")
+    for thread in (source.id, move.target_id):
+        panel = client.get(post.agency.url(f"inbox/{thread}/context/")).content.decode()
+        assert post.agency.url(f"inbox/moves/{move.id}/undo/") in panel
+    led = client.post(
+        post.agency.url(f"inbox/moves/{move.id}/undo/"),
+        headers={"HX-Request": "true", "HX-Current-URL": f"http://testserver{address}?view=all"},
+    )
+    assert led.headers["HX-Redirect"] == post.agency.url(f"inbox/{source.id}/?view=all")
+    assert Message.objects.filter(conversation=source).count() == 2
+
+
 def test_a_thread_is_split_and_later_mail_goes_where_it_belongs(post: Post) -> None:
     post.lead("Ada")
     post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>")
