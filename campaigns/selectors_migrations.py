@@ -33,6 +33,7 @@ def publish_page(campaign: Campaign) -> dict[str, Any]:
         one.said = said(one)
     return {
         "campaign": campaign,
+        "is_native": campaign.kind == Campaign.Kind.NATIVE,
         "running": running,
         "changes": changes,
         "is_complete": plan is not None,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from campaigns.models import Enrollment, PlanMigration, ScheduledAction
+from campaigns.models import Campaign, Enrollment, PlanMigration, ScheduledAction
 from campaigns.services import campaigns, enrollments, plan_migrations
 from integrations.models import OutboundMessage
 from project.core.refusals import Refused
@@ -145,3 +145,15 @@ def test_a_manager_publishes_and_rolls_back_on_the_page(running: World, client: 
     assert made.refreshed().state == "undone"
     refused = client.post(f"{page}{made.id}/back/")
     assert refused.status_code == 422
+
+
+def test_a_campaign_that_a_provider_runs_says_why_nothing_is_published(
+    running: World, client: Browser
+) -> None:
+    Campaign.objects.filter(id=running.campaign.id).update(kind=Campaign.Kind.PROVIDER)
+    client.force_login(running.agency.manager)
+    page = running.agency.url(f"campaigns/{running.campaign.id}/publish/")
+    shown = client.get(page).content.decode()
+    assert "The provider runs this campaign" in shown
+    assert 'name="do-message"' not in shown
+    assert client.post(page, {"do-message": "go_on"}).status_code == 422
