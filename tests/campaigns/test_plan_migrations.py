@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from campaigns.models import Campaign, Enrollment, PlanMigration, ScheduledAction
+from campaigns.models import Campaign, CampaignMirror, Enrollment, PlanMigration, ScheduledAction
 from campaigns.services import campaigns, enrollments, plan_migrations
-from integrations.models import OutboundMessage
+from integrations.models import Connection, OutboundMessage
 from project.core.refusals import Refused
 from tests.campaigns.conftest import SEQUENCE, WORKING, World
 
@@ -151,6 +151,9 @@ def test_a_campaign_that_a_provider_runs_says_why_nothing_is_published(
     running: World, client: Browser
 ) -> None:
     Campaign.objects.filter(id=running.campaign.id).update(kind=Campaign.Kind.PROVIDER)
+    CampaignMirror.objects.create(
+        campaign=running.campaign, connection=Connection.objects.all()[0], provider_campaign_id="1"
+    )
     client.force_login(running.agency.manager)
     page = running.agency.url(f"campaigns/{running.campaign.id}/publish/")
     shown = client.get(page).content.decode()

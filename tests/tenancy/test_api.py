@@ -414,7 +414,9 @@ def test_the_api_describes_itself(kestrel: Agency) -> None:
             assert "security" in operation, f"{method} {path}"
             assert operation["summary"]
             assert operation.get("description"), f"{method} {path} says nothing about itself"
-    named = Counter(schema.__name__ for schema in _schemas(Schema) if schema.__module__.split(".")[0] in APPS)
+    # A set: whoever has two parents is found by both.
+    ours = {schema for schema in _schemas(Schema) if schema.__module__.split(".")[0] in APPS}
+    named = Counter(schema.__name__ for schema in ours)
     twice = sorted(name for name, count in named.items() if count > 1)
     assert not twice, f"The description can say what is meant by one of these only: {twice}"
     page = browser.get("/api/v1/docs").content.decode()
