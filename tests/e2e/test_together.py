@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from integrations.sandbox.testing import SandboxHandle
 from reporting.demo.seeding import MAILBOX
-from tests.e2e.people import Browsers, composer, next_prospect, open_thread, row_of, said_in
+from tests.e2e.people import Browsers, chip, composer, next_prospect, open_thread, row_of, said_in
 from tests.e2e.test_triage import press
 
 
@@ -118,9 +118,9 @@ def test_a_mail_thread_is_parted_joined_and_given_to_its_lead(
     ana.locator("#p-context").get_by_role("button", name="Undo").click()
     expect(said_in(tom, f"And cranes {mark}")).to_be_visible()
 
-    # Nobody knows who wrote: one says so, and both see the name.
-    open_thread(ana, f"And cranes {mark}")
+    # Nobody knows who wrote: one says so, and both see the name. Who undid it was led to the whole thread.
     expect(ana.locator("#inbox-open")).to_have_attribute("data-open", conversation)
+    expect(chip(ana)).to_have_attribute("data-state", "live")
     context = ana.locator("#p-context")
     context.get_by_role("button", name="Find the lead").click()
     ana.keyboard.type("an")

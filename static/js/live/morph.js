@@ -11,7 +11,8 @@ export function morph(existing, next) {
   if (globalThis.Idiomorph) {
     globalThis.Idiomorph.morph(existing, next.outerHTML, {
       morphStyle: "outerHTML",
-      ignoreActiveValue: true,
+      // Idiomorph leaves all that is inside the focused element: right for a field, wrong for a link that was clicked.
+      ignoreActiveValue: isField(document.activeElement),
       callbacks: {
         beforeNodeMorphed: (old) => !isOurs(old),
         beforeNodeRemoved: (old) => !isOurs(old),
@@ -30,4 +31,9 @@ export function morph(existing, next) {
 /** Whether a node belongs to the viewer and is left alone: a composer with a draft, an open menu. */
 function isOurs(node) {
   return node instanceof Element && node.matches("[data-live-skip]");
+}
+
+/** Whether somebody types or chooses in an element, so that what it holds is theirs. */
+function isField(element) {
+  return element instanceof HTMLElement && (element.isContentEditable || element.matches("input, select, textarea"));
 }

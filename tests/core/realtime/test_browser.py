@@ -369,6 +369,25 @@ def test_the_viewers_own_marks_survive_a_change(server: Server, page: Page) -> N
     expect(page.locator("#row-a")).to_have_class("row open cursor")
 
 
+def test_what_has_the_focus_changes_too_and_only_a_field_keeps_what_is_in_it(
+    server: Server, page: Page
+) -> None:
+    server.open_live()
+    inside = '<a href="#a">{name}</a><input value="{value}">'
+    server.push(into(row("a", "2026-01", inside.format(name="Bo", value="as it came"))))
+    link, field = page.locator("#row-a a"), page.locator("#row-a input")
+    expect(link).to_have_text("Bo")
+    link.click()
+    server.push(into(row("a", "2026-01", inside.format(name="Danuta", value="as it came"))))
+    expect(link).to_have_text("Danuta")
+    expect(link).to_be_focused()
+    field.fill("typed")
+    server.push(into(row("a", "2026-01", inside.format(name="Marta", value="changed"))))
+    expect(link).to_have_text("Marta")
+    expect(field).to_have_value("typed")
+    expect(field).to_be_focused()
+
+
 def test_a_reset_fetches_the_regions_and_keeps_the_draft(server: Server, page: Page) -> None:
     server.open_live()
     page.locator("#draft").fill("Dear Marta")
