@@ -291,10 +291,18 @@ class MessageBounced(MessageEvent):
         """A permanent bounce is one fact for each message and recipient (a copy may come back too); each deferral is
         one of its own.
         """
-        if self.is_permanent:
-            return dedupe_key(self.kind, self.account_id, self.message_ref, "permanent", self.recipient)
+        return dedupe_key(*self._key_parts(), self.recipient)
+
+    @property
+    def former_key(self) -> str:
+        """The key of before copies were facts of their own. What was kept under it is the same fact only if its
+        recipient is the same.
+        """
+        return dedupe_key(*self._key_parts())
+
+    def _key_parts(self) -> tuple[str, ...]:
         ref = self.vendor_event_id or str(int(self.occurred_at.timestamp()))
-        return dedupe_key(self.kind, self.account_id, self.message_ref, ref, self.recipient)
+        return self.kind, self.account_id, self.message_ref, "permanent" if self.is_permanent else ref
 
 
 class MessageFailed(MessageEvent):

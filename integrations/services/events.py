@@ -164,15 +164,17 @@ def is_report(event: BaseEvent) -> bool:
 def _record_all(
     events: list[Any], *, sender: SenderAccount, source: str, delivery_ids: Sequence[UUID | None]
 ) -> list[Recorded]:
-    rows = ProviderEventKey.objects.filter(
-        sender=sender, key__in=any_text_of({event.dedupe_key for event in events})
-    )
+    keys = {event.dedupe_key for event in events}
+    keys |= {event.former_key for event in events if isinstance(event, MessageBounced)}
+    rows = ProviderEventKey.objects.filter(sender=sender, key__in=any_text_of(keys))
     known = dict(rows.values_list("key", "event_id"))
-    told = ProviderEvent.objects.filter(id__in=known.values()).values_list("id", "outcome") if known else ()
-    outcomes_of: dict[UUID, dict[str, str]] = {event_id: dict(outcome) for event_id, outcome in told}
+    kept = ProviderEvent.objects.filter(id__in=known.values())
+    told = list(kept.values_list("id", "outcome", "payload__recipient")) if known else []
+    outcomes_of: dict[UUID, dict[str, str]] = {event_id: dict(outcome) for event_id, outcome, _ in told}
+    recipients: dict[UUID, str] = {event_id: recipient for event_id, _, recipient in told}
     found, news = [], []
     for event, delivery_id in zip_longest(events, delivery_ids):
-        key = event.dedupe_key
+        key = _known_key(event, known, recipients)
         if key in known:
             found.append(Recorded(False, known[key], outcomes_of.get(known[key]) or {}))
             continue
@@ -195,6 +197,16 @@ def _record_all(
                 _keep([new], sender, source)
     _note_life(events, sender, source)
     return found
+
+
+def _known_key(event: Any, known: dict[str, UUID], recipients: dict[UUID, str]) -> str:
+    """Return the key that a fact is known by, its own if it is new."""
+    key: str = event.dedupe_key
+    if not isinstance(event, MessageBounced) or key in known or event.former_key not in known:
+        return key
+    # Whom a fact was about that is kept no more cannot be told: it counts as the same, not as news.
+    is_same = recipients.get(known[event.former_key], event.recipient) == event.recipient
+    return event.former_key if is_same else key
 
 
 def _retold(event: BaseEvent, known: Recorded, sender: SenderAccount, source: str) -> Recorded:

@@ -173,11 +173,15 @@ class Post:
     def bounces(
         self, outbound: OutboundMessage, at: datetime, *, permanent: bool = True, **values: Any
     ) -> dict[str, str]:
-        given = {"category": "invalid_address", "reason": "550 5.1.1 user unknown", **values}
+        given = {
+            "category": "invalid_address",
+            "reason": "550 5.1.1 user unknown",
+            "recipient": outbound.recipient.get("email", ""),
+            **values,
+        }
         return self.report(
-            MessageBounced, outbound, at, is_permanent=permanent, recipient=outbound.recipient.get("email", ""),
-            vendor_event_id=uuid4().hex, **given,
-        )  # fmt: skip
+            MessageBounced, outbound, at, is_permanent=permanent, vendor_event_id=uuid4().hex, **given
+        )
 
     def answers(
         self,

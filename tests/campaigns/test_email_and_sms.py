@@ -35,7 +35,7 @@ from integrations.events import (
     SpamComplained,
     Unsubscribed,
 )
-from integrations.models import OutboundMessage
+from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey
 from integrations.services import outbox
 from integrations.services.outgoing import email_of, message_id_of
 from project.core.clock import now
@@ -209,6 +209,27 @@ def test_a_hard_bounce_ends_the_sequence_and_marks_the_address(post: Post) -> No
     message = Message.objects.get()
     assert (message.state, message.failure) == ("failed", "550 5.1.1 user unknown")
     assert not Fact.objects.filter(kind="replied").exists()
+
+
+def test_a_bounce_kept_under_the_key_of_before_is_no_news(post: Post) -> None:
+    """Keys did not name the recipient once; calls of that time may be replayed."""
+    post.lead("Ada")
+    post.launch()
+    sent = post.send_next()
+    post.bounces(sent, WORKING + HOUR)
+    kept = ProviderEventKey.objects.get(key__startswith="message_bounced:")
+    kept.key = kept.key.removesuffix(":ada@prospect.test")
+    assert kept.key.endswith(":permanent")
+    kept.save()
+
+    post.bounces(sent, WORKING + HOUR)
+    bounces = ProviderEvent.objects.filter(kind="message_bounced")
+    assert bounces.count() == 1
+    assert Fact.objects.filter(kind="bounced").count() == 1
+
+    # Somebody else's is, whatever the key of before.
+    post.bounces(sent, WORKING + 2 * HOUR, recipient="bo@prospect.test")
+    assert bounces.count() == 2
 
 
 def test_a_soft_bounce_rests_the_address_and_ends_nothing(post: Post, time_machine: Any) -> None:
