@@ -125,9 +125,18 @@ function enter(list, row) {
   list.dispatchEvent(new CustomEvent("live:entered", { bubbles: true, detail: { id: row.id } }));
 }
 
+/** Take a row out. Where the keys were goes to its neighbour: from nowhere they would begin at the top again. */
+function takeOut(row) {
+  if (row.classList.contains("cursor")) {
+    const neighbours = [row.nextElementSibling, row.previousElementSibling];
+    neighbours.find((other) => other && keyOf(other) !== undefined)?.classList.add("cursor");
+  }
+  row.remove();
+}
+
 function leave(row, isStillGoing) {
   const go = () => {
-    if (isStillGoing() && row.isConnected) row.remove();
+    if (isStillGoing() && row.isConnected) takeOut(row);
   };
   if (!row.matches(":hover") && !row.contains(document.activeElement)) {
     go();

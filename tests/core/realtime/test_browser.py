@@ -369,6 +369,16 @@ def test_the_viewers_own_marks_survive_a_change(server: Server, page: Page) -> N
     expect(page.locator("#row-a")).to_have_class("row open cursor")
 
 
+def test_the_cursor_goes_to_the_neighbour_of_a_row_that_somebody_else_takes_away(
+    server: Server, page: Page
+) -> None:
+    server.open_live()
+    page.evaluate("document.getElementById('row-b').classList.add('cursor')")
+    server.push(into(row("b", "2026-02", status="closed")))
+    expect(page.locator("#rows > li")).to_have_text(["a"])
+    expect(page.locator("#row-a")).to_have_class("row cursor")
+
+
 def test_what_has_the_focus_changes_too_and_only_a_field_keeps_what_is_in_it(
     server: Server, page: Page
 ) -> None:
