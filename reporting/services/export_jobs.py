@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from project.core.claims import compare_and_set
 from project.core.clock import now
@@ -19,6 +19,7 @@ from project.core.scoping import organization_scope
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.access import Access, Permission, access_for
+from project.tenancy.models import Membership
 from reporting import streams
 from reporting.csv_lines import csv_line
 from reporting.export_kinds import KINDS, ExportKind, OutOfReach, filters_of
@@ -44,10 +45,14 @@ class ExportGone(Refused):
 
 
 def jobs(access: Access) -> QuerySet[ExportJob]:
-    """One's own files of clients within reach, newest first."""
+    """One's own files of clients within reach, newest first.
+
+    A file over all clients within reach may hold more than whoever was limited since may see: it counts from then on.
+    """
     rows: QuerySet[ExportJob] = ExportJob.objects.filter(owner=access.user)
     if access.client_ids is not None:
-        rows = rows.filter(Q(client=None) | access.client_filter())
+        changed = Membership.objects.filter(user=access.user).values("updated_at")[:1]
+        rows = rows.filter(Q(client=None, created_at__gte=Subquery(changed)) | access.client_filter())
     return rows.select_related("client").order_by("-created_at", "-id")
 
 

@@ -128,6 +128,20 @@ def test_it_never_holds_what_is_out_of_reach(answered: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_file_over_all_clients_is_gone_for_whoever_was_limited_since(answered: World) -> None:
+    manager = answered.agency.manager
+    everything = export_jobs.start(access=access_of(answered), kind="rows", query={})
+    ExportJob.objects.filter(id=everything.id).update(created_at=now() - timedelta(hours=1))
+    member = Membership.objects.get(user=manager)
+    member.all_clients = False
+    member.save()
+    limited = access_of(answered)
+    assert limited.client_ids is not None
+    assert everything not in export_jobs.jobs(limited)
+    own = export_jobs.start(access=limited, kind="rows", query={})
+    assert list(export_jobs.jobs(limited)) == [own]
+
+
 def test_a_worker_writes_it_at_once() -> None:
     """Workers are in no transaction of their own, unlike the other tests here."""
     agency = make_agency("exporter")
