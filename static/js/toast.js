@@ -71,12 +71,29 @@ document.addEventListener("toast", (event) => {
   const { text, undo_url: undoUrl, seconds } = event.detail ?? {};
   if (text) toast(text, { undoUrl, seconds });
 });
+/** A refusal that is one plain sentence is told, and never put where the answer would have gone. */
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.xhr.status < 400 || !detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/plain")) return;
+  detail.shouldSwap = false;
+  detail.isError = true;
+});
+
+/** Under an open dialog nothing can be read: there it stands above the buttons. */
+function tell(said, from) {
+  const dialog = from?.closest?.("dialog[open]");
+  if (!dialog) return toast(said);
+  dialog.querySelector("[data-said]")?.remove();
+  const line = element("p", { class: "field-e", role: "alert", "data-said": "" }, said);
+  const buttons = dialog.querySelector(".dialog-f");
+  return buttons ? buttons.before(line) : dialog.append(line);
+}
+
 document.addEventListener("htmx:responseError", (event) => {
   const { status, responseText } = event.detail.xhr;
   // A plain sentence says why; other refusals are shown where they belong, or only by their number.
   const isSaid = event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
-  if (isSaid) toast(responseText);
-  else toast(status >= 500 ? "The server could not do this. Nothing was changed; try again." : `Refused (${status}). Nothing was changed.`);
+  if (isSaid) tell(responseText, event.detail.elt);
+  else tell(status >= 500 ? "The server could not do this. Nothing was changed; try again." : `Refused (${status}). Nothing was changed.`, event.detail.elt);
 });
 document.addEventListener("htmx:sendError", () => {
   toast("No connection to the server. Nothing was changed; try again when the chip says live.");

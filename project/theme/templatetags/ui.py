@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from django import template
-from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select, Textarea
 from django.template.base import FilterExpression, TextNode
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -290,6 +290,8 @@ def form_field(context: template.Context, field: BoundField, label: str = "", **
         attributes["placeholder"] = values.pop("placeholder") or False
     attributes["class"] = _control_class(widget, str(values.get("size", "")), bool(field.errors))
     kind = "checkbox" if isinstance(widget, CheckboxInput) else "select" if _is_plain_select(widget) else ""
+    if isinstance(widget, CheckboxSelectMultiple):
+        kind = "boxes"
     return _render_part(
         context,
         "form_field",
@@ -299,8 +301,18 @@ def form_field(context: template.Context, field: BoundField, label: str = "", **
             "label": label or field.label,
             "control": field.as_widget(attrs=attributes),
             "kind": kind,
+            "options": _boxes(field) if kind == "boxes" else [],
         },
     )
+
+
+def _boxes(field: BoundField) -> list[dict[str, Any]]:
+    """The boxes of a field of which several may be ticked, each with its label."""
+    found = []
+    for option in field.subwidgets:
+        option.data["attrs"]["class"] = "check"
+        found.append({"control": option.tag(), "label": option.choice_label, "id": option.id_for_label})
+    return found
 
 
 def _control_class(widget: Any, size: str, has_errors: bool) -> str:
