@@ -155,6 +155,13 @@ class ReplyRead(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DealChanged(DomainEvent):
+    """Somebody said what stands with a lead of a client, or that nothing does any more."""
+
+    client_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadsMerged(DomainEvent):
     """Two leads are one person: rows of ``merge.other`` go to ``merge.kept``, and are noted in ``moved``."""
 

@@ -45,12 +45,20 @@ class ReplyCalledOff(DomainEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteAdded(DomainEvent):
-    """Somebody wrote a private note; ``mentioned`` are those whose attention it calls."""
+    """Somebody wrote a note; ``mentioned`` are those whose attention it calls."""
 
     conversation: Conversation
     note: Note
     author: User
     mentioned: tuple[User, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteShownChanged(DomainEvent):
+    """The client's people see a note from now on, or see it no more."""
+
+    conversation: Conversation
+    note: Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

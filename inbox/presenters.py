@@ -205,12 +205,13 @@ def _lines(text: str) -> int:
 
 
 def note(entry: Note) -> dict[str, Any]:
-    """One private note of a thread. Reads ``author``."""
+    """One note of a thread. Reads ``author``."""
     return {
         "kind": "note",
         "id": f"note-{entry.id}",
         "entry_id": entry.id,
         "is_pinned": entry.pinned_at is not None,
+        "is_shown": entry.shown_to_client_at is not None,
         "author": entry.author.display_name if entry.author else "Somebody",
         "at": entry.created_at,
         "body": entry.body,

@@ -17,6 +17,7 @@ from reporting import api_schemas as schemas
 from reporting import selectors, selectors_cohorts, selectors_inbox, selectors_live, selectors_rows
 from reporting.api_alerts import router as alerts_router
 from reporting.api_cache import router as cache_router
+from reporting.api_deals import router as deals_router
 from reporting.api_exports import router as exports_router
 from reporting.api_mails import router as mails_router
 from reporting.api_portal import router as portal_router
@@ -40,6 +41,7 @@ router.add_router("", cache_router)
 router.add_router("", saved_router)
 router.add_router("", sending_router)
 router.add_router("", exports_router)
+router.add_router("", deals_router)
 
 TAGS = ["Analytics"]
 
@@ -242,9 +244,13 @@ def _reply(row: dict[str, Any]) -> dict[str, Any]:
         "conversation_id": conversation.id,
         "lead_id": conversation.lead_id,
         "campaign_id": conversation.campaign_id,
-        "who": conversation.title,
+        "who": row["who"],
         "company": company.name if company else "",
         "body": "" if message.deleted_at else row["body"],
         "verdict": row["verdict"].verdict if row["verdict"] else "",
         "occurred_at": message.occurred_at,
+        "comments": [
+            {**said, "author": said["author"].display_name if said["author"] else ""}
+            for said in row["comments"]
+        ],
     }

@@ -34,10 +34,11 @@ class ReplyVerdictOut(Schema):
 
 
 class PortalPolicyBody(Schema):
-    """What a client's people see of replies, and whether addresses in them are covered."""
+    """What a client's people see of replies, whether addresses in them are covered, and whether deals are shown."""
 
     shows_replies: bool
     hides_addresses: bool
+    shows_deals: bool | None = Field(None, description="Null: as it is.")
 
 
 @router.put("/conversations/{conversation_id}/verdict", response=ReplyVerdictOut, tags=TAGS)
@@ -68,4 +69,5 @@ def set_portal_policy(request: ApiRequest, client_id: UUID, payload: PortalPolic
         client=client,
         shows_replies=payload.shows_replies,
         hides_addresses=payload.hides_addresses,
+        shows_deals=payload.shows_deals,
     )

@@ -342,6 +342,14 @@ class AnswersOut(Schema):
     resolution_seconds: float | None
 
 
+class ReplyCommentOut(Schema):
+    """A note that the client's people see: their own, or one of the agency that is shown to them."""
+
+    author: str
+    body: str
+    at: datetime
+
+
 class LatestReplyOut(Schema):
     """The newest message of a person."""
 
@@ -353,6 +361,7 @@ class LatestReplyOut(Schema):
     body: str
     verdict: str = Field(description="The client's word: qualified, disqualified, or empty.")
     occurred_at: datetime
+    comments: list[ReplyCommentOut]
 
 
 class FiguresOut(Schema):

@@ -47,6 +47,13 @@ def tables(report: dict[str, Any]) -> list[Table]:
             found.append(_figures(name, report[key]))
     if report.get("campaigns"):
         found.append(_figures("Campaigns", [*report["campaigns"]["rows"], report["campaigns"]["all"]]))
+    if report.get("deals"):
+        worth = [
+            [one["label"], one["deals"], one["unvalued"], sum_["value"], sum_["currency"]]
+            for one in report["deals"]
+            for sum_ in one["worth"] or [{"value": "", "currency": ""}]
+        ]
+        found.append(("Deals now", ("stage", "deals", "without_value", "worth", "currency"), worth))
     if report["notes"]:
         found.append(("Notes", ("day", "note"), [[note.day, note.text] for note in report["notes"]]))
     return [*found, *_times(report)]

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaigns import events as campaign_events
-from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken, ResolutionTakenBack
+from inbox.events import (
+    ConversationAnswered,
+    ConversationResolved,
+    NoteShownChanged,
+    PromiseBroken,
+    ResolutionTakenBack,
+)
 from integrations.domain_events import (
     BulkWorkFinished,
     LedgerDifferenceFound,
@@ -19,7 +25,7 @@ from integrations.domain_events import (
 from project.core.events import subscribe, subscribe_many
 from reporting import row_words
 from reporting.models import Fact
-from reporting.services import alert_sources, alerts, facts, snapshots
+from reporting.services import alert_sources, alerts, facts, portal, snapshots
 
 _KINDS = {
     campaign_events.LeadEnrolled: Fact.Kind.ENROLLED,
@@ -100,6 +106,8 @@ subscribe(campaign_events.ReplyRead, id="reporting.reply_read")(facts.record_rea
 subscribe(ConversationAnswered, id="reporting.answered")(facts.record_answer)
 subscribe(PromiseBroken, id="reporting.promise_broken")(facts.record_broken_promise)
 subscribe(ConversationResolved, id="reporting.resolved")(facts.record_resolution)
+subscribe(campaign_events.DealChanged, id="reporting.deal")(portal.on_deal)
+subscribe(NoteShownChanged, id="reporting.note_shown")(portal.on_note_shown)
 subscribe(ResolutionTakenBack, id="reporting.resolution_taken_back")(facts.take_back_resolution)
 for _event_class in _KINDS:
     subscribe_many(_event_class, id="reporting.fact")(on_enrollment_facts)

@@ -16,7 +16,7 @@ from campaigns.services import variants
 from project.core.clock import now
 from project.tenancy.access import Access
 from project.tenancy.models import Client
-from reporting import charts, selectors_replies
+from reporting import charts, selectors_deals, selectors_replies
 from reporting import selectors_parts as parts_of
 from reporting.filters import Filters, Period
 from reporting.models import ReportNote, Rollup
@@ -83,6 +83,10 @@ def client_report(client: Client, filters: Filters, access: Access | None = None
         if filters.narrow is None
         else [],
         "replies": selectors_replies.latest(client, access, filters) if access is not None else None,
+        # Deals are known of people, not of what was sent to them by which way.
+        "deals": None
+        if filters.narrow
+        else selectors_deals.totals(access, client, campaign_id=filters.campaign_id),
     }
 
 

@@ -66,7 +66,9 @@ def _rows(conversations: QuerySet[Conversation], *, covered: bool) -> list[dict[
     of_client = Membership.objects.filter(role=Role.CLIENT).values("user_id")
     notes: dict[UUID, list[Note]] = {}
     for note in (
-        Note.objects.filter(conversation__in=ids, author__in=of_client)
+        Note.objects.filter(
+            Q(author__in=of_client) | Q(shown_to_client_at__isnull=False), conversation__in=ids
+        )
         .select_related("author")
         .order_by("id")
     ):
@@ -76,9 +78,18 @@ def _rows(conversations: QuerySet[Conversation], *, covered: bool) -> list[dict[
         {
             "conversation": row,
             "message": newest[row.id],
+            # Whoever fits no lead is called by what the network names them: it may be an address.
+            "who": cover(row.title) if covered else row.title,
             "body": cover(newest[row.id].body) if covered else newest[row.id].body,
             "verdict": verdicts.get(row.id),
-            "comments": notes.get(row.id, []),
+            "comments": [
+                {
+                    "author": note.author,
+                    "body": cover(note.body) if covered else note.body,
+                    "at": note.created_at,
+                }
+                for note in notes.get(row.id, [])
+            ],
         }
         for row in found
         if row.id in newest

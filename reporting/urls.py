@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from reporting import views, views_exports, views_mails, views_portal, views_rows, views_saved, views_sharing
+from reporting import (
+    views,
+    views_deals,
+    views_exports,
+    views_mails,
+    views_portal,
+    views_rows,
+    views_saved,
+    views_sharing,
+)
 
 
 class FileFormConverter:
@@ -33,6 +42,7 @@ urlpatterns = [
     path("rows.<file_form:form>", views_rows.export, name="export_rows"),
     path("clients/<uuid:client_id>/", views.client_report, name="client"),
     path("clients/<uuid:client_id>/report.<file_form:form>", views.export_client, name="export_client"),
+    path("clients/<uuid:client_id>/deals/", views_deals.deals, name="deals"),
     path("clients/<uuid:client_id>/save/", views_saved.save, name="save"),
     path("saved/<uuid:saved_id>/remove/", views_saved.remove, name="remove_saved"),
     path("clients/<uuid:client_id>/notes/", views_saved.add_note, name="add_note"),

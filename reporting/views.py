@@ -140,7 +140,7 @@ def export_client(request: OrganizationRequest, client_id: UUID, form: str) -> H
     """The tables of a client's report."""
     client = _client(request, client_id)
     filters = Filters.of(request.GET, ZoneInfo(client.time_zone))
-    return _file(request, selectors.client_report(client, filters), client.slug, form)
+    return _file(request, selectors.client_report(client, filters, request.access), client.slug, form)
 
 
 @require_GET

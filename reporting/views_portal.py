@@ -56,7 +56,7 @@ def judge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @organization_view(Permission.CAMPAIGNS_EDIT)
 def settings(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
-    """What the client's people see of replies."""
+    """What the client's people see of replies and deals."""
     client = get_or_404(request.access.clients(), client_id)
     if request.method == "POST":
         portal.set_policy(
@@ -64,6 +64,7 @@ def settings(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
             client=client,
             shows_replies=request.POST.get("shows_replies") == "1",
             hides_addresses=request.POST.get("hides_addresses") == "1",
+            shows_deals=request.POST.get("shows_deals") == "1",
         )
         return redirect_to(request.path, request)
     return _settings(request, client)

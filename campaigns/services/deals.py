@@ -9,7 +9,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from campaigns.events import DealChanged
 from campaigns.models import Deal, Lead
+from project.core.events import publish
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
@@ -42,6 +44,7 @@ def save(
     deal.currency = code if value is not None else ""
     deal.save()
     audit.record(actor=actor, action="deal.saved", subject=lead, before=before, after=_said(deal))
+    publish(DealChanged(client_id=lead.client_id))
     return deal
 
 
@@ -53,6 +56,7 @@ def remove(*, lead_id: UUID, actor: User) -> None:
     if deal is not None:
         audit.record(actor=actor, action="deal.removed", subject=lead, before=_said(deal))
         deal.delete()
+        publish(DealChanged(client_id=lead.client_id))
 
 
 def _said(deal: Deal) -> dict[str, Any]:

@@ -104,11 +104,16 @@ class Message(OrganizationModel):
             models.Index(fields=["conversation", "-occurred_at", "-id"], name="message_in_thread"),
             models.Index(fields=["conversation", "revision"], name="message_revision"),
             models.Index(fields=["organization", "-occurred_at"], name="message_newest"),
+            models.Index(
+                fields=["organization", "leaves_at", "id"],
+                name="message_scheduled",
+                condition=models.Q(state="queued", timing="scheduled", leaves_at__isnull=False),
+            ),
         ]
 
 
 class Note(OrganizationModel):
-    """A private note of a person in a thread; never sent."""
+    """A note of a person in a thread; never sent, and the team's own unless it is shown to the client."""
 
     conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="notes")
     revision = models.PositiveIntegerField()
@@ -118,6 +123,8 @@ class Note(OrganizationModel):
     mentions = models.JSONField(default=list)
     #: Kept in sight beside the thread until somebody takes it down.
     pinned_at = models.DateTimeField(null=True)
+    #: Since when the client's own people see it beside the reply; empty: only the team does.
+    shown_to_client_at = models.DateTimeField(null=True)
 
 
 class SystemLine(OrganizationModel):

@@ -1,4 +1,4 @@
-"""Private notes: never sent, and able to call somebody's attention."""
+"""Notes: never sent, able to call somebody's attention, and private unless they are shown to the client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from inbox.events import NoteAdded
+from inbox.events import NoteAdded, NoteShownChanged
 from inbox.models import Conversation, Note
 from inbox.services import drafts, live, threads
 from project.core.clock import now
@@ -72,8 +72,11 @@ def _names(people: list[User]) -> dict[str, User]:
 
 
 @transaction.atomic
-def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
-    """Add a private note. Raises ``Invalid`` for empty or over-long text."""
+def add_note(*, conversation_id: UUID, author: User, body: str, show_to_client: bool = False) -> Note:
+    """Add a note; the client's people see it only if ``show_to_client`` says so.
+
+    Raises ``Invalid`` for empty or over-long text.
+    """
     text = body.replace("\r\n", "\n").strip()
     if not text or len(text) > MAX_LENGTH:
         raise Invalid(f"A note has 1 to {MAX_LENGTH:,} characters.", field="body")
@@ -91,10 +94,40 @@ def add_note(*, conversation_id: UUID, author: User, body: str) -> Note:
         author=author,
         body=text,
         mentions=names,
+        shown_to_client_at=now() if show_to_client else None,
     )
     drafts.clear(conversation_id=conversation_id, author=author)
     live.entry_changed(conversation, "note", note.id)
     publish(NoteAdded(conversation=conversation, note=note, author=author, mentioned=tuple(people)))
+    if show_to_client:
+        audit.record(actor=author, action="note.shown_to_client", subject=conversation, note=str(note.id))
+        publish(NoteShownChanged(conversation=conversation, note=note))
+    return note
+
+
+@transaction.atomic
+def show_to_client(*, note_id: UUID, actor: User) -> Note:
+    """Let the client's own people see a note, where they read replies at all. Harmless twice."""
+    conversation, note = _locked(note_id)
+    if note.shown_to_client_at is not None:
+        return note
+    note.shown_to_client_at = now()
+    _changed(conversation, note, "shown_to_client_at", actor, "note.shown_to_client")
+    publish(NoteShownChanged(conversation=conversation, note=note))
+    return note
+
+
+@transaction.atomic
+def hide_from_client(*, note_id: UUID, actor: User) -> Note:
+    """Keep a note to the team again. Raises ``Invalid`` for what somebody of the client wrote themselves."""
+    conversation, note = _locked(note_id)
+    if note.shown_to_client_at is None:
+        return note
+    if Membership.objects.filter(user_id=note.author_id, role=Role.CLIENT).exists():
+        raise Invalid("The client's own people wrote this: they go on seeing it.")
+    note.shown_to_client_at = None
+    _changed(conversation, note, "shown_to_client_at", actor, "note.hidden_from_client")
+    publish(NoteShownChanged(conversation=conversation, note=note))
     return note
 
 
@@ -107,7 +140,7 @@ def pin(*, note_id: UUID, actor: User) -> Note:
     if Note.objects.filter(conversation=conversation, pinned_at__isnull=False).count() >= MAX_PINNED:
         raise Invalid(f"{MAX_PINNED} notes are pinned here already. Take one down first.")
     note.pinned_at = now()
-    return _repinned(conversation, note, actor, "note.pinned")
+    return _changed(conversation, note, "pinned_at", actor, "note.pinned")
 
 
 @transaction.atomic
@@ -117,7 +150,7 @@ def unpin(*, note_id: UUID, actor: User) -> Note:
     if note.pinned_at is None:
         return note
     note.pinned_at = None
-    return _repinned(conversation, note, actor, "note.unpinned")
+    return _changed(conversation, note, "pinned_at", actor, "note.unpinned")
 
 
 def _locked(note_id: UUID) -> tuple[Conversation, Note]:
@@ -125,8 +158,8 @@ def _locked(note_id: UUID) -> tuple[Conversation, Note]:
     return conversation, Note.objects.select_related("author").get(id=note_id)
 
 
-def _repinned(conversation: Conversation, note: Note, actor: User, action: str) -> Note:
-    note.save(update_fields=["pinned_at", "updated_at"])
+def _changed(conversation: Conversation, note: Note, field: str, actor: User, action: str) -> Note:
+    note.save(update_fields=[field, "updated_at"])
     audit.record(actor=actor, action=action, subject=conversation, note=str(note.id))
     live.entry_changed(conversation, "note", note.id)
     return note

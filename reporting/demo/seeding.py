@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from campaigns.services import leads as lead_service
 from campaigns.services.provider_runs import job
 from campaigns.services.settings import Audience, CampaignSettings
 from inbox.models import Conversation
-from inbox.services import labels, notes, triage
+from inbox.services import labels, notes, steering, triage
 from integrations.base import ConnectsAccounts, require
 from integrations.events import MessageReceived
 from integrations.models import Connection, SenderAccount
@@ -40,6 +41,7 @@ from project.tenancy.services import clients as client_service
 from project.tenancy.services import memberships, organizations
 from reporting.demo import channels, history, provider_runs, removal
 from reporting.demo.people import THREADS, Person, people, sequence
+from reporting.services import portal
 
 SLUG = "demo"
 PASSWORD = "outbound-demo"  # noqa: S105 - the documented password of the demo
@@ -359,4 +361,19 @@ def _triage(access: Access) -> None:
             author=ana,
             body="Erik is in Gothenburg on Tuesday anyway, offer on site. No price before the survey.",
         )
+        notes.add_note(
+            conversation_id=found[0].id,
+            author=ana,
+            body="We offer the first free morning of next week. Say so here if another day suits you better.",
+            show_to_client=True,
+        )
         triage.close(conversation_id=found[-1].id, actor=tom)
+    worth = (("open", Decimal(18000)), ("won", Decimal(12500)), ("open", None), ("lost", Decimal(4000)))
+    known = [conversation for conversation in found[1:] if conversation.lead_id is not None]
+    for conversation, (stage, value) in zip(known, worth, strict=False):
+        given = {"stage": stage, "value": value, "currency": "EUR", "meeting_on": None}
+        steering.set_deal(conversation_id=conversation.id, actor=ana, given=given)
+    for client in access.clients():
+        portal.set_policy(
+            access=access, client=client, shows_replies=True, hides_addresses=False, shows_deals=True
+        )

@@ -10,13 +10,15 @@ from project.tenancy.models import Client
 
 
 class PortalPolicy(OrganizationModel):
-    """What a client's own people see of replies. A client without a row has these defaults."""
+    """What a client's own people see of replies and deals. A client without a row has these defaults."""
 
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
     #: Whether they read what people wrote at all.
     shows_replies = models.BooleanField(default=True)
     #: Whether mail addresses and telephone numbers in replies are covered.
     hides_addresses = models.BooleanField(default=False)
+    #: Whether they see what their deals are worth, with whom.
+    shows_deals = models.BooleanField(default=False, db_default=False)
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["client"], name="portal_policy_once")]

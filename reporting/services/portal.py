@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from campaigns.events import DealChanged
 from campaigns.replies.intents import POSITIVE, Intent
+from inbox.events import NoteShownChanged
 from inbox.file_types import shown_type
 from inbox.models import Conversation, Note
 from inbox.services import notes, steering
@@ -31,9 +33,17 @@ def policy_of(client: Client) -> PortalPolicy:
 
 
 @transaction.atomic
-def set_policy(*, access: Access, client: Client, shows_replies: bool, hides_addresses: bool) -> PortalPolicy:
-    """Say what the client's people see of replies."""
+def set_policy(
+    *,
+    access: Access,
+    client: Client,
+    shows_replies: bool,
+    hides_addresses: bool,
+    shows_deals: bool | None = None,
+) -> PortalPolicy:
+    """Say what the client's people see of replies and (``None``: as before) of deals."""
     wanted: dict[str, Any] = {"shows_replies": shows_replies, "hides_addresses": hides_addresses}
+    wanted |= {} if shows_deals is None else {"shows_deals": shows_deals}
     row: PortalPolicy = PortalPolicy.objects.update_or_create(client=client, defaults=wanted)[0]
     audit.record(actor=access.user, action="portal.policy_set", client_id=client.id, **wanted)
     streams.report_changed(client.id)
@@ -69,12 +79,22 @@ def comment(*, access: Access, conversation: Conversation, text: str) -> Note:
     """Say something to the agency about a reply; it becomes a note in the thread. Raises ``Invalid``."""
     if not conversation.has_inbound:
         raise Invalid("Nobody has replied in this conversation.", field="comment")
-    note = notes.add_note(conversation_id=conversation.id, author=access.user, body=text)
+    note = notes.add_note(conversation_id=conversation.id, author=access.user, body=text, show_to_client=True)
     audit.record(
         actor=access.user, action="reply.commented", subject=conversation, client_id=conversation.client_id
     )
     streams.report_changed(conversation.client_id)
     return note
+
+
+def on_deal(event: DealChanged) -> None:
+    """Show what deals are worth on open reports."""
+    streams.report_changed(event.client_id)
+
+
+def on_note_shown(event: NoteShownChanged) -> None:
+    """Show a note on the client's open pages, or take it off them."""
+    streams.report_changed(event.conversation.client_id)
 
 
 @transaction.atomic
@@ -118,7 +138,7 @@ def judge(*, access: Access, conversation: Conversation, verdict: str, comment: 
         channel=conversation.channel,
     )
     if comment.strip():
-        notes.add_note(conversation_id=conversation.id, author=access.user, body=comment)
+        notes.add_note(conversation_id=conversation.id, author=access.user, body=comment, show_to_client=True)
     audit.record(
         actor=access.user, action="reply.judged", subject=conversation, client_id=conversation.client_id,
         verdict=verdict,

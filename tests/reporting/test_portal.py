@@ -13,6 +13,7 @@ from campaigns.models import PlanReview, ReplyReading
 from campaigns.services import campaigns
 from inbox.models import Conversation, Note
 from inbox.services import notes
+from project.tenancy.models import AuditEntry
 from reporting.models import Fact, ReplyVerdict
 from reporting.redaction import COVER, cover
 from reporting.services import portal, sharing
@@ -161,3 +162,63 @@ def test_the_clients_people_find_what_waits_for_their_word(answered: World, clie
 )
 def test_addresses_are_covered_and_figures_are_not(text: str, covered: str) -> None:
     assert cover(text) == covered
+
+
+def test_a_note_is_seen_by_the_client_only_when_it_is_shown_to_it(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    thread = Conversation.objects.get(has_inbound=True)
+    report = agency.url(f"reports/clients/{agency.first.id}/")
+    private = notes.add_note(conversation_id=thread.id, author=agency.agent, body="Margin is thin here")
+
+    def seen(by: str = "client") -> str:
+        client.force_login(agency.people[by])
+        return client.get(report).content.decode()
+
+    def post(path: str, **form: str) -> int:
+        client.force_login(agency.agent)
+        return client.post(agency.url(path), form, headers={"HX-Request": "true"}).status_code
+
+    assert post(f"inbox/{thread.id}/notes/", body="Call her on +47 22 12 34 56", show_to_client="1") == 200
+    shown = Note.objects.get(shown_to_client_at__isnull=False)
+    assert "Call her on +47 22 12 34 56" in seen()
+    assert "Margin is thin here" not in seen()
+    portal.set_policy(
+        access=agency.access(agency.manager), client=agency.first, shows_replies=True, hides_addresses=True
+    )
+    assert f"Call her on {COVER}" in seen(), "what is covered in replies is covered in notes, too"
+    # Shown and kept back afterwards, by whoever may answer; the page of the thread says which it is.
+    assert post(f"inbox/notes/{private.id}/showing/") == 204
+    assert "Margin is thin here" in seen()
+    client.force_login(agency.agent)
+    assert (
+        client.get(agency.url(f"inbox/{thread.id}/")).content.decode().count("Note that the client sees") == 4
+    )
+    assert client.delete(agency.url(f"inbox/notes/{private.id}/showing/")).status_code == 204
+    assert client.delete(agency.url(f"inbox/notes/{shown.id}/showing/")).status_code == 204
+    page = seen()
+    assert ("Margin is thin here" in page, f"Call her on {COVER}" in page) == (False, False)
+    told = AuditEntry.objects.filter(action__startswith="note.").order_by("created_at", "id")
+    assert [one.action for one in told] == [
+        "note.shown_to_client", "note.shown_to_client", "note.hidden_from_client", "note.hidden_from_client",
+    ]  # fmt: skip
+    # What the client wrote itself is not taken out of its sight.
+    own = portal.comment(access=agency.access(agency.client_user), conversation=thread, text="We know them")
+    assert client.delete(agency.url(f"inbox/notes/{own.id}/showing/")).status_code == 403
+    client.force_login(agency.agent)
+    refused = client.delete(agency.url(f"inbox/notes/{own.id}/showing/"))
+    assert (refused.status_code, "go on seeing it" in refused.content.decode()) == (422, True)
+
+
+def test_whoever_has_no_name_is_covered_like_what_they_wrote(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    Conversation.objects.filter(has_inbound=True).update(
+        lead=None, counterpart_name="", counterpart_id="kari@fjord.test"
+    )
+    Conversation.objects.filter(has_inbound=True).update(counterpart_name="kari@fjord.test")
+    report = agency.url(f"reports/clients/{agency.first.id}/")
+    client.force_login(agency.client_user)
+    assert "kari@fjord.test" in client.get(report).content.decode()
+    portal.set_policy(
+        access=agency.access(agency.manager), client=agency.first, shows_replies=True, hides_addresses=True
+    )
+    assert "kari@fjord.test" not in client.get(report).content.decode()
