@@ -44,6 +44,10 @@ class NotDelivered(Exception):
         self.final = final
 
 
+class NotNeeded(Exception):
+    """Nothing had to leave; the message says why."""
+
+
 def deliver_due() -> int:
     """Deliver what is due in this organization; return how many notices left."""
     delivered = 0
@@ -133,6 +137,9 @@ def _deliver(rows: Sequence[NotificationDelivery], way: str) -> int:
     organization = Organization.objects.get(id=rows[0].organization_id)
     try:
         _WAYS[way](rows[0].user, organization, notices)
+    except NotNeeded as error:
+        _finish(rows, State.SKIPPED, str(error))
+        return 0
     except NotDelivered as error:
         _failed(rows, str(error), final=error.final)
         return 0
@@ -183,7 +190,7 @@ def _headline(notices: Sequence[Notification]) -> str:
 def _browser(user: User, organization: Organization, notices: Sequence[Notification]) -> None:
     browsers = list(PushSubscription.objects.filter(user=user))
     if not browsers:
-        raise NotDelivered("No browser of theirs takes notices; it is in their list.", final=True)
+        raise NotNeeded("No browser of theirs shows notices; it stands in their list.")
     newest = notices[-1]
     content = {
         "title": _headline(notices),

@@ -23,6 +23,7 @@ from django.test import Client as Browser
 
 from inbox.models import (
     Conversation,
+    Message,
     Notification,
     NotificationDelivery,
     NotificationSettings,
@@ -30,6 +31,7 @@ from inbox.models import (
 )
 from inbox.services import (
     delivering,
+    drafts,
     notes,
     notifications,
     push,
@@ -223,6 +225,53 @@ def test_buttons_in_slack_act_for_whom_they_were_made_and_for_nobody_else(
     }
     payload |= {"actions": [{"action_id": "close", "value": str(thread.id)}]}
     assert slack.pressed(own.refreshed(), urlencode({"payload": json.dumps(payload)}).encode())[1] == ""
+
+
+def test_a_reply_is_answered_from_slack_unless_the_thread_has_moved_on(
+    world: World, thread: Conversation, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
+) -> None:
+    agency = world.agency
+    monkeypatch.setattr(notifications, "check_url", guard.check_shape)
+    own = notifications.save_settings(
+        user=agency.agent,
+        values={"batch_minutes": 0},
+        addresses={
+            "slack_url": "https://hooks.slack.com/services/x", "slack_signing_secret": "s", "slack_member": "U1",
+        },
+    )  # fmt: skip
+    shown = respx_mock.post("https://hooks.slack.com/services/x").respond(200)
+    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.agent)
+    world.says("marta", "What does it cost?", now(), message="m-slack")
+    delivering.deliver_due()
+    section, field, actions = json.loads(shown.calls.last.request.content)["blocks"]
+    assert "What does it cost?" in section["text"]["text"]
+    send = next(one for one in actions["elements"] if one["action_id"] == "answer")
+
+    def press(text: Any, who: str = "U1", value: str = send["value"]) -> str:
+        payload = {
+            "type": "block_actions", "user": {"id": who}, "response_url": "https://hooks.slack.com/actions/y",
+            "actions": [{"action_id": "answer", "value": value}],
+            "state": {"values": {field["block_id"]: {"text": {"value": text}}}},
+        }  # fmt: skip
+        return slack.pressed(own.refreshed(), urlencode({"payload": json.dumps(payload)}).encode())[0]
+
+    ours = Message.objects.filter(conversation=thread, author=agency.agent)
+    for wrong in (None, "  ", {"a": 1}):
+        assert "Nothing was sent" in press(wrong)
+    assert "Nothing was sent" in press("Hi", value=f"{thread.id}:x:y")
+    assert "Nothing was sent" in press("Hi", value=str(thread.id))
+    assert "Only" in press("Hi", who="U2")
+    assert not ours.exists()
+    drafts.save(conversation_id=thread.id, author=agency.agent, body="Half a thought")
+    assert "writing a reply there" in press("Forty a month.")
+    drafts.clear(conversation_id=thread.id, author=agency.agent)
+    assert "leaves in" in press("Forty a month.")
+    assert "leaves in" in press("Forty a month."), "pressed twice"
+    assert [(one.body, one.timing) for one in ours] == [("Forty a month.", "undo")]
+    # They wrote again: what was written to the first question does not leave.
+    world.says("marta", "Never mind, too late", now(), message="m-later")
+    assert "Nothing was sent" in press("Also: five seats.")
+    assert ours.count() == 1
 
 
 def test_pushes_are_encrypted_as_the_standard_says() -> None:
