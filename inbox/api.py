@@ -106,11 +106,9 @@ def send_reply(request: ApiRequest, conversation_id: UUID, payload: schemas.Repl
 @router.post("/conversations/{conversation_id}/notes", response={201: schemas.NoteOut}, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
 def add_note(request: ApiRequest, conversation_id: UUID, payload: schemas.NoteIn) -> Any:
-    """Add a private note; it is never sent."""
+    """Add a note; it is never sent, and the client's people see it only with `show_to_client`."""
     found = _conversation(request, conversation_id)
-    return Status(
-        201, notes.add_note(conversation_id=found.id, author=request.access.user, body=payload.body)
-    )
+    return Status(201, notes.add_note(conversation_id=found.id, author=request.access.user, **payload.dict()))
 
 
 def _note(request: ApiRequest, note_id: UUID) -> Note:
@@ -132,6 +130,20 @@ def pin_note(request: ApiRequest, note_id: UUID) -> Any:
 def unpin_note(request: ApiRequest, note_id: UUID) -> Any:
     """Let a note be one among the others again."""
     return notes.unpin(note_id=_note(request, note_id).id, actor=request.access.user)
+
+
+@router.put("/notes/{note_id}/showing", response=schemas.NoteOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def show_note(request: ApiRequest, note_id: UUID) -> Any:
+    """Show a note to the client's own people, beside the reply that they read."""
+    return notes.show_to_client(note_id=_note(request, note_id).id, actor=request.access.user)
+
+
+@router.delete("/notes/{note_id}/showing", response=schemas.NoteOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def hide_note(request: ApiRequest, note_id: UUID) -> Any:
+    """Keep a note to the team again; what the client's people wrote themselves they go on seeing."""
+    return notes.hide_from_client(note_id=_note(request, note_id).id, actor=request.access.user)
 
 
 @router.post("/messages/{message_id}/retry", response=schemas.MessageOut, tags=TAGS)

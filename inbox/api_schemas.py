@@ -131,7 +131,7 @@ class MentionOut(Schema):
 
 
 class NoteOut(Schema):
-    """A private note of the team."""
+    """A note of the team; the client's people see it since ``shown_to_client_at``, or not at all."""
 
     mentions: list[MentionOut] = []
 
@@ -142,6 +142,7 @@ class NoteOut(Schema):
     body: str
     created_at: datetime
     pinned_at: datetime | None = None
+    shown_to_client_at: datetime | None = None
 
 
 class LineOut(Schema):
@@ -235,9 +236,10 @@ class ReplyIn(Schema):
 
 
 class NoteIn(Schema):
-    """A private note."""
+    """A note, private unless it is shown to the client."""
 
     body: str = Field(min_length=1, max_length=20_000)
+    show_to_client: bool = False
 
 
 class AssignIn(Schema):

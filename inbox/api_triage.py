@@ -161,7 +161,7 @@ def delete_label(request: ApiRequest, label_id: UUID) -> Any:
 @api_rule(Permission.INBOX_VIEW)
 def list_saved_views(request: ApiRequest) -> Any:
     """The caller's own views, and those that are shared."""
-    return list(SavedView.objects.filter(Q(owner=request.access.user) | Q(is_shared=True)).order_by("name"))
+    return list(selectors_lists.own_views(request.access))
 
 
 @router.post("/saved-views", response={201: schemas.SavedViewOut}, tags=TAGS)
@@ -264,6 +264,14 @@ def set_hours(request: ApiRequest, member_id: UUID, payload: schemas.HoursIn) ->
     values = payload.dict()
     values |= {name: parse_time(values[name]) for name in ("starts", "ends")}
     return rules.set_hours(user=member.user, actor=request.access.user, **values)
+
+
+@router.put("/working-hours/away", response=schemas.HoursOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def set_away(request: ApiRequest, payload: schemas.AwayIn) -> Any:
+    """Say that you are away, or back: meanwhile rules give you nothing."""
+    user = request.access.user
+    return rules.set_away(user=user, actor=user, **payload.dict())
 
 
 # --- queues, desk, export ---------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -163,6 +163,7 @@ class HoursIn(Schema):
     ends: Clock = "17:00"
     time_zone: str = Field("UTC", max_length=64)
     is_away: bool = False
+    away_until: Instant | None = None
     most_open: int = Field(0, ge=0, le=10_000)
 
 
@@ -170,6 +171,13 @@ class HoursOut(HoursIn):
     """When a member is at work."""
 
     user_id: UUID
+
+
+class AwayIn(Schema):
+    """Whether the caller is away, and until the morning of which day (null: until they say otherwise)."""
+
+    is_away: bool
+    until: date | None = None
 
 
 class QueueOut(Schema):

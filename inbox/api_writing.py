@@ -11,12 +11,12 @@ from ninja import File, Query, Router, Schema, Status, UploadedFile
 from pydantic import Field
 
 from inbox import api_rows as rows
-from inbox import selectors
+from inbox import querysets, selectors
 from inbox.api_schemas import MessageOut
 from inbox.file_types import DOWNLOAD
 from inbox.models import CannedReply, Conversation, Message, MessageFile
 from inbox.services import canned, channels, departures, drafts, files
-from project.core.api_pages import OrderedPageIn, PageOut, page_of
+from project.core.api_pages import OrderedPageIn, PageIn, PageOut, page_of
 from project.core.api_values import Instant
 from project.core.refusals import Invalid
 from project.tenancy.access import Permission, get_or_404
@@ -234,6 +234,14 @@ def change_departure(request: ApiRequest, message_id: UUID, payload: DepartureIn
     if payload.leaves_at is None:
         return departures.leave_now(message_id=found.id, actor=request.access.user)
     return departures.move(message_id=found.id, leaves_at=payload.leaves_at, actor=request.access.user)
+
+
+@router.get("/scheduled-replies", response=PageOut[MessageOut], tags=TAGS)
+@api_rule(Permission.INBOX_VIEW)
+def list_scheduled(request: ApiRequest, page: Query[PageIn], mine: bool = False) -> Any:
+    """Replies that wait for their time, those that leave first on top: of everybody, or (`mine`) the caller's own."""
+    rows = querysets.scheduled(request.access, mine=mine)
+    return page_of(rows, page, order=("leaves_at", "id"))
 
 
 # --- canned replies ---------------------------------------------------------------------------------

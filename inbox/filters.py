@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final, Self
@@ -30,6 +31,20 @@ SORTS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "due": (("sla_due_at", "id"), "Due first"),
 }
 _SLA: Final = ("late", "soon", "waiting")
+#: How closely rows stand, and what it is called.
+DENSITIES: Final[dict[str, str]] = {"": "Three lines", "compact": "Two lines"}
+#: What a row may leave out, and what it is called.
+COLUMNS: Final[dict[str, str]] = {
+    "company": "Company",
+    "text": "What was said last",
+    "client": "Client",
+    "intent": "Intent",
+    "label": "Labels",
+    "promise": "Promise and snooze",
+    "person": "Who has it",
+}
+#: What an address says of the look of a list, not of what belongs into it.
+_LOOK: Final = ("density", "hide")
 #: Stands for the viewer, and for nobody, where a person is chosen.
 ME, NOBODY = "me", "none"
 
@@ -55,6 +70,9 @@ class Filters:
     sort: str = "newest"
     #: What is searched for, with its operators.
     text: str = ""
+    #: How rows look: one of ``DENSITIES``, and what of ``COLUMNS`` they leave out, in that order.
+    density: str = ""
+    hidden: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Any, access: Access) -> Self:
@@ -82,6 +100,8 @@ class Filters:
             before=_date(data.get("before", "")),
             sort=_one_of(data.get("sort", ""), SORTS) or "newest",
             text=" ".join(str(data.get("q", "")).split())[:300],
+            density=_one_of(data.get("density", ""), DENSITIES),
+            hidden=_columns(str(data.get("hide", "")).split(",")),
         )
 
     @property
@@ -92,7 +112,7 @@ class Filters:
             "label": self.label_id, "assignee": self.assignee, "channel": self.channel, "intent": self.intent,
             "sla": self.sla, "unread": "1" if self.unread else "", "urgent": "1" if self.urgent else "",
             "after": self.after, "before": self.before, "sort": "" if self.sort == "newest" else self.sort,
-            "q": self.text,
+            "q": self.text, "density": self.density, "hide": ",".join(self.hidden),
         }  # fmt: skip
         return {name: str(value) for name, value in given.items() if value}
 
@@ -103,8 +123,17 @@ class Filters:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a view as it is, over all clients."""
-        return set(self.parameters) <= {"view"}
+        """Whether it is a view as it is, over all clients, however its rows look."""
+        return set(self.parameters) <= {"view", *_LOOK}
+
+    @property
+    def look(self) -> dict[str, str]:
+        """What an address carries of how rows look: another view is shown with it, too."""
+        return {name: value for name, value in self.parameters.items() if name in _LOOK}
+
+    def toggled(self, column: str) -> Self:
+        """The same choice with one column shown instead of left out, or left out instead of shown."""
+        return dataclasses.replace(self, hidden=_columns({*self.hidden} ^ {column}))
 
     def without(self, name: str) -> Self:
         """The same choice with one filter taken off. ``name`` is the name of a field."""
@@ -164,6 +193,10 @@ class Filters:
         if self.urgent:
             found["urgent"] = [True]
         return found
+
+
+def _columns(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in COLUMNS if name in names)
 
 
 def _one_of(value: Any, known: Any) -> str:

@@ -8,10 +8,11 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from django import forms
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from campaigns.models import Deal
-from campaigns.scheduling.zones import UnknownZone, zone
+from campaigns.scheduling.zones import UnknownZone, to_instant, zone
 from inbox.models import Conversation, NotificationSettings, ReplyDraft
 from inbox.models.triage import ACT_WORDS
 from integrations.models.connections import Channel
@@ -47,6 +48,27 @@ class ReplyForm(forms.Form):
         if found is None or found.tzinfo is None:
             raise forms.ValidationError("Choose a day and a time.")
         return found
+
+
+class DepartureForm(forms.Form):
+    """When a scheduled reply leaves: a time in the viewer's zone; left out altogether: at once."""
+
+    at = forms.CharField(max_length=40, required=False)
+
+    def clean_at(self) -> datetime | None:
+        """An instant; nothing only where nothing was said."""
+        if "at" not in self.data:
+            return None
+        try:
+            found = parse_datetime(self.cleaned_data["at"])
+        except ValueError:
+            found = None
+        if found is None:
+            raise forms.ValidationError("Choose a day and a time.")
+        try:
+            return found if found.tzinfo else to_instant(found, zone(timezone.get_current_timezone_name()))
+        except OverflowError as error:
+            raise forms.ValidationError("Choose a day and a time.") from error
 
 
 class DraftForm(forms.Form):
@@ -89,9 +111,10 @@ class CannedForm(forms.Form):
 
 
 class NoteForm(forms.Form):
-    """A private note."""
+    """A note, and whether the client's people see it."""
 
     body = forms.CharField(max_length=20_000, strip=False, required=False)
+    show_to_client = forms.BooleanField(required=False)
 
 
 class AssignmentForm(forms.Form):

@@ -118,6 +118,12 @@ class HoursForm(forms.Form):
         help_text="Rules give them no more. 0: no limit.",
     )
     is_away = forms.BooleanField(required=False, label="Away: rules give them nothing")
+    away_until = forms.DateField(
+        required=False,
+        label="Away until the morning of",
+        help_text="Empty: until somebody says that they are back.",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
 
     def __init__(
         self, data: QueryDict | None = None, *, people: list[User], hours: WorkingHours | None = None
@@ -128,6 +134,16 @@ class HoursForm(forms.Form):
         )
         field: Any = self.fields["person"]
         field.choices = [(str(one.id), one.display_name) for one in people]
+
+
+class AwayForm(forms.Form):
+    """Until when somebody is away; without a day until they say that they are back."""
+
+    until = forms.DateField(
+        required=False,
+        label="Away until",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
 
 
 class LabelForm(forms.Form):

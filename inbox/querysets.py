@@ -1,4 +1,4 @@
-"""Composable filters of conversations."""
+"""Composable filters of conversations, and of replies that wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
-from inbox.models import Conversation, ConversationLabel
+from inbox.models import Conversation, ConversationLabel, Message
 from inbox.models.conversations import SHOWN
 from project.tenancy.access import Access
 
@@ -28,6 +28,19 @@ ANY = "any"
 def visible(access: Access) -> QuerySet[Any]:
     """Conversations within the viewer's reach that are shown."""
     return Conversation.objects.filter(access.client_filter(), SHOWN)
+
+
+def waiting_for_their_time() -> QuerySet[Any]:
+    """Replies that were scheduled and have not left."""
+    return Message.objects.filter(
+        state=Message.State.QUEUED, timing=Message.Timing.SCHEDULED, leaves_at__isnull=False
+    )
+
+
+def scheduled(access: Access, *, mine: bool = False) -> QuerySet[Any]:
+    """The scheduled replies within the viewer's reach: everybody's, or their own."""
+    rows = waiting_for_their_time().filter(access.client_filter("conversation__client_id"))
+    return rows.filter(author=access.user) if mine else rows
 
 
 def for_rows(rows: QuerySet[Any]) -> QuerySet[Any]:

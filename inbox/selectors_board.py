@@ -46,6 +46,8 @@ class Queue:
     at_risk: int = 0
     oldest: datetime | None = None
     state: str = ""
+    #: When whoever is away is back.
+    until: datetime | None = None
     most: int = 0
     cards: list[dict[str, Any]] = field(default_factory=list)
     risky: set[UUID] = field(default_factory=set)
@@ -160,8 +162,8 @@ def _states(people: list[User], queues: dict[Any, Queue], moment: datetime) -> N
     for person in people:
         queue, known = queues[person.id], hours.get(person.id)
         queue.most = known.most_open if known else 0
-        if known is not None and known.is_away:
-            queue.state = "away"
+        if known is not None and known.is_away_at(moment):
+            queue.state, queue.until = "away", known.away_until
         elif not is_at_work(known, moment):
             queue.state = "off duty"
         elif here is not None:
@@ -251,6 +253,14 @@ def settings(access: Access) -> dict[str, Any]:
             {"rule": rule, "people": [names.get(one, "somebody who left") for one in rule.people]}
             for rule in rules
         ],
-        "people": [{"person": person, "hours": hours.get(person.id)} for person in members],
+        "people": [
+            {
+                "person": person,
+                "hours": hours.get(person.id),
+                "is_away": person.id in hours and hours[person.id].is_away_at(now()),
+                "is_self": person.id == access.user.id,
+            }
+            for person in members
+        ],
         "labels": list(labels.order_by("name", "id")),
     }

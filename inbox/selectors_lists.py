@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -15,7 +16,7 @@ from django.utils import timezone
 from campaigns.models import Campaign
 from campaigns.replies.intents import Intent
 from inbox import presenters, querysets, selectors_macros, snoozing, streams
-from inbox.filters import SORTS, Filters
+from inbox.filters import COLUMNS, DENSITIES, SORTS, Filters
 from inbox.models import Conversation, Label, SavedView
 from inbox.search.finding import CANDIDATES, Found, find, find_people, headlines
 from inbox.search.query import OPERATORS, SearchQuery, Word, parse
@@ -68,14 +69,45 @@ def conversation_list(access: Access, filters: Filters, cursor: str | None) -> d
         "chips": filter_chips(access, filters),
         "problems": found.problems,
         "capped": CANDIDATES if found.capped else 0,
-        "view_label": querysets.VIEWS[filters.view][0] if filters.view in querysets.VIEWS else "Search",
+        "view_label": _label(access, filters),
         "where": "server" if where is None else json.dumps(where),
         "list_url": f"{url}?{filters.query}",
         "next_url": f"{url}?{filters.query}&cursor={page.next_cursor}" if page.next_cursor else "",
         "streams": " ".join(streams.client_inbox(client_id) for client_id in client_ids(access, filters)),
         "sorts": _sorts(filters, url),
+        "densities": [
+            {
+                "label": label,
+                "url": f"{url}?{replace(filters, density=key).query}",
+                "active": key == filters.density,
+            }
+            for key, label in DENSITIES.items()
+        ],
+        "columns": [
+            {
+                "label": label,
+                "url": f"{url}?{filters.toggled(key).query}",
+                "active": key not in filters.hidden,
+            }
+            for key, label in COLUMNS.items()
+        ],
         "operators": OPERATORS.items(),
     }
+
+
+def _label(access: Access, filters: Filters) -> str:
+    """What the list is called: as the saved view of just these filters, else as the view that it narrows."""
+    if set(filters.parameters) > {"view"}:
+        saved = own_views(access).filter(query=filters.query).values_list("name", flat=True).first()
+        if saved is not None:
+            return str(saved)
+    return querysets.VIEWS[filters.view][0] if filters.view in querysets.VIEWS else "Search"
+
+
+def own_views(access: Access) -> QuerySet[SavedView]:
+    """The saved views of a person: their own, and what others share."""
+    found: QuerySet[SavedView] = SavedView.objects.filter(Q(owner=access.user) | Q(is_shared=True))
+    return found.order_by("name", "id")
 
 
 def _sorts(filters: Filters, url: str) -> list[dict[str, Any]]:
@@ -98,13 +130,12 @@ def list_count(access: Access, filters: Filters) -> str:
     return capped(capped_counts({"list": chosen(access, filters)}, cap=COUNT_CAP)["list"], COUNT_CAP)
 
 
-def sidebar(access: Access, filters: Filters) -> dict[str, Any]:
-    """The views and the saved views with what is in them; the counts take one statement."""
-    saved = list(
-        SavedView.objects.filter(Q(owner=access.user) | Q(is_shared=True))
-        .select_related("owner")
-        .order_by("name")
-    )
+def sidebar(access: Access, filters: Filters, *, is_scheduled: bool = False) -> dict[str, Any]:
+    """The views and the saved views with what is in them; the counts take one statement.
+
+    ``is_scheduled``: the page of scheduled replies is looked at, and no view.
+    """
+    saved = list(own_views(access).select_related("owner"))
     choices = {view.id: Filters.of(_parameters(view), access) for view in saved}
     shown = querysets.visible(access)
     rows: dict[Any, QuerySet[Any]] = {
@@ -112,13 +143,17 @@ def sidebar(access: Access, filters: Filters) -> dict[str, Any]:
     }
     rows |= {view_id: chosen(access, choice) for view_id, choice in choices.items() if not choice.text}
     rows["list"] = chosen(access, filters)
-    counts = capped_counts(rows, cap=COUNT_CAP)
+    rows["scheduled"] = querysets.scheduled(access)
+    counts: dict[Any, int] = capped_counts(rows, cap=COUNT_CAP)
     url = reverse("inbox:list", kwargs={"organization_slug": access.organization.slug})
+    is_view = filters.is_plain and filters not in choices.values() and not is_scheduled
     return {
         "views": [
             {
                 "key": key, "label": label, "icon": icon, "count": counts.get(key),
-                "shown": capped(counts.get(key), COUNT_CAP), "url": f"{url}?view={key}",
+                "shown": capped(counts.get(key), COUNT_CAP),
+                "url": f"{url}?{urlencode({'view': key, **filters.look})}",
+                "active": is_view and key == filters.view,
             }
             for key, (label, icon) in querysets.VIEWS.items()
             if key != "mine" or access.can(Permission.INBOX_REPLY)
@@ -128,10 +163,12 @@ def sidebar(access: Access, filters: Filters) -> dict[str, Any]:
                 "id": view.id, "label": view.name, "url": f"{url}?{choices[view.id].query}",
                 "shown": capped(counts.get(view.id), COUNT_CAP),
                 "is_own": view.owner_id == access.user.id, "is_shared": view.is_shared,
-                "owner": view.owner.display_name, "active": choices[view.id] == filters,
+                "owner": view.owner.display_name, "active": choices[view.id] == filters and not is_scheduled,
             }
             for view in saved
         ],
+        "is_scheduled": is_scheduled,
+        "scheduled": capped(counts["scheduled"], COUNT_CAP),
         "list_count": capped(counts["list"], COUNT_CAP),
         "filters": filters,
     }  # fmt: skip
@@ -184,6 +221,7 @@ def counts_by_client(client_id: UUID) -> dict[str, Any]:
             "failed": shown.filter(failed_sends__gt=0),
             "unmatched": is_open.filter(lead=None),
             "unread": is_open.filter(unread__gt=0),
+            "scheduled": querysets.waiting_for_their_time().filter(conversation__client_id=client_id),
         },
         cap=COUNT_CAP,
     )
@@ -353,7 +391,7 @@ def jump(access: Access, text: str) -> list[dict[str, str]]:
             }
             for row in campaigns[:_OFFERED]
         ]
-    views = SavedView.objects.filter(Q(owner=access.user) | Q(is_shared=True), name__icontains=text)
+    views = own_views(access).filter(name__icontains=text)
     url = reverse("inbox:list", kwargs=slug)
     return items + [
         {"label": row.name, "note": "view", "url": f"{url}?{row.query}"} for row in views[:_OFFERED]

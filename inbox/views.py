@@ -192,15 +192,16 @@ def _refused(
 @require_POST
 @organization_view(Permission.INBOX_REPLY)
 def add_note(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Add a private note."""
+    """Add a note, for the team or (``show_to_client``) for the client's people, too."""
     found = _conversation(request.access, conversation_id)
     form = forms.NoteForm(request.POST)
-    body = form.cleaned_data["body"] if form.is_valid() else ""
+    given = form.cleaned_data if form.is_valid() else {"body": ""}
     try:
-        added = notes.add_note(conversation_id=found.id, author=request.access.user, body=body)
+        added = notes.add_note(conversation_id=found.id, author=request.access.user, **given)
     except Refused as refusal:
         return _refused(request, found, refusal.message, 422, mode="note")
-    return _composer(request, found, sent=presenters.note(added))
+    # The composer stays what it is: what was meant for the team must not leave because it changed by itself.
+    return _composer(request, found, sent=presenters.note(added), mode="note")
 
 
 def _impossible(message: str) -> HttpResponse:

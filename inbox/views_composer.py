@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inbox import forms, selectors
@@ -15,7 +14,7 @@ from inbox.models import CannedReply, Conversation, Message
 from inbox.services import canned, departures, drafts, files
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
-from project.core.refusals import Refused
+from project.core.refusals import Invalid, Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 
 
@@ -154,14 +153,18 @@ def take_back(request: OrganizationRequest, message_id: UUID) -> HttpResponse:
 @require_POST
 @organization_view(Permission.INBOX_REPLY)
 def leave_now(request: OrganizationRequest, message_id: UUID) -> HttpResponse:
-    """Let a scheduled reply leave at once, or at the time that is given."""
+    """Let a scheduled reply leave at once, or (``at``) at a time in the zone of whoever asks."""
     message = _message(request, message_id)
-    given = parse_datetime(request.POST.get("leaves_at", "") or "") if request.POST.get("leaves_at") else None
+    form = forms.DepartureForm(request.POST)
+    if not form.is_valid():
+        return refusal(Invalid("Choose a day and a time."))
     try:
-        if given is not None and given.tzinfo is not None:
-            departures.move(message_id=message.id, leaves_at=given, actor=request.access.user)
-        else:
+        if form.cleaned_data["at"] is None:
             departures.leave_now(message_id=message.id, actor=request.access.user)
+        else:
+            departures.move(
+                message_id=message.id, leaves_at=form.cleaned_data["at"], actor=request.access.user
+            )
     except Refused as error:
         return refusal(error)
     return HttpResponse(status=204)

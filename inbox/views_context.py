@@ -166,6 +166,20 @@ def pin(request: OrganizationRequest, note_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@require_http_methods(["POST", "DELETE"])
+@organization_view(Permission.INBOX_REPLY)
+def show_note(request: OrganizationRequest, note_id: UUID) -> HttpResponse:
+    """Show a note to the client's people (POST), or keep it to the team again (DELETE)."""
+    rows = Note.objects.filter(request.access.client_filter("conversation__client_id"))
+    found: Note = get_or_404(rows, note_id)
+    change = notes.show_to_client if request.method == "POST" else notes.hide_from_client
+    try:
+        change(note_id=found.id, actor=request.access.user)
+    except Refused as error:
+        return refusal(error)
+    return HttpResponse(status=204)
+
+
 @require_GET
 @organization_view(Permission.INBOX_VIEW)
 def person(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:

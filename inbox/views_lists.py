@@ -61,7 +61,8 @@ def conversations(request: OrganizationRequest) -> HttpResponse:
 def view_counts(request: OrganizationRequest) -> HttpResponse:
     """The views with their counts, for the sidebar."""
     filters = Filters.of(request.GET, request.access)
-    return render(request, "inbox/_views.html", selectors_lists.sidebar(request.access, filters))
+    shown = selectors_lists.sidebar(request.access, filters, is_scheduled=request.GET.get("scheduled") == "1")
+    return render(request, "inbox/_views.html", shown)
 
 
 @require_GET

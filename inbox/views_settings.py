@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -52,6 +53,9 @@ def _bound_forms(request: OrganizationRequest, **bound: Any) -> dict[str, Any]:
 def _page(request: OrganizationRequest, status: int = 200, **bound: Any) -> HttpResponse:
     can_manage = request.access.can(_MANAGE)
     context = {**selectors_board.settings(request.access), "can_manage": can_manage}
+    if request.access.can(Permission.INBOX_REPLY):
+        own = next((one for one in context["people"] if one["is_self"]), None)
+        context |= {"own": own, "away_form": bound.pop("away_form", None) or forms.AwayForm()}
     if can_manage:
         context |= _bound_forms(request, **bound)
     return render(request, "inbox/settings.html", context, status=status)
@@ -151,11 +155,31 @@ def set_hours(request: OrganizationRequest) -> HttpResponse:
     values = dict(form.cleaned_data)
     person = next(one for one in people if one.id == parse_uuid(values["person"]))
     del values["person"]
+    until = values.pop("away_until")
     try:
-        rules.set_hours(user=person, actor=request.access.user, **values)
+        with transaction.atomic():
+            rules.set_hours(user=person, actor=request.access.user, **values)
+            if values["is_away"]:
+                rules.set_away(user=person, actor=request.access.user, is_away=True, until=until)
     except Refused as refusal:
         form.add_error(refusal.field or None, refusal.message)
         return _page(request, 422, hours_form=form)
+    return _done(request)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def away(request: OrganizationRequest) -> HttpResponse:
+    """Say that one is away oneself (``until`` a day, or until one says otherwise), or ``back``."""
+    form = forms.AwayForm(request.POST)
+    if not form.is_valid():
+        return _page(request, 422, away_form=form)
+    user, is_away = request.access.user, not request.POST.get("back")
+    try:
+        rules.set_away(user=user, actor=user, is_away=is_away, until=form.cleaned_data["until"])
+    except Refused as refusal:
+        form.add_error("until", refusal.message)
+        return _page(request, 422, away_form=form)
     return _done(request)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 
 from django.db import models
 
@@ -51,11 +51,17 @@ class WorkingHours(OrganizationModel):
     time_zone = models.CharField(max_length=64, default="UTC")
     #: Away: nothing new comes until they are back.
     is_away = models.BooleanField(default=False)
+    #: When they are back by themselves; empty: when somebody says so.
+    away_until = models.DateTimeField(null=True)
     #: Most open conversations that rules give them; 0: no limit.
     most_open = models.PositiveIntegerField(default=0)
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organization", "user"], name="working_hours_once")]
+
+    def is_away_at(self, moment: datetime) -> bool:
+        """Whether they are away then."""
+        return self.is_away and (self.away_until is None or moment < self.away_until)
 
 
 class AssignmentRule(OrganizationModel):

@@ -129,7 +129,7 @@ def is_at_work(hours: WorkingHours | None, moment: datetime) -> bool:
     """Whether somebody is on duty; whoever has stated no hours always is."""
     if hours is None:
         return True
-    if hours.is_away or not hours.weekdays:
+    if hours.is_away_at(moment) or not hours.weekdays:
         return False
     window = SendingWindow(frozenset(hours.weekdays), hours.starts, hours.ends)
     return is_open(moment, Calendar(windows=(window,), days_off=frozenset()), zone(hours.time_zone))

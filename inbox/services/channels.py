@@ -15,6 +15,7 @@ from campaigns.services import suppression
 from inbox.models import Conversation
 from inbox.services import threads
 from integrations.models import SenderAccount
+from integrations.models.connections import Channel
 from integrations.services.holds import Hold
 from integrations.services.senders import sendable
 from integrations.values import Person
@@ -125,11 +126,16 @@ def thread_for(
         )
     if not confirmed:
         raise SenderUnconfirmed(
-            f"{conversation.title} knows {conversation.sender.name}; this would leave from {sender.name}. "
+            f"{conversation.title} knows {_named(conversation.sender)}; this would leave from {_named(sender)}. "
             "Confirm that you mean it. Nothing was sent.",
             sender_id=str(sender.id),
         )
     return _thread_with(conversation, sender, address, " ".join(subject.split()))
+
+
+def _named(sender: SenderAccount) -> str:
+    """An account as people tell it from others: one person may have several of the same name."""
+    return f"{sender.name} by {Channel(sender.channel).label}"
 
 
 def _thread_with(

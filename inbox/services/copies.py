@@ -27,7 +27,7 @@ def addresses(text: str, *, field: str = "cc") -> list[str]:
             validate_email(address)
         except ValidationError as error:
             raise Invalid(
-                f"{address[:80]} is not an e-mail address. Nothing was sent.", field=field
+                f"“{address[:80]}” is not an e-mail address. Nothing was sent.", field=field
             ) from error
     return found
 

@@ -86,6 +86,7 @@ def move(*, message_id: UUID, leaves_at: datetime, actor: User) -> Message:
         actor=actor, action="reply.rescheduled", subject=message.conversation, message=str(message.id)
     )
     live.entry_changed(message.conversation, "message", message.id)
+    live.conversation_changed(message.conversation)
     return message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from django.db.models import Max
 
 from campaigns.replies.intents import Intent
 from campaigns.scheduling import SendingWindow, UnknownZone, zone
+from campaigns.scheduling.zones import to_instant
 from inbox.models import AssignmentRule, WorkingHours
 from inbox.services import assignment
 from integrations.models.connections import Channel
+from project.core.clock import now
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import Client, Membership, User
@@ -78,9 +81,11 @@ def remove(*, rule_id: UUID, actor: User) -> None:
 @transaction.atomic
 def set_hours(*, user: User, actor: User, **values: Any) -> WorkingHours:
     """Say when a member is at work, whether they are away, and how much rules may give them. Raises ``Invalid``."""
-    hours = WorkingHours.objects.filter(user=user).first() or WorkingHours(user=user)
+    hours = _hours(user) or WorkingHours(user=user)
+    if hours.away_until is not None and not values.get("is_away", True):
+        values = {"away_until": None, **values}
     for name, value in values.items():
-        if name not in {"weekdays", "starts", "ends", "time_zone", "is_away", "most_open"}:
+        if name not in {"weekdays", "starts", "ends", "time_zone", "is_away", "away_until", "most_open"}:
             raise Invalid(f"Working hours have no {name!r}.", field=name)
         setattr(hours, name, value)
     try:
@@ -92,7 +97,32 @@ def set_hours(*, user: User, actor: User, **values: Any) -> WorkingHours:
         ) from error
     except ValueError as error:
         raise Invalid(str(error), field="weekdays") from error
+    if values.get("away_until") is not None and values["away_until"] <= now():
+        raise Invalid("Choose a day that has not begun yet.", field="away_until")
     hours.save()
     shown: dict[str, Any] = {name: str(value) for name, value in values.items()}
     audit.record(actor=actor, action="inbox.hours_set", user=str(user.id), **shown)
     return hours
+
+
+def set_away(*, user: User, actor: User, is_away: bool, until: date | None = None) -> WorkingHours:
+    """Let rules give somebody nothing until the morning of a day (``None``: until they are back), or again.
+
+    Whoever has stated no hours goes on working at all of them. Raises ``Invalid`` for a day that has begun.
+    """
+    known = _hours(user)
+    values: dict[str, Any] = {}
+    if known is None:
+        values = {
+            "weekdays": list(range(7)), "starts": time(0), "ends": time(23, 59), "time_zone": user.time_zone or "UTC",
+        }  # fmt: skip
+    back = None
+    if is_away and until is not None:
+        tz = zone(known.time_zone if known is not None else user.time_zone or "UTC")
+        back = to_instant(datetime.combine(until, known.starts if known is not None else time(0)), tz)
+    return set_hours(user=user, actor=actor, is_away=is_away, away_until=back, **values)
+
+
+def _hours(user: User) -> WorkingHours | None:
+    found: WorkingHours | None = WorkingHours.objects.filter(user=user).first()
+    return found

@@ -202,6 +202,7 @@ function chooseWay(button) {
   const box = target.querySelector("[data-other-way]");
   box.hidden = isOwn;
   box.querySelector("[data-other-name]").textContent = button.dataset.wayLabel;
+  box.querySelector("[data-other-channel]").textContent = button.dataset.wayChannelName;
   box.querySelector("[data-other-to]").textContent = button.dataset.wayTo;
   box.querySelector("[data-new-subject]").hidden = button.dataset.wayChannel !== "email";
   const copied = target.querySelector("[data-copies]");
@@ -312,7 +313,16 @@ document.addEventListener(
 
 // --- opened -----------------------------------------------------------------------------------------
 
+/** A refused reply, or a draft, keeps whom it was to leave from: the writer sees so, and is asked again. */
+function restoreWay() {
+  const given = wayField()?.value;
+  const button = given && document.querySelector(`#inbox-open [data-way="${given}"]`);
+  if (button) chooseWay(button);
+  else if (given) wayField().value = "";
+}
+
 function opened() {
+  restoreWay();
   kept = field()?.value ?? "";
   keptMode = mode();
   keptCopies = JSON.stringify(copies());

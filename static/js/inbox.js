@@ -69,6 +69,15 @@ function prepare() {
   if (token && !token.value) token.value = crypto.randomUUID();
 }
 
+function notePlaceholder() {
+  const isShown = form()?.querySelector("[data-show-to-client]")?.checked;
+  return isShown ? "Note that the client sees, too" : "Private note, only your team sees it";
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("[data-show-to-client]")) form().querySelector("textarea").placeholder = notePlaceholder();
+});
+
 function setMode(mode) {
   const composer = form()?.querySelector("[data-composer]");
   if (!composer) return;
@@ -83,7 +92,7 @@ function setMode(mode) {
   form().setAttribute("hx-post", target);
   globalThis.htmx?.process(form());
   const field = form().querySelector("textarea");
-  field.placeholder = isNote ? "Private note, only your team sees it" : field.dataset.replyPlaceholder;
+  field.placeholder = isNote ? notePlaceholder() : field.dataset.replyPlaceholder;
   const send = form().querySelector("button[type=submit]");
   if (send.firstChild) send.firstChild.textContent = isNote ? "Add note" : "Send";
   field.focus();
@@ -179,7 +188,7 @@ function count(data) {
   const own = list.dataset.own;
   const total = (key) => [...countsByClient.values()].reduce((sum, counts) => sum + (counts[key] ?? 0), 0);
   const mine = [...countsByClient.values()].reduce((sum, counts) => sum + (counts.mine[own] ?? 0), 0);
-  for (const key of ["all", "unassigned", "snoozed", "failed", "unmatched"]) show(`view-${key}`, total(key));
+  for (const key of ["all", "unassigned", "snoozed", "failed", "unmatched", "scheduled"]) show(`view-${key}`, total(key));
   show("view-mine", mine);
   show("area-inbox", total("unread"));
 }

@@ -144,7 +144,7 @@ def test_an_answer_goes_to_whoever_had_a_copy_and_says_so(post: Post, client: Br
 
     refused = answer(cc="bo@prospect.test, nobody")
     assert refused.status_code == 422
-    assert "nobody is not an e-mail address" in refused.content.decode()
+    assert "“nobody” is not an e-mail address" in refused.content.decode()
     assert 'value="bo@prospect.test, nobody"' in refused.content.decode(), "what was typed is kept"
     suppression.suppress(
         client_id=conversation.client_id,

@@ -130,6 +130,32 @@ def test_rules_give_conversations_in_turn_to_those_at_work(world: World) -> None
     assert conversation(world, "sven").assignee is None
 
 
+def test_who_is_away_gets_nothing_until_the_morning_they_are_back(
+    world: World, client: Browser, time_machine: Any
+) -> None:
+    agency = world.agency
+    rules.create(method="round_robin", actor=agency.manager, people=[str(agency.agent.id)])
+    client.force_login(agency.agent)
+    away = agency.url("inbox/settings/away/")
+    back = (WORKING + timedelta(days=3)).date()
+    assert client.post(away, {"until": "1999-01-01"}).status_code == 422
+    assert client.post(away, {"until": "soon"}).status_code == 422
+    assert client.post(away, {"until": back.isoformat()}).status_code == 303
+    assert "I am back" in client.get(agency.url("inbox/settings/")).content.decode()
+    states = {
+        queue.key: queue for queue in selectors_board.board(agency.access(agency.agent2), None)["queues"]
+    }
+    assert (states[str(agency.agent.id)].state, states[str(agency.agent.id)].until.date()) == ("away", back)
+    assert conversation(world, "marta").assignee is None
+    time_machine.move_to(WORKING + timedelta(days=3), tick=False)
+    # Whoever had stated no hours is at work at all of them again.
+    assert conversation(world, "olga").assignee == agency.agent
+    client.post(away, {})
+    assert conversation(world, "piet").assignee is None
+    client.post(away, {"back": "1"})
+    assert conversation(world, "quin").assignee == agency.agent
+
+
 def test_the_first_rule_that_fits_and_finds_somebody_wins(world: World) -> None:
     agency = world.agency
     rules.create(method="owner", actor=agency.manager)
@@ -277,6 +303,30 @@ def test_a_shared_view_is_everybodys_and_its_owners_to_remove(world: World) -> N
     assert len(selectors_lists.sidebar(owner, Filters())["saved_views"]) == 2
     with pytest.raises(Exception, match="Manager's"):
         saved_views.remove(view_id=view.id, actor=agency.agent)
+
+
+def test_a_view_carries_order_density_and_what_its_rows_show(world: World, client: Browser) -> None:
+    agency = world.agency
+    client.force_login(agency.agent)
+    conversation(world, "marta")
+    asked = "view=all&intent=interested&sort=due&density=compact&hide=label,company,nonsense"
+    page = client.get(agency.url(f"inbox/?{asked}")).content.decode()
+    assert '<ul id="conversation-list" class="compact no-company no-label"' in page
+    form = {"name": "Mine, tight", "query": asked, "is_shared": "1"}
+    assert client.post(agency.url("inbox/views/saved/"), form).status_code == 303
+    client.force_login(agency.agent2)
+    sidebar = selectors_lists.sidebar(agency.access(agency.agent2), Filters())
+    (saved,) = sidebar["saved_views"]
+    assert saved["shown"] == "1"
+    page = client.get(saved["url"]).content.decode()
+    assert 'class="compact no-company no-label"' in page
+    assert 'aria-current="page" title="Shared by' in page
+    # The team's own views keep how rows look; a search and a filter do, too.
+    assert "view=snoozed&amp;density=compact&amp;hide=company%2Clabel" in page
+    assert page.count('name="hide" value="company,label"') == 1
+    # An address that makes no sense is an ordinary list.
+    page = client.get(agency.url("inbox/?view=all&density=huge&hide=client%22%3E")).content.decode()
+    assert '<ul id="conversation-list" data-live-list' in page
 
 
 # --- search -----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -112,6 +112,34 @@ def test_a_scheduled_reply_can_leave_earlier_or_later(world: World, thread: Conv
     assert OutboundMessage.objects.get().not_before <= now()
     with pytest.raises(Invalid, match="next 180 days"):
         reply(world, thread, leaves_at=now() - timedelta(minutes=1))
+
+
+def test_what_is_scheduled_is_listed_moved_and_called_off_from_one_page(
+    world: World, thread: Conversation, client: Browser
+) -> None:
+    agency = world.agency
+    page = agency.url("inbox/scheduled/")
+    at = now() + timedelta(hours=20)
+    sent = reply(world, thread, "Good morning", leaves_at=at)
+    agency.agent.time_zone = "Asia/Tokyo"
+    agency.agent.save()
+    client.force_login(agency.agent2)
+    assert "Good morning" in client.get(page).content.decode()
+    assert "Good morning" not in client.get(f"{page}?mine=1").content.decode()
+    assert f'data-live-count="view-scheduled">{1}<' in client.get(agency.url("inbox/")).content.decode()
+    client.force_login(agency.people["limited"])
+    assert "Good morning" not in client.get(page).content.decode(), "of another client"
+    client.force_login(agency.agent)
+    departure = agency.url(f"inbox/messages/{sent.id}/departure/")
+    for wrong in ("", "soon", "2026-13-45T00:00", "0001-01-01T00:00", "9999-12-31T23:59"):
+        refused = client.post(departure, {"at": wrong})
+        assert refused.status_code == 422, wrong
+    assert sent.refreshed().leaves_at == at, "a time that is none must never mean: now"
+    day = (WORKING + timedelta(days=2)).date()
+    assert client.post(departure, {"at": f"{day}T09:30"}).status_code == 204
+    assert sent.refreshed().leaves_at == datetime.combine(day, time(0, 30), UTC), "09:30 of whoever asks"
+    world.says("marta", "Never mind", WORKING + timedelta(hours=1), message="m2")
+    assert "Nothing is scheduled" in client.get(page).content.decode()
 
 
 # --- drafts -----------------------------------------------------------------------------------------
