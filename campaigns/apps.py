@@ -12,6 +12,7 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         """Register receivers, streams and areas."""
         from campaigns import authorizers, broadcasts, receivers  # noqa: F401
+        from integrations.sender_pages import SenderPage, register_page
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
 
@@ -35,6 +36,7 @@ class CampaignsConfig(AppConfig):
                 ),
             )
         )
+        register_page(SenderPage("campaigns:sender_queue", "Queue", Permission.CAMPAIGNS_VIEW))
         register_area(
             NavigationArea(
                 "leads",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaigns import row_words, selectors, sync_health
+from campaigns import row_words, selectors, sender_health, sync_health
 from campaigns.events import AddressUnsubscribed, EnrollmentEnded, MessageMatched
 from campaigns.services import (
     brakes,
@@ -15,7 +15,7 @@ from campaigns.services import (
     waking,
 )
 from campaigns.services.provider_runs import following, people
-from integrations import sync_selectors
+from integrations import health_selectors, sync_selectors
 from integrations.domain_events import (
     HoldsEnded,
     OutboundChanged,
@@ -42,6 +42,7 @@ outbox.register_gate("campaigns.brakes", brakes.gate)
 outbox.register_gate("campaigns.before_attempt", gates.before_attempt)
 switches.register_targets("campaigns", selectors.switchable)
 row_words.register()
+health_selectors.register_source("campaigns", sender_health.factors_of)
 sync_selectors.register_campaigns("campaigns", sync_health.rows)
 reconciliation.register_part(reconciling.CAMPAIGNS)
 reconciliation.register_part(reconciling.LEADS)

@@ -13,6 +13,7 @@ from ninja import Query, Router, Status
 from integrations import api_rows
 from integrations import api_schemas as schemas
 from integrations.api_limits import router as limits_router
+from integrations.api_sender_care import router as care_router
 from integrations.api_sync import router as sync_router
 from integrations.api_weather import router as weather_router
 from integrations.api_webhooks import router as webhooks_router
@@ -38,6 +39,7 @@ from project.tenancy.api_auth import ApiRequest, api_rule
 
 router = Router()
 router.add_router("", limits_router)
+router.add_router("", care_router)
 router.add_router("", webhooks_router)
 router.add_router("", sync_router)
 router.add_router("", weather_router)

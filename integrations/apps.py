@@ -18,7 +18,7 @@ class IntegrationsConfig(AppConfig):
         from project.tenancy.access import Permission
         from project.tenancy.navigation import NavigationArea, register_area
 
-        senders = ("integrations:senders",)
+        senders = ("integrations:sender", "campaigns:sender_queue", "campaigns:budget_board")
         register_area(NavigationArea("senders", "integrations:senders", Permission.SENDERS_VIEW, senders))
         pages = ("sync", "ledger", "reconciliation", "webhook", "weather", "rates", "queues", "switches")
         operations = (*(f"integrations:{page}" for page in pages), "operations:")

@@ -21,7 +21,7 @@ from integrations.models import (
     RateUsage,
     SenderAccount,
 )
-from integrations.services import rates, warmups
+from integrations.services import freezing, rates, warmups
 from integrations.services.rates import CapState
 from integrations.services.rates.periods import key_of, period_of, resets_at
 from integrations.services.rates.slots import RequestState, states_of
@@ -159,6 +159,9 @@ def in_a_sentence(label: str) -> str:
 def _sentence(sender: SenderAccount, limits: list[Budget]) -> str:
     if sender.paused_at is not None:
         return "Paused by a person"
+    frozen = freezing.hold(sender, now())
+    if frozen is not None:
+        return frozen.reason
     if sender.status != SenderAccount.Status.OK:
         return sender.status_reason or sender.get_status_display()
     binding = next((limit for limit in limits if limit.binds), None)

@@ -18,6 +18,7 @@ from integrations.services import (
     dispatch,
     failures,
     hygiene,
+    mail_domains,
     reconciliation,
     replays,
     senders,
@@ -309,6 +310,31 @@ def reconcile_due() -> int:
     return reconciliation.forgotten()
 
 
+# --- sending domains ---------------------------------------------------------------------------------
+
+
+@task(queue="sync", name="integrations.check_mail_domain")
+def check_mail_domain(*, domain_id: str) -> str:
+    """Ask the name service about one sending domain."""
+    return mail_domains.check(UUID(domain_id))
+
+
+@task(queue="sync", name="integrations.request_due_mail_domains")
+def request_due_mail_domains() -> int:
+    """Ask for the checks of sending domains that are due in one organization."""
+    return mail_domains.request_due()
+
+
+@platform_task(queue="sync", name="integrations.check_due_mail_domains")
+def check_due_mail_domains() -> int:
+    """Look at each organization for sending domains whose check is due."""
+    with transaction.atomic():
+        found = list(Organization.objects.filter(is_active=True).values_list("id", flat=True))
+        for organization_id in found:
+            enqueue(request_due_mail_domains, organization_id=organization_id)
+    return len(found)
+
+
 # --- errors of providers -----------------------------------------------------------------------------
 
 
@@ -347,6 +373,7 @@ BEAT: dict[str, tuple[str, float, str]] = {
     "integrations-reconcile-due": ("integrations.reconcile_due", 60, "sync"),
     "integrations-pull-suppressions": ("integrations.pull_due_suppressions", 300, "sync"),
     "integrations-refresh-senders": ("integrations.refresh_senders", 60, "sync"),
+    "integrations-check-mail-domains": ("integrations.check_due_mail_domains", 600, "sync"),
     "integrations-trim-failures": ("integrations.trim_failures", 3600, "bulk"),
     "integrations-retest-connections": ("integrations.retest_connections", 60, "sync"),
 }

@@ -16,6 +16,7 @@ from django.db.models import Count, Sum
 from campaigns.models import Campaign, CampaignSender, Enrollment, EnrollmentSender, Lead, Relation
 from campaigns.plans.schema import Plan, SendNode
 from campaigns.scheduling import drawn
+from integrations import health_selectors
 from integrations.models import Connection, RateUsage, SenderAccount
 from integrations.models.connections import Channel
 from integrations.services import rates
@@ -54,7 +55,7 @@ def slots_of(plan: Plan) -> list[Slot]:
 
 
 def health_of(sender: SenderAccount) -> float:
-    """How fit an account is, from 0 (gone) to 1 (well). Reads ``sender.connection``."""
+    """How able an account is to send now, from 0 (gone) to 1. Reads ``sender.connection``."""
     if sender.status in GONE:
         return 0.0
     if sender.connection.status in {Connection.Status.FAILING, Connection.Status.DISABLED}:
@@ -75,13 +76,15 @@ class Rotation:
     loads: dict[UUID, int]
     #: What is left of today's budgets of each sender.
     room: dict[UUID, int]
+    #: The score of each sender, from 0 to 1 (``integrations.health``).
+    health: dict[UUID, float] = field(default_factory=dict)
     #: Senders that know a lead: connected on the network, or writing to it in another campaign of the client.
     connected: dict[UUID, set[UUID]] = field(default_factory=dict)
     known: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
 
     @classmethod
     def of(cls, campaign: Campaign, leads: Sequence[Lead]) -> Rotation:
-        """Load what the choice for ``leads`` needs: six queries, however many leads and senders there are."""
+        """Load what the choice for ``leads`` needs: a fixed number of queries, however many leads and senders."""
         links = list(
             CampaignSender.objects.filter(campaign=campaign)
             .select_related("sender", "sender__connection")
@@ -94,6 +97,7 @@ class Rotation:
             pools={link.sender_id: list(link.pools) for link in links},
             loads=_loads(senders),
             room=_room(senders),
+            health={key: found.score / 100 for key, found in health_selectors.health_of(senders).items()},
         )
         rotation.learn(leads)
         return rotation
@@ -159,7 +163,8 @@ class Rotation:
 
     def _freest(self, lead_id: UUID, fit: list[SenderAccount]) -> Chosen:
         def share(sender: SenderAccount) -> float:
-            free = health_of(sender) * (1 + self.room.get(sender.id, PLENTY))
+            fit = health_of(sender) * self.health.get(sender.id, 1.0)
+            free = fit * (1 + self.room.get(sender.id, PLENTY))
             return free / (1 + self.loads.get(sender.id, 0))
 
         shares = [share(sender) for sender in fit]

@@ -72,6 +72,7 @@ _CHANGES: dict[str, tuple[str, str]] = {
     "suppressed": ("Nothing: whoever asked to be left alone is.", ""),
     "calendar": ("Widen the campaign's sending window.", "campaigns:builder"),
     "quiet_hours": ("Nothing: texts leave in decent hours of the recipient's day.", ""),
+    "frozen": ("Take the freeze back.", "integrations:senders"),
     "sender": ("Add a sender account to the campaign.", "campaigns:builder"),
     "sender_gone": ("Connect the account again, or add another one.", "integrations:senders"),
     "sender_status": ("Connect the account again.", "integrations:senders"),

@@ -22,7 +22,7 @@ from campaigns.services.planning import context_of, plan_of
 from campaigns.services.points import CAPABILITY_OF_CHANNEL
 from campaigns.services.suppressed import suppressed_leads
 from integrations.models import OutboundMessage, SenderAccount
-from integrations.services import freshness, switches
+from integrations.services import freezing, freshness, switches
 from integrations.services.holds import Hold
 from integrations.services.senders import sendable
 from project.core.clock import now
@@ -72,7 +72,7 @@ class Circumstances:
         """Why an account may not do an action now."""
         key = (sender.id, action)
         if key not in self._holds:
-            self._holds[key] = sendable(sender, action, self.at)
+            self._holds[key] = sendable(sender, action, self.at) or freezing.hold(sender, self.at)
         return self._holds[key]
 
     def standing_brakes(self) -> brakes.Standing:
@@ -273,6 +273,7 @@ def before_attempt(outbound: OutboundMessage) -> Hold | None:
         _running(enrollment)
         or calendar_hold(enrollment, node, now())
         or texting.quiet_hold(enrollment, node, str(outbound.recipient.get("phone", "")), now())
+        or freezing.hold(outbound.sender, now())
         or _inbox_before_attempt(enrollment, outbound)
     )
 

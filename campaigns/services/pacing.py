@@ -32,8 +32,8 @@ CODE: Final = "pace"
 #: Reasons that end for many sends at the same moment.
 COMMON: Final = frozenset(
     {
-        "kill_switch", "campaign", "enrollment_paused", "entitlement", "paused", "connection", "sender_status",
-        "throttled", "stale_inbox", "limit", "fault", "brake", "suspended",
+        "kill_switch", "campaign", "enrollment_paused", "entitlement", "paused", "frozen", "connection",
+        "sender_status", "throttled", "stale_inbox", "limit", "fault", "brake", "suspended",
     }
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ from campaigns.services.suppressed import suppressed_leads
 from campaigns.services.unsubscribes import SAMPLE_URL
 from campaigns.simulation.model import Budget, Growth, Prospect, Setup, SimulatedSender
 from integrations.models import SenderAccount
-from integrations.services import rates
+from integrations.services import freezing, rates
 from integrations.services.rates.ahead import Ahead, BudgetAhead, budgets_ahead
 from integrations.services.senders import sendable
 from project.core import collector
@@ -299,10 +299,23 @@ def _sender(
         budgets={action: ahead.touched.get((sender.id, action), ()) for action in mine},
         room=people.rotation.room.get(sender.id, 1),
         load=people.rotation.loads.get(sender.id, 0),
-        health=health_of(sender),
+        health=health_of(sender) * people.rotation.health.get(sender.id, 1.0),
         names=frozenset({f"pool:{pool}" for pool in pools} | {f"account:{name}" for name in named}),
         unavailable=hold.reason if hold is not None and hold.until is None else "",
         premium=sender.has_paid_seat,
+        frozen=_frozen(sender),
+    )
+
+
+def _frozen(sender: SenderAccount) -> tuple[tuple[datetime, datetime], ...]:
+    """The stretches in which an account is frozen, as instants."""
+    zone_ = rates.zone_of(sender)
+    return tuple(
+        (
+            datetime.combine(one.first, time(), zone_),
+            datetime.combine(one.last + timedelta(days=1), time(), zone_),
+        )
+        for one in freezing.of(sender)
     )
 
 

@@ -13,7 +13,7 @@ from project.core.clock import now
 
 #: Reasons that lie with an account or its connection. Switches and brakes hold whole campaigns: those wait for their
 #: turn, within two minutes, so that letting go of them is no large write.
-OF_SENDERS: Final = frozenset({"connection", "sender_status", "paused"})
+OF_SENDERS: Final = frozenset({"connection", "sender_status", "paused", "frozen"})
 #: Actions that are woken at once; the others come to their turn.
 MOST: Final = 500
 

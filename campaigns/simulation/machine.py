@@ -226,6 +226,10 @@ class Machine:
             self._note(at, sender.key, "sender", f"{sender.name}: {sender.unavailable}")
             self._hold(person, at + timedelta(days=1))
             return
+        if sender.frozen and (thaws := sender.thaws(at)) is not None:
+            self._note(at, sender.key, "frozen", f"{sender.name} is frozen")
+            self._hold(person, thaws)
+            return
         if channel not in prospect.addresses:
             self._refuse(person, node, request.visit, "no_address", f"There is no {channel} address.", at)
             return

@@ -50,7 +50,7 @@ class SimulatedSender:
     ``variables`` is what templates see as ``sender``. ``room`` (left of today), ``load`` (people it has already) and
     ``health`` (0 to 1) decide who gets how many people; ``names`` are what steps may call it or its pools
     (``account:...``, ``pool:...``). ``unavailable`` says why it cannot send at all; ``premium`` is whether a LinkedIn
-    seat may write long notes.
+    seat may write long notes. ``frozen`` are stretches (half-open) in which it sends nothing.
     """
 
     key: str
@@ -64,6 +64,15 @@ class SimulatedSender:
     names: frozenset[str] = frozenset()
     unavailable: str = ""
     premium: bool = True
+    frozen: tuple[tuple[datetime, datetime], ...] = ()
+
+    def thaws(self, at: datetime) -> datetime | None:
+        """When a freeze that holds at ``at`` is over; ``None`` where none holds."""
+        until = None
+        for start, end in self.frozen:
+            if start <= (until or at) < end:
+                until = end
+        return until
 
 
 @dataclass(frozen=True, slots=True)

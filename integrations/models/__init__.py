@@ -11,6 +11,7 @@ from integrations.models.connections import (
 from integrations.models.events import ProviderEvent, ProviderEventKey
 from integrations.models.failures import ProviderFailure
 from integrations.models.limits import LimitScope, LimitWindow, RateLimit, RateUsage, RequestSlots, WarmupPlan
+from integrations.models.mail_domains import MailDomain
 from integrations.models.outbox import OutboundMessage, SendAttempt
 from integrations.models.sync import LedgerDay, LedgerIncident, ReconciliationReport, SyncCursor, SyncRun
 from integrations.models.system_mail import SystemMail
@@ -25,6 +26,7 @@ __all__ = [
     "LedgerIncident",
     "LimitScope",
     "LimitWindow",
+    "MailDomain",
     "OutboundMessage",
     "PlatformSwitch",
     "ProviderEvent",

@@ -107,6 +107,8 @@ class SenderAccount(OrganizationModel):
     paused_at = models.DateTimeField(null=True)
     #: Actions that the network throttles on this account, e.g. ``{"invite": "2026-11-21T16:00:00Z"}``.
     action_pauses = models.JSONField(default=dict)
+    #: Days on which no campaign sends through it: ``[{first, last, reason}]`` (``services.freezing``).
+    freezes = models.JSONField(default=list)
     #: The next campaign send is spaced to this time; replies of people do not wait for it.
     next_send_at = models.DateTimeField(null=True)
     last_inbound_at = models.DateTimeField(null=True)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from integrations.sandbox import control
+from integrations.sandbox import control, names
 from integrations.sandbox.emailbison.routes import EMAILBISON
 from integrations.sandbox.heyreach.routes import HEYREACH
 from integrations.sandbox.mailbox.routes import MAILBOX
@@ -58,4 +58,6 @@ def build(world: World) -> Starlette:
             world.store.close()
 
     routes: list[BaseRoute] = [route for provider in world.providers for route in provider.routes(world)]
-    return Starlette(routes=[Route("/", _home), *routes, *control.routes(world)], lifespan=lifespan)
+    return Starlette(
+        routes=[Route("/", _home), names.ROUTE, *routes, *control.routes(world)], lifespan=lifespan
+    )

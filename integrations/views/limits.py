@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations import limit_selectors as limits
 from integrations import selectors, streams
 from integrations.models import LimitScope, LimitWindow, SenderAccount
+from integrations.sender_pages import tabs
 from integrations.services import rates, warmups
 from integrations.views.frame import frame
 from project.core.htmx import is_partial, redirect_to
@@ -129,6 +130,7 @@ def _sender_page(request: OrganizationRequest, found: SenderAccount, problem: st
     context = {
         **limits.sender_limits(found),
         "problem": problem,
+        "tabs": tabs(request.access, found.id, "integrations:sender_limits"),
         "can_edit": request.access.can(Permission.SENDERS_EDIT),
         "stream": f"{streams.SENDERS} {streams.RATES}",
     }

@@ -10,10 +10,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from integrations import limit_selectors, selectors, streams
+from integrations import health_selectors, limit_selectors, selectors, streams
 from integrations.errors import ProviderError
 from integrations.models import SenderAccount
-from integrations.services import accounts, connecting, freshness, numbers, rates
+from integrations.services import accounts, connecting, freezing, freshness, numbers, rates
 from integrations.services import senders as service
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
@@ -26,6 +26,7 @@ def _context(request: OrganizationRequest, **more: Any) -> dict[str, Any]:
     client_id = parse_uuid(request.GET.get("client", ""))
     found = selectors.senders(request.access, client_id)
     budgets = limit_selectors.budgets(found)
+    health = health_selectors.health_of(found)
     may_edit = request.access.can(Permission.SENDERS_EDIT)
     connections = selectors.connections(request.access) if may_edit else []
     return {
@@ -34,6 +35,8 @@ def _context(request: OrganizationRequest, **more: Any) -> dict[str, Any]:
                 "sender": sender,
                 "registration": numbers.registration_of(sender.options),
                 "is_polled": freshness.is_polled(sender.connection.provider),
+                "health": health[sender.id],
+                "frozen": freezing.hold(sender, now()),
                 "inbox_hold": freshness.hold(sender, now()),
                 **budgets[sender.id],
                 **selectors.sender_abilities(sender),

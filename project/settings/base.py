@@ -342,6 +342,8 @@ REPLY_UNDO_SECONDS = env.integer("REPLY_UNDO_SECONDS", 5)
 
 #: Ask the name service whether the domains of addresses take mail (mission C15).
 ADDRESS_LOOKUPS = env.flag("ADDRESS_LOOKUPS", True)
+#: A resolver over HTTP that is asked about sending domains (SPF, DKIM, DMARC); blank: the system's name servers.
+NAME_SERVICE_URL = env.text("NAME_SERVICE_URL", f"{SANDBOX_URL}/resolve" if SANDBOX_URL else "")
 
 # --- Logs -------------------------------------------------------------------------------------------
 LOG_FORMAT = env.text("LOG_FORMAT", "console")

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from integrations.base import ConnectsAccounts, require
+from integrations.mail.authentication import MAILERS, HttpNames, check
 from integrations.models import OutboundMessage, ProviderEvent, SenderAccount, WebhookDelivery
 from integrations.sandbox.testing import API_KEY, SandboxHandle, running_sandbox
 from integrations.services import certification, connections, outbox, senders, sync
@@ -31,6 +32,14 @@ PERSON = "tomas-weil"
 def sandbox() -> Iterator[SandboxHandle]:
     with running_sandbox(process=True) as handle:
         yield handle
+
+
+def test_the_worlds_name_service_answers_about_sending_domains(sandbox: SandboxHandle) -> None:
+    names = HttpNames(f"{sandbox.base_url}/resolve")
+    found = check("nordwind.example", [MAILERS["sendgrid"]], names)
+    assert [one.verdict for one in found][:2] == ["ok", "ok"]
+    silent = check("nordwind.example", [], HttpNames(f"{sandbox.base_url}/nowhere"))
+    assert {one.verdict for one in silent} == {"unknown"}
 
 
 @pytest.fixture

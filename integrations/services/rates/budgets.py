@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 
 from integrations import warmup
+from integrations.freezes import frozen_days, read
 from integrations.models import LimitScope, LimitWindow, SenderAccount, WarmupPlan
 from integrations.rates import Cap, growth_cap
 from integrations.services.rates.periods import key_of, monday_of, period_of, resets_at, zone_of
@@ -192,11 +193,16 @@ def _warmup_caps(budget: Budget, sender: SenderAccount, rules: Rules, at: dateti
 
 def stage_of(sender: SenderAccount, row: WarmupRow | WarmupPlan, at: datetime) -> warmup.Stage:
     """Return where an account's warm-up stands on its day at ``at``."""
+    today = at.astimezone(zone_of(sender)).date()
+    # On frozen days nothing leaves, so nothing gets warmer.
+    frozen = (
+        frozen_days(read(sender.freezes), row.started_on, row.held_since or today) if sender.freezes else 0
+    )
     return warmup.stage(
         row.kind,
         started_on=row.started_on,
-        today=at.astimezone(zone_of(sender)).date(),
-        held_days=row.held_days,
+        today=today,
+        held_days=row.held_days + frozen,
         held_since=row.held_since,
         ceiling=row.ceiling,
     )
