@@ -190,6 +190,8 @@ class PlanMigration(OrganizationModel):
     counts = models.JSONField(default=dict)
     error = models.CharField(max_length=300, blank=True)
     claimed_until = models.DateTimeField(null=True)
+    #: How often a worker began.
+    tries = models.PositiveSmallIntegerField(default=0)
     undone_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):

@@ -15,8 +15,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+import structlog
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import Count, F, Q
 
 from campaigns.models import Campaign, Enrollment, PlanMigration, PlanMigrationItem, PlanVersion
 from campaigns.plans import carrying, interpreter
@@ -41,10 +42,15 @@ from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import User
 
+log = structlog.get_logger(__name__)
+
 UNDO_FOR: Final = timedelta(hours=24)
 #: As many people as a request puts onto a new version by itself; more are a worker's.
 AT_ONCE: Final = 50
 _LEASE: Final = timedelta(minutes=10)
+#: How often a worker begins before it is given up, and the pause after one that broke.
+TRIES: Final = 3
+_PAUSE: Final = timedelta(seconds=30)
 #: What may be chosen for those at a step.
 CHOICES: Final = ("stay", "go_on", "move", "finish")
 _RUNNING: Final = (Campaign.Status.ACTIVE, Campaign.Status.PAUSED)
@@ -152,20 +158,41 @@ def forgotten() -> list[PlanMigration]:
 
 
 def work(*, migration_id: UUID) -> None:
-    """Do a migration, if nobody else does; what cannot be is said on it, and nothing has changed."""
+    """Do a migration, if nobody else does; what cannot be is said on it, and nothing has changed.
+
+    Raises whatever breaks, for the worker's log; after ``TRIES`` times the migration has failed instead.
+    """
     free = Q(claimed_until=None) | Q(claimed_until__lt=now())
     rows = PlanMigration.objects.filter(free, id=migration_id, state=PlanMigration.State.RUNNING)
-    if not compare_and_set(rows, claimed_until=now() + _LEASE):
+    if not compare_and_set(rows, claimed_until=now() + _LEASE, tries=F("tries") + 1):
+        return
+    migration = PlanMigration.objects.get(id=migration_id)
+    if migration.tries > TRIES:
+        _fail(migration, f"The worker that did it ended {TRIES} times before it was through.")
         return
     try:
-        _run(PlanMigration.objects.get(id=migration_id))
+        _run(migration)
     except MigrationRefused as refusal:
-        PlanMigration.objects.filter(id=migration_id).update(
-            state=PlanMigration.State.FAILED,
-            error=refusal.message[:300],
-            claimed_until=None,
-            updated_at=now(),
-        )
+        _fail(migration, refusal.message)
+    except (OperationalError, InterfaceError):
+        raise  # the next one begins once the lease is over
+    except Exception as error:
+        if migration.tries < TRIES:
+            PlanMigration.objects.filter(id=migration_id).update(
+                claimed_until=now() + _PAUSE, updated_at=now()
+            )
+            raise
+        log.exception("plan_migration.broke", migration=str(migration_id))
+        _fail(migration, f"It broke {TRIES} times ({type(error).__name__}). The worker's log says more.")
+
+
+@transaction.atomic
+def _fail(migration: PlanMigration, why: str) -> None:
+    rows = PlanMigration.objects.filter(id=migration.id, state=PlanMigration.State.RUNNING)
+    if compare_and_set(
+        rows, state=PlanMigration.State.FAILED, error=why[:300], claimed_until=None, updated_at=now()
+    ):
+        live.campaign_changed(migration.campaign_id)
 
 
 @transaction.atomic

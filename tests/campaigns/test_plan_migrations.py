@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client as Browser
 
 from campaigns.models import Campaign, CampaignMirror, Enrollment, PlanMigration, ScheduledAction
@@ -128,6 +129,36 @@ def test_what_cannot_be_is_refused_and_changes_nothing(running: World) -> None:
         publish(running)
     assert not PlanMigration.objects.exists()
     enrollments.stop(enrollment_id=at(running, "Ada").id, reason="x", actor=running.agency.manager)
+
+
+def test_one_that_always_breaks_ends_and_the_page_says_so(
+    running: World, client: Browser, monkeypatch: Any, time_machine: Any
+) -> None:
+    monkeypatch.setattr(plan_migrations, "AT_ONCE", 0)
+    made = publish(running, message="go_on")
+    errors: list[Exception] = [
+        OperationalError("away"),
+        ZeroDivisionError("a row"),
+        ZeroDivisionError("a row"),
+    ]
+
+    def broken(*_: Any) -> Any:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(plan_migrations, "_each", broken)
+    for left in (2, 1):
+        with pytest.raises((OperationalError, ZeroDivisionError)):
+            plan_migrations.work(migration_id=made.id)
+        assert (made.refreshed().state, len(errors)) == ("running", left)
+        time_machine.shift(timedelta(minutes=11))
+    plan_migrations.work(migration_id=made.id)
+    ended = made.refreshed()
+    assert (ended.state, ended.claimed_until, errors) == ("failed", None, [])
+    assert at(running, "Ada").plan_version_id == made.from_version_id
+    client.force_login(running.agency.manager)
+    page = client.get(running.agency.url(f"campaigns/{running.campaign.id}/publish/")).content.decode()
+    assert "Being published." not in page
+    assert "It broke 3 times (ZeroDivisionError)." in page
 
 
 def test_a_manager_publishes_and_rolls_back_on_the_page(running: World, client: Browser) -> None:
