@@ -1,10 +1,10 @@
-"""What the ground floor does by the clock: signs of life, stream sweeps, trimming, partitions."""
+"""What the ground floor does by the clock: signs of life, stream sweeps, trimming, partitions, retention."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from project.core import health
+from project.core import health, retention
 from project.core.clock import now
 from project.core.partitions import ensure_partitions
 from project.core.realtime import sequencer
@@ -48,10 +48,20 @@ def make_partitions() -> None:
         ensure_partitions(now().date())
 
 
+@platform_task(queue="bulk", name="core.forget_old_months")
+def forget_old_months() -> int:
+    """Let months of ledgers go that are past their time, as owner; return how many went."""
+    from project.core.db.base import owner_connection
+
+    with owner_connection():
+        return sum(outcome.did != "held" for outcome in retention.run())
+
+
 BEAT = {
     "live-worker-lives": ("core.live_worker_lives", 10.0, "inbound"),
     "bulk-worker-lives": ("core.bulk_worker_lives", 10.0, "sync"),
     "sweep-streams": ("core.sweep_streams", 5.0, "inbound"),
     "trim-streams": ("core.trim_streams", 3600.0, "bulk"),
+    "forget-old-months": ("core.forget_old_months", 86_400.0, "bulk"),
     "ensure-partitions": ("core.ensure_partitions", 86_400.0, "bulk"),
 }

@@ -218,6 +218,14 @@ INVITATION_DAYS = 7
 API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600)
 API_PUBLIC_REQUESTS_PER_MINUTE = env.integer("API_PUBLIC_REQUESTS_PER_MINUTE", 60)
 
+# --- Retention: months that ledgers are kept; 0 is for ever (project.core.retention) ------------------
+#: Raw calls of providers, as they came; attachments of mails are in them.
+KEEP_CALLS_MONTHS = env.integer("KEEP_CALLS_MONTHS", 13)
+#: What providers told, normalised.
+KEEP_EVENTS_MONTHS = env.integer("KEEP_EVENTS_MONTHS", 25)
+#: What reports are counted from; their sums stay.
+KEEP_FACTS_MONTHS = env.integer("KEEP_FACTS_MONTHS", 25)
+
 # --- Mail -------------------------------------------------------------------------------------------
 #: With a key of Resend's, the installation's own mail leaves through it and is followed to delivery.
 RESEND_API_KEY = env.optional("RESEND_API_KEY")
