@@ -9,6 +9,7 @@ from inbox.views_slack import pressed as slack_pressed
 from project.core import views as core_views
 from project.theme.views import worker
 from reporting.views_mails import leave
+from reporting.views_portal import brand_sheet
 from reporting.views_sharing import shared, shared_logo
 
 ORGANIZATION = "o/<slug:organization_slug>/"
@@ -29,6 +30,7 @@ urlpatterns = [
     path("u/<str:token>", unsubscribe, name="unsubscribe"),
     path("r/leave/<str:token>", leave, name="leave_report"),
     path("r/<str:token>", shared, name="shared_report"),
+    path("brand/<str:colour>.css", brand_sheet, name="brand_sheet"),
     path("r/<str:token>/logo", shared_logo, name="shared_logo"),
     path(ORGANIZATION + "live/", include("project.core.realtime.urls")),
     path(ORGANIZATION + "inbox/", include("inbox.urls")),

@@ -34,7 +34,10 @@ class PeriodIn(Schema):
 
 
 class ReportIn(PeriodIn):
-    """The days, and one channel, sender or list that the report is narrowed to (the first of them that is given)."""
+    """The days, and the channel, sender and list that the report is narrowed to.
+
+    What several of them have in common is counted when asked for: 422 `TOO_MANY_EVENTS` above 200,000 events.
+    """
 
     channel: Literal["linkedin", "email", "sms"] | None = None
     sender: UUID | None = None

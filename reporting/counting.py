@@ -8,6 +8,7 @@ counted on the day of the first fact; when an earlier one arrives late, the pers
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, LiteralString
 
 #: Who counts, once per contact: a kind of fact and what it counts as.
@@ -62,6 +63,10 @@ WAITS: Final[tuple[tuple[int, str], ...]] = (
     (14 * 86_400, "1 to 2 weeks"),
 )
 LAST_WAIT: Final = "later"
+#: What is counted by recipient domain, of which there are nearly as many as people; the rest is in no report.
+DOMAIN_KINDS: Final = (
+    "emailed", "delivered", "opened", "bounced", "complained", "unsubscribed", "replied", "positive", "meeting",
+)  # fmt: skip
 
 _COLUMNS: Final = (
     "occurred_at, kind, client_id, campaign_id, coalesce(enrollment_id, lead_id) AS contact_id, lead_id, sender_id,"
@@ -124,37 +129,78 @@ _LEFT: Final = f"""
       AND written_in >= %(high)s AND coalesce(fact_written_in, 0) < %(high)s
 """
 
+#: Kinds of facts, what they count as, and whether that counts people; SQL values.
+MEANINGS: Final = f"{_values(PEOPLE, True)}, {_values(EVENTS, False)}"
+#: SQL: what a time to reply (``value``, seconds) is called.
+WAIT: Final = _wait()
 _PLACE: Final = "client_id, campaign_id, sender_id, channel, node_id, variant_id, domain, list_id"
-_CELL: Final = "client_id, campaign_id, sender_id, channel, node_id, variant_id, day, kind"
-#: Whose subject it is. (There is no ``min`` of uuids before PostgreSQL 18.)
-_OWNER: Final = "min(client_id::text)::uuid"
+_CELL: Final = "client, campaign_id, sender_id, channel, node_id, variant_id, day, kind"
 _SUMS: Final = "sum(n) AS n, sum(people) AS people, sum(timed) AS timed, sum(seconds) AS seconds"
-#: Grain, the table of differences that it is added up from, subject, part, and what belongs to it.
+
+
+@dataclass(frozen=True, slots=True)
+class _Grain:
+    """A grain: the table of differences that it is added up from, its subject, and its part."""
+
+    name: str
+    source: str
+    subject: str
+    #: Columns (or an expression) that tell parts apart, and how they are written; nothing: it has one part.
+    by: str = ""
+    part: str = "''"
+    where: str = "true"
+
+    @property
+    def sql(self) -> str:
+        """Its sums. What a part is called is written once for each sum, not for each row; so is whose it is."""
+        columns = ", ".join(filter(None, (self.subject, "day", "kind", self.by)))
+        whose = "NULL::int" if self.name == "organization" else "min(client)"
+        subject = self.subject or "%(organization)s::uuid"
+        return (
+            f"    SELECT '{self.name}' AS grain, {subject} AS subject_id, day, {self.part} AS part, kind,"
+            f" {whose} AS client, {_SUMS} FROM {self.source} WHERE {self.where} GROUP BY {columns}"
+        )
+
+
+def _of(*names: str) -> str:
+    """A condition: these are known."""
+    ids = {"campaign_id", "sender_id", "list_id"}
+    return " AND ".join(f"{name} IS NOT NULL" if name in ids else f"{name} <> ''" for name in names)
+
+
+_HOUR: Final = "to_char(hour, 'FM00')"
 _GRAINS: Final = (
-    ("organization", "cell", "%(organization)s::uuid", "''", "true"),
-    ("client", "cell", "client_id", "''", "true"),
-    ("campaign", "cell", "campaign_id", "''", "campaign_id IS NOT NULL"),
-    ("sender", "cell", "sender_id", "''", "sender_id IS NOT NULL"),
-    ("campaign_sender", "cell", "campaign_id", "sender_id::text", "campaign_id IS NOT NULL AND sender_id IS NOT NULL"),
-    ("channel", "cell", "campaign_id", "channel", "campaign_id IS NOT NULL AND channel <> ''"),
-    ("step", "cell", "campaign_id", "node_id", "campaign_id IS NOT NULL AND node_id <> ''"),
-    ("variant", "cell", "campaign_id", "node_id || '/' || variant_id", "campaign_id IS NOT NULL AND variant_id <> ''"),
-    ("domain", "located", "campaign_id", "domain", "campaign_id IS NOT NULL AND domain <> ''"),
-    ("sender_domain", "located", "sender_id", "domain", "sender_id IS NOT NULL AND domain <> ''"),
-    ("list", "located", "campaign_id", "list_id::text", "campaign_id IS NOT NULL AND list_id IS NOT NULL"),
-    ("hour", "located", "campaign_id", "to_char(hour, 'FM00')",
-     "campaign_id IS NOT NULL AND kind IN ('contacted', 'replied', 'positive', 'opened')"),
-    ("wait", "located", "campaign_id", _wait(),
-     "campaign_id IS NOT NULL AND kind = 'replied' AND people <> 0 AND value IS NOT NULL"),
-    ("sent_hour", "answered", "campaign_id", "to_char(hour, 'FM00')", "campaign_id IS NOT NULL"),
+    _Grain("organization", "cell", ""),
+    _Grain("client", "cell", "client_id"),
+    _Grain("campaign", "cell", "campaign_id", where=_of("campaign_id")),
+    _Grain("sender", "cell", "sender_id", where=_of("sender_id")),
+    _Grain("campaign_sender", "cell", "campaign_id", "sender_id", "sender_id::text", _of("campaign_id", "sender_id")),
+    _Grain("channel", "cell", "campaign_id", "channel", "channel", _of("campaign_id", "channel")),
+    _Grain("step", "cell", "campaign_id", "node_id", "node_id", _of("campaign_id", "node_id")),
+    _Grain("variant", "cell", "campaign_id", "node_id, variant_id", "node_id || '/' || variant_id",
+           _of("campaign_id", "variant_id")),
+    _Grain("domain", "located", "campaign_id", "domain", "domain",
+           f"{_of('campaign_id', 'domain')} AND kind IN {DOMAIN_KINDS}"),
+    _Grain("list", "located", "campaign_id", "list_id", "list_id::text", _of("campaign_id", "list_id")),
+    _Grain("hour", "located", "campaign_id", "hour", _HOUR,
+           f"{_of('campaign_id')} AND kind IN ('contacted', 'replied')"),
+    _Grain("wait", "located", "campaign_id", WAIT, WAIT,
+           f"{_of('campaign_id')} AND kind = 'replied' AND people <> 0 AND value IS NOT NULL"),
+    _Grain("sent_hour", "answered", "campaign_id", "hour", _HOUR, _of("campaign_id")),
 )  # fmt: skip
 
 
-#: Other facts of the contacts that lost their first, and that first itself.
+#: Other facts of the contacts that lost their first.
 _SECOND: Final = f"""
         UNION ALL
         SELECT fact.*, counted, is_people FROM ({_LEFT}) AS fact JOIN meaning USING (kind)
         JOIN gone USING (contact_id, counted) WHERE is_people AND fact.fact_id <> gone.fact_id"""
+#: Those of them that are first now, and are not among what is new.
+_NEXT: Final = f"""
+    UNION ALL
+    SELECT {_PLACE}, occurred_at, counted, value, 0, 1, (value IS NOT NULL)::int, coalesce(value, 0)
+    FROM candidate JOIN first USING (fact_id, counted) WHERE sign = 0"""
+#: What was first until it was taken back.
 _LOST: Final = f"""
     UNION ALL
     SELECT fact.*, gone.counted FROM gone
@@ -165,19 +211,19 @@ _LOST: Final = f"""
 def statement(source: LiteralString | str, *, rollup: str, first: str, has_gone: bool) -> str:
     """The statement that counts ``source`` (``NEW``, ``ALL``) into two tables.
 
-    Parameters: organization, low, high, clients, zones (a JSON object of time zones by client), and of ``FORGET``'s
-    rows gone_contacts, gone_kinds, gone_facts (arrays side by side) and gone_leads. Mostly nothing was taken back
-    (``has_gone``): then what deals with it is not planned either.
+    Parameters: organization, low, high, clients, zones (a JSON object of time zones by client), of ``FORGET``'s rows
+    gone_contacts, gone_kinds, gone_facts (arrays side by side) and gone_leads, and of what is not kept any more
+    forgotten (the instant before which facts are gone; whoever was first before it stays so) and since (the day from
+    which sums are written). Mostly nothing was taken back: without ``has_gone`` what deals with it is not planned.
     """
-    grains = "\n    UNION ALL\n".join(
-        f"    SELECT '{grain}' AS grain, {subject} AS subject_id, day, left({part}, 255) AS part, kind,"
-        f" {'NULL::uuid' if grain == 'organization' else _OWNER} AS client_id, {_SUMS}"
-        f" FROM {table} WHERE {which} GROUP BY 2, 3, 4, 5"
-        for grain, table, subject, part, which in _GRAINS
-    )
+    grains = "\n    UNION ALL\n".join(grain.sql for grain in _GRAINS)
     return f"""
 WITH given AS MATERIALIZED ({source}),
-meaning (kind, counted, is_people) AS (VALUES {_values(PEOPLE, True)}, {_values(EVENTS, False)}),
+meaning (kind, counted, is_people) AS (VALUES {MEANINGS}),
+zone AS MATERIALIZED (
+    SELECT key::uuid AS client_id, value AS zone, (row_number() OVER ())::int AS client
+    FROM jsonb_each_text(%(zones)s::jsonb)
+),
 gone AS (
     SELECT * FROM unnest(%(gone_contacts)s::uuid[], %(gone_kinds)s::text[], %(gone_facts)s::uuid[])
       AS g (contact_id, counted, fact_id)
@@ -186,78 +232,108 @@ told AS MATERIALIZED (
     SELECT given.*, counted, is_people FROM given JOIN meaning USING (kind)
     WHERE (counted <> 'promised' OR in_time IS NOT NULL) AND (counted <> 'kept' OR in_time)
 ),
-candidate AS (
+candidate AS MATERIALIZED (
     SELECT DISTINCT ON (contact_id, counted) * FROM (
         SELECT * FROM told WHERE sign = 1 AND is_people AND contact_id IS NOT NULL
         {_SECOND if has_gone else ""}
-    ) AS all_of_them ORDER BY contact_id, counted, occurred_at, fact_id
+    ) AS all_of_them ORDER BY contact_id, counted, occurred_at, fact_id, sign DESC
 ),
-better AS MATERIALIZED (
-    SELECT candidate.*, known.first_at AS old_at, known.fact_id AS old_id FROM candidate
-    LEFT JOIN {first} AS known ON known.organization_id = %(organization)s
-      AND known.contact_id = candidate.contact_id AND known.kind = candidate.counted
-    WHERE known.contact_id IS NULL OR (candidate.occurred_at, candidate.fact_id) < (known.first_at, known.fact_id)
-),
-remembered AS (
+fresh AS (
     INSERT INTO {first} AS known (organization_id, contact_id, kind, client_id, first_at, fact_id)
-    SELECT %(organization)s, contact_id, counted, client_id, occurred_at, fact_id FROM better
-    ON CONFLICT (organization_id, contact_id, kind)
-      DO UPDATE SET first_at = excluded.first_at, fact_id = excluded.fact_id
+    SELECT %(organization)s, contact_id, counted, client_id, occurred_at, fact_id FROM candidate
+    ON CONFLICT (organization_id, contact_id, kind) DO NOTHING
+    RETURNING known.fact_id, known.kind AS counted
+),
+earlier AS MATERIALIZED (
+    SELECT candidate.*, known.first_at AS old_at, known.fact_id AS old_id FROM candidate
+    LEFT JOIN fresh USING (fact_id, counted)
+    CROSS JOIN LATERAL (
+        SELECT first_at, fact_id FROM {first} AS held WHERE held.organization_id = %(organization)s
+          AND held.contact_id = candidate.contact_id AND held.kind = candidate.counted LIMIT 1
+    ) AS known
+    WHERE fresh.fact_id IS NULL AND known.first_at >= %(forgotten)s
+      AND (candidate.occurred_at, candidate.fact_id) < (known.first_at, known.fact_id)
+),
+corrected AS (
+    UPDATE {first} AS known SET first_at = earlier.occurred_at, fact_id = earlier.fact_id FROM earlier
+    WHERE known.organization_id = %(organization)s AND known.contact_id = earlier.contact_id
+      AND known.kind = earlier.counted
+),
+first AS MATERIALIZED (
+    SELECT fact_id, counted FROM fresh UNION ALL SELECT fact_id, counted FROM earlier
 ),
 moved AS (
-    SELECT fact.*, better.counted FROM better
-    JOIN (SELECT {_FACT} FROM reporting_fact) AS fact
-      ON fact.occurred_at = better.old_at AND fact.fact_id = better.old_id
+    SELECT fact.*, earlier.counted FROM earlier
+    CROSS JOIN LATERAL (
+        SELECT {_FACT} FROM reporting_fact WHERE occurred_at = earlier.old_at AND id = earlier.old_id LIMIT 1
+    ) AS fact
     UNION ALL
-    SELECT fact.*, better.counted FROM better
+    SELECT fact.*, earlier.counted FROM earlier
     JOIN (SELECT {_RETRACTION} FROM reporting_factretraction WHERE organization_id = %(organization)s) AS fact
-      ON fact.fact_id = better.old_id
+      ON fact.fact_id = earlier.old_id
     {_LOST if has_gone else ""}
 ),
 difference AS (
-    SELECT {_PLACE}, occurred_at, counted, value,
-      sign AS n, 0 AS people, CASE WHEN NOT is_people AND value IS NOT NULL THEN sign ELSE 0 END AS timed,
-      CASE WHEN is_people THEN 0 ELSE sign * coalesce(value, 0) END AS seconds FROM told
-    UNION ALL
-    SELECT {_PLACE}, occurred_at, counted, value,
-      0, 1, (value IS NOT NULL)::int, coalesce(value, 0) FROM better
+    SELECT {_PLACE}, occurred_at, counted, value, sign AS n, (is_first IS NOT NULL)::int AS people,
+      CASE WHEN value IS NULL THEN 0 WHEN is_people THEN (is_first IS NOT NULL)::int ELSE sign END AS timed,
+      CASE WHEN value IS NULL THEN 0 WHEN is_people AND is_first IS NULL THEN 0 WHEN is_people THEN value
+        ELSE sign * value END AS seconds
+    FROM told LEFT JOIN (SELECT fact_id, counted, true AS is_first FROM first) AS firsts USING (fact_id, counted)
     UNION ALL
     SELECT {_PLACE}, occurred_at, counted, value,
       0, -1, -(value IS NOT NULL)::int, -coalesce(value, 0) FROM moved
+    {_NEXT if has_gone else ""}
 ),
-zone AS (SELECT key::uuid AS client_id, value AS zone FROM jsonb_each_text(%(zones)s::jsonb)),
 placed AS (
-    SELECT difference.*, occurred_at AT TIME ZONE coalesce(zone, 'UTC') AS here, coalesce(zone, 'UTC') AS zone
+    SELECT difference.*, client, occurred_at AT TIME ZONE coalesce(zone, 'UTC') AS here, coalesce(zone, 'UTC') AS zone
     FROM difference LEFT JOIN zone USING (client_id)
 ),
 located AS MATERIALIZED (
-    SELECT {_PLACE}, counted AS kind,
+    SELECT {_PLACE}, client, counted AS kind,
       here::date AS day, extract(hour FROM here) AS hour, value, n, people, timed, seconds FROM placed
 ),
 answered AS (
-    SELECT client_id, campaign_id, counted AS kind, n, people, timed, seconds,
+    SELECT client, campaign_id, counted AS kind, n, people, timed, seconds,
       left_here::date AS day, extract(hour FROM left_here) AS hour FROM (
         SELECT *, (occurred_at - make_interval(secs => value)) AT TIME ZONE zone AS left_here FROM placed
-        WHERE counted IN ('replied', 'positive') AND value IS NOT NULL
+        WHERE counted = 'replied' AND value IS NOT NULL
     ) AS of_replies
 ),
-cell AS MATERIALIZED (SELECT {_CELL}, {_SUMS} FROM located GROUP BY {_CELL})
+cell AS MATERIALIZED (SELECT client_id, {_CELL}, {_SUMS} FROM located GROUP BY client_id, {_CELL})
 INSERT INTO {rollup} AS known
     (organization_id, grain, subject_id, day, part, kind, client_id, n, people, timed, seconds)
-SELECT %(organization)s, grain, subject_id, day, part, kind, client_id, n, people, timed, seconds FROM (
+SELECT %(organization)s, grain, subject_id, day, part, kind, zone.client_id, n, people, timed, seconds FROM (
 {grains}
-) AS grained WHERE n <> 0 OR people <> 0 OR timed <> 0 OR seconds <> 0
+) AS grained LEFT JOIN zone USING (client)
+WHERE day >= %(since)s AND (n <> 0 OR people <> 0 OR timed <> 0 OR seconds <> 0)
 ON CONFLICT (organization_id, grain, subject_id, day, part, kind) DO UPDATE SET
     n = known.n + excluded.n, people = known.people + excluded.people, timed = known.timed + excluded.timed,
     seconds = known.seconds + excluded.seconds
 """
 
 
-#: What a fresh count says differently from what is stored. Parameters: organization.
+#: Whose first is counted anew: those who were first on the day ``since`` or later. Parameters: organization, zones,
+#: since, clients (null: all).
+FORGET_FIRSTS: Final = """
+DELETE FROM reporting_firstfact WHERE organization_id = %(organization)s
+  AND (%(clients)s::uuid[] IS NULL OR client_id = ANY(%(clients)s))
+  AND (first_at AT TIME ZONE coalesce(%(zones)s::jsonb ->> client_id::text, 'UTC'))::date >= %(since)s
+"""
+#: The firsts that ``FORGET_FIRSTS`` would leave, for a count beside what is stored.
+KEPT_FIRSTS: Final = """
+INSERT INTO counted_first SELECT * FROM reporting_firstfact WHERE organization_id = %(organization)s
+  AND (first_at AT TIME ZONE coalesce(%(zones)s::jsonb ->> client_id::text, 'UTC'))::date < %(since)s
+"""
+#: Sums by domain of which nothing is left, once somebody was erased: the domain may have been their own.
+FORGET_DOMAINS: Final = """
+DELETE FROM reporting_rollup WHERE organization_id = %(organization)s AND grain = 'domain'
+  AND client_id = ANY(%(clients)s) AND n = 0 AND people = 0 AND timed = 0 AND seconds = 0
+"""
+#: What a fresh count says differently from what is stored. Parameters: organization, since.
 DIFFERENCES: Final = """
 SELECT grain, subject_id, day, part, kind, coalesce(stored.n, 0), coalesce(counted.n, 0),
   coalesce(stored.people, 0), coalesce(counted.people, 0)
-FROM (SELECT * FROM reporting_rollup WHERE organization_id = %(organization)s) AS stored
+FROM (SELECT * FROM reporting_rollup WHERE organization_id = %(organization)s AND day >= %(since)s) AS stored
 FULL JOIN counted_rollup AS counted USING (grain, subject_id, day, part, kind)
 WHERE coalesce(stored.n, 0) <> coalesce(counted.n, 0) OR coalesce(stored.people, 0) <> coalesce(counted.people, 0)
   OR coalesce(stored.timed, 0) <> coalesce(counted.timed, 0)

@@ -15,7 +15,7 @@ from project.core.ids import parse_uuid
 
 PERIODS: Final = {"7": "7 days", "28": "28 days", "90": "90 days", "quarter": "Quarter to date"}
 LONGEST: Final = 400
-#: What a report may be narrowed to, one at a time: sums are kept by each of these, and not by their combinations.
+#: What a report may be narrowed to. Sums are kept by each of these; what several have in common is counted from facts.
 DIMENSIONS: Final = ("channel", "sender", "list")
 CHANNELS: Final = ("linkedin", "email", "sms")
 
@@ -62,25 +62,33 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Narrow:
-    """The one channel, sender or list that is looked at, as the address says it."""
+    """The channel, the sender and the list that are looked at, each as the address says it; empty: all."""
 
-    dimension: str
-    value: str
+    channel: str = ""
+    sender: str = ""
+    list_id: str = ""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Narrow | None:
-        """The first of ``DIMENSIONS`` that an address names with sense; a form says ``only=sender:<id>``."""
+        """Those of ``DIMENSIONS`` that an address names with sense; older ones said ``only=sender:<id>``."""
         chosen, _, value = str(data.get("only") or "").partition(":")
         given = {chosen: value} if chosen in DIMENSIONS else data
-        for dimension in DIMENSIONS:
-            text = str(given.get(dimension) or "")
-            known = text if text in CHANNELS else ""
-            if dimension != "channel":
-                found = parse_uuid(text)
-                known = str(found) if found else ""
-            if known:
-                return cls(dimension, known)
-        return None
+        channel = str(given.get("channel") or "")
+        sender, of_list = (parse_uuid(str(given.get(name) or "")) for name in ("sender", "list"))
+        found = cls(channel if channel in CHANNELS else "", str(sender or ""), str(of_list or ""))
+        return found if found.given else None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is chosen, as an address names it."""
+        names = {"channel": self.channel, "sender": self.sender, "list": self.list_id}
+        return {name: value for name, value in names.items() if value}
+
+    @property
+    def single(self) -> tuple[str, str] | None:
+        """The one dimension that is chosen, with its value; ``None`` where several are."""
+        chosen = list(self.given.items())
+        return chosen[0] if len(chosen) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,7 @@ class Filters:
     def narrowing(self) -> dict[str, str]:
         """Campaign, and channel, sender or list, as an address names them."""
         campaign = {"campaign": str(self.campaign_id)} if self.campaign_id else {}
-        return campaign | ({self.narrow.dimension: self.narrow.value} if self.narrow else {})
+        return campaign | (self.narrow.given if self.narrow else {})
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -166,7 +174,8 @@ def _period(data: Mapping[str, Any], zone: ZoneInfo) -> tuple[Period, str]:
         today = now().astimezone(zone).date()
         begins = date(today.year, 3 * ((today.month - 1) // 3) + 1, 1)
         return Period(begins, today, zone), chosen
-    days = int(chosen) if chosen.isascii() and chosen.isdigit() and 0 < int(chosen) <= LONGEST else 28
+    days = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 4 else 0
+    days = days if 0 < days <= LONGEST else 28
     return Period.last_days(days, zone), str(days)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaigns import events as campaign_events
+from campaigns.services.erasure import register_record
 from inbox.events import (
     ConversationAnswered,
     ConversationResolved,
@@ -23,9 +24,10 @@ from integrations.domain_events import (
     WebhooksHeardAgain,
 )
 from project.core.events import subscribe, subscribe_many
+from project.core.retention import register
 from reporting import row_words
 from reporting.models import Fact
-from reporting.services import alert_sources, alerts, facts, portal, snapshots
+from reporting.services import alert_sources, alerts, erasure, facts, portal, retention, snapshots
 
 _KINDS = {
     campaign_events.LeadEnrolled: Fact.Kind.ENROLLED,
@@ -109,6 +111,9 @@ subscribe(ConversationResolved, id="reporting.resolved")(facts.record_resolution
 subscribe(campaign_events.DealChanged, id="reporting.deal")(portal.on_deal)
 subscribe(NoteShownChanged, id="reporting.note_shown")(portal.on_note_shown)
 subscribe(ResolutionTakenBack, id="reporting.resolution_taken_back")(facts.take_back_resolution)
+subscribe(campaign_events.LeadErased, id="reporting.lead_erased")(erasure.on_lead_erased)
+register_record("counted", erasure.record)
+register(retention.FACTS)
 for _event_class in _KINDS:
     subscribe_many(_event_class, id="reporting.fact")(on_enrollment_facts)
 row_words.register()

@@ -16,7 +16,7 @@ from campaigns.services import variants
 from project.core.clock import now
 from project.tenancy.access import Access
 from project.tenancy.models import Client
-from reporting import charts, selectors_deals, selectors_replies
+from reporting import charts, selectors_deals, selectors_facts, selectors_replies
 from reporting import selectors_parts as parts_of
 from reporting.filters import Filters, Period
 from reporting.models import ReportNote, Rollup
@@ -75,10 +75,12 @@ def client_report(client: Client, filters: Filters, access: Access | None = None
     period = filters.period
     campaigns = list(Campaign.objects.filter(client=client).order_by("name", "id"))
     grain, key = (Grain.SENDER, "subject_id") if subject.is_client else (Grain.CAMPAIGN_SENDER, "part")
+    found = _from_facts(subject, filters)
+    by_campaign = found.campaigns(period) if found else by_key(subject.by_campaign(period), "subject_id")
     return {
         "client": client,
-        **_common(subject, filters),
-        "campaigns": side_by_side(campaigns, by_key(subject.by_campaign(period), "subject_id")),
+        **_common(subject, filters, found),
+        "campaigns": side_by_side(campaigns, by_campaign),
         "senders": parts_of.senders(by_key(subject.rows(grain, period), key))
         if filters.narrow is None
         else [],
@@ -94,7 +96,8 @@ def campaign_report(campaign: Campaign, filters: Filters) -> dict[str, Any]:
     """Everything on a campaign's report, and its leads by stage now."""
     subject = Subject(campaign.client, campaign, narrow=filters.narrow)
     period = filters.period
-    report = {"client": campaign.client, "campaign": campaign, **_common(subject, filters)}
+    common = _common(subject, filters, _from_facts(subject, filters))
+    report = {"client": campaign.client, "campaign": campaign, **common}
     parts = (
         {"steps": [], "trials": [], "senders": [], "lists": []}
         if filters.narrow
@@ -108,14 +111,26 @@ def campaign_report(campaign: Campaign, filters: Filters) -> dict[str, Any]:
     return {**report, **parts, "stages": stage_counts([campaign.id])[campaign.id]}
 
 
-def _common(subject: Subject, filters: Filters) -> dict[str, Any]:
+def _from_facts(subject: Subject, filters: Filters) -> selectors_facts.Found | None:
+    """What several of channel, sender and list have in common; ``None`` where sums are kept.
+
+    Raises ``TooManyFacts``.
+    """
+    narrow, period = filters.narrow, filters.period
+    if narrow is None or narrow.single is not None:
+        return None
+    first = period.before.first if filters.compare else period.first
+    return selectors_facts.counted(subject, narrow, Period(first, period.last, period.zone))
+
+
+def _common(subject: Subject, filters: Filters, found: selectors_facts.Found | None) -> dict[str, Any]:
     """What reports of campaigns and of clients share."""
     period, before = filters.period, filters.period.before
     today = now().astimezone(period.zone).date()
     history = Period(
         min(before.first, today - timedelta(days=_HISTORY)), max(period.last, today), period.zone
     )
-    days = by_key(subject.whole(history), "day")
+    days = found.days() if found else by_key(subject.whole(history), "day")
     here = _between(days, period)
     earlier = _between(days, before)
     return {
@@ -127,7 +142,8 @@ def _common(subject: Subject, filters: Filters) -> dict[str, Any]:
         "sends": here["contacted"].n,
         "funnel": funnel(here, FUNNEL if subject.counts_enrolled else REACH),
         "trend": _trend(days, period, before if filters.compare else None),
-        "outlook": parts_of.outlook(days, today),
+        # A forecast looks back further than days are counted from facts.
+        "outlook": parts_of.outlook({} if found else days, today),
         "notes": _notes(subject, period),
         **_parts(subject, period, here),
         **freshness(),
@@ -148,7 +164,7 @@ def _parts(subject: Subject, period: Period, here: Kinds) -> dict[str, Any]:
     """What is kept of a whole campaign or client only: a report that is narrowed further leaves it out."""
     narrow = subject.narrow
     if narrow is not None:
-        own = {narrow.value: here} if narrow.dimension == "channel" else {}
+        own = {narrow.channel: here} if narrow.channel else {}
         return {"channels": _channels(own), "heat": None, "waits": None, "domains": [], "service": None}
     waits = by_key(subject.rows(Grain.WAIT, period), "part")
     return {

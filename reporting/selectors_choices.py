@@ -21,7 +21,7 @@ def narrowing(client: Client, filters: Filters, campaign: Campaign | None = None
     lists = (
         LeadImport.objects.filter(client=client).order_by("-created_at", "-id").values_list("id", "file_name")
     )
-    narrow = filters.narrow
+    narrow = filters.narrow or Narrow()
     return {
         "campaigns": []
         if campaign is not None
@@ -30,12 +30,23 @@ def narrowing(client: Client, filters: Filters, campaign: Campaign | None = None
             for row in Campaign.objects.filter(client=client).order_by("name", "id")[:MOST]
         ],
         "campaign": str(filters.campaign_id or ""),
-        "groups": [
-            ("Channel", [(f"channel:{channel}", Channel(channel).label) for channel in CHANNELS]),
-            ("Sender", [(f"sender:{key}", name) for key, name in senders[:MOST]]),
-            ("List", [(f"list:{key}", name) for key, name in lists[:MOST]]),
+        "parts": [
+            (
+                "channel",
+                "Channel",
+                "All channels",
+                narrow.channel,
+                [(one, Channel(one).label) for one in CHANNELS],
+            ),
+            (
+                "sender",
+                "Sender",
+                "All senders",
+                narrow.sender,
+                [(str(key), name) for key, name in senders[:MOST]],
+            ),
+            ("list", "List", "All lists", narrow.list_id, [(str(key), name) for key, name in lists[:MOST]]),
         ],
-        "narrow": f"{narrow.dimension}:{narrow.value}" if narrow else "",
     }
 
 
@@ -55,11 +66,13 @@ def names(client: Client, filters: Filters) -> list[str]:
     found = []
     if filters.campaign_id:
         found += Campaign.objects.filter(client=client, id=filters.campaign_id).values_list("name", flat=True)
-    match filters.narrow:
-        case Narrow(dimension="channel", value=channel):
-            found.append(Channel(channel).label)
-        case Narrow(dimension="sender", value=sender):
-            found += SenderAccount.objects.filter(client=client, id=sender).values_list("name", flat=True)
-        case Narrow(dimension="list", value=of_list):
-            found += LeadImport.objects.filter(client=client, id=of_list).values_list("file_name", flat=True)
+    narrow = filters.narrow or Narrow()
+    if narrow.channel:
+        found.append(Channel(narrow.channel).label)
+    if narrow.sender:
+        found += SenderAccount.objects.filter(client=client, id=narrow.sender).values_list("name", flat=True)
+    if narrow.list_id:
+        found += LeadImport.objects.filter(client=client, id=narrow.list_id).values_list(
+            "file_name", flat=True
+        )
     return found

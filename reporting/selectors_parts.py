@@ -148,6 +148,8 @@ def lists(parts: dict[str, Kinds]) -> list[dict[str, Any]]:
 
 def domains(parts: dict[str, Kinds], most: int = 12) -> list[dict[str, Any]]:
     """The recipient domains with most mail; the rest in one row, so that the column adds up."""
+    for kinds in parts.values():
+        kinds["contacted"] = kinds["emailed"]  # nobody is contacted at a domain but by mail
     rows = sorted(
         (figures(part, kinds, part) for part, kinds in parts.items()),
         key=lambda row: (-row["emailed"], row["key"]),

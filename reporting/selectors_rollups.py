@@ -83,10 +83,11 @@ class Subject:
         return rows.filter(subject_id=self.only) if self.only is not None else rows
 
     def whole(self, period: Period) -> QuerySet[Rollup]:
-        """The sums of the subject as a whole, or of what it is narrowed to."""
+        """The sums of the subject as a whole, or of the one thing that it is narrowed to."""
         if self.narrow is not None:
-            if self.narrow.dimension == "sender" and self.is_client:
-                return self.rows(Grain.SENDER, period).filter(subject_id=self.narrow.value)
+            dimension, value = self._one
+            if dimension == "sender" and self.is_client:
+                return self.rows(Grain.SENDER, period).filter(subject_id=value)
             return self.by_campaign(period)
         return self.rows(Grain.CLIENT if self.is_client else Grain.CAMPAIGN, period)
 
@@ -94,12 +95,19 @@ class Subject:
         """The same as rows of campaigns."""
         if self.narrow is None:
             return self.rows(Grain.CAMPAIGN, period)
-        return self.rows(_NARROWED[self.narrow.dimension], period).filter(part=self.narrow.value)
+        dimension, value = self._one
+        return self.rows(_NARROWED[dimension], period).filter(part=value)
+
+    @property
+    def _one(self) -> tuple[str, str]:
+        assert self.narrow is not None
+        assert self.narrow.single is not None, "of several there are no sums"
+        return self.narrow.single
 
     @property
     def counts_enrolled(self) -> bool:
         """Whether it is known who was enrolled: not by a channel or a sender."""
-        return self.narrow is None or self.narrow.dimension == "list"
+        return self.narrow is None or set(self.narrow.given) == {"list"}
 
     @property
     def is_client(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -21,7 +22,7 @@ from project.tenancy.access import Access
 from project.tenancy.models import Client
 from reporting.counting import EVENTS, PEOPLE
 from reporting.filters import Filters, Period
-from reporting.models import Fact, FirstFact
+from reporting.models import Fact, FirstFact, RollupState
 from reporting.row_slices import Slice
 
 ORDER: Final = ("-occurred_at", "-id")
@@ -168,6 +169,12 @@ class RowFilters:
             + (["one list"] if self.list_id else [])
             + self.part.words
         )
+
+
+def forgotten_before(filters: RowFilters) -> datetime | None:
+    """Before which instant the rows of these days are not kept any more, though they are counted; ``None``: all are."""
+    at: datetime | None = RollupState.objects.values_list("forgotten_before", flat=True).first()
+    return at if at is not None and filters.period.start < at else None
 
 
 def page(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -30,6 +32,7 @@ from reporting import (
     streams,
 )
 from reporting.filters import PERIODS, Filters
+from reporting.selectors_facts import TooManyFacts
 from reporting.selectors_rollups import Grain, freshness
 from reporting.services import exporting
 
@@ -54,6 +57,22 @@ def index(request: OrganizationRequest) -> HttpResponse:
         **freshness(),
     }
     return render(request, "reporting/index.html", context)
+
+
+def few_enough(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Have a view say so where more would have to be counted than it does while somebody waits."""
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except TooManyFacts as error:
+            access = getattr(request, "access", None)
+            frame = selectors_portal.frame(access, None) if access else {"base": "portal.html"}
+            context = {**frame, "problem": error.message}
+            return render(request, "reporting/too_many.html", context, status=error.status)
+
+    return answer
 
 
 def _client(request: OrganizationRequest, client_id: UUID | str) -> Client:
@@ -100,6 +119,7 @@ def _shown(request: OrganizationRequest, report: dict[str, Any], source: str) ->
 
 @require_GET
 @organization_view(Permission.REPORTS_VIEW)
+@few_enough
 def client_report(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
     """One client's report; live."""
     client = _client(request, client_id)
@@ -113,6 +133,7 @@ def client_report(request: OrganizationRequest, client_id: UUID) -> HttpResponse
 
 @require_GET
 @organization_view(Permission.REPORTS_VIEW)
+@few_enough
 def campaign_report(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """One campaign's report; live."""
     campaign = _campaign(request, campaign_id)
@@ -136,6 +157,7 @@ def cohorts(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
 
 @require_GET
 @organization_view(Permission.REPORTS_VIEW)
+@few_enough
 def export_client(request: OrganizationRequest, client_id: UUID, form: str) -> HttpResponseBase:
     """The tables of a client's report."""
     client = _client(request, client_id)
@@ -145,6 +167,7 @@ def export_client(request: OrganizationRequest, client_id: UUID, form: str) -> H
 
 @require_GET
 @organization_view(Permission.REPORTS_VIEW)
+@few_enough
 def export_campaign(request: OrganizationRequest, campaign_id: UUID, form: str) -> HttpResponseBase:
     """The tables of a campaign's report."""
     campaign = _campaign(request, campaign_id)

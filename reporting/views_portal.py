@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from inbox.models import Conversation
 from project.core.htmx import is_partial, redirect_to
 from project.core.refusals import Refused
-from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
-from project.tenancy.models import Client
-from reporting import selectors_portal, selectors_replies
+from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view, public_view
+from project.tenancy.models import Client, Role
+from reporting import brand, selectors_portal, selectors_replies
 from reporting.models import ClientLogo
 from reporting.services import portal
 
@@ -24,8 +24,7 @@ from reporting.services import portal
 @organization_view(Permission.REPORTS_JUDGE)
 def judge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """Call whoever replied qualified, or not, with a comment for the agency; or only comment."""
-    rows = Conversation.objects.filter(request.access.client_filter())
-    conversation: Conversation = get_or_404(rows, conversation_id)
+    conversation: Conversation = get_or_404(selectors_replies.readable(request.access), conversation_id)
     verdict = request.POST.get("verdict", "")
     try:
         if verdict == "comment":
@@ -37,7 +36,7 @@ def judge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
                 access=request.access,
                 conversation=conversation,
                 verdict=verdict,
-                comment=request.POST.get("comment", ""),
+                text=request.POST.get("comment", ""),
             )
     except Refused as error:
         context = {"id": conversation.id, "problem": error.message}
@@ -49,6 +48,7 @@ def judge(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
         **selectors_replies.one(request.access, conversation.id),
         "can_judge": True,
         "show_links": request.access.can(Permission.INBOX_VIEW),
+        "is_portal": request.access.role == Role.CLIENT,
     }
     return render(request, "reporting/parts/_reply.html", context)
 
@@ -59,25 +59,37 @@ def settings(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
     """What the client's people see of replies and deals."""
     client = get_or_404(request.access.clients(), client_id)
     if request.method == "POST":
-        portal.set_policy(
-            access=request.access,
-            client=client,
-            shows_replies=request.POST.get("shows_replies") == "1",
-            hides_addresses=request.POST.get("hides_addresses") == "1",
-            shows_deals=request.POST.get("shows_deals") == "1",
-        )
+        try:
+            portal.set_policy(
+                access=request.access,
+                client=client,
+                shows_replies=request.POST.get("shows_replies") == "1",
+                hides_addresses=request.POST.get("hides_addresses") == "1",
+                shows_deals=request.POST.get("shows_deals") == "1",
+                brand_colour=request.POST.get("brand_colour", ""),
+            )
+        except Refused as error:
+            return _settings(request, client, colour_problem=error.message)
         return redirect_to(request.path, request)
     return _settings(request, client)
 
 
-def _settings(request: OrganizationRequest, client: Client, problem: str = "") -> HttpResponse:
+def _settings(
+    request: OrganizationRequest, client: Client, problem: str = "", colour_problem: str = ""
+) -> HttpResponse:
+    policy = portal.policy_of(client)
     context = {
         "client": client,
-        "policy": portal.policy_of(client),
+        "policy": policy,
+        "brand": policy.brand_colour.removeprefix("#"),
+        "colour": request.POST.get("brand_colour", "") if colour_problem else policy.brand_colour,
+        "colour_problem": colour_problem,
         "logo_url": selectors_portal.logo_url(request.access, client),
         "problem": problem,
     }
-    return render(request, "reporting/portal_settings.html", context, status=422 if problem else 200)
+    return render(
+        request, "reporting/portal_settings.html", context, status=422 if problem or colour_problem else 200
+    )
 
 
 @require_POST
@@ -113,6 +125,20 @@ def logo_response(client: Client) -> HttpResponse:
         bytes(row.data),
         content_type=row.content_type,
         headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"},
+    )
+
+
+@require_GET
+@public_view("a colour and what can be read on it; it tells nothing about anybody")
+def brand_sheet(request: HttpRequest, colour: str) -> HttpResponse:
+    """The rules that put a colour (``rrggbb``) onto the frame of a client's pages."""
+    known = brand.parsed(colour)
+    if not known:
+        raise Http404("There is no such colour.")
+    return HttpResponse(
+        brand.stylesheet(known),
+        content_type="text/css; charset=utf-8",
+        headers={"Cache-Control": "public, max-age=31536000, immutable"},
     )
 
 

@@ -35,6 +35,7 @@ def rows(request: OrganizationRequest) -> HttpResponse:
     context = {
         **page,
         "filters": filters,
+        "forgotten_before": selectors_rows.forgotten_before(filters),
         "counts_people": filters.kind in selectors_rows.WORDS,
         "show_links": request.access.can(Permission.LEADS_VIEW),
         **selectors_portal.frame(request.access, filters.client),

@@ -25,6 +25,7 @@ from reporting import presenters, selectors, selectors_choices, selectors_portal
 from reporting.filters import PERIODS, Filters
 from reporting.models import ShareLink, ShareView
 from reporting.services import sharing
+from reporting.views import few_enough
 from reporting.views_portal import logo_response
 
 #: Wrong passwords of one link in a minute.
@@ -99,6 +100,7 @@ def revoke(request: OrganizationRequest, link_id: UUID) -> HttpResponse:
 @public_view(
     "whoever holds a share link sees its report; it expires, can be revoked and may ask for a password"
 )
+@few_enough
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """A shared report. Unknown, expired and revoked links look alike."""
     link = sharing.find(token)
@@ -142,6 +144,7 @@ def _shared_context(request: HttpRequest, link: ShareLink, token: str) -> dict[s
         **presenters.report_context(report, rows_base=""),
         "periods": PERIODS.items(),
         "logo_url": f"/r/{token}/logo" if selectors_portal.digest_of(link.client) else "",
+        "brand": selectors_portal.brand_of(link.client),
         "narrowed_to": selectors_choices.names(link.client, filters),
         "link": link,
         "prepared_by": link.organization.name,

@@ -1,16 +1,18 @@
 """``rollup``: new facts into sums, against the same deltas by bare SQL; reports from sums, against facts.
 
 Two sizes of the ledger, so that growth shows. History is written by statements over whole tables; what is measured is
-the product's own path: ``services.rollups.count`` and the selectors of reports.
+the product's own path: ``services.rollups.count`` and the selectors of reports. The baseline writes the same sums and
+firsts by two bare statements (``_RAW_FIRST``, ``_raw_sums``); how long three kinds of sums take is told beside it.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -22,7 +24,7 @@ from project.core.clock import now
 from project.core.db.base import owner_connection
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy.models import Client, Organization
-from reporting import selectors
+from reporting import counting, selectors
 from reporting.demo import removal
 from reporting.filters import Filters, Period
 from reporting.models import Fact
@@ -35,38 +37,79 @@ CAMPAIGNS: Final = 3
 DAYS: Final = 360
 NEW: Final = 100_000
 SIZES: Final = (2_000_000, 20_000_000)
-#: Of a hundred facts, which kind each is: about what a campaign over e-mail leaves behind.
+#: A campaign runs for the sixth part of a year; on the last day, the sixth part of all campaigns runs.
+WINDOWS: Final = 6
+#: Of ten facts, which kind each is: about what a campaign over e-mail leaves behind.
 _KINDS: Final = (
     "enrolled", "emailed", "delivered", "emailed", "delivered", "emailed", "delivered", "opened", "replied", "positive",
 )  # fmt: skip
 
 _MAKE: Final = """
-INSERT INTO reporting_fact (id, organization_id, created_at, updated_at, occurred_at, kind, key, client_id, campaign_id,
+INSERT INTO {table} (id, organization_id, created_at, updated_at, occurred_at, kind, key, client_id, campaign_id,
   enrollment_id, lead_id, sender_id, node_id, variant_id, channel, domain, value, written_in)
 SELECT gen_random_uuid(), c.organization_id, now(), now(), at, kind, %(mark)s || n, c.client_id, c.id, who, who,
   md5(c.id::text || n %% 4)::uuid, 'step' || n / 10 %% 5, CASE WHEN n %% 2 = 0 THEN 'a' ELSE 'b' END, 'email',
   'domain' || n %% 40 || '.test', CASE WHEN kind IN ('replied', 'positive') THEN n %% 300000 END, %(transaction)s
 FROM (
-  SELECT n, (%(kinds)s::text[])[1 + n %% 10] AS kind, md5(%(mark)s || n / 10)::uuid AS who,
-    n / 10 %% %(campaigns)s AS place,
-    %(since)s::timestamptz + (hashint8(n / 10) & 1048575) / 1048576.0 * %(span)s * interval '1 second' AS at
-  FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+  SELECT *, %(since)s::timestamptz + (place %% %(windows)s + (hashint8(n / 10) & 1048575) / 1048576.0)
+    * %(span)s / %(windows)s * interval '1 second' AS at
+  FROM (
+    SELECT n, (%(kinds)s::text[])[1 + n %% 10] AS kind, md5(%(mark)s || n / 10)::uuid AS who,
+      n / 10 %% %(fewer)s * %(stride)s + %(offset)s AS place
+    FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+  ) AS numbered
 ) AS made JOIN bench_campaign AS c USING (place)
 """
-#: The same deltas as bare SQL: who happened first, and the days of campaigns, clients and organizations.
-_RAW: Final = (
-    """INSERT INTO bench_first SELECT DISTINCT organization_id, enrollment_id, kind, date_trunc('hour', occurred_at)
-    FROM bench_new ON CONFLICT DO NOTHING""",
-    """INSERT INTO bench_day AS d SELECT organization_id, campaign_id, occurred_at::date, kind, count(*),
-    count(DISTINCT enrollment_id) FROM bench_new GROUP BY 1, 2, 3, 4
-    ON CONFLICT (organization_id, subject_id, day, kind) DO UPDATE SET n = d.n + excluded.n""",
-    """INSERT INTO bench_day AS d SELECT organization_id, client_id, occurred_at::date, kind, count(*),
-    count(DISTINCT enrollment_id) FROM bench_new GROUP BY 1, 2, 3, 4
-    ON CONFLICT (organization_id, subject_id, day, kind) DO UPDATE SET n = d.n + excluded.n""",
-    """INSERT INTO bench_day AS d SELECT organization_id, organization_id, occurred_at::date, kind, count(*),
-    count(DISTINCT enrollment_id) FROM bench_new GROUP BY 1, 3, 4
-    ON CONFLICT (organization_id, subject_id, day, kind) DO UPDATE SET n = d.n + excluded.n""",
+#: The same sums as bare SQL, into tables of the same columns and keys: whom it happened to first, and every sum that
+#: the product writes of these facts. One pass over all organizations, days in UTC, nobody moves because of a late fact,
+#: nothing is taken back, no tenancy, and whoever something happens to is taken to be new: the least a count can do.
+_RAW_FIRST: Final = f"""
+INSERT INTO bench_first (organization_id, contact_id, kind, client_id, first_at, fact_id)
+SELECT DISTINCT ON (enrollment_id, counted) organization_id, enrollment_id, counted, client_id, occurred_at, id
+FROM bench_new JOIN (VALUES {counting.MEANINGS}) AS meaning (kind, counted, is_people) USING (kind)
+ORDER BY enrollment_id, counted, occurred_at, id
+ON CONFLICT (organization_id, contact_id, kind) DO NOTHING
+"""  # noqa: S608 - statements are built from constants
+_RAW_GRAINS: Final = (
+    ("organization", "organization_id", "''", "true"),
+    ("client", "client_id", "''", "true"),
+    ("campaign", "campaign_id", "''", "true"),
+    ("sender", "sender_id", "''", "true"),
+    ("campaign_sender", "campaign_id", "sender_id::text", "true"),
+    ("channel", "campaign_id", "channel", "true"),
+    ("step", "campaign_id", "node_id", "true"),
+    ("variant", "campaign_id", "node_id || '/' || variant_id", "true"),
+    ("domain", "campaign_id", "domain", f"counted IN {counting.DOMAIN_KINDS}"),
+    ("hour", "campaign_id", "to_char(occurred_at, 'HH24')", "counted IN ('contacted', 'replied')"),
+    ("wait", "campaign_id", counting.WAIT, "counted = 'replied'"),
+    (
+        "sent_hour",
+        "campaign_id",
+        "to_char(occurred_at - value * interval '1 second', 'HH24')",
+        "counted = 'replied'",
+    ),
 )
+
+
+def _raw_sums(grains: Sequence[tuple[str, str, str, str]]) -> str:
+    parts = " UNION ALL ".join(
+        f"SELECT organization_id, '{grain}' AS grain, {subject} AS subject_id, day, {part} AS part, counted AS kind,"  # noqa: S608
+        " (array_agg(client_id))[1] AS client_id, count(*) AS n, count(value) AS timed, coalesce(sum(value), 0) AS s"
+        f" FROM told WHERE {which} GROUP BY 1, 3, 4, 5, 6"
+        for grain, subject, part, which in grains
+    )
+    return f"""
+    WITH told AS MATERIALIZED (
+      SELECT organization_id, client_id, campaign_id, sender_id, channel, node_id, variant_id, domain, value,
+        occurred_at AT TIME ZONE 'UTC' AS occurred_at, (occurred_at AT TIME ZONE 'UTC')::date AS day, counted
+      FROM bench_new JOIN (VALUES {counting.MEANINGS}) AS meaning (kind, counted, is_people) USING (kind)
+    )
+    INSERT INTO bench_sum AS known
+      (organization_id, grain, subject_id, day, part, kind, client_id, n, people, timed, seconds)
+    SELECT organization_id, grain, subject_id, day, part, kind, client_id, n, n, timed, s FROM ({parts}) AS sums
+    ON CONFLICT (organization_id, grain, subject_id, day, part, kind) DO UPDATE SET n = known.n + excluded.n,
+      people = known.people + excluded.people, timed = known.timed + excluded.timed,
+      seconds = known.seconds + excluded.seconds"""  # noqa: S608
 
 
 class NotEmpty(RuntimeError):
@@ -81,13 +124,12 @@ def rollup(options: BenchOptions) -> BenchResult:
         found = []
         written = 0
         for size in sizes:
-            options.say(f"rollup: {size:,} facts")
-            _history(written, size)
+            options.say(
+                f"rollup: {size:,} facts, written in {_timed(partial(_history, written, size)) / 1e3:.0f} s"
+            )
             written = size
-            for organization in organizations:
-                with organization_scope(organization.id):
-                    rollups.rebuild()
-            _settle()
+            options.say(f"rollup: counted in {_timed(partial(_rebuild, organizations)) / 1e3:.0f} s")
+            options.say(f"rollup: baseline copied in {_timed(_settle) / 1e3:.0f} s")
             rounds = [
                 _round(organizations, new, f"r{size}-{number}-")
                 for number in range(2 if options.quick else 3)
@@ -113,7 +155,11 @@ def rollup(options: BenchOptions) -> BenchResult:
             "facts": sizes[1],
             "new": new,
         },
-        baseline={"raw_ms": large["raw_ms"], "client_direct_ms": large["client_direct_ms"]},
+        baseline={
+            "raw_ms": large["raw_ms"],
+            "raw_of_three_grains_ms": large["raw_of_three_grains_ms"],
+            "client_direct_ms": large["client_direct_ms"],
+        },
         ratios=ratios,
         targets={
             "count_to_raw": Target(3.0, "at_most"),
@@ -142,14 +188,6 @@ def _world() -> Iterator[list[Organization]]:
             "CREATE TABLE bench_campaign AS SELECT organization_id, client_id, id,"
             " row_number() OVER (ORDER BY id) - 1 AS place FROM campaigns_campaign"
         )
-        cursor.execute(
-            "CREATE TABLE bench_first (organization_id uuid, contact_id uuid, kind text, hour timestamptz,"
-            " PRIMARY KEY (organization_id, contact_id, kind))"
-        )
-        cursor.execute(
-            "CREATE TABLE bench_day (organization_id uuid, subject_id uuid, day date, kind text, n bigint,"
-            " people bigint, PRIMARY KEY (organization_id, subject_id, day, kind))"
-        )
         cursor.execute("CREATE TABLE bench_new (LIKE reporting_fact)")
     try:
         yield made
@@ -159,75 +197,121 @@ def _world() -> Iterator[list[Organization]]:
 
 def _remove() -> None:
     with owner_connection(), platform_scope("benchmark"), connection.cursor() as cursor:
-        cursor.execute("DROP TABLE bench_campaign, bench_first, bench_day, bench_new")
+        cursor.execute("DROP TABLE IF EXISTS bench_campaign, bench_first, bench_sum, bench_new")
         cursor.execute("TRUNCATE reporting_fact, reporting_rollup, reporting_firstfact")
     for number in range(ORGANIZATIONS):
         removal.remove(f"bench-{number}")
 
 
 def _history(written: int, size: int) -> None:
-    """Fill the ledger up to ``size``, spread over a year, without its indexes meanwhile."""
+    """Fill the ledger up to ``size``, spread over a year; its indexes are built afterwards."""
     with owner_connection(), platform_scope("benchmark"), connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SET maintenance_work_mem = '512MB'")
-        _make(cursor, "history-", written, size - 1, now() - timedelta(days=DAYS), DAYS * 86_400, 1)
-        # What the bare deltas go into is as large as the product's own.
-        cursor.execute(
-            "INSERT INTO bench_first SELECT DISTINCT organization_id, enrollment_id, kind,"
-            " date_trunc('hour', occurred_at) FROM reporting_fact ON CONFLICT DO NOTHING"
-        )
-        for subject in ("campaign_id", "client_id", "organization_id"):
-            cursor.execute(
-                f"INSERT INTO bench_day SELECT organization_id, {subject}, occurred_at::date, kind, count(*), 0"  # noqa: S608
-                " FROM reporting_fact GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"
-            )
+        with _without_indexes(cursor, "reporting_fact"):
+            _make(cursor, "history-", written, size - 1, now() - timedelta(days=DAYS), DAYS * 86_400, 1)
 
 
-def _make(cursor: Any, mark: str, first: int, last: int, since: Any, span: int, written_in: int) -> None:
+@contextmanager
+def _without_indexes(cursor: Any, table: str) -> Iterator[None]:
+    """Take the indexes of a partitioned table away, but for its primary key, and build them again."""
     cursor.execute(
-        _MAKE,
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), c.conname, pg_get_constraintdef(c.oid)"
+        " FROM pg_index AS i LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid"
+        " WHERE i.indrelid = %s::regclass AND NOT i.indisprimary",
+        [table],
+    )
+    found = cursor.fetchall()
+    for index, _, constraint, _ in found:
+        cursor.execute(
+            f"ALTER TABLE {table} DROP CONSTRAINT {constraint}" if constraint else f"DROP INDEX {index}"
+        )
+    yield
+    for _, index, constraint, rule in found:
+        cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {rule}" if constraint else index)
+
+
+def _rebuild(organizations: list[Organization]) -> None:
+    for organization in organizations:
+        with organization_scope(organization.id):
+            rollups.rebuild()
+
+
+def _make(
+    cursor: Any,
+    mark: str,
+    first: int,
+    last: int,
+    since: Any,
+    span: int,
+    written_in: int,
+    *,
+    is_new: bool = False,
+) -> None:
+    campaigns = ORGANIZATIONS * CLIENTS * CAMPAIGNS
+    fewer, stride, offset = (campaigns // WINDOWS, WINDOWS, WINDOWS - 1) if is_new else (campaigns, 1, 0)
+    cursor.execute(
+        _MAKE.format(table="bench_new" if is_new else "reporting_fact"),
         {
             "mark": mark, "first": first, "last": last, "since": since, "span": span, "transaction": written_in,
-            "kinds": list(_KINDS), "campaigns": ORGANIZATIONS * CLIENTS * CAMPAIGNS,
+            "kinds": list(_KINDS), "fewer": fewer, "stride": stride, "offset": offset,
+            "windows": 1 if is_new else WINDOWS,
         },
     )  # fmt: skip
 
 
 def _settle() -> None:
-    with owner_connection(), connection.cursor() as cursor:
+    """What the bare statements write into is the product's own, with its keys; and all of it is at rest."""
+    with owner_connection(), platform_scope("benchmark"), connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        for ours, theirs in (("bench_first", "reporting_firstfact"), ("bench_sum", "reporting_rollup")):
+            cursor.execute(f"DROP TABLE IF EXISTS {ours}")
+            cursor.execute(f"CREATE TABLE {ours} (LIKE {theirs} INCLUDING DEFAULTS INCLUDING STORAGE)")
+            if ours == "bench_sum":
+                cursor.execute("ALTER TABLE bench_sum SET (fillfactor = 80)")
+            cursor.execute(f"INSERT INTO {ours} SELECT * FROM {theirs}")  # noqa: S608 - names of tables
+            cursor.execute(
+                "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = %s::regclass", [theirs]
+            )
+            for number, (definition,) in enumerate(cursor.fetchall()):
+                columns = definition[definition.index("(") :]
+                unique = "UNIQUE" if "UNIQUE" in definition else ""
+                cursor.execute(f"CREATE {unique} INDEX {ours}_{number} ON {ours} USING btree {columns}")
         for table in (
             "reporting_fact",
             "reporting_rollup",
             "reporting_firstfact",
             "bench_first",
-            "bench_day",
+            "bench_sum",
         ):
             cursor.execute(f"VACUUM (ANALYZE) {table}")
 
 
 def _round(organizations: list[Organization], new: int, mark: str) -> dict[str, float]:
-    """New facts of the last day, one in a hundred of them two weeks late: counted, and added up by bare SQL."""
+    """New facts of the last day, one in a hundred of them two weeks late: added up by bare SQL, and counted."""
     with owner_connection(), platform_scope("benchmark"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()::text::bigint")
         (written_in,) = cursor.fetchone()
-        _make(cursor, mark, 0, new - 1, now() - timedelta(days=1), 86_400, written_in)
-        cursor.execute(
-            "UPDATE reporting_fact SET occurred_at = occurred_at - interval '14 days'"
-            " WHERE written_in = %s AND hashtext(key) %% 100 = 0",
-            [written_in],
-        )
         cursor.execute("TRUNCATE bench_new")
+        _make(cursor, mark, 0, new - 1, now() - timedelta(days=1), 86_400, written_in, is_new=True)
         cursor.execute(
-            "INSERT INTO bench_new SELECT * FROM reporting_fact WHERE written_in = %s", [written_in]
+            "UPDATE bench_new SET occurred_at = occurred_at - interval '14 days' WHERE hashtext(key) % 100 = 0"
         )
+        cursor.execute("INSERT INTO reporting_fact SELECT * FROM bench_new")
         cursor.execute("ANALYZE bench_new")
-    counted = raw = 0.0
     with owner_connection(), platform_scope("benchmark"), connection.cursor() as cursor:
-        raw = _timed(lambda: [cursor.execute(sql) for sql in _RAW])
+        firsts = _timed(lambda: cursor.execute(_RAW_FIRST))
+        raw = firsts + _timed(lambda: cursor.execute(_raw_sums(_RAW_GRAINS)))
+        # For comparison with what others keep: days of organizations, clients and campaigns alone.
+        with transaction.atomic():
+            three = firsts + _timed(lambda: cursor.execute(_raw_sums(_RAW_GRAINS[:3])))
+            transaction.set_rollback(True)
+    counted = 0.0
     for organization in organizations:
         with organization_scope(organization.id):
             counted += _timed(rollups.count)
-    return {"raw_ms": raw, "count_ms": counted}
+    return {"raw_ms": raw, "raw_of_three_grains_ms": three, "count_ms": counted}
 
 
 def _reports(organization: Organization, rounds: int) -> dict[str, float]:
@@ -235,14 +319,16 @@ def _reports(organization: Organization, rounds: int) -> dict[str, float]:
     times: dict[str, list[float]] = {}
     with organization_scope(organization.id):
         clients = list(Client.objects.order_by("id"))
+        # Campaigns are dealt out in order: the second client's run in the last three parts of the year.
+        one = clients[1]
         period = Period.last_days(90, ZoneInfo("UTC"))
         filters = Filters.of({"days": "90"}, ZoneInfo("UTC"))
         asked: dict[str, Callable[[], Any]] = {
-            "client_ms": lambda: of_subjects(Grain.CLIENT, [clients[0].id], period),
-            "client_direct_ms": lambda: _direct(period, clients[:1]),
-            "organization_ms": lambda: of_subjects(Grain.CLIENT, [one.id for one in clients], period),
+            "client_ms": lambda: of_subjects(Grain.CLIENT, [one.id], period),
+            "client_direct_ms": lambda: _direct(period, [one]),
+            "organization_ms": lambda: of_subjects(Grain.CLIENT, [client.id for client in clients], period),
             "organization_direct_ms": lambda: _direct(period, clients),
-            "page_ms": lambda: selectors.client_report(clients[0], filters),
+            "page_ms": lambda: selectors.client_report(one, filters),
         }
         for name, ask in asked.items():
             ask()

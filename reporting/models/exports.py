@@ -37,6 +37,8 @@ class ExportJob(OrganizationModel):
     cursor = models.CharField(max_length=300, blank=True)
     error = models.CharField(max_length=300, blank=True)
     claimed_until = models.DateTimeField(null=True)
+    #: How often somebody began since the last part.
+    tries = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True)
     #: The file is removed then.
     expires_at = models.DateTimeField()

@@ -19,6 +19,8 @@ class PortalPolicy(OrganizationModel):
     hides_addresses = models.BooleanField(default=False)
     #: Whether they see what their deals are worth, with whom.
     shows_deals = models.BooleanField(default=False, db_default=False)
+    #: The colour of its pages (``#rrggbb``); empty: that of its mark in the agency's lists.
+    brand_colour = models.CharField(max_length=7, blank=True, default="", db_default="")
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["client"], name="portal_policy_once")]

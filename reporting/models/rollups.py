@@ -30,7 +30,6 @@ class Rollup(DerivedModel):
         STEP = "step", "Campaign, step"
         VARIANT = "variant", "Campaign, step and variant"
         DOMAIN = "domain", "Campaign, recipient domain"
-        SENDER_DOMAIN = "sender_domain", "Sender, recipient domain"
         LIST = "list", "Campaign, list"
         #: The local hour at which it happened.
         HOUR = "hour", "Campaign, hour"
@@ -111,6 +110,9 @@ class RollupState(OrganizationModel):
     #: The time zone in which each client's days were counted, by its id.
     zones = models.JSONField(default=dict)
     rebuilt_at = models.DateTimeField(null=True)
+    #: Facts before this instant are not kept any more (``reporting.services.retention``). Sums of days before the next
+    #: one stay as they were counted, and whoever was first before it stays so. Empty: all facts are there.
+    forgotten_before = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organization"], name="rollup_state_once")]

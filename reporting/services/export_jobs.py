@@ -9,8 +9,9 @@ from typing import Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q, QuerySet, Subquery
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, Q, QuerySet, Subquery
 
 from project.core.claims import compare_and_set
 from project.core.clock import now
@@ -26,6 +27,8 @@ from reporting.export_kinds import KINDS, ExportKind, OutOfReach, filters_of
 from reporting.models import ExportJob, ExportPart
 from reporting.selectors_rows import RowFilters
 
+log = structlog.get_logger(__name__)
+
 State = ExportJob.State
 #: How long a file can be fetched.
 KEPT: Final = timedelta(days=7)
@@ -34,6 +37,8 @@ LEASE: Final = timedelta(seconds=60)
 PAGES: Final = 5
 #: Files of one person that are being written at once.
 MOST: Final = 5
+#: How often a part is begun before the file is given up. During an outage of the database nobody can begin.
+TRIES: Final = 5
 _UNFINISHED: Final = (State.WAITING, State.RUNNING)
 
 
@@ -92,15 +97,35 @@ def remove(*, access: Access, job: ExportJob) -> None:
     job.delete()
 
 
+@transaction.atomic
+def forget(*, client_id: UUID) -> None:
+    """Remove the files in which people of a client may stand, because one of them was erased."""
+    found = list(
+        ExportJob.objects.filter(Q(client=None) | Q(client_id=client_id)).values_list("id", flat=True)
+    )
+    ExportJob.objects.filter(id__in=found).delete()
+    for job_id in found:
+        streams.export_changed(job_id)
+
+
 def write(*, job_id: UUID) -> None:
-    """Write a file on from where it stands; returns at once when another worker has it."""
+    """Write a file on from where it stands; returns at once when another worker has it.
+
+    Raises whatever breaks, for the worker's log; after ``TRIES`` times at one place the file has failed instead.
+    """
     free = Q(claimed_until=None) | Q(claimed_until__lt=now())
     if not compare_and_set(
         ExportJob.objects.filter(free, id=job_id, state__in=_UNFINISHED),
-        claimed_until=now() + LEASE, state=State.RUNNING, updated_at=now(),
+        claimed_until=now() + LEASE, state=State.RUNNING, tries=F("tries") + 1, updated_at=now(),
     ):  # fmt: skip
         return
     job: ExportJob = ExportJob.objects.select_related("owner", "organization").get(id=job_id)
+    if job.tries > TRIES:
+        _fail(
+            job,
+            f"Whatever writes it ended {TRIES} times at the same place. Ask for it again, or for less of it.",
+        )
+        return
     access = access_for(job.owner, job.organization)
     try:
         if access is None or not access.can(Permission.REPORTS_VIEW):
@@ -108,7 +133,21 @@ def write(*, job_id: UUID) -> None:
         filters = filters_of(dict(parse_qsl(job.query)), access)
         _write(job, KINDS[job.kind], access, filters)
     except OutOfReach as error:
-        _progress(job, state=State.FAILED, error=str(error), finished_at=now(), claimed_until=None)
+        _fail(job, str(error))
+    except (OperationalError, InterfaceError):
+        raise  # the next one goes on once the lease is over
+    except Exception as error:
+        if job.tries < TRIES:
+            raise
+        log.exception("export.broke", job=str(job_id))
+        _fail(
+            job,
+            f"It broke {TRIES} times at the same place ({type(error).__name__}). The log of the worker says more.",
+        )
+
+
+def _fail(job: ExportJob, why: str) -> None:
+    _progress(job, state=State.FAILED, error=why, finished_at=now(), claimed_until=None)
 
 
 def _write(job: ExportJob, kind: ExportKind, access: Access, filters: RowFilters) -> None:
@@ -135,7 +174,7 @@ def _add(job: ExportJob, text: str, count: int, cursor: str | None) -> bool:
     done = {"state": State.DONE, "finished_at": now(), "claimed_until": None} if cursor is None else {}
     values = {
         "cursor": cursor or "", "rows_done": job.rows_done + count, "size": job.size + len(data),
-        "claimed_until": now() + LEASE, **done,
+        "claimed_until": now() + LEASE, "tries": 0, **done,
     }  # fmt: skip
     if not _progress(job, **values):
         return False

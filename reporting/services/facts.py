@@ -22,7 +22,7 @@ from reporting import streams
 from reporting.models import Fact, FactRetraction
 
 #: What a retraction keeps of its fact.
-_RETRACTED: Final = (
+RETRACTED: Final = (
     "occurred_at", "kind", "client_id", "campaign_id", "enrollment_id", "lead_id", "sender_id", "in_time", "node_id",
     "variant_id", "channel", "domain", "list_id", "value",
 )  # fmt: skip
@@ -108,15 +108,15 @@ def _message(event: EnrollmentFact) -> dict[str, str]:
     }
 
 
-def take_back(facts: QuerySet[Fact]) -> int:
-    """Remove facts that have not happened, or may not be kept any more; sums follow. Returns how many there were."""
+def take_back(facts: QuerySet[Fact]) -> list[Fact]:
+    """Remove facts that have not happened, or may not be kept any more; sums follow. Returns what they were."""
     rows = list(facts)
     FactRetraction.objects.bulk_create(
         [
             FactRetraction(
                 fact_id=row.id,
                 fact_written_in=row.written_in,
-                **{name: getattr(row, name) for name in _RETRACTED},
+                **{name: getattr(row, name) for name in RETRACTED},
             )
             for row in rows
         ]
@@ -124,7 +124,7 @@ def take_back(facts: QuerySet[Fact]) -> int:
     for row in rows:
         Fact.objects.filter(occurred_at=row.occurred_at, id=row.id).delete()
     _hint({row.kind for row in rows}, [row.client_id for row in rows])
-    return len(rows)
+    return rows
 
 
 def _hint(kinds: Collection[str], clients: Collection[UUID]) -> None:

@@ -18,7 +18,7 @@ from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.access import Access
 from project.tenancy.models import Client
-from reporting import streams
+from reporting import brand, streams
 from reporting.models import ClientLogo, Fact, PortalPolicy, ReplyVerdict
 from reporting.services import facts
 
@@ -40,10 +40,18 @@ def set_policy(
     shows_replies: bool,
     hides_addresses: bool,
     shows_deals: bool | None = None,
+    brand_colour: str | None = None,
 ) -> PortalPolicy:
-    """Say what the client's people see of replies and (``None``: as before) of deals."""
+    """Say what the client's people see of replies and (``None``: as before) of deals, and in which colour.
+
+    An empty colour is that of the client's mark. Raises ``Invalid``.
+    """
     wanted: dict[str, Any] = {"shows_replies": shows_replies, "hides_addresses": hides_addresses}
     wanted |= {} if shows_deals is None else {"shows_deals": shows_deals}
+    if brand_colour is not None:
+        wanted["brand_colour"] = brand.parsed(brand_colour)
+        if wanted["brand_colour"] is None:
+            raise Invalid("A colour is written like #1f6feb.", field="brand_colour")
     row: PortalPolicy = PortalPolicy.objects.update_or_create(client=client, defaults=wanted)[0]
     audit.record(actor=access.user, action="portal.policy_set", client_id=client.id, **wanted)
     streams.report_changed(client.id)
@@ -76,14 +84,15 @@ def remove_logo(*, access: Access, client: Client) -> None:
 
 @transaction.atomic
 def comment(*, access: Access, conversation: Conversation, text: str) -> Note:
-    """Say something to the agency about a reply; it becomes a note in the thread. Raises ``Invalid``."""
+    """Say something about a reply that the client's people and the agency both read: a note in the thread that is
+    shown to the client. Raises ``Invalid``.
+    """
     if not conversation.has_inbound:
         raise Invalid("Nobody has replied in this conversation.", field="comment")
     note = notes.add_note(conversation_id=conversation.id, author=access.user, body=text, show_to_client=True)
     audit.record(
         actor=access.user, action="reply.commented", subject=conversation, client_id=conversation.client_id
     )
-    streams.report_changed(conversation.client_id)
     return note
 
 
@@ -98,11 +107,11 @@ def on_note_shown(event: NoteShownChanged) -> None:
 
 
 @transaction.atomic
-def judge(*, access: Access, conversation: Conversation, verdict: str, comment: str = "") -> ReplyVerdict:
+def judge(*, access: Access, conversation: Conversation, verdict: str, text: str = "") -> ReplyVerdict:
     """Say whether whoever replied is qualified. Raises ``Invalid``.
 
-    The word corrects what the reply was read as, so that it counts for the wording that it answers; a comment becomes
-    a note in the thread. The latest word counts.
+    The word corrects what the reply was read as, so that it counts for the wording that it answers; a ``text`` becomes
+    a comment. The latest word counts.
     """
     if verdict not in ReplyVerdict.Verdict.values:
         raise Invalid(f"A verdict is one of {', '.join(ReplyVerdict.Verdict.values)}.", field="verdict")
@@ -137,8 +146,8 @@ def judge(*, access: Access, conversation: Conversation, verdict: str, comment: 
         conversation_id=conversation.id,
         channel=conversation.channel,
     )
-    if comment.strip():
-        notes.add_note(conversation_id=conversation.id, author=access.user, body=comment, show_to_client=True)
+    if text.strip():
+        comment(access=access, conversation=conversation, text=text)
     audit.record(
         actor=access.user, action="reply.judged", subject=conversation, client_id=conversation.client_id,
         verdict=verdict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from reporting.models import FactRetraction, FirstFact, Rollup, RollupState
 
 #: Below this, figures count as fresh; above it pages say since when they stand still.
 FRESH: Final = timedelta(seconds=60)
+#: As an instant or a day: before all others.
+_NEVER: Final = "-infinity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,13 @@ def _increment(state: RollupState, high: int) -> int:
         if not clients:
             return 0
         cursor.execute(counting.FORGET, given)
-        changed = _run(counting.NEW, given, state.zones, gone=cursor.fetchall())
+        gone = cursor.fetchall()
+    forgotten = {"forgotten": state.forgotten_before or _NEVER, "since": _NEVER}
+    changed = _run(counting.NEW, {**given, **forgotten}, state.zones, gone=gone)
     # What has been subtracted is not needed any more; later ones are.
-    FactRetraction.objects.filter(written_in__lt=high).delete()
+    if FactRetraction.objects.filter(written_in__lt=high).delete()[0]:
+        with connection.cursor() as cursor:
+            cursor.execute(counting.FORGET_DOMAINS, {**given, "clients": clients})
     for client_id in sorted(clients):
         streams.report_changed(client_id)
     return changed
@@ -85,16 +91,17 @@ def _increment(state: RollupState, high: int) -> int:
 
 @transaction.atomic
 def rebuild(*, below: int | None = None) -> int:
-    """Count everything from the facts that are kept; return how many sums there are."""
+    """Count everything from the facts that are kept; return how many sums were written.
+
+    Sums of days whose facts are not kept any more (``RollupState.forgotten_before``) stay as they are.
+    """
     organization_id = current_organization_id()
     high, at = below if below is not None else horizon(), now()
     zones = _zones()
     state, _ = RollupState.objects.select_for_update().get_or_create(
         organization_id=organization_id, defaults={"counted_below": high, "counted_at": at}
     )
-    Rollup.objects.all().delete()
-    FirstFact.objects.all().delete()
-    made = _run(counting.ALL, {"organization": organization_id, "low": 0, "high": high}, zones)
+    made = _anew(state, high, zones)
     FactRetraction.objects.filter(written_in__lt=high).delete()
     RollupState.objects.filter(id=state.id).update(
         counted_below=high, counted_at=at, zones=zones, rebuilt_at=at, updated_at=at
@@ -104,6 +111,30 @@ def rebuild(*, below: int | None = None) -> int:
     return made
 
 
+def _anew(state: RollupState, high: int, zones: dict[str, str], clients: Sequence[UUID] | None = None) -> int:
+    """Count the days whose facts are all kept anew, of some clients or all."""
+    given = {"organization": state.organization_id, "low": 0, "high": high, **_kept(state)}
+    rows = Rollup.objects.all() if clients is None else Rollup.objects.filter(client_id__in=clients)
+    (rows if state.forgotten_before is None else rows.filter(day__gte=given["since"])).delete()
+    with connection.cursor() as cursor:
+        wanted = list(clients) if clients is not None else None
+        cursor.execute(counting.FORGET_FIRSTS, {**given, "clients": wanted, "zones": json.dumps(zones)})
+    return _run(counting.ALL, given, zones, clients=clients)
+
+
+def _kept(state: RollupState) -> dict[str, Any]:
+    """What ``counting`` wants to know of facts that are gone.
+
+    The first day of which they are all there, in every time zone, is the one after that on which they begin.
+    """
+    if state.forgotten_before is None:
+        return {"forgotten": _NEVER, "since": _NEVER}
+    return {
+        "forgotten": state.forgotten_before,
+        "since": state.forgotten_before.astimezone(UTC).date() + timedelta(days=1),
+    }
+
+
 def _follow_zones(state: RollupState) -> int:
     """Count the days of clients anew whose time zone was changed; ``state.zones`` is brought up to date."""
     zones = _zones()
@@ -111,13 +142,10 @@ def _follow_zones(state: RollupState) -> int:
     state.zones = zones
     if not moved:
         return 0
-    given: dict[str, Any] = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
-    Rollup.objects.filter(client_id__in=moved).delete()
-    FirstFact.objects.filter(client_id__in=moved).delete()
-    made = _run(counting.ALL, given, zones, clients=moved)
+    made = _anew(state, state.counted_below, zones, moved)
     Rollup.objects.filter(grain=Rollup.Grain.ORGANIZATION).delete()
     with connection.cursor() as cursor:
-        cursor.execute(counting.ORGANIZATION, given)
+        cursor.execute(counting.ORGANIZATION, {"organization": state.organization_id})
     for client_id in moved:
         streams.report_changed(client_id)
     return made
@@ -129,12 +157,15 @@ def differences() -> list[Difference]:
     state = RollupState.objects.select_for_update().first()
     if state is None:
         return []
-    given: dict[str, Any] = {"organization": state.organization_id, "low": 0, "high": state.counted_below}
+    given: dict[str, Any] = {
+        "organization": state.organization_id, "low": 0, "high": state.counted_below, **_kept(state),
+    }  # fmt: skip
     with connection.cursor() as cursor:
         for name, model in (("counted_rollup", Rollup), ("counted_first", FirstFact)):
             cursor.execute(
                 f"CREATE TEMP TABLE {name} (LIKE {model._meta.db_table} INCLUDING INDEXES) ON COMMIT DROP"
             )
+        cursor.execute(counting.KEPT_FIRSTS, {**given, "zones": json.dumps(state.zones)})
         _run(counting.ALL, given, state.zones, rollup="counted_rollup", first="counted_first")
         cursor.execute(counting.DIFFERENCES, given)
         found = [

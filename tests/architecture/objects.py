@@ -66,6 +66,7 @@ WORDS: dict[str, str] = {
     "token": "0" * 64,
     "provider": "unipile",
     "connection_key": "unknown-key",
+    "colour": "1f6feb",
     "node_id": "start",
     "action": "invite",
     "kind": "sync_lag",

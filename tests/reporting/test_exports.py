@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client as Browser
 
 from project.core.clock import now
@@ -89,6 +91,44 @@ def test_it_goes_on_where_a_killed_worker_stood(answered: World, monkeypatch: An
     export_jobs.write(job_id=job.id)
     ids = [(row["kind"], row["lead_id"], row["occurred_at"]) for row in lines_of(job)]
     assert len(ids) == len(set(ids)) == whole == job.refreshed().rows_done
+
+
+def test_one_that_always_breaks_ends_and_says_so(
+    answered: World, client: Browser, monkeypatch: Any, time_machine: Any
+) -> None:
+    """Once a part was written the tries begin anew; an outage of the database ends nothing."""
+    monkeypatch.setattr(export_kinds, "PAGE", 1)
+    monkeypatch.setattr(export_jobs, "PAGES", 1)
+    job, kind = start(answered, "events"), export_kinds.KINDS["events"]
+    errors: list[Exception] = []
+
+    def broken(access: Any, filters: Any, cursor: Any) -> Any:
+        if cursor is not None or len(errors) < 2:
+            errors.append(OperationalError("away") if len(errors) % 2 else ZeroDivisionError("a row"))
+            raise errors[-1]
+        return kind.page(access, filters, cursor)
+
+    monkeypatch.setitem(export_kinds.KINDS, "events", export_kinds.ExportKind(kind.head, kind.count, broken))
+    for _ in range(20):
+        with suppress(ZeroDivisionError, OperationalError):
+            export_jobs.write(job_id=job.id)
+        time_machine.shift(export_jobs.LEASE + timedelta(seconds=1))
+    ended = job.refreshed()
+    assert (ended.state, ended.rows_done) == ("failed", 1)
+    assert export_jobs.TRIES + 2 <= len(errors) <= export_jobs.TRIES + 3
+    assert "at the same place" in ended.error
+    with no_scope(), platform_scope("test"):
+        assert export_jobs.forgotten() == []
+    client.force_login(answered.agency.manager)
+    assert ended.error[:40] in client.get(answered.agency.url("reports/exports/")).content.decode()
+
+
+def test_one_whose_workers_are_killed_ends_too(answered: World, time_machine: Any) -> None:
+    job = start(answered, "events")
+    ExportJob.objects.update(state="running", tries=export_jobs.TRIES, claimed_until=now())
+    time_machine.shift(timedelta(minutes=2))
+    export_jobs.write(job_id=job.id)
+    assert job.refreshed().state == "failed"
 
 
 def test_only_whoever_asked_has_it_and_only_for_a_week(

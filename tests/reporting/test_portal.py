@@ -13,8 +13,10 @@ from campaigns.models import PlanReview, ReplyReading
 from campaigns.services import campaigns
 from inbox.models import Conversation, Note
 from inbox.services import notes
+from project.core.realtime.models import StreamEvent
+from project.core.scoping import no_scope, platform_scope
 from project.tenancy.models import AuditEntry
-from reporting.models import Fact, ReplyVerdict
+from reporting.models import Fact, PortalPolicy, ReplyVerdict
 from reporting.redaction import COVER, cover
 from reporting.services import portal, sharing
 from tests.campaigns.conftest import WORKING, World
@@ -100,6 +102,83 @@ def test_comments_without_a_verdict_are_seen_by_both_sides(answered: World, clie
         body="Ask Ann",
     )
     assert "Ask Ann" not in client.get(report).content.decode(), "what the agency notes stays with it"
+
+
+def test_the_agency_answers_a_comment_from_its_report_and_from_the_thread(
+    answered: World, client: Browser
+) -> None:
+    """Both sides read it at once, wherever it was written; what else is noted stays with the agency."""
+    agency, thread = answered.agency, Conversation.objects.get(has_inbound=True)
+    report = agency.url(f"reports/clients/{agency.first.id}/")
+    api = f"/api/v1/conversations/{thread.id}/comments"
+
+    def events() -> int:
+        with no_scope(), platform_scope("test"):
+            return StreamEvent.objects.filter(stream__startswith="report:").count()
+
+    client.force_login(agency.client_user)
+    here = {"X-Organization": agency.slug}
+    said = client.post(api, {"text": "Is she the owner?"}, content_type="application/json", headers=here)
+    assert (said.status_code, said.json()["is_client"]) == (201, True)
+    client.force_login(agency.agent)
+    assert "Is she the owner?" in client.get(report).content.decode()
+    before = events()
+    assert judge(answered, client, "comment", comment="She runs the plant.") == 200
+    assert events() > before, "the client's open page fetches it"
+    told = notes.add_note(conversation_id=thread.id, author=agency.manager, body="she calls on Monday")
+    notes.show_to_client(note_id=told.id, actor=agency.manager)
+    notes.add_note(conversation_id=thread.id, author=agency.manager, body="clients like that are rare")
+    client.force_login(agency.client_user)
+    page = client.get(report).content.decode()
+    assert "She runs the plant." in page
+    assert "she calls on Monday" in page
+    assert "are rare" not in page
+    rows = client.get(api, headers=here).json()
+    assert [(row["is_client"], row["body"]) for row in rows] == [
+        (True, "Is she the owner?"), (False, "She runs the plant."), (False, "she calls on Monday"),
+    ]  # fmt: skip
+
+
+def test_who_may_not_read_replies_can_not_by_saying_something_either(
+    answered: World, client: Browser
+) -> None:
+    agency, thread = answered.agency, Conversation.objects.get(has_inbound=True)
+    PortalPolicy.objects.create(client=agency.first, shows_replies=False)
+    client.force_login(agency.client_user)
+    assert judge(answered, client, "comment", comment="Hm") == 404
+    here = {"X-Organization": agency.slug}
+    for path in ("comments", "verdict"):
+        method = client.post if path == "comments" else client.put
+        body = {"text": "Hm", "verdict": "qualified"}
+        address = f"/api/v1/conversations/{thread.id}/{path}"
+        assert method(address, body, content_type="application/json", headers=here).status_code == 404
+    assert not Note.objects.exists()
+    client.force_login(agency.agent)
+    assert judge(answered, client, "comment", comment="Hm") == 200
+
+
+def test_logo_and_approvals_by_the_api(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    here, logo = {"X-Organization": agency.slug}, f"/api/v1/clients/{agency.first.id}/logo"
+    client.force_login(agency.manager)
+    for data, status in ((b"<svg/>", 422), (PNG, 204)):
+        file = SimpleUploadedFile("logo.png", data)
+        assert client.post(logo, {"logo": file}, headers=here).status_code == status
+    waiting = PlanReview.objects.create(
+        campaign=answered.campaign, plan_hash="a", plan={}, asked_by=agency.manager
+    )
+    foreign = campaigns.create(client=agency.second, name="Foreign", actor=agency.manager)
+    PlanReview.objects.create(campaign=foreign, plan_hash="a", plan={}, asked_by=agency.manager)
+    client.force_login(agency.client_user)
+    shown = client.get(logo, headers=here)
+    assert (shown.content, shown.headers["Content-Type"]) == (PNG, "image/png")
+    assert client.delete(logo, headers=here).status_code == 403
+    (row,) = client.get("/api/v1/approvals?state=asked", headers=here).json()["items"]
+    assert (row["id"], row["campaign_id"]) == (str(waiting.id), str(answered.campaign.id))
+    assert client.get("/api/v1/approvals?state=approved", headers=here).json()["items"] == []
+    client.force_login(agency.manager)
+    assert client.delete(logo, headers=here).status_code == 204
+    assert client.get(logo, headers=here).status_code == 204
 
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)

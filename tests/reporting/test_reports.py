@@ -17,7 +17,7 @@ from django.test import Client as Browser
 from campaigns.models import ReplyReading
 from campaigns.services import campaigns, readings, steering
 from project.tenancy.models import AuditEntry
-from reporting import selectors
+from reporting import selectors, selectors_facts
 from reporting.filters import Filters
 from reporting.models import Fact
 from reporting.selectors_rows import RowFilters
@@ -152,7 +152,9 @@ def test_every_number_opens_as_many_rows(answered: World, client: Browser, time_
             assert rows.count("data-fact=") == shown, (path, address)
 
 
-def test_a_narrowed_report_has_the_figures_of_its_part(answered: World, client: Browser) -> None:
+def test_a_narrowed_report_has_the_figures_of_its_part(
+    answered: World, client: Browser, monkeypatch: Any
+) -> None:
     whole = {**report_of(answered)["people"], "enrolled": 0}
     sender, list_id = str(answered.sender.id), str(answered.campaign.id)
     assert report_of(answered, channel="linkedin")["people"] == whole
@@ -160,11 +162,28 @@ def test_a_narrowed_report_has_the_figures_of_its_part(answered: World, client: 
     assert campaign_report_of(answered, sender=sender)["people"] == whole
     for nothing in ({"channel": "email"}, {"sender": list_id}, {"list": list_id}, {"campaign": sender}):
         assert not any(report_of(answered, **nothing)["people"].values()), nothing
+    both = {"channel": "linkedin", "sender": sender}
+    assert report_of(answered, **both)["people"] == whole, "counted from facts, the same"
+    assert (
+        campaign_report_of(answered, **both)["trend"].points == campaign_report_of(answered)["trend"].points
+    )
+    one = report_of(answered, channel="linkedin")["campaigns"]["rows"]
+    assert report_of(answered, **both)["campaigns"]["rows"] == one
+    for nothing in ({**both, "channel": "email"}, {**both, "list": list_id}):
+        assert not any(report_of(answered, **nothing)["people"].values()), nothing
     odd = report_of(answered, channel="smoke")["people"]
     assert odd == {**whole, "enrolled": 3}, "what makes no sense narrows nothing"
     assert steps(report_of(answered, channel="linkedin"))[0] == ("Contacted", 3)
     client.force_login(answered.agency.manager)
     base = answered.agency.url(f"reports/clients/{answered.agency.first.id}/")
+    page = client.get(f"{base}?channel=linkedin&sender={sender}").content.decode()
+    assert f"Narrowed to LinkedIn, {answered.sender.name}" in page
+    assert page.count(" selected") == 2
+    monkeypatch.setattr(selectors_facts, "MOST", 3)
+    for address in (base, f"{base}report.csv"):
+        refused = client.get(f"{address}?channel=linkedin&sender={sender}")
+        assert refused.status_code == 422
+        assert "choose fewer days" in refused.content.decode()
     page = client.get(f"{base}?channel=email&before=0").content.decode()
     assert "Narrowed to E-mail" in page
     assert "?days=7&amp;before=0&amp;channel=email" in page, "other days keep what was chosen"

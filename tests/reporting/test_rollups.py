@@ -16,11 +16,13 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from campaigns.services import erasure
 from project.core.embedded.processes import wait_until
 from project.core.scoping import no_scope
 from reporting import counting
-from reporting.models import Fact, FactRetraction, Rollup, RollupState
-from reporting.services import facts, rollups
+from reporting.models import ExportJob, Fact, FactRetraction, Rollup, RollupState
+from reporting.services import export_jobs, facts, rollups
+from tests.campaigns.conftest import World
 from tests.factories import Agency
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +195,47 @@ def test_the_command_checks_and_rebuilds(kestrel: Agency) -> None:
         assert RollupState.objects.get().counted_below == history.transaction + 1
         rollups.rebuild(below=history.transaction + 1)
         assert rollups.differences() == []
+
+
+def test_who_is_erased_leaves_sums_and_no_domain(world: World) -> None:
+    agency, other = world.agency, world.lead("Bo", "bo")
+    lead = world.lead("Ada", "ada")
+    history = History(agency)
+    for who, kind, domain in (
+        (lead, "emailed", "ada-lovelace.name"),
+        (lead, "replied", "ada-lovelace.name"),
+        (other, "emailed", "example.com"),
+    ):  # fmt: skip
+        facts.record(
+            kind=kind, key=f"{kind}:{who.id}", occurred_at=START, client_id=agency.first.id,
+            campaign_id=world.campaign.id, enrollment_id=who.id, lead_id=who.id, sender_id=uuid5(SPACE, "s"),
+            channel="email", domain=domain,
+        )  # fmt: skip
+    job = export_jobs.start(
+        access=agency.access(agency.manager), kind="rows", query={"client": str(agency.first.id)}
+    )
+    history._stamp()
+    history.play(("count", -1))
+    before = {key: value for key, value in everything().items() if "domain" not in key[0]}
+    assert Rollup.objects.filter(part="ada-lovelace.name").exists()
+    assert {row["domain"] for row in erasure.bundle(lead=lead, actor=agency.manager)["counted"]} == {
+        "ada-lovelace.name"
+    }
+    erasure.erase(lead=lead, reason="Asked by mail", actor=agency.manager)
+    history.transaction += 5
+    history._stamp()
+    history.play(("count", -1))
+    assert {key: value for key, value in everything().items() if "domain" not in key[0]} == before
+    assert not Fact.objects.filter(domain="ada-lovelace.name").exists()
+    assert not Rollup.objects.filter(part="ada-lovelace.name").exists()
+    assert Rollup.objects.filter(part="example.com").exists()
+    assert not ExportJob.objects.filter(id=job.id).exists(), "files they may stand in are gone"
+    assert rollups.differences() == []
+
+
+def everything() -> dict[tuple[Any, ...], tuple[int, int]]:
+    rows = Rollup.objects.exclude(n=0, people=0)
+    return {(row.grain, row.subject_id, row.day, row.part, row.kind): (row.n, row.people) for row in rows}
 
 
 @pytest.mark.django_db(transaction=True)
