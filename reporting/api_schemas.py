@@ -185,6 +185,8 @@ class RowsIn(PageIn, ReportIn):
     )
     within: Literal["7", "14", "28"] | None = Field(None, description="Days after that.")
     each: bool = Field(False, description="Each time, not only the first per person.")
+    user: UUID | None = Field(None, description="The member who did it (answers).")
+    campaigns: bool = Field(False, description="Only what belongs to a campaign, whichever.")
 
     def given(self) -> dict[str, str]:
         """The same as the address of a page says it."""
@@ -199,9 +201,10 @@ class RowsIn(PageIn, ReportIn):
             "wait",
             "cohort",
             "within",
+            "user",
         )
         more = {name: str(value) for name in names if (value := getattr(self, name)) not in (None, "")}
-        flags = {name: "1" for name in ("left", "each") if getattr(self, name)}
+        flags = {name: "1" for name in ("left", "each", "campaigns") if getattr(self, name)}
         return super().given() | more | flags
 
 

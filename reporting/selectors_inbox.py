@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Aggregate, Count, FloatField, Min, Q
 
@@ -12,6 +13,7 @@ from inbox.models import Conversation
 from project.core.clock import now
 from project.tenancy.access import Access
 from project.tenancy.models import Client, User
+from reporting.filters import Period
 from reporting.models import Fact
 
 PERIODS: Final = {"1": "1 day", "7": "7 days", "28": "28 days", "90": "90 days"}
@@ -44,10 +46,14 @@ def _figures() -> dict[str, Aggregate]:
 
 
 def inbox_report(access: Access, days: int, client: Client | None) -> dict[str, Any]:
-    """Figures of the last ``days`` by person and by client, and what waits now. Five statements."""
-    since = now() - timedelta(days=days)
+    """Figures of the last ``days`` (whole ones, today included) by person and by client, and what waits now.
+
+    Days are those of the organization, of one client the client's. Five statements.
+    """
+    zone = client.time_zone if client is not None else access.organization.time_zone
+    period = Period.last_days(days, ZoneInfo(zone))
     facts = Fact.objects.filter(
-        access.client_filter(), kind__in=_KINDS, occurred_at__gte=since, occurred_at__lt=now()
+        access.client_filter(), kind__in=_KINDS, occurred_at__gte=period.start, occurred_at__lt=now()
     )
     if client is not None:
         facts = facts.filter(client_id=client.id)
@@ -66,6 +72,7 @@ def inbox_report(access: Access, days: int, client: Client | None) -> dict[str, 
             for one in clients
         ],
         "client": client,
+        "period": period,
     }
 
 

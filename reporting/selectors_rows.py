@@ -55,6 +55,10 @@ class RowFilters:
     node: str = ""
     sender_id: UUID | None = None
     list_id: UUID | None = None
+    #: The member who did it.
+    user_id: UUID | None = None
+    #: Only what belongs to a campaign, whichever.
+    in_campaigns: bool = False
     domain: str = ""
     channel: str = ""
     variant: str = ""
@@ -90,6 +94,8 @@ class RowFilters:
             node=data.get("node", "")[:80],
             sender_id=parse_uuid(data.get("sender", "")),
             list_id=parse_uuid(data.get("list", "")),
+            user_id=parse_uuid(data.get("user", "")),
+            in_campaigns=data.get("campaigns") == "1",
             domain=data.get("domain", "")[:255],
             channel=data.get("channel", "")[:16],
             variant=data.get("variant", "")[:80],
@@ -122,10 +128,10 @@ class RowFilters:
             "client_id": self.client.id if self.client else None,
             "campaign_id": self.campaign.id if self.campaign else None,
             "node_id": self.node, "sender_id": self.sender_id, "list_id": self.list_id, "domain": self.domain,
-            "channel": self.channel, "variant_id": self.variant,
+            "channel": self.channel, "variant_id": self.variant, "user_id": self.user_id,
         }  # fmt: skip
         rows = rows.filter(**{name: value for name, value in given.items() if value})
-        if self.channel or self.list_id:
+        if self.channel or self.list_id or self.in_campaigns:
             # Sums by channel and by list are those of campaigns.
             rows = rows.filter(campaign_id__isnull=False)
         return self.part.apply(rows, self.period)
@@ -142,7 +148,8 @@ class RowFilters:
             "campaign": self.campaign.id if self.campaign else "",
             "client": self.client.id if self.client and not self.campaign else "",
             "from": self.period.first, "to": self.period.last, "node": self.node, "sender": self.sender_id or "",
-            "list": self.list_id or "", "domain": self.domain, "channel": self.channel, "variant": self.variant,
+            "user": self.user_id or "", "campaigns": "1" if self.in_campaigns else "", "list": self.list_id or "",
+            "domain": self.domain, "channel": self.channel, "variant": self.variant,
             **self.part.query, "each": "1" if self.each else "",
         }  # fmt: skip
         return urlencode({name: str(value) for name, value in given.items() if value})
@@ -167,6 +174,8 @@ class RowFilters:
             [f"{name} {value}" for name, value in parts if value]
             + (["one sender"] if self.sender_id else [])
             + (["one list"] if self.list_id else [])
+            + (["one member"] if self.user_id else [])
+            + (["all campaigns"] if self.in_campaigns else [])
             + self.part.words
         )
 

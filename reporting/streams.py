@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
 from project.core.realtime import data_kind, emit, stream_name
+from project.core.realtime.emitting import emit_many
 from project.core.scoping import current_organization_id
 from reporting.services import response_cache
 
@@ -21,8 +23,14 @@ def report(client_id: UUID) -> str:
 
 def report_changed(client_id: UUID) -> None:
     """Say that figures or replies of a client's report changed; answers that are kept of it are not used any more."""
-    response_cache.forget(client_id)
-    emit(stream=report(client_id), kind="report.changed", subject=("report", client_id), data={})
+    reports_changed([client_id])
+
+
+def reports_changed(client_ids: Collection[UUID]) -> None:
+    """The same of several clients, with one statement."""
+    wanted = sorted(client_ids)
+    response_cache.forget(wanted)
+    emit_many([(report(client_id), "report.changed", ("report", client_id)) for client_id in wanted])
 
 
 def export(job_id: UUID) -> str:

@@ -263,8 +263,14 @@ def inbox(request: OrganizationRequest) -> HttpResponse:
     client = None
     if request.GET.get("client"):
         client = get_or_404(request.access.clients(), request.GET["client"])
+    report = selectors_inbox.inbox_report(request.access, int(days), client)
+    period = report["period"]
+    query = {"from": period.first, "to": period.last, **({"client": client.id} if client else {})}
     context = {
-        **selectors_inbox.inbox_report(request.access, int(days), client),
+        **report,
+        "rows_url": f"{rows_base(request)}?{urlencode(query)}"
+        if request.access.can(Permission.REPORTS_VIEW)
+        else "",
         "days": days,
         "periods": selectors_inbox.PERIODS.items(),
     }

@@ -130,8 +130,7 @@ def take_back(facts: QuerySet[Fact]) -> list[Fact]:
 def _hint(kinds: Collection[str], clients: Collection[UUID]) -> None:
     """Have facts counted at once that somebody may be looking for, and their reports looked at again."""
     if not _HOT.isdisjoint(kinds):
-        for client_id in sorted(set(clients)):
-            streams.report_changed(client_id)
+        streams.reports_changed(set(clients))
         from reporting.tasks import count_facts  # tasks call services
 
         enqueue(count_facts)

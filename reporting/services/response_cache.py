@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -58,20 +58,19 @@ def kept(client_id: UUID, asked: dict[str, Any], make: Callable[[], dict[str, An
     return made
 
 
-def forget(client_id: UUID) -> None:
-    """Let nothing that is kept about a client be used any more, once the transaction has committed."""
-    transaction.on_commit(functools.partial(_forget, client_id))
+def forget(client_ids: Collection[UUID]) -> None:
+    """Let nothing that is kept about these clients be used any more, once the transaction has committed."""
+    transaction.on_commit(functools.partial(_forget, tuple(client_ids)))
 
 
-def _forget(client_id: UUID) -> None:
-    cache.set(_version_key(client_id), uuid4().hex, _STATISTICS_SECONDS)
+def _forget(client_ids: Collection[UUID]) -> None:
+    cache.set_many({_version_key(one): uuid4().hex for one in client_ids}, _STATISTICS_SECONDS)
 
 
 @transaction.atomic
 def purge(*, access: Access) -> None:
     """Let no kept answer of the organization be used any more."""
-    for client_id in Client.objects.values_list("id", flat=True):
-        forget(client_id)
+    forget(list(Client.objects.values_list("id", flat=True)))
     audit.record(actor=access.user, action="report.cache_purged")
 
 

@@ -19,6 +19,12 @@ from reporting.models import FactRetraction, FirstFact, Rollup, RollupState
 
 #: Below this, figures count as fresh; above it pages say since when they stand still.
 FRESH: Final = timedelta(seconds=60)
+#: For the rest of the transaction. The planner does not know how many facts are new and takes them for a handful, which
+#: it would compare one by one: for thousands that takes for ever. What is to be looked up one by one says so itself.
+_PLANNING: Final = (
+    "SELECT set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true),"
+    " set_config('work_mem', '64MB', true)"
+)
 #: As an instant or a day: before all others.
 _NEVER: Final = "-infinity"
 
@@ -84,8 +90,7 @@ def _increment(state: RollupState, high: int) -> int:
     if FactRetraction.objects.filter(written_in__lt=high).delete()[0]:
         with connection.cursor() as cursor:
             cursor.execute(counting.FORGET_DOMAINS, {**given, "clients": clients})
-    for client_id in sorted(clients):
-        streams.report_changed(client_id)
+    streams.reports_changed(clients)
     return changed
 
 
@@ -106,8 +111,7 @@ def rebuild(*, below: int | None = None) -> int:
     RollupState.objects.filter(id=state.id).update(
         counted_below=high, counted_at=at, zones=zones, rebuilt_at=at, updated_at=at
     )
-    for client_id in zones:
-        streams.report_changed(UUID(client_id))
+    streams.reports_changed([UUID(client_id) for client_id in zones])
     return made
 
 
@@ -146,8 +150,7 @@ def _follow_zones(state: RollupState) -> int:
     Rollup.objects.filter(grain=Rollup.Grain.ORGANIZATION).delete()
     with connection.cursor() as cursor:
         cursor.execute(counting.ORGANIZATION, {"organization": state.organization_id})
-    for client_id in moved:
-        streams.report_changed(client_id)
+    streams.reports_changed(moved)
     return made
 
 
@@ -190,6 +193,7 @@ def _run(
         (list(column) for column in zip(*gone, strict=True)) if gone else ([],) * 4
     )
     with connection.cursor() as cursor:
+        cursor.execute(_PLANNING)
         cursor.execute(
             counting.statement(source, rollup=rollup, first=first, has_gone=bool(gone)),
             {

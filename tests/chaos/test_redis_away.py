@@ -207,7 +207,7 @@ def test_answers_of_reports_are_kept_and_forgotten_in_the_process(world: World, 
 
     began = time.perf_counter()
     assert [response_cache.kept(client_id, {"days": 7}, answer) for _ in range(2)] == [{"n": 1}] * 2
-    response_cache.forget(client_id)  # figures changed, and that has committed
+    response_cache.forget([client_id])  # figures changed, and that has committed
     assert response_cache.kept(client_id, {"days": 7}, answer) == {"n": 2}
     assert response_cache.statistics() == {"hits": 1, "misses": 2}
     page = Timed()
