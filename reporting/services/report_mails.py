@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from project.tenancy.access import Access
 from project.tenancy.models import Client, Organization
 from reporting import selectors
 from reporting.filters import Filters, Period
-from reporting.models import ReportMail, ReportMailPlan, ReportRecipient
+from reporting.models import ReportMail, ReportMailPlan, ReportRecipient, RollupState
 
 MOST_RECIPIENTS: Final = 50
 #: What stands in a made report for each recipient's own link.
@@ -106,18 +106,25 @@ def is_recipient(token: str) -> bool:
 
 
 def due() -> list[tuple[UUID, UUID]]:
-    """(organization, client) whose report of last week is to be made now. Runs over all organizations."""
+    """(organization, client) whose report of last week is to be made now, once all of that week is counted.
+
+    Runs over all organizations.
+    """
     plans = ReportMailPlan.objects.filter(is_on=True, client__is_archived=False, organization__is_active=True)
     made = set(
         ReportMail.objects.filter(week__gte=now().date() - timedelta(days=15)).values_list(
             "client_id", "week"
         )
     )
+    counted = dict(RollupState.objects.values_list("organization_id", "counted_at"))
     found = []
     for plan in plans.select_related("client").order_by("id"):
         local = now().astimezone(ZoneInfo(plan.client.time_zone))
         monday = local.date() - timedelta(days=local.weekday())
         is_time = (local.weekday(), local.hour) >= (plan.weekday, plan.hour)
+        counted_at = counted.get(plan.organization_id)
+        if counted_at is None or counted_at < datetime.combine(monday, time(), local.tzinfo):
+            continue
         if is_time and (plan.client_id, monday - timedelta(days=7)) not in made:
             found.append((plan.organization_id, plan.client_id))
     return found

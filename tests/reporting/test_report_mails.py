@@ -18,6 +18,7 @@ from project.tenancy.access import Access
 from reporting.models import ReportMail, ReportRecipient
 from reporting.services import report_mails
 from tests.campaigns.conftest import WORKING, World
+from tests.reporting.conftest import counted
 from tests.reporting.test_reports import answered
 
 __all__ = ["answered"]
@@ -59,6 +60,8 @@ def test_it_leaves_once_at_the_clients_hour(answered: World, time_machine: Any) 
     time_machine.move_to(MONDAY, tick=False)
     assert tick() == [], "it is half past seven there"
     time_machine.move_to(MONDAY + timedelta(minutes=31), tick=False)
+    assert tick() == [], "what happened on Sunday is not counted yet"
+    counted()
     assert tick() == [(answered.agency.id, answered.agency.first.id)]
     for _ in range(2):
         report_mails.make(answered.agency.first.id)
