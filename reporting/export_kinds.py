@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
+from campaigns.models import LeadImportLead
 from inbox.models import Conversation
 from project.core.pagination import keyset_page
 from project.tenancy.access import Access
@@ -83,6 +84,9 @@ def _conversations_of(access: Access, filters: RowFilters) -> QuerySet[Conversat
         last_inbound_at__lt=filters.period.end,
         **{name: value for name, value in given.items() if value},
     )
+    if filters.list_id:
+        listed = LeadImportLead.objects.filter(lead_import_id=filters.list_id)
+        rows = rows.filter(lead_id__in=listed.values("lead_id"))
     if access.role == Role.CLIENT:
         hidden = [client.id for client in access.clients() if not policy_of(client).shows_replies]
         rows = rows.exclude(client_id__in=hidden)

@@ -139,8 +139,19 @@ def test_every_number_opens_as_many_rows(answered: World, client: Browser, time_
     client.force_login(answered.agency.manager)
     campaign = f"reports/campaigns/{answered.campaign.id}/"
     report = f"reports/clients/{answered.agency.first.id}/"
+    for kind, in_time in (
+        ("answered", True),
+        ("answered", None),
+        ("answered", False),
+        ("promise_broken", None),
+    ):
+        Fact.objects.create(
+            kind=kind, key=f"{kind}:{in_time}", occurred_at=WORKING, client_id=answered.agency.first.id,
+            user_id=answered.agency.agent.id, in_time=in_time,
+        )  # fmt: skip
     pages = {
-        campaign: 22, f"{campaign}cohorts/": 6, report: 20, f"{report}?channel=linkedin": 12, "reports/": 3,
+        "reports/inbox/": 9, campaign: 22, f"{campaign}cohorts/": 6,
+        report: 20, f"{report}?channel=linkedin": 12, "reports/": 3,
         f"{report}?campaign={answered.campaign.id}&only=sender:{answered.sender.id}": 11, "reports/compare/": 3,
         "reports/live/": 2,
     }  # fmt: skip
@@ -171,6 +182,9 @@ def test_a_narrowed_report_has_the_figures_of_its_part(
     assert report_of(answered, **both)["campaigns"]["rows"] == one
     for nothing in ({**both, "channel": "email"}, {**both, "list": list_id}):
         assert not any(report_of(answered, **nothing)["people"].values()), nothing
+    assert report_of(answered, days="9" * 5000)["filters"].chosen == "28", (
+        "no number that Python refuses to read"
+    )
     odd = report_of(answered, channel="smoke")["people"]
     assert odd == {**whole, "enrolled": 3}, "what makes no sense narrows nothing"
     assert steps(report_of(answered, channel="linkedin"))[0] == ("Contacted", 3)
