@@ -29,6 +29,7 @@ def frame(access: Access, client: Client | None) -> dict[str, Any]:
         "client": client,
         "logo_url": logo_url(access, client),
         "brand": brand_of(client),
+        "to_approve": asked(access).filter(state=PlanReview.State.ASKED).count(),
     }
 
 

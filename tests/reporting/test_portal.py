@@ -227,6 +227,7 @@ def test_the_clients_people_find_what_waits_for_their_word(answered: World, clie
     client.force_login(agency.client_user)
     page = client.get(agency.url("reports/approvals/")).content.decode()
     assert agency.url(f"campaigns/{campaign.id}/review/") in page
+    assert 'Approvals <b class="num font-semibold">1</b>' in page
     assert "Foreign" not in page
 
 
