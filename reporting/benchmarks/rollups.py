@@ -144,6 +144,7 @@ def rollup(options: BenchOptions) -> BenchResult:
     small, large = found
     ratios = {
         "count_to_raw": large["count_ms"] / large["raw_ms"],
+        "count_to_raw_of_three_grains": large["count_ms"] / large["raw_of_three_grains_ms"],
         "client_direct_to_report": large["client_direct_ms"] / large["client_ms"],
         "organization_direct_to_report": large["organization_direct_ms"] / large["organization_ms"],
         "count_growth": large["count_ms"] / small["count_ms"],
@@ -165,6 +166,7 @@ def rollup(options: BenchOptions) -> BenchResult:
         ratios=ratios,
         targets={
             "count_to_raw": Target(3.0, "at_most"),
+            "count_to_raw_of_three_grains": Target(3.0, "at_most"),
             "client_direct_to_report": Target(10.0, "at_least"),
             "organization_direct_to_report": Target(10.0, "at_least"),
             "count_growth": Target(1.2, "at_most"),
