@@ -315,35 +315,42 @@ def _three_channels(client: Client, seat: SenderAccount, admin: User, manager: U
 
 
 def _provider_runs(access: Access, manager: User) -> None:
-    """A client whose campaigns Smartlead and HeyReach run, with the sandbox's people."""
-    client = provider_runs.client(access)
-    for channel, (provider, _, name) in provider_runs.RUNS.items():
-        sending = provider_runs.senders(access, client, provider)
-        found = people(12, name)
-        imported = _import(client, found, f"{name}.csv", manager, channels.reach(found, name, now()))
-        campaign: Campaign = campaign_service.create(client=client, name=name, actor=manager, run_on=channel)
-        campaign = campaign_service.update_settings(
-            campaign=campaign,
-            settings=CampaignSettings(
-                name=name,
-                time_zone=provider_runs.ZONE,
-                audience=Audience(kind="import", import_id=imported),
-                sender_ids=[sender.id for sender in sending],
-                weekdays=list(range(7)),
-                start="00:00",
-                end="00:00",
-            ),
-            actor=manager,
-        )
-        plan = to_plan(parse_sequence(provider_runs.sequence(channel)))
-        campaign_service.save_plan(
-            campaign=campaign,
-            plan=plan.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-            actor=manager,
-        )
-        campaign_service.launch(campaign=campaign, actor=manager)
-        enrollments.enroll_audience(campaign_id=campaign.id)
-        job.bring_in_line(campaign.id)
+    """Clients whose campaigns Smartlead, HeyReach and EmailBison run, with the sandbox's people."""
+    for owner in provider_runs.OWNERS:
+        client = provider_runs.client(access, owner)
+        for run in owner.runs:
+            _provider_run(access, manager, client, owner.zone, run)
+
+
+def _provider_run(access: Access, manager: User, client: Client, zone: str, run: provider_runs.Run) -> None:
+    sending = provider_runs.senders(access, client, run.provider)
+    found = people(12, run.name)
+    imported = _import(client, found, f"{run.name}.csv", manager, channels.reach(found, run.name, now()))
+    campaign: Campaign = campaign_service.create(
+        client=client, name=run.name, actor=manager, run_on=run.channel
+    )
+    campaign = campaign_service.update_settings(
+        campaign=campaign,
+        settings=CampaignSettings(
+            name=run.name,
+            time_zone=zone,
+            audience=Audience(kind="import", import_id=imported),
+            sender_ids=[sender.id for sender in sending],
+            weekdays=list(range(7)),
+            start="00:00",
+            end="00:00",
+        ),
+        actor=manager,
+    )
+    plan = to_plan(parse_sequence(provider_runs.sequence(run.channel, zone)))
+    campaign_service.save_plan(
+        campaign=campaign,
+        plan=plan.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        actor=manager,
+    )
+    campaign_service.launch(campaign=campaign, actor=manager)
+    enrollments.enroll_audience(campaign_id=campaign.id)
+    job.bring_in_line(campaign.id)
 
 
 def _triage(access: Access) -> None:
