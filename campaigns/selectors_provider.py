@@ -13,6 +13,7 @@ from campaigns.models import Campaign, CampaignMirror, Enrollment, EnrollmentMir
 from campaigns.services.provider_runs import creating
 from integrations import registry
 from integrations.base import Capability
+from integrations.declaring import Provider
 from integrations.models import SenderAccount
 from integrations.running import CampaignStatus
 from project.tenancy.access import Access
@@ -82,7 +83,7 @@ def run_of(campaign: Campaign) -> dict[str, Any] | None:
     }
 
 
-def runners(access: Access) -> list[tuple[Client, list[registry.Provider]]]:
+def runners(access: Access) -> list[tuple[Client, list[Provider]]]:
     """The clients within reach for whom a provider runs campaigns, with these providers: for the form."""
     clients = list(access.clients().filter(is_archived=False))
     offered = creating.channels_offered([client.id for client in clients])

@@ -45,7 +45,7 @@ WORDS: Final[dict[Capability, str]] = {
 
 _HEAD: Final = """# What each provider can do
 
-Made by `manage.py feature_matrix` from what the providers declare in `integrations/registry.py`; a test fails while it
+Made by `manage.py feature_matrix` from what the providers declare (`declaration.py` of each); a test fails while it
 is not current. A capability that is not declared is offered nowhere and answers `unsupported`.
 """
 

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from integrations import registry
 from integrations.base import CAMPAIGN_SOURCE, ManagesWebhooks, VerifiesCredentials, require
+from integrations.declaring import Provider
 from integrations.errors import ProviderError
 from integrations.models import Connection
 from integrations.services import outbox
@@ -291,7 +292,7 @@ def _required(connection: Connection) -> tuple[ManagesWebhooks, tuple[WebhookReg
     )
 
 
-def _provider(kind: str) -> registry.Provider:
+def _provider(kind: str) -> Provider:
     try:
         return registry.get(kind)
     except registry.UnknownProviderError as error:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations import registry, selectors
 from integrations.base import Capability
+from integrations.declaring import Provider
 from integrations.errors import ProviderError
 from integrations.models import Connection
 from integrations.services import connections as service
@@ -37,13 +38,13 @@ def _shown(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _mode(connection: Connection, known: registry.Provider | None) -> dict[str, Any]:
+def _mode(connection: Connection, known: Provider | None) -> dict[str, Any]:
     """How conversations are learnt, where that can be chosen."""
     choices = next((field.choices for field in known.credential_fields if field.choices), ()) if known else ()
     return {"modes": choices, "mode": service.mode_of(connection) if choices else ""}
 
 
-def _added_here() -> dict[str, registry.Provider]:
+def _added_here() -> dict[str, Provider]:
     """The providers whose connections are made on this page; a mailbox is made together with its sender."""
     return {known.kind: known for known in registry.providers() if known.kind != mailboxes.PROVIDER}
 

@@ -10,6 +10,7 @@ import pytest
 
 from integrations import registry
 from integrations.base import PROTOCOLS, Capability
+from integrations.declaring import Provider
 from tests.contracts.base import AdapterContract, WebhookFixtures
 from tests.contracts.fixtures import fixtures_of
 
@@ -30,7 +31,7 @@ def subclasses(base: type[AdapterContract] | type[WebhookFixtures]) -> set[str]:
 
 
 @pytest.mark.parametrize("provider", registry.providers(), ids=lambda provider: provider.kind)
-def test_every_provider_has_a_contract_and_fixtures(provider: registry.Provider) -> None:
+def test_every_provider_has_a_contract_and_fixtures(provider: Provider) -> None:
     assert provider.kind in subclasses(AdapterContract)
     if Capability.RECEIVES_WEBHOOKS in provider.capabilities:
         assert provider.kind in subclasses(WebhookFixtures)

@@ -9,6 +9,7 @@ from campaigns.services.provider_runs import mirrors
 from campaigns.services.provider_runs.sequence import read
 from integrations import registry
 from integrations.base import KeepsSequences, require
+from integrations.declaring import Provider
 from integrations.errors import ProviderError
 from integrations.models import Connection, SenderAccount
 from integrations.running import StepProblem
@@ -26,7 +27,7 @@ def points(campaign: Campaign, plan: Plan | None) -> list[Point]:
     return [*found, *_settings(campaign, provider), *_senders(mirror, provider)]
 
 
-def _entitlement(mirror: CampaignMirror, provider: registry.Provider) -> Point:
+def _entitlement(mirror: CampaignMirror, provider: Provider) -> Point:
     capability = CAPABILITY_OF_CHANNEL[provider.channels[0]]
     serves = provider_for(capability, mirror.campaign.client_id)
     if serves == provider.kind:
@@ -37,7 +38,7 @@ def _entitlement(mirror: CampaignMirror, provider: registry.Provider) -> Point:
     return Point("entitlement", False, text, "settings")
 
 
-def _connection(mirror: CampaignMirror, provider: registry.Provider) -> Point:
+def _connection(mirror: CampaignMirror, provider: Provider) -> Point:
     connection = mirror.connection
     if connection.status in {Connection.Status.FAILING, Connection.Status.DISABLED}:
         why = connection.last_error or "it is disabled."
@@ -47,7 +48,7 @@ def _connection(mirror: CampaignMirror, provider: registry.Provider) -> Point:
     return Point("connection", True, f"The connection to {provider.label} works.", "settings")
 
 
-def _sequence(mirror: CampaignMirror, provider: registry.Provider, plan: Plan) -> list[Point]:
+def _sequence(mirror: CampaignMirror, provider: Provider, plan: Plan) -> list[Point]:
     linear = read(plan)
     problems = list(linear.problems)
     if not problems:
@@ -73,7 +74,7 @@ def sentence(problem: StepProblem, nodes: tuple[str, ...]) -> str:
     return f"Step {problem.step}{name}, {problem.field}: {problem.message}"
 
 
-def _settings(campaign: Campaign, provider: registry.Provider) -> list[Point]:
+def _settings(campaign: Campaign, provider: Provider) -> list[Point]:
     found = []
     window = campaign.window
     if window["start"] > window["end"] and window["end"] != "00:00":
@@ -85,7 +86,7 @@ def _settings(campaign: Campaign, provider: registry.Provider) -> list[Point]:
     return found
 
 
-def _senders(mirror: CampaignMirror, provider: registry.Provider) -> list[Point]:
+def _senders(mirror: CampaignMirror, provider: Provider) -> list[Point]:
     rows = SenderAccount.objects.filter(campaign_links__campaign=mirror.campaign)
     strangers = list(rows.exclude(connection_id=mirror.connection_id).order_by("name"))
     if not strangers:

@@ -10,6 +10,7 @@ from campaigns.models import Campaign, CampaignMirror
 from campaigns.services.points import CAPABILITY_OF_CHANNEL
 from integrations import registry
 from integrations.base import Capability
+from integrations.declaring import Provider
 from integrations.models import Connection
 from project.core.refusals import Invalid
 from project.tenancy.services import entitlements
@@ -47,10 +48,10 @@ def attach(campaign: Campaign, connection: Connection) -> CampaignMirror:
     return made
 
 
-def channels_offered(client_ids: list[UUID]) -> dict[UUID, list[registry.Provider]]:
+def channels_offered(client_ids: list[UUID]) -> dict[UUID, list[Provider]]:
     """The providers that run campaigns, for each of some clients; one query."""
     among = entitlements.grants()
-    found: dict[UUID, list[registry.Provider]] = {}
+    found: dict[UUID, list[Provider]] = {}
     for client_id in client_ids:
         names = [CAPABILITY_OF_CHANNEL[channel] for channel in CHANNELS]
         kinds = [entitlements.granted(among, name, client_id) for name in names]
