@@ -52,6 +52,7 @@ urlpatterns = [
     path("ops/sync/<uuid:sender_id>/window/", sync.window, name="sync_window"),
     path("ops/sync/runs/<uuid:run_id>/cancel/", sync.cancel, name="cancel_sync"),
     path("ops/ledger/", sync.ledger, name="ledger"),
+    path("ops/ledger/count/", sync.count_today, name="count_today"),
     path("ops/ledger/incidents/<uuid:incident_id>/heal/", sync.heal, name="heal_incident"),
     path("ops/reconciliation/", reconciliation.reports, name="reconciliation"),
     path("ops/reconciliation/start/", reconciliation.start, name="start_reconciliation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -68,6 +69,14 @@ def count(*, sender: SenderAccount, day: date, trigger: str, actor: User | None 
     return sync.request(
         sender=sender, resource=sync.LEDGER, trigger=trigger, actor=actor, since=since, until=until
     )
+
+
+def count_all(*, senders: Iterable[SenderAccount], day: date, actor: User) -> int:
+    """Count a day of several accounts; return how many are counted. Left out are those whose provider lists nothing,
+    and those of which something is being read.
+    """
+    listing = [sender for sender in senders if can_list(sender.connection.provider)]
+    return sum(count(sender=sender, day=day, trigger="person", actor=actor) is not None for sender in listing)
 
 
 def heal(*, incident: LedgerIncident, actor: User | None) -> SyncRun | None:

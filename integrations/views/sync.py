@@ -22,6 +22,9 @@ from project.core.pagination import InvalidCursor
 from project.core.refusals import Invalid, Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 
+NOTHING_TO_COUNT = (
+    "No account is free whose provider lists what there was; try again when what runs has ended."
+)
 BUSY = "Something of this account is being read already; try again when it has ended."
 
 
@@ -182,6 +185,17 @@ def _ledger(request: OrganizationRequest, **context: Any) -> HttpResponse:
     if is_partial(request) and request.GET.get("cursor"):
         return render(request, "integrations/_ledger_rows.html", shown)
     return render_page(request, "ledger", {**shown, "stream": streams.SYNC, **context})
+
+
+@require_POST
+@organization_view(Permission.OPS_ACT)
+def count_today(request: OrganizationRequest) -> HttpResponse:
+    """Count the day so far of every account whose provider lists what there was."""
+    senders = sync_selectors.senders(request.access)
+    counted = healing.count_all(senders=senders, day=now().astimezone(UTC).date(), actor=request.access.user)
+    if not is_partial(request):
+        return redirect_to(f"/o/{request.organization.slug}/ops/ledger/", request)
+    return _ledger(request, problem="" if counted else NOTHING_TO_COUNT)
 
 
 @require_POST

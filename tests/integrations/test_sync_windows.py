@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection as database
+from django.test import Client as Browser
 
 from integrations.errors import ErrorKind
 from integrations.events import MessageReceived
@@ -178,6 +179,21 @@ def test_what_was_deleted_at_the_provider_is_told_and_is_no_drop(room: Room) -> 
         assert (line.listed, line.stored, line.missing, line.extra) == (3, 3, 0, 2)
         assert (line.matched, line.unmatched, line.hidden) == (0, 0, 5), "nobody above listens here"
         assert not LedgerIncident.objects.exists()
+
+
+def test_ops_count_the_day_so_far_from_the_ledgers_page(room: Room, client: Browser) -> None:
+    fill(room, 3, at=datetime(2026, 11, 20, 8, tzinfo=UTC))
+    client.force_login(room.agency.ops)
+    shown = client.post(room.agency.url("ops/ledger/count/"), HTTP_HX_REQUEST="true").content.decode()
+    assert "Not started." not in shown
+    assert (
+        "Not started."
+        in client.post(room.agency.url("ops/ledger/count/"), HTTP_HX_REQUEST="true").content.decode()
+    ), "it is being counted already"
+    finish(room)
+    page = client.get(room.agency.url("ops/ledger/")).content.decode()
+    assert "3 missing" in page
+    assert page.count("1 difference open") == 2, "the heading, and what it is kept true with"
 
 
 def test_each_account_is_counted_once_a_night_by_itself(room: Room) -> None:

@@ -1,6 +1,9 @@
 // Parts of a page that are fetched again as a whole when single fragments cannot repair them.
 //
 //   <section id="thread" data-live-view="conversation:0190..." data-live-src="/o/kestrel/inbox/0190.../thread">
+//
+// What a heading outside of a region says about it, the region carries with it:
+//   <span data-tells="ledger">1 open</span> ... <section id="ledger" data-told="1 open" data-live-src="...">
 import { morph } from "./morph.js";
 
 const underWay = new Map();
@@ -41,5 +44,7 @@ async function fetchInto(region, source) {
   const next = parsed.content.getElementById(region.id);
   const present = document.getElementById(region.id);
   // Meanwhile the region may show something else: what was fetched for the other is not put into it.
-  if (next && present?.dataset.liveSrc === source) morph(present, next);
+  if (!next || present?.dataset.liveSrc !== source) return;
+  morph(present, next);
+  for (const note of document.querySelectorAll(`[data-tells="${region.id}"]`)) note.textContent = next.dataset.told;
 }
