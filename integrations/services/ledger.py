@@ -94,14 +94,15 @@ class _Here:
 
 
 def _here(sender: SenderAccount, day: date, lists_own: bool) -> _Here:
-    """Count what is stored for a day, and where it is."""
+    """Count what is stored for a day of the kind that the provider lists, and where it is."""
     since, until = bounds(day)
     rows = ProviderEvent.objects.filter(
         sender_id=sender.id, kind="message_received", occurred_at__gte=since, occurred_at__lt=until
     )
+    if not lists_own:
+        rows = rows.filter(payload__direction="inbound")
     told: dict[str, int] = rows.aggregate(
         total=Count("id"),
-        inbound=Count("id", filter=Q(payload__direction="inbound")),
         matched=Count("id", filter=Q(outcome__has_key="lead_id")),
         shown=Count("id", filter=Q(outcome__has_key="lead_id") | Q(outcome__has_key="conversation_id")),
     )
@@ -116,7 +117,7 @@ def _here(sender: SenderAccount, day: date, lists_own: bool) -> _Here:
         matched=told["matched"] + linked,
         unmatched=unmatched,
         hidden=told["total"] - told["shown"],
-        compared=told["total"] if lists_own else told["inbound"],
+        compared=told["total"],
     )
 
 

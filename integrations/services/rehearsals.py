@@ -24,6 +24,7 @@ from psycopg.errors import LockNotAvailable
 from integrations import locks
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import WebhookDelivery
+from integrations.registry import label_of
 from integrations.services import webhooks
 from integrations.webhook_filters import Filter, replayable
 from project.core.changes import Difference, difference, watch
@@ -169,7 +170,7 @@ def _try(found: DryRun, delivery: WebhookDelivery) -> None:
         unreadable = error.kind is ErrorKind.VALIDATION
         reason = f"It cannot be read: {error.message}" if unreadable else error.message
     except OutsideRefused as error:
-        reason = f"It cannot be foretold: {error}"
+        reason = f"It cannot be foretold: {OutsideRefused(label_of(error.what))}"
     except Exception as error:
         if isinstance(error.__cause__, LockNotAvailable):
             reason = "Its account is being worked on just now. Look again in a moment."

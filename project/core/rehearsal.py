@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 
 
 class OutsideRefused(RuntimeError):
-    """A rehearsal came to a point at which somebody outside would have to be asked."""
+    """A rehearsal came to a point at which somebody outside (``what``) would have to be asked."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} would have to be asked, which a rehearsal does not do.")
+        self.what = what
 
 
 @dataclass(slots=True)
@@ -49,4 +53,4 @@ def rehearsal() -> Rehearsal | None:
 def refuse_outside(what: str) -> None:
     """Raise ``OutsideRefused`` during a rehearsal. Whatever talks to the outside calls this first."""
     if _active.get() is not None:
-        raise OutsideRefused(f"{what} would have to be asked, which a rehearsal does not do.")
+        raise OutsideRefused(what)
