@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.http.request import HttpHeaders
-from django.utils.datastructures import CaseInsensitiveMapping
 from django.views.decorators.csrf import csrf_exempt
 
 from integrations import registry
 from integrations.services import connecting, intake
+from integrations.webhook_door import headers_of
 from project.tenancy.access import public_view
 from project.tenancy.middleware import client_address
 
@@ -62,13 +59,4 @@ def _call(request: HttpRequest, limit: int) -> intake.Call:
     size = max(len(body), int(declared) if declared.isdigit() else 0)
     # Behind a proxy the address that was called is not the one we see: providers sign the one they know.
     url = f"{settings.WEBHOOK_BASE_URL}{request.get_full_path()}"
-    return intake.Call(headers=_headers(request), body=body, size=size, url=url)
-
-
-def _headers(request: HttpRequest) -> CaseInsensitiveMapping[str]:
-    """What ``request.headers`` is, with each name worked out once for all calls."""
-    named = ((_header_name(key), value) for key, value in request.META.items())
-    return CaseInsensitiveMapping({name: value for name, value in named if name})
-
-
-_header_name = lru_cache(maxsize=1024)(HttpHeaders.parse_header_name)
+    return intake.Call(headers=headers_of(request.META), body=body, size=size, url=url)

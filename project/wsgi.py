@@ -15,11 +15,14 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
 site = get_wsgi_application()
 
+from integrations import webhook_door  # noqa: E402
 from integrations.services import intake_hints  # noqa: E402
 from project.core import collector  # noqa: E402
 from project.core.light import LightDoor  # noqa: E402
 
-webhooks = LightDoor("/webhooks/", "integrations.webhook_urls", on_first_call=intake_hints.gather)
+webhooks = LightDoor(
+    "/webhooks/", "integrations.webhook_urls", on_first_call=intake_hints.gather, shortcut=webhook_door.take
+)
 collector.settle()
 
 

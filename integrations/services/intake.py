@@ -12,6 +12,8 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +21,8 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from prometheus_client import Counter
+from pydantic_core import to_json
 
 from integrations import metrics, registry, streams
 from integrations.base import CALLED_QUERY
@@ -103,8 +107,13 @@ def receive(
 
 
 def _counted(provider: str, answer: Answer) -> Answer:
-    metrics.WEBHOOKS.labels(provider, answer.word.replace(" ", "_")).inc()
+    _counter(provider, answer.word).inc()
     return answer
+
+
+@lru_cache(maxsize=256)
+def _counter(provider: str, word: str) -> Counter:
+    return metrics.WEBHOOKS.labels(provider, word.replace(" ", "_"))
 
 
 def _platform_call(provider: str, call: Call) -> Answer:
@@ -177,9 +186,11 @@ def _store(known: Opened, call: Call) -> Answer:
 
 
 def _row(known: Opened, call: Call, event_type: str, key: str = "") -> Row:
-    headers = known.redactor.headers(dict(list(call.headers.items())[:_KEPT_HEADERS]))
+    masked = known.redactor.headers(dict(islice(call.headers.items(), _KEPT_HEADERS)))
     # Ours, whatever the caller sent under that name: what we put into the address comes back this way.
-    headers = {name: value for name, value in headers.items() if name.lower() != _CALLED_QUERY}
+    headers = {
+        name: value.replace("\x00", "") for name, value in masked.items() if name.lower() != _CALLED_QUERY
+    }
     if query := urlsplit(call.url).query:
         headers[CALLED_QUERY] = query[:_KEPT_QUERY]
     identifier = uuid7()
@@ -189,7 +200,7 @@ def _row(known: Opened, call: Call, event_type: str, key: str = "") -> Row:
         # A call without a name of its own is news each time: its key is its own id.
         key=(key or f"once:{identifier}").replace("\x00", "")[:200],
         event_type=event_type.replace("\x00", "")[:80],
-        headers=json.dumps({name: value.replace("\x00", "") for name, value in headers.items()}),
+        headers=to_json(headers).decode(),
         body=call.body,
         size=min(call.size, _MAX_SIZE),
         hash=hashlib.sha256(call.body).hexdigest(),

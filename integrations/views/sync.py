@@ -191,7 +191,7 @@ def _ledger(request: OrganizationRequest, **context: Any) -> HttpResponse:
 @organization_view(Permission.OPS_ACT)
 def count_today(request: OrganizationRequest) -> HttpResponse:
     """Count the day so far of every account whose provider lists what there was."""
-    senders = sync_selectors.senders(request.access)
+    senders = selectors.senders(request.access)
     counted = healing.count_all(senders=senders, day=now().astimezone(UTC).date(), actor=request.access.user)
     if not is_partial(request):
         return redirect_to(f"/o/{request.organization.slug}/ops/ledger/", request)

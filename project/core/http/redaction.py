@@ -10,6 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 MASK: Final = "[masked]"
 MAX_DETAIL: Final = 500
+#: Values of headers that a redactor remembers, at most.
+REMEMBERED: Final = 200
 
 _SECRET_NAME = re.compile(r"(?i)(auth|api[-_]?key|token|secret|password|passwd|cookie|signature|credential)")
 _SECRET_PAIR = re.compile(
@@ -34,6 +36,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         # Short values would blank out ordinary words; longest first so that no secret's tail survives.
         self._secrets = sorted({value for value in secrets if len(value) >= 6}, key=len, reverse=True)
+        #: Most headers are the same in every call.
+        self._masked: dict[str, str] = {}
 
     def text(self, value: str, limit: int = MAX_DETAIL) -> str:
         """Return ``value`` without secrets, cut to ``limit`` characters."""
@@ -55,4 +59,14 @@ class Redactor:
 
     def headers(self, values: Mapping[str, str]) -> dict[str, str]:
         """Return ``values`` with the values of secret headers masked."""
-        return {name: MASK if is_secret_name(name) else self.text(value) for name, value in values.items()}
+        return {
+            name: MASK if is_secret_name(name) else self._remembered(value) for name, value in values.items()
+        }
+
+    def _remembered(self, value: str) -> str:
+        masked = self._masked.get(value)
+        if masked is None:
+            if len(self._masked) >= REMEMBERED:
+                self._masked.clear()
+            masked = self._masked[value] = self.text(value)
+        return masked
