@@ -8,11 +8,12 @@ from typing import Final
 from django.db import connection, transaction
 
 from integrations.models import ProviderEvent, WebhookDelivery
+from project.core.ids import first_uuid7
 from project.core.retention import Ledger
 
 _KEYS: Final = """
-DELETE FROM integrations_webhookkey WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM integrations_webhookkey WHERE delivery_received_at < %s LIMIT %s))
+DELETE FROM integrations_webhookkey WHERE id = ANY(ARRAY(
+    SELECT id FROM integrations_webhookkey WHERE id < %s AND delivery_received_at < %s ORDER BY id LIMIT %s))
 """
 BATCH: Final = 20_000
 BATCHES: Final = 500
@@ -25,7 +26,8 @@ def forget_keys(before: datetime) -> None:
     """
     for _ in range(BATCHES):
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_KEYS, [before, BATCH])
+            # A key is made when its call comes in, so that its id says when that was.
+            cursor.execute(_KEYS, [first_uuid7(before), before, BATCH])
             if cursor.rowcount < BATCH:
                 return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from uuid_utils.compat import uuid7 as _uuid7
 
@@ -10,6 +11,11 @@ from uuid_utils.compat import uuid7 as _uuid7
 def uuid7() -> uuid.UUID:
     """Return a new time-ordered UUID (RFC 9562, version 7)."""
     return _uuid7()
+
+
+def first_uuid7(at: datetime) -> uuid.UUID:
+    """The lowest id that one made at this instant can have: what is below was made before it."""
+    return uuid.UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def parse_uuid(value: object) -> uuid.UUID | None:

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from integrations.models import Connection, WebhookDelivery, WebhookKey
 from project.core import retention, upkeep
 from project.core.db.base import owner_connection
+from project.core.ids import first_uuid7
 from project.core.scoping import no_scope, platform_scope
 from reporting import selectors_rows
 from reporting.models import Fact, FirstFact, Rollup, RollupState
@@ -135,7 +136,7 @@ def test_calls_that_are_still_to_be_read_stay(agency: Agency) -> None:
         }
         WebhookKey.objects.create(
             connection=Connection.objects.create(provider="sendgrid", name="Mail", status="ok"),
-            key="known", delivery_id=made["processed"].id, delivery_received_at=OLDER,
+            id=first_uuid7(OLDER), key="known", delivery_id=made["processed"].id, delivery_received_at=OLDER,
         )  # fmt: skip
     with no_scope(), platform_scope("test"), owner_connection():
         done = [one for one in retention.run() if one.table == WebhookDelivery._meta.db_table]
