@@ -39,6 +39,17 @@ def test_a_reply_changes_the_clients_open_report(browsers: Browsers, sandbox: Sa
     expect(report.locator("#client-report li").filter(has_text=text)).to_be_visible()
     expect(report.locator("#kpi-replied dd").first).to_have_text(f"{before + 1:,}")
     assert time.monotonic() - began < FOLLOWS_WITHIN
+    # Both sides talk about it, each on its own open page.
+    agency = browsers.open("manager", "reports/")
+    agency.goto(report.url)
+    for here, there, word in ((report, agency, "We know her"), (agency, report, "Shall we call")):
+        reply = here.locator("#client-report li").filter(has_text=text)
+        reply.locator("summary").click()
+        reply.locator("input[name=comment]").fill(f"{word} {began:.0f}")
+        reply.get_by_role("button", name="Only comment").click()
+        for page in (here, there):
+            told = page.locator("#client-report li").filter(has_text=text)
+            expect(told.get_by_text(f"{word} {began:.0f}")).to_be_visible()
 
 
 def test_each_report_prints_as_a_pdf(browsers: Browsers) -> None:
