@@ -89,6 +89,16 @@ NEW: Final = f"""
     WHERE organization_id = %(organization)s AND written_in >= %(low)s AND written_in < %(high)s
       AND coalesce(fact_written_in, 0) < %(low)s
 """
+#: Whose facts are new between two transactions, and whether some of theirs were taken back.
+CLIENTS: Final = """
+SELECT client_id, bool_or(is_gone) FROM (
+    SELECT client_id, false AS is_gone FROM reporting_fact
+    WHERE organization_id = %(organization)s AND written_in >= %(low)s AND written_in < %(high)s
+    UNION ALL
+    SELECT client_id, true FROM reporting_factretraction
+    WHERE organization_id = %(organization)s AND written_in >= %(low)s
+) AS told GROUP BY client_id
+"""
 #: Everything below a transaction; of one client, or (``clients`` is null) of all.
 ALL: Final = f"""
     SELECT 1 AS sign, {_FACT} FROM reporting_fact

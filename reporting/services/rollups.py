@@ -73,21 +73,20 @@ def _increment(state: RollupState, high: int) -> int:
     low = state.counted_below
     given: dict[str, Any] = {"organization": state.organization_id, "low": low, "high": high}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT client_id FROM (SELECT client_id FROM reporting_fact WHERE organization_id ="
-            " %(organization)s AND written_in >= %(low)s AND written_in < %(high)s UNION ALL SELECT client_id FROM"
-            " reporting_factretraction WHERE organization_id = %(organization)s AND written_in >= %(low)s) AS told",
-            given,
-        )
-        clients = [row[0] for row in cursor.fetchall()]
-        if not clients:
+        cursor.execute(counting.CLIENTS, given)
+        told = cursor.fetchall()
+        if not told:
             return 0
-        cursor.execute(counting.FORGET, given)
-        gone = cursor.fetchall()
+        clients, is_taken_back = [row[0] for row in told], any(row[1] for row in told)
+        gone = []
+        if is_taken_back:
+            cursor.execute(counting.FORGET, given)
+            gone = cursor.fetchall()
     forgotten = {"forgotten": state.forgotten_before or _NEVER, "since": _NEVER}
     changed = _run(counting.NEW, {**given, **forgotten}, state.zones, gone=gone)
-    # What has been subtracted is not needed any more; later ones are.
-    if FactRetraction.objects.filter(written_in__lt=high).delete()[0]:
+    if is_taken_back:
+        # What has been subtracted is not needed any more; later ones are.
+        FactRetraction.objects.filter(written_in__lt=high).delete()
         with connection.cursor() as cursor:
             cursor.execute(counting.FORGET_DOMAINS, {**given, "clients": clients})
     streams.reports_changed(clients)
