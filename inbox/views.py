@@ -133,7 +133,7 @@ def _options(request: OrganizationRequest, data: dict[str, Any]) -> replies.Opti
         subject=data["subject"],
         cc=tuple(copies.addresses(data["cc"], field="cc")),
         bcc=tuple(copies.addresses(data["bcc"], field="bcc")),
-        file_ids=tuple(found for value in request.POST.getlist("file") if (found := parse_uuid(value))),
+        file_ids=tuple(found for value in request.POST.getlist("attached") if (found := parse_uuid(value))),
         leaves_at=data["leaves_at"],
         undo_seconds=settings.REPLY_UNDO_SECONDS,
         canned_id=data["canned"],

@@ -135,7 +135,7 @@ def thread_for(
 
 def _named(sender: SenderAccount) -> str:
     """An account as people tell it from others: one person may have several of the same name."""
-    return f"{sender.name} by {Channel(sender.channel).label}"
+    return f"{sender.name} ({Channel(sender.channel).label})"
 
 
 def _thread_with(

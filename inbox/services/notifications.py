@@ -220,7 +220,7 @@ def _hint() -> None:
 def settings_of(user: User) -> NotificationSettings:
     """A person's settings, as stored or as they are by default."""
     found: NotificationSettings | None = NotificationSettings.objects.filter(user=user).first()
-    return found or NotificationSettings(user=user)
+    return found or NotificationSettings(user=user, time_zone=user.time_zone or "UTC")
 
 
 def addresses_of(found: NotificationSettings | None) -> dict[str, Any]:

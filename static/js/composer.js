@@ -142,6 +142,11 @@ document.addEventListener("live:frame", (event) => {
   } else if (data.version) offer(data);
 });
 
+// The same file can be chosen again, after it was refused or taken off.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.elt.matches?.("#inbox-open input[type=file]")) detail.elt.value = "";
+});
+
 // --- canned replies, variables, preview -------------------------------------------------------------
 
 function insert(text) {

@@ -74,3 +74,51 @@ def test_the_inbox_works_by_keys(browsers: Browsers, sandbox: SandboxHandle) -> 
     expect(row_of(ana, f"By hand {mark}")).to_have_count(0)
     expect(ana.locator(f"#thread-state-{conversation}")).to_contain_text("closed")
     assert [text for text in prospect.received() if mark in text] == [], "a note goes to nobody"
+
+
+def test_files_come_one_after_the_other_and_a_note_stays_a_note(
+    browsers: Browsers, sandbox: SandboxHandle
+) -> None:
+    browsers.tolerate("422")
+    prospect = next_prospect(sandbox)
+    mark = f"{time.time():.0f}"
+    prospect.says(f"Send me the offer {mark}")
+    ana = browsers.open("agent", "inbox/?view=all")
+    open_thread(ana, f"Send me the offer {mark}")
+    chosen = ana.locator("#inbox-open input[type=file]")
+    waiting = ana.locator("#inbox-open [id^=files-]")
+
+    def choose(name: str, data: bytes) -> None:
+        chosen.set_input_files([{"name": name, "mimeType": "text/plain", "buffer": data}])
+
+    choose("offer.txt", b"Forty a month")
+    expect(waiting).to_contain_text("offer.txt")
+    choose("run.exe", b"MZ")
+    expect(waiting).to_contain_text("are not sent")
+    choose("terms.txt", b"Thirty days")
+    expect(waiting).to_contain_text("terms.txt")
+    expect(waiting.locator("[name=attached]")).to_have_count(2)
+
+    composer(ana).fill(f"Both are here {mark}")
+    ana.get_by_role("button", name="Send").click()
+    sent = said_in(ana, f"Both are here {mark}")
+    expect(sent).to_contain_text("offer.txt")
+    expect(sent).to_contain_text("terms.txt")
+    expect(waiting).to_be_hidden()
+
+    # Whoever writes two notes, one after the other, writes to nobody else.
+    composer(ana).blur()
+    ana.keyboard.press("n")
+    for words in (f"First for us {mark}", f"Second for us {mark}"):
+        composer(ana).fill(words)
+        composer(ana).press("Control+Enter")
+        expect(ana.locator("#thread-scroll article.note").filter(has_text=words)).to_be_visible()
+        expect(composer(ana)).to_have_value("")
+    assert [text for text in prospect.received() if "for us" in text] == []
+
+    # A refusal is told where it can be read, and takes nobody's place.
+    ana.locator("#p-context summary", has_text="Say what it is worth").click()
+    ana.locator("#deal-value").fill("a lot")
+    ana.locator("#p-context").get_by_role("button", name="Save").click()
+    expect(ana.locator(".toasts")).to_contain_text("Write the value as a number")
+    expect(ana.locator("#deal-value")).to_have_value("a lot")
