@@ -19,7 +19,7 @@ from campaigns.models.enrollments import (
     Transition,
 )
 from campaigns.models.holidays import OwnHoliday
-from campaigns.models.imports import LeadImport, LeadImportError, LeadImportLead
+from campaigns.models.imports import LeadImport, LeadImportError, LeadImportLead, LeadImportRow
 from campaigns.models.lead_acts import LeadAct, LeadActItem
 from campaigns.models.leads import (
     Company,
@@ -63,6 +63,7 @@ __all__ = [
     "LeadImport",
     "LeadImportError",
     "LeadImportLead",
+    "LeadImportRow",
     "LeadLabel",
     "LeadMerge",
     "LeadSegment",

@@ -58,6 +58,36 @@ class LeadImport(OrganizationModel):
         indexes = [models.Index(fields=["organization", "-created_at"], name="lead_import_recent")]
 
 
+class LeadImportRow(OrganizationModel):
+    """A good row of a previewed file, in form, until the run takes it (``services.import_rows``).
+
+    Its id is that of the lead that it becomes where nobody is known by its addresses.
+    """
+
+    lead_import = OrganizationForeignKey(
+        LeadImport, on_delete=models.CASCADE, related_name="rows", db_index=False
+    )  # the unique constraint's index serves
+    number = models.PositiveIntegerField()
+    first_name = models.CharField(max_length=120, blank=True)
+    last_name = models.CharField(max_length=120, blank=True)
+    title = models.CharField(max_length=200, blank=True)
+    company = models.CharField(max_length=200, blank=True)
+    company_key = models.CharField(max_length=200, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    fields = models.JSONField(default=dict)
+    #: Each address as compared, and as written.
+    linkedin = models.CharField(max_length=300, blank=True)
+    linkedin_written = models.CharField(max_length=300, blank=True)
+    email = models.CharField(max_length=300, blank=True)
+    email_written = models.CharField(max_length=300, blank=True)
+    phone = models.CharField(max_length=300, blank=True)
+    phone_written = models.CharField(max_length=300, blank=True)
+
+    class Meta(OrganizationModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["lead_import", "number"], name="lead_import_row_once")]
+
+
 class LeadImportError(OrganizationModel):
     """One row that was not imported, with the reason, for the error file."""
 

@@ -16,6 +16,7 @@ from django.db.models import Q
 from campaigns.models import AddressCheck, OutreachPolicy
 from campaigns.services.refusals import NotSendable
 from campaigns.validation import (
+    GIVE_UP_AFTER,
     DnsResolver,
     NoLookups,
     Resolver,
@@ -37,6 +38,9 @@ log = structlog.get_logger(__name__)
 #: What was learnt for sure is believed for long; what could not be found out is asked again soon.
 BELIEVED: Final = timedelta(days=30)
 UNSURE: Final = timedelta(days=1)
+#: A name service that gave no answer at all is left alone for so long: a long file would wait for it chunk by chunk.
+SILENCE_SECONDS: Final = 60
+SILENT: Final = "mx:silent"
 #: Questions to a paid service in one go: a list is not sent there unasked.
 PAID_AT_ONCE: Final = 200
 
@@ -89,7 +93,12 @@ def _servers(domains: set[str], ask: Resolver) -> dict[str, Servers]:
     """What is known about domains: from the cache of the installation, else asked. Losing the cache loses nothing."""
     keys = {_cache_key(domain): domain for domain in domains}
     kept = {keys[key]: Servers(value) for key, value in cache.get_many(list(keys)).items()}
-    asked = servers_of(set(keys.values()) - set(kept), ask)
+    open_questions = set(keys.values()) - set(kept)
+    if open_questions and cache.get(SILENT):
+        return {**kept, **dict.fromkeys(open_questions, Servers.UNKNOWN)}
+    asked = servers_of(open_questions, ask)
+    if len(asked) >= GIVE_UP_AFTER and set(asked.values()) == {Servers.UNKNOWN}:
+        cache.set(SILENT, True, timeout=SILENCE_SECONDS)
     sure = {_cache_key(domain): str(value) for domain, value in asked.items() if value is not Servers.UNKNOWN}
     if sure:
         cache.set_many(sure, timeout=int(UNSURE.total_seconds()))

@@ -24,6 +24,7 @@ from campaigns.models import (
     LeadImport,
     LeadImportError,
     LeadImportLead,
+    LeadImportRow,
     LeadLabel,
     LeadMerge,
     ReplyReading,
@@ -121,6 +122,10 @@ def _forget_files(lead: Lead, addresses: list[LeadChannel]) -> None:
         made.sample, made.file = [], ""
         made.save(update_fields=["sample", "file", "updated_at"])
     values = {value.casefold() for row in addresses for value in (row.value, row.normalized)}
+    given = [row.normalized for row in addresses]
+    LeadImportRow.objects.filter(
+        Q(linkedin__in=given) | Q(email__in=given) | Q(phone__in=given), lead_import__client=lead.client
+    ).delete()
     for row in LeadImportError.objects.filter(lead_import__in=links):
         if values & {str(cell).casefold() for cell in row.values}:
             row.delete()

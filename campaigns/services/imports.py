@@ -21,11 +21,12 @@ from campaigns.imports import mapping as columns
 from campaigns.imports import sheets
 from campaigns.imports.mapping import RowDraft
 from campaigns.imports.reading import SAMPLE_BYTES, FileShape, RawRow, UnreadableFile, detect, rows
-from campaigns.models import LeadImport, LeadImportError, LeadImportLead, OutreachPolicy
-from campaigns.services import addresses, lead_fields, leads
+from campaigns.models import LeadImport, LeadImportError, LeadImportLead, LeadImportRow, OutreachPolicy
+from campaigns.services import addresses, import_rows, lead_fields, leads
 from campaigns.services.outreach import policy_of
 from project.core.claims import compare_and_set
 from project.core.clock import now
+from project.core.db.bulk import insert_rows
 from project.core.realtime import emit
 from project.core.refusals import Invalid
 from project.core.tasks import enqueue
@@ -36,6 +37,10 @@ log = structlog.get_logger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
 CHUNK = 1000
+#: Rows that a run takes in one transaction.
+TAKEN_AT_ONCE = 5000
+#: What the preview counted that stays so, whoever the run makes.
+SETTLED = ("invalid", "duplicate", "suppressed", "risky")
 SAMPLE_ROWS = 12
 #: Characters of a cell that the preview keeps.
 SAMPLE_CELL = 200
@@ -117,12 +122,13 @@ def set_mapping(*, lead_import: LeadImport, mapping: dict[str, str], actor: User
 @transaction.atomic
 def confirm(*, lead_import: LeadImport, actor: User) -> None:
     """Start importing the good rows of a previewed file. Raises ``ImportRefused`` when it was not previewed."""
+    found: dict[str, int] = LeadImport.objects.values_list("counts", flat=True).get(id=lead_import.id)
     if not compare_and_set(
         LeadImport.objects.filter(id=lead_import.id, state=LeadImport.State.PREVIEWED),
         state=LeadImport.State.RUNNING,
         claimed_until=None,
         rows_done=0,
-        counts={},
+        counts={name: found[name] for name in SETTLED if name in found},
     ):
         raise ImportRefused("Look at the preview first; nothing was imported.")
     audit.record(actor=actor, action="import.confirmed", subject=lead_import)
@@ -248,6 +254,7 @@ def _preview(lead_import: LeadImport) -> None:
     sample: list[dict[str, Any]] = []
     seen: set[tuple[str, str]] = set()
     LeadImportError.objects.filter(lead_import=lead_import).delete()
+    import_rows.clear(lead_import)
     total = reported = 0
     for drafts in _chunks(lead_import, skip=0):
         verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
@@ -258,6 +265,7 @@ def _preview(lead_import: LeadImport) -> None:
             counts["risky"] += risky
         total += len(drafts)
         reported += _report_errors(lead_import, drafts, reported)
+        import_rows.lay_down(lead_import, _good(drafts, verdicts))
         for made, verdict in zip(drafts, verdicts, strict=True):
             if len(sample) < SAMPLE_ROWS:
                 shown = [cell[:SAMPLE_CELL] for cell in made.values]
@@ -297,25 +305,27 @@ def _report_errors(lead_import: LeadImport, drafts: list[RowDraft], reported: in
     return len(bad)
 
 
+def _good(drafts: list[RowDraft], verdicts: list[str]) -> list[RowDraft]:
+    return [draft for draft, verdict in zip(drafts, verdicts, strict=True) if verdict in {"create", "update"}]
+
+
 def _run(lead_import: LeadImport) -> None:
     counts: Counter[str] = Counter(lead_import.counts)
-    # After a restart the rows already done are passed over; whoever stood among them now counts as existing.
-    seen: set[tuple[str, str]] = set()
     done = lead_import.rows_done
-    for drafts in _chunks(lead_import, skip=done):
-        verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
-        risky = check_addresses(lead_import, drafts, verdicts)
-        good = [
-            draft for draft, verdict in zip(drafts, verdicts, strict=True) if verdict in {"create", "update"}
-        ]
+    if not done:
+        # What the preview left out is done with the beginning.
+        done = lead_import.rows_total - import_rows.left(lead_import)
+    while True:
         with transaction.atomic():
-            upserted = leads.upsert_batch(client_id=lead_import.client_id, drafts=good)
-            _link(lead_import, upserted)
-            counts.update(verdict for verdict in verdicts if verdict not in {"create", "update"})
-            counts.update(create=len(upserted.created), update=len(upserted.updated))
-            if risky:
-                counts["risky"] += risky
-            done += len(drafts)
+            taken = import_rows.take(lead_import, TAKEN_AT_ONCE)
+            if taken is None:
+                break
+            _link(lead_import, taken.upserted)
+            _report_stopped(lead_import, taken.stopped)
+            counts.update(create=taken.created, update=len(taken.upserted.updated))
+            if taken.stopped:
+                counts["suppressed"] += len(taken.stopped)
+            done += taken.rows
             going_on = _progress(lead_import, rows_done=done, counts=dict(counts))
         if not going_on:
             _finish(lead_import, LeadImport.State.CANCELLED)
@@ -323,21 +333,36 @@ def _run(lead_import: LeadImport) -> None:
     _finish(lead_import, LeadImport.State.DONE, rows_done=done, counts=dict(counts))
 
 
-def _link(lead_import: LeadImport, upserted: leads.Upserted) -> None:
-    links = [(lead_id, True) for lead_id in upserted.created]
-    links += [(lead_id, False) for lead_id in upserted.updated]
-    LeadImportLead.objects.bulk_create(
+def _report_stopped(lead_import: LeadImport, stopped: list[LeadImportRow]) -> None:
+    """Give back rows of people who came onto the suppression list since the preview."""
+    LeadImportError.objects.bulk_create(
         [
-            LeadImportLead(
+            LeadImportError(
                 lead_import=lead_import,
-                lead_id=lead_id,
-                created_lead=made,
-                filled=upserted.filled.get(lead_id, {}),
+                row_number=row.number,
+                reason="on the suppression list",
+                values=import_rows.written(row),
             )
-            for lead_id, made in links
+            for row in stopped
         ],
         ignore_conflicts=True,
-        batch_size=1000,
+    )
+
+
+def _link(lead_import: LeadImport, upserted: leads.Upserted) -> None:
+    """Keep what was filled in for whom, so that it can be taken back."""
+    insert_rows(
+        LeadImportLead,
+        [
+            {
+                "lead_import_id": lead_import.id,
+                "lead_id": lead_id,
+                "created_lead": False,
+                "filled": upserted.filled.get(lead_id, {}),
+            }
+            for lead_id in upserted.updated
+        ],
+        ignore_conflicts=True,
     )
 
 
@@ -356,6 +381,8 @@ def _finish(lead_import: LeadImport, state: str, **values: Any) -> None:
         LeadImport.objects.filter(id=lead_import.id).update(
             state=state, claimed_until=None, finished_at=now(), updated_at=now(), **values
         )
+        if state != LeadImport.State.PREVIEWED:
+            import_rows.clear(lead_import)
         _changed(lead_import.id)
     log.info("import.finished", import_id=str(lead_import.id), state=state, counts=values.get("counts", {}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -14,6 +14,8 @@ from django.utils import timezone
 from campaigns import identity
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Company, ErasedAddress, Lead, LeadChannel, Suppression
+from project.core.db.bulk import update_rows
+from project.core.refusals import Invalid
 from project.core.scoping import current_organization_id
 
 
@@ -28,6 +30,10 @@ class Upserted:
 
 
 Key = tuple[str, str]
+#: What completing a lead may change.
+_WRITTEN: Final = (
+    "first_name", "last_name", "title", "country", "time_zone", "fields", "company_id", "removed_at",
+)  # fmt: skip
 
 
 def existing_leads(*, client_id: UUID, keys: Iterable[Key]) -> dict[Key, UUID]:
@@ -99,6 +105,13 @@ def _erased(client_id: UUID, keys: list[Key]) -> set[tuple[str, str]]:
     return {digests[digest] for digest in rows.values_list("digest", flat=True)}
 
 
+def refuse_erased(*, client_id: UUID, drafts: Iterable[RowDraft]) -> None:
+    """Raise ``Invalid`` if one of the people was erased: nothing makes a lead of them again, whatever way they come."""
+    keys = list({key for draft in drafts for key in draft.keys})
+    if _erased(client_id, keys):
+        raise Invalid("This person was erased at their request, so no lead is made of them again.")
+
+
 def _channel(kind: str) -> str:
     return "sms" if kind == "phone" else kind
 
@@ -111,7 +124,8 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
     title and company win over empty ones only. Drafts of one person within the batch become one lead.
     """
     result = Upserted()
-    _lock_people(client_id)
+    lock_people(client_id)
+    refuse_erased(client_id=client_id, drafts=drafts)
     known = existing_leads(client_id=client_id, keys=[key for draft in drafts for key in draft.keys])
     companies = _companies(client_id, drafts)
     ids = set(known.values())
@@ -151,17 +165,12 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
                         str(channels[-1].id)
                     )
     Lead.objects.bulk_create(new.values(), batch_size=1000)
-    if changed:
-        Lead.objects.bulk_update(
-            changed.values(),
-            ["first_name", "last_name", "title", "country", "time_zone", "fields", "company", "removed_at"],
-            batch_size=500,
-        )
+    update_rows(list(changed.values()), _WRITTEN)
     LeadChannel.objects.bulk_create(channels, batch_size=1000)
     return result
 
 
-def _lock_people(client_id: UUID) -> None:
+def lock_people(client_id: UUID) -> None:
     """Let one batch after the other add people to a client: whoever is new to both would be made twice."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"people:{client_id}"])

@@ -19,9 +19,20 @@ from django.db import connection, connections
 from django.test import Client as Browser
 from openpyxl import Workbook
 
+from campaigns import identity
 from campaigns.imports.mapping import draft, gaps, suggest
 from campaigns.imports.reading import MAX_CELL, RawRow, UnreadableFile, detect, rows
-from campaigns.models import Enrollment, Lead, LeadChannel, LeadImport, LeadImportError, LeadImportLead
+from campaigns.models import (
+    Enrollment,
+    ErasedAddress,
+    Lead,
+    LeadChannel,
+    LeadImport,
+    LeadImportError,
+    LeadImportLead,
+    LeadImportRow,
+    Suppression,
+)
 from campaigns.services import imports, lead_acts, suppression
 from campaigns.tasks import sweep_imports
 from project.core.scoping import no_scope, organization_scope
@@ -218,6 +229,7 @@ def test_a_cancelled_run_keeps_what_is_in_and_counts_it(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "CHUNK", 10)
+    monkeypatch.setattr(imports, "TAKEN_AT_ONCE", 10)
     made = preview(agency, people(35))
     imports.confirm(lead_import=made, actor=agency.manager)
     real = imports._link
@@ -239,6 +251,7 @@ def test_a_run_killed_before_any_statement_goes_on_without_doubles(
 ) -> None:
     """Kill it again and again, a little later each time, until it is through."""
     monkeypatch.setattr(imports, "CHUNK", 10)
+    monkeypatch.setattr(imports, "TAKEN_AT_ONCE", 10)
     made = preview(agency, people(30))
     imports.confirm(lead_import=made, actor=agency.manager)
     kills = 0
@@ -266,6 +279,7 @@ def test_the_same_file_twice_at_once_makes_nobody_twice(
     kestrel: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "CHUNK", 20)
+    monkeypatch.setattr(imports, "TAKEN_AT_ONCE", 20)
     with kestrel.scope():
         made = [preview(kestrel, people(120)) for _ in range(3)]
         for one in made:
@@ -288,6 +302,36 @@ def test_the_same_file_twice_at_once_makes_nobody_twice(
         assert sum(count["create"] for count in counts) == 120
         assert {one.refreshed().state for one in made} == {"done"}
         assert LeadImportLead.objects.count() == 360
+
+
+@pytest.mark.django_db
+def test_who_came_onto_a_list_or_was_erased_since_the_preview_stays_out(agency: Agency) -> None:
+    made = preview(agency, people(6))
+    gone = identity.digest(agency.id, "linkedin", "ada-row-2")
+    ErasedAddress.objects.create(client=agency.first, channel="linkedin", digest=gone)
+    Suppression.objects.create(client=None, channel="linkedin", value="ada-row-4", source="person")
+    assert LeadImportRow.objects.count() == 6
+    made = run(agency, made)
+    assert (made.counts["create"], made.counts["suppressed"], made.rows_done) == (4, 2, 6)
+    assert set(LeadImportError.objects.values_list("reason", flat=True)) == {"on the suppression list"}
+    assert not LeadChannel.objects.filter(normalized__in=["ada-row-2", "ada-row-4"]).exists()
+    # Nothing of the file is kept beside the leads.
+    assert not LeadImportRow.objects.exists()
+
+
+@pytest.mark.django_db
+def test_two_rows_of_one_known_person_complete_one_lead(agency: Agency) -> None:
+    run(agency, preview(agency, b"First name,E-mail,Phone\nAda,ada@x.test,\n"))
+    lead = Lead.objects.get()
+    LeadChannel.objects.create(
+        client=agency.first, lead=lead, kind="sms", value="+46701740605", normalized="+46701740605"
+    )
+    rows = b"Last name,E-mail,Phone,City\nLind,ada@x.test,,Oslo\nBerg,,+46701740605,Bergen\n"
+    made = run(agency, preview(agency, rows))
+    assert (made.counts.get("create", 0), made.counts["update"]) == (0, 1)
+    found = lead.refreshed()
+    assert (found.first_name, found.last_name, found.fields) == ("Ada", "Lind", {"City": "Bergen"})
+    assert LeadImportLead.objects.get(lead_import=made).filled["fields"] == {"City": [None, "Bergen"]}
 
 
 @pytest.mark.slow

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
+from campaigns.imports.mapping import RowDraft
 from campaigns.models import Company, Lead
+from campaigns.services import erasure, leads
 from inbox import selectors_board, selectors_lists, tasks
 from inbox.filters import Filters
 from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine, WorkingHours
@@ -18,6 +20,7 @@ from inbox.search.finding import CANDIDATES
 from inbox.services import acts, labels, policies, replies, rules, saved_views, triage
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
+from project.core.refusals import Invalid
 from project.core.scoping import no_scope
 from project.tenancy.models import AuditEntry
 from reporting.models import Fact
@@ -427,6 +430,21 @@ def test_the_desk_names_candidates_and_makes_leads(world: World) -> None:
     lead = desk.create_lead(conversation_id=found.id, name="Nora Vik", actor=agency.manager)
     assert found.refreshed().lead == lead
     assert lead.channels.get().provider_id == "ACoAA_nora"
+
+
+def test_no_lead_is_made_again_of_somebody_who_was_erased(world: World) -> None:
+    from inbox.services import desk
+
+    agency = world.agency
+    found = wrote(world, "nora", "Who is this?")
+    Conversation.objects.filter(id=found.id).update(counterpart_name="Nora Dahl", lead=None)
+    lead = desk.create_lead(conversation_id=found.id, name="Nora Vik", actor=agency.manager)
+    address = lead.channels.get().normalized
+    erasure.erase(lead=lead, reason="Asked by mail", actor=agency.admin)
+    draft = RowDraft(number=1, values=[], first_name="Nora", addresses={"linkedin": (address, address)})
+    with pytest.raises(Invalid, match="erased at their request"):
+        leads.upsert_batch(client_id=agency.first.id, drafts=[draft])
+    assert Lead.objects.filter(first_name="Nora").count() == 0
 
 
 def test_an_export_has_a_row_for_each_conversation_and_runs_no_formula(world: World, client: Browser) -> None:
