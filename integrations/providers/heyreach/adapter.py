@@ -14,9 +14,9 @@ from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Normalised
 from integrations.outreach import registrations, steps, tokens, variables
 from integrations.outreach.client import number_id
-from integrations.outreach.fields import count, flag, listing, load_call, mapping, text
-from integrations.providers.heyreach import inbound, parse
-from integrations.providers.heyreach.client import NO_ROUTE, PROVIDER, VENDOR, HeyReachClient
+from integrations.outreach.fields import count, listing, load_call, mapping, text
+from integrations.providers.heyreach import inbound, parse, threads, webhooks
+from integrations.providers.heyreach.client import MOST, NO_ROUTE, PROVIDER, VENDOR, HeyReachClient
 from integrations.running import (
     CampaignSchedule,
     CampaignSettings,
@@ -36,7 +36,6 @@ from integrations.running import (
 from integrations.values import (
     Account,
     CredentialCheck,
-    Direction,
     Page,
     Raw,
     SendReceipt,
@@ -52,7 +51,6 @@ ABILITIES: Final = steps.Abilities(
     longest_body={StepAction.INVITE: 300, StepAction.MESSAGE: 8000, StepAction.INMAIL: 1900},
 )
 PULL: Final = "pull_best_effort"
-_PAGE: Final = 100
 _LEAST_HOURS: Final = 3
 _MOST_UNITS: Final = 100
 _K = ErrorKind
@@ -332,19 +330,8 @@ class HeyReachAdapter:
     def lead_messages(self, campaign_id: str, lead: ProviderLead) -> Page[ProviderMessage]:
         """Return the conversation with one person, its messages told apart by the steps' wording."""
         if not self._pulls:
-            return _not_pulled()
-        filters = {"campaignIds": [number_id(campaign_id, VENDOR)], "leadProfileUrl": lead.profile_url}
-        body = self._conversations(filters, 0, _PAGE)
-        if body is None:
-            return _no_conversations()
-        found = [message for raw in listing(body, "items") for message in parse.conversation(raw)]
-        kept = self.get_sequence(campaign_id).steps if found else ()
-        messages = steps.attribute(sorted(found, key=lambda message: message.sent_at), kept)
-        named = (
-            message.model_copy(update={"campaign_id": message.campaign_id or campaign_id})
-            for message in messages
-        )
-        return Page(items=tuple(named))
+            return threads.not_pulled()
+        return threads.of_lead(self._client, campaign_id, lead, lambda: self.get_sequence(campaign_id).steps)
 
     def list_replies(
         self,
@@ -356,35 +343,8 @@ class HeyReachAdapter:
     ) -> Page[ProviderMessage]:
         """Return what people wrote, by conversations with the newest first."""
         if not self._pulls:
-            return _not_pulled()
-        offset, size = int(cursor or 0), max(1, min(limit, _PAGE))
-        body = self._conversations({}, offset, size)
-        if body is None:
-            return _no_conversations()
-        rows = listing(body, "items")
-        told = [message for raw in rows for message in parse.conversation(raw)]
-        fresh = [
-            message
-            for message in told
-            if (own or message.direction is Direction.INBOUND) and (after is None or message.sent_at > after)
-        ]
-        last = inbound.moment_of(rows[-1]) if rows else None
-        ended = after is not None and last is not None and last <= after
-        newest = sorted(fresh, key=lambda message: message.sent_at, reverse=True)
-        more = len(rows) >= size and not ended
-        return Page(items=tuple(newest), cursor=str(offset + size) if more else None)
-
-    def _conversations(self, filters: Mapping[str, Any], offset: int, limit: int) -> Any:
-        """Read conversations by the newer route or the older one; ``None`` if the account has neither."""
-        both = {"linkedInAccountIds": [], "campaignIds": [], **filters}
-        body = {"filters": both, "offset": offset, "limit": limit}
-        for path in ("/inbox/GetConversationsV2", "/inbox/GetConversations"):
-            try:
-                return self._client.query(path, body)
-            except ProviderError as error:
-                if error.kind not in NO_ROUTE:
-                    raise
-        return None
+            return threads.not_pulled()
+        return threads.replies(self._client, after, int(cursor or 0), max(1, min(limit, MOST)), own=own)
 
     def events_from_thread(self, message: ProviderMessage, *, seen_at: datetime) -> Normalised:
         """Turn a polled message into an event."""
@@ -392,15 +352,7 @@ class HeyReachAdapter:
 
     def reply_to_thread(self, reply: ThreadReply) -> SendReceipt:
         """Answer in the conversation."""
-        body: Raw = {
-            "message": reply.text,
-            "conversationId": reply.answers.chat_id,
-            "linkedInAccountId": number_id(reply.answers.account_id, VENDOR),
-        }
-        if reply.subject:
-            body["subject"] = reply.subject
-        self._client.call("POST", "/inbox/SendMessage", json=body, once=True)
-        return SendReceipt(chat_id=reply.answers.chat_id, provider_chat_id=reply.answers.chat_id)
+        return threads.answer(self._client, reply)
 
     def campaign_statistics(self, campaign_id: str) -> ProviderStatistics:
         """Return the counters since the beginning."""
@@ -445,20 +397,14 @@ class HeyReachAdapter:
 
     def required_webhooks(self, *, url: str, secret: str) -> tuple[WebhookRegistration, ...]:
         """Return one registration for each kind of event, for all campaigns."""
-        address = tokens.with_token(url, secret)
-        return tuple(
-            WebhookRegistration(
-                source=name, url=address, events=frozenset({name}), name=f"Outbound {name.lower()}"
-            )
-            for name in inbound.EVENTS
-        )
+        return webhooks.required(tokens.with_token(url, secret))
 
     def list_webhooks(self) -> tuple[WebhookRegistration, ...]:
         """Return everything that is registered."""
         found: list[WebhookRegistration] = []
         cursor: str | None = None
         for _ in range(50):
-            page = self._page("/webhooks/GetAllWebhooks", _registration, cursor, _PAGE)
+            page = self._page("/webhooks/GetAllWebhooks", webhooks.registration, cursor, MOST)
             found += page.items
             cursor = page.cursor
             if cursor is None:
@@ -473,21 +419,12 @@ class HeyReachAdapter:
 
     def create_webhook(self, registration: WebhookRegistration) -> str:
         """Register for one kind of event. The answer may be empty: then the list is looked at."""
-        body = {
-            "webhookName": registration.name,
-            "webhookUrl": registration.url,
-            "eventType": registration.source,
-            "campaignIds": [],
-        }
-        raw = mapping(self._client.call("POST", "/webhooks/CreateWebhook", json=body, once=True))
+        raw = mapping(
+            self._client.call("POST", "/webhooks/CreateWebhook", json=webhooks.body(registration), once=True)
+        )
         if identifier := text(raw, "id", "webhookId"):
             return identifier
-        same = [
-            found.registration_id
-            for found in self.list_webhooks()
-            if (found.source, found.url) == (registration.source, registration.url)
-        ]
-        return max(same, key=lambda item: int(item) if item.isdigit() else 0, default="")
+        return webhooks.newest(registration, self.list_webhooks())
 
     def delete_webhook(self, registration_id: str) -> None:
         """Remove. Gone already is fine."""
@@ -503,33 +440,9 @@ class HeyReachAdapter:
         self, path: str, read: Any, cursor: str | None, limit: int, extra: Mapping[str, Any] | None = None
     ) -> Page[Any]:
         """Read a page by offset; more than 100 at once is refused."""
-        offset, size = int(cursor or 0), max(1, min(limit, _PAGE))
+        offset, size = int(cursor or 0), max(1, min(limit, MOST))
         body = self._client.query(path, {**(extra or {}), "offset": offset, "limit": size})
         found = listing(body, "items")
         total = count(mapping(body), "totalCount")
         more = bool(found) and (len(found) >= size if total is None else offset + len(found) < total)
         return Page(items=tuple(map(read, found)), cursor=str(offset + len(found)) if more else None)
-
-
-def _not_pulled() -> Page[ProviderMessage]:
-    return Page(items=(), note="This connection is set to learn of conversations from webhooks alone.")
-
-
-def _no_conversations() -> Page[ProviderMessage]:
-    return Page(items=(), note="This HeyReach account does not give out conversations.")
-
-
-def _registration(raw: Raw) -> WebhookRegistration:
-    name = text(raw, "eventType").upper()
-    campaigns = raw.get("campaignIds")
-    return WebhookRegistration(
-        source=name,
-        url=text(raw, "webhookUrl"),
-        events=frozenset({name}),
-        enabled=flag(raw.get("isActive")) is not False,
-        name=text(raw, "webhookName"),
-        registration_id=text(raw, "id"),
-        account_ids=frozenset(str(item) for item in campaigns)
-        if isinstance(campaigns, list)
-        else frozenset(),
-    )

@@ -12,6 +12,8 @@ PROVIDER: Final = "heyreach"
 _K = ErrorKind
 #: What an account answers that does not have a route, or has it with another method.
 NO_ROUTE: Final = frozenset({_K.NOT_FOUND, _K.UNSUPPORTED})
+#: Rows that it gives out at once; more are refused.
+MOST: Final = 100
 
 
 def _refused(body: Any) -> bool:
