@@ -28,6 +28,8 @@ def page(access: Access, cursor: str | None, client_id: Any = None) -> dict[str,
     Whoever may change settings sees the deliveries of everybody within reach, others their own.
     """
     own = notifications.settings_of(access.user)
+    if own._state.adding:
+        own.time_zone = access.time_zone
     addresses = notifications.addresses_of(own)
     client = access.clients().filter(id=client_id).first() if client_id else None
     chosen = {

@@ -172,14 +172,18 @@ def _tell(
 
 
 def _due(user_id: UUID, way: str, at: datetime, batch: int) -> datetime:
-    """When a notice leaves: at once where somebody looks, else together with what gathers there already."""
+    """When a notice leaves: at once where somebody looks, else together with what gathers there already.
+
+    What was put off (quiet hours, too many in an hour) gathers nothing: it may wait for another day.
+    """
+    latest = at + timedelta(minutes=batch)
     if way not in {Way.EMAIL, Way.SLACK}:
         return at
     gathering = NotificationDelivery.objects.filter(
-        user_id=user_id, way=way, state=NotificationDelivery.State.DUE, due_at__gt=at
+        user_id=user_id, way=way, state=NotificationDelivery.State.DUE, due_at__gt=at, due_at__lte=latest
     )
     first: datetime | None = gathering.order_by("due_at").values_list("due_at", flat=True).first()
-    return first or at + timedelta(minutes=batch)
+    return first or latest
 
 
 def _ways(people: list[UUID], client_id: UUID, occasion: str) -> dict[UUID, tuple[set[str], int]]:
@@ -250,6 +254,12 @@ def save_settings(*, user: User, values: dict[str, Any], addresses: dict[str, st
         known[name] = value
     row.addresses = crypto.encrypt({name: value for name, value in known.items() if value})
     row.save()
+    # What was put off is looked at again: whoever ends their quiet hours waits for nothing any more.
+    put_off = NotificationDelivery.objects.filter(
+        user=user, state=NotificationDelivery.State.DUE, attempts=0, due_at__gt=now()
+    ).exclude(reason="")
+    if put_off.update(due_at=now(), updated_at=now()):
+        _hint()
     return row
 
 

@@ -114,6 +114,32 @@ def test_nothing_leaves_in_quiet_hours_or_over_the_limit(world: World) -> None:
     assert delivering.quiet_until(own, datetime(2026, 11, 30, 12, 0, tzinfo=UTC)) is None
 
 
+def test_whoever_ends_their_quiet_hours_waits_for_nothing_any_more(
+    world: World, thread: Conversation, time_machine: Any
+) -> None:
+    agency = world.agency
+    always = {"time_zone": "UTC", "quiet_from": time(0), "quiet_until": time(23, 59), "batch_minutes": 5}
+    notifications.save_settings(user=agency.manager, values=always, addresses={})
+    name = agency.manager.display_name
+    notes.add_note(conversation_id=thread.id, author=agency.agent, body=f"@{name} look")
+    time_machine.shift(timedelta(minutes=6))
+    delivering.deliver_due()
+    mails = NotificationDelivery.objects.filter(way="email", user=agency.manager).order_by("created_at")
+    put_off = mails.get()
+    assert (put_off.state, put_off.reason) == ("due", "Quiet hours.")
+    assert put_off.due_at > now() + HOUR
+    # What comes meanwhile gathers for minutes, not for a day; with the quiet hours ended, all of it leaves.
+    notes.add_note(conversation_id=thread.id, author=agency.agent, body=f"@{name} again")
+    assert [row.due_at - now() for row in mails][1] == timedelta(minutes=5)
+    notifications.save_settings(
+        user=agency.manager, values={"quiet_from": None, "quiet_until": None}, addresses={}
+    )
+    delivering.deliver_due()
+    time_machine.shift(timedelta(minutes=6))
+    delivering.deliver_due()
+    assert [row.state for row in mails.all()] == ["delivered", "delivered"]
+
+
 def test_addresses_must_be_public_and_are_told_with_a_signature(
     world: World, thread: Conversation, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
 ) -> None:
