@@ -179,9 +179,8 @@ def sync_status(sender: SenderAccount, messages: SyncCursor | None, run: SyncRun
     silent = timedelta(seconds=2 * settings.SYNC_SILENT_SECONDS)
     if messages is not None and messages.note:
         return "limited"
-    return (
-        "lagging" if now() - max(heard) > silent and freshness.is_polled(sender.connection.provider) else "ok"
-    )
+    is_late = now() - max(heard) > silent and readers.can_read(sender.connection.provider)
+    return "lagging" if is_late else "ok"
 
 
 def _kpis(

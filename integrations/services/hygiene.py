@@ -21,7 +21,7 @@ from integrations.base import Capability
 from integrations.domain_events import WebhooksDrifted, WebhooksFellSilent
 from integrations.errors import ProviderError
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
-from integrations.services import connections, freshness
+from integrations.services import connections, freshness, readers
 from integrations.values import WebhookFinding
 from project.core.clock import now
 from project.core.events import publish
@@ -117,7 +117,7 @@ def watch_silence() -> int:
     silent. Runs over all organizations.
     """
     at = now()
-    found = list(_unheard(at))
+    found = [*_unheard(at, is_shared=False), *_unheard(at, is_shared=True)]
     for sender_id, organization_id, since in found:
         with organization_scope(organization_id), transaction.atomic():
             sender = SenderAccount.objects.select_related("connection").get(id=sender_id)
@@ -133,13 +133,20 @@ def watch_silence() -> int:
     return len(found)
 
 
-def _unheard(at: datetime) -> Any:
-    """Accounts not known to be silent, with the oldest message that a poll saw after the last webhook."""
+def _unheard(at: datetime, *, is_shared: bool) -> Any:
+    """Accounts not known to be silent, with the oldest message that a poll saw after the last webhook.
+
+    Of accounts that are read together (``is_shared``) only what people wrote counts: campaign providers do not tell of
+    every answer of our own nor, where a campaign says so, of machines' notes.
+    """
     kinds = [
         one.kind
         for one in registry.providers()
-        if freshness.is_polled(one.kind) and freshness.is_told(one.kind)
+        if readers.can_read(one.kind)
+        and freshness.is_told(one.kind)
+        and readers.is_shared(one.kind) is is_shared
     ]
+    theirs = {"payload__direction": "inbound", "payload__is_automatic": False} if is_shared else {}
     told_until = Greatest(
         Coalesce(OuterRef("last_webhook_at"), OuterRef("created_at")), OuterRef("created_at")
     )
@@ -152,6 +159,7 @@ def _unheard(at: datetime) -> Any:
             occurred_at__gt=told_until,
             occurred_at__range=(at - SILENCE_WINDOW, at - SILENCE_GRACE),
             recorded_at__gte=at - SILENCE_WINDOW,
+            **theirs,
         )
         .order_by()
         .values("sender_id")

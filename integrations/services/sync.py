@@ -60,7 +60,7 @@ CHATS_EVERY: Final = timedelta(days=1)
 NOTHING_GIVEN_EVERY: Final = timedelta(hours=6)
 #: Trigger of a back-fill that is followed by another count of the day.
 HEAL: Final = "heal"
-#: Trigger of the regular look into an account that tells nothing by itself.
+#: Trigger of the regular look into an account that tells nothing by itself, or whose calls do not tell of all.
 INTERVAL: Final = "interval"
 #: What runs read, in plain words.
 RESOURCES: Final = {
@@ -340,10 +340,12 @@ def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime
         return INTERVAL
     if sender.status != SenderAccount.Status.OK:
         return "account not ok"
-    heard = sender.connection.last_webhook_at if readers.is_shared(provider) else sender.last_webhook_at
+    shared = readers.is_shared(provider)
+    heard = sender.connection.last_webhook_at if shared else sender.last_webhook_at
     if heard is None or heard < at - silence:
         return "webhooks silent"
-    return ""
+    # Calls about one campaign prove nothing of another's: a registration lost beside busy ones shows by reading only.
+    return INTERVAL if shared else ""
 
 
 def _relations_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> bool:

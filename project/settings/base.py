@@ -302,11 +302,12 @@ WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024)
 WEBHOOKS_PER_MINUTE = env.integer("WEBHOOKS_PER_MINUTE", 1000)
 WEBHOOKS_PER_MINUTE_ORGANIZATION = env.integer("WEBHOOKS_PER_MINUTE_ORGANIZATION", 20_000)
 WEBHOOKS_UNKNOWN_PER_MINUTE = env.integer("WEBHOOKS_UNKNOWN_PER_MINUTE", 300)
-#: An account that no webhook told about for this long is polled, and again after as long.
 #: How often accounts are asked for what came in that tell nothing by themselves (mailboxes), and how many of them are
 #: watched at most, so that news are fetched at once.
 INBOUND_POLL_SECONDS = env.integer("INBOUND_POLL_SECONDS", 50)
 INBOUND_WATCHES = env.integer("INBOUND_WATCHES", 500)
+#: An account that no webhook told about for this long is polled, and again after as long. The accounts of a provider
+#: that runs campaigns are read together this often, whatever its webhooks tell.
 SYNC_SILENT_SECONDS = env.integer("SYNC_SILENT_SECONDS", 600)
 #: Calls a minute and address of ``/api/internal/``, where an outside scheduler shows ``SCHEDULER_SECRET``.
 SCHEDULER_CALLS_PER_MINUTE = 10
