@@ -13,6 +13,7 @@ from integrations.events import (
     MessageReceived,
     Normalised,
     RelationCreated,
+    text_digest,
 )
 from integrations.outreach.fields import first_moment, flag, mapping, moment, objects, text
 from integrations.providers.heyreach import parse
@@ -57,8 +58,18 @@ def delivery_key(raw: Raw) -> str | None:
     correlation = text(raw, "correlation_id", "correlationId")
     if correlation:
         return f"{event_name(raw)}:{correlation}"
-    parts = (_chat(raw), text(raw, "timestamp"), text(_lead(raw), "id"))
-    return ":".join((event_name(raw), *parts)) if any(parts) else None
+    newest = _messages(raw)[-1:]
+    about = (
+        _chat(raw),
+        text(_lead(raw), "id", "profile_url"),
+        text(mapping(raw.get("campaign")), "id"),
+        text(mapping(raw.get("sender")), "id"),
+        *(text(message, "creation_time", "creationTime") for message in newest),
+        *(text_digest(text(message, "message")) for message in newest),
+        text_digest(str(_lead(raw).get("tags"))) if "TAG" in event_name(raw).upper() else "",
+    )
+    # A time alone would make one call of two.
+    return ":".join((event_name(raw), *about, text(raw, "timestamp"))) if any(about) else None
 
 
 def _lead(raw: Raw) -> Raw:

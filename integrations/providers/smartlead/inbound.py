@@ -56,6 +56,17 @@ EVENTS: Final = frozenset(
 """What is registered for each campaign."""
 
 
+_TIMES: Final = (
+    "event_timestamp",
+    "time_replied",
+    "time_sent",
+    "time_opened",
+    "time_clicked",
+    "time_unsubscribed",
+    "timestamp",
+)
+
+
 def event_name(raw: Raw) -> str:
     """Return the vendor's name of the event, ``""`` if there is none."""
     value = raw.get("event_type") or raw.get("event")
@@ -70,16 +81,37 @@ def delivery_key(raw: Raw) -> str | None:
     name = event_name(raw)
     if not name:
         return None
-    category = mapping(raw.get("lead_category"))
-    parts = (
-        name,
-        text(raw, "campaign_id"),
-        text(raw, "stats_id", "lead_id", "sl_email_lead_id", "lead_email"),
-        _message_id(raw),
-        text(category, "new_id"),
-        text(raw, "event_timestamp", "time_replied", "time_sent", "time_opened", "time_clicked", "timestamp"),
+    flat = flattened(raw)
+    links = flat.get("link_clicked")
+    about = (
+        text(flat, "campaign_id"),
+        text(flat, "stats_id", "lead_id", "sl_email_lead_id"),
+        _mailbox(flat),
+        _lead(flat),
+        _message_id(flat),
+        text(mapping(flat.get("lead_category")), "new_id"),
+        text(flat, "campaign_status", "status", "new_status") if name == "CAMPAIGN_STATUS_CHANGED" else "",
+        text_digest(str(links)) if links else "",
     )
-    return ":".join(parts) if any(parts[1:]) else None
+    if not any(about):
+        # A time alone would make one call of two.
+        return None
+    return ":".join((name, *about, text(flat, *_TIMES)))
+
+
+def flattened(raw: Raw) -> Raw:
+    """Return the facts of a call in one level: prose pages have them in an envelope around ``lead`` or ``data``."""
+    return mapping(raw.get("lead")) | mapping(raw.get("data")) | raw
+
+
+def _mailbox(flat: Raw) -> str:
+    """Return the address of our mailbox, ``""`` if it is not said."""
+    return address(text(flat, "from_email", "from", "email_account"))
+
+
+def _lead(flat: Raw) -> str:
+    """Return the address of the person, ``""`` if it is not said."""
+    return address(text(flat, "sl_lead_email", "to_email", "lead_email", "to", "email"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +165,14 @@ def from_webhook(raw: Raw, *, received_at: datetime, knowledge: MessageKnowledge
     read = _READERS.get(name)
     if read is None:
         return Normalised(ignored=f"Nothing is done about {name}." if name else "The call names no event.")
-    # Prose pages have the lead's facts in an envelope of its own.
-    nested = mapping(raw.get("lead")) | mapping(raw.get("data"))
-    flat = nested | raw
-    own = address(text(flat, "from_email", "from", "email_account"))
+    flat = flattened(raw)
+    own = _mailbox(flat)
     call = _Call(
         raw=flat,
         name=name,
         kept=without(raw, parse.SECRETS),
         account_id=(knowledge.account_of_address(own) if own else "") or own,
-        lead_email=address(text(flat, "sl_lead_email", "to_email", "lead_email", "to", "email")),
+        lead_email=_lead(flat),
         campaign_id=text(flat, "campaign_id"),
         received_at=received_at,
     )
