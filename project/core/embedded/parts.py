@@ -42,7 +42,7 @@ _GRACE = {
 #: mailboxes, so that they delay no start; without them mail is found within a minute.
 _NICENESS = {"worker-bulk": 5, "mailboxes": 10}
 #: Requests that a process of ``pages`` serves at once; each holds a connection to the database meanwhile.
-PAGE_THREADS = 4
+PAGE_THREADS = 8
 #: Processes of ``pages``: one to a processor, as Python's threads share one, up to four.
 PAGE_PROCESSES = min(os.cpu_count() or 1, 4)
 
