@@ -9,6 +9,7 @@ from typing import Any, Final
 #: What a body must hold for one of its strings to be unfit: an escape, raw bytes of a surrogate, or a NUL (bodies
 #: in UTF-16 or UTF-32 are full of them).
 _SUSPECT: Final = re.compile(rb"\x00|\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
+_DECODER: Final = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 def storable(value: Any) -> Any:
@@ -29,5 +30,5 @@ def load_json(body: bytes) -> Any:
 
     Raises ``ValueError`` for what is no JSON, and ``RecursionError`` for what is nested too deeply.
     """
-    value = json.loads(body, parse_constant=lambda _: None)
+    value = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     return storable(value) if _SUSPECT.search(body) else value
