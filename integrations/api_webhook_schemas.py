@@ -140,6 +140,28 @@ class PlatformReplayIn(ReplayIn):
     organization_ids: list[UUID] | None = None
 
 
+class PlatformDryRunIn(PlatformReplayIn):
+    """As for a replay; ``limit`` deliveries of each organization at most are tried, the oldest first."""
+
+    limit: int = Field(rehearsals.MAX_DELIVERIES, ge=1, le=1000)
+
+
+class OrganizationDryRunOut(DryRunOut):
+    """What a replay would change in one organization."""
+
+    organization_id: UUID
+    organization: str
+
+
+class PlatformDryRunOut(Schema):
+    """What a replay would change in each organization that has something to replay; nothing has changed. The time was
+    up before those in ``not_reached``.
+    """
+
+    organizations: list[OrganizationDryRunOut]
+    not_reached: list[UUID]
+
+
 class DeadLettersOut(Schema):
     """Dead deliveries that died of the same thing."""
 

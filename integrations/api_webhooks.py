@@ -136,6 +136,22 @@ def _endpoint(one: webhook_selectors.Endpoint) -> dict[str, Any]:
 # --- platform staff ---------------------------------------------------------------------------------
 
 
+@router.post("/platform/webhook-replays/dry-run", response=shapes.PlatformDryRunOut, tags=["Platform"])
+@api_superadmin
+def dry_run_everywhere(request: ApiRequest, payload: shapes.PlatformDryRunIn) -> Any:
+    """What a replay over organizations would change in each of them, rolled back, for platform staff."""
+    made = rehearsals.dry_run_everywhere(
+        criteria=payload.filter(), organization_ids=payload.organization_ids, limit=payload.limit
+    )
+    return {
+        "organizations": [
+            {"organization_id": one.id, "organization": one.slug, **found.as_json()}
+            for one, found in made.found
+        ],
+        "not_reached": [one.id for one in made.not_reached],
+    }
+
+
 @router.post("/platform/webhook-replays", response={202: list[shapes.PlatformReplayOut]}, tags=["Platform"])
 @api_superadmin
 def replay_everywhere(request: ApiRequest, payload: shapes.PlatformReplayIn) -> Any:

@@ -9,5 +9,6 @@ from integrations.views import platform
 app_name = "webhooks_platform"
 urlpatterns = [
     path("", platform.webhooks, name="webhooks"),
+    path("preview/", platform.preview, name="preview"),
     path("replay/", platform.replay, name="replay"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, QueryDict
@@ -15,16 +15,14 @@ from integrations.base import Capability
 from integrations.errors import ProviderError
 from integrations.models import ReplayRun, WebhookDelivery
 from integrations.services import hygiene, rehearsals, replays
+from integrations.views import rehearsed
 from integrations.views.frame import frame
 from integrations.webhook_filters import Filter, is_replayable
-from project.core.changes import Difference
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
 from project.core.refusals import Refused
 from project.tenancy.access import Access, OrganizationRequest, Permission, get_or_404, organization_view
 
-#: Of a difference; the API and the command tell all of it.
-ROWS_SHOWN: Final = 60
 _FILTERS = (
     "provider", "connection_id", "sender_id", "client_id", "event_type", "state", "since", "until", "text", "reason",
 )  # fmt: skip
@@ -156,31 +154,12 @@ def preview(request: OrganizationRequest) -> HttpResponse:
     except Refused as error:
         return _refused(request, error)
     found = rehearsals.dry_run(criteria=criteria, client_ids=request.access.client_ids)
-    difference = found.difference
-    left = max(0, len(difference.changes) - ROWS_SHOWN)
     context = {
-        "found": found,
+        **rehearsed.shown(found),
         "told": webhook_selectors.in_words(criteria, request.access),
-        "shown": difference.changes[:ROWS_SHOWN],
-        "summary": _summary(difference, left),
-        "ignored": found.ignored.most_common(),
-        "tasks": found.tasks.most_common(),
-        "live_events": sum(found.live_events.values()),
-        "fields": [
-            (name, one)
-            for name, value in criteria.as_json().items()
-            for one in (value if isinstance(value, list) else [value])
-        ],
+        "fields": rehearsed.fields_of(criteria),
     }
     return _page(request, "preview", context, tab="deliveries")
-
-
-def _summary(difference: Difference, left: int) -> str:
-    counts = (
-        f"{difference.count('+')} added, {difference.count('~')} changed, {difference.count('-')} withdrawn"
-    )
-    more = f" {left} more are not shown." if left else ""
-    return f"{counts}, and {difference.bookkeeping} rows of bookkeeping.{more} Replaying twice changes nothing more."
 
 
 @require_POST

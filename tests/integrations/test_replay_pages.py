@@ -12,7 +12,7 @@ from django.test import Client as Browser
 
 from inbox.models import Conversation, Message
 from integrations.models import Connection, ProviderEvent, ReplayRun, SenderAccount, WebhookDelivery
-from integrations.services import replays, webhooks
+from integrations.services import rehearsals, replays, webhooks
 from integrations.webhook_filters import Filter
 from project.core.clock import now
 from project.core.scoping import no_scope
@@ -219,6 +219,46 @@ def test_staff_replays_over_organizations_and_nobody_else(
         )
         assert (answer.status_code, [row["total"] for row in answer.json()]) == (202, [1])
         assert Api(world.agency, world.agency.admin).post("/platform/webhook-replays", {}).status_code == 404
+
+
+def test_staff_sees_what_a_replay_would_change_in_each_organization_first(
+    world: World, stored: Stored, rival: Agency, staff: User
+) -> None:
+    world.lead("Marta", "marta")
+    world.launch()
+    stored(reply("Tell me more"))
+    with no_scope(), rival.scope():
+        WebhookDelivery.objects.create(
+            provider="unipile", body=b"{}", payload_hash="x", state="dead", attempts=8, received_at=now()
+        )
+    both = [str(world.agency.id), str(rival.id)]
+    browser = Browser()
+    browser.force_login(staff)
+    with no_scope():
+        chosen = {"organizations": both, "state": "dead"}
+        page = browser.post("/platform/webhooks/preview/", chosen).content.decode()
+        refused = browser.post("/platform/webhooks/preview/", {"organizations": both}, follow=True)
+        found = Api(world.agency, staff).post("/platform/webhook-replays/dry-run", chosen).json()
+        nobody = Api(world.agency, world.agency.admin).post("/platform/webhook-replays/dry-run", chosen)
+    _, *cards = page.split('id="platform-dry-run-')[1:]
+    [ours] = [card for card in cards if card.startswith(both[0])]
+    assert "Sequences that would stop" in ours
+    assert any(card.startswith(both[1]) for card in cards)
+    assert "2 deliveries can be replayed" in page
+    # What was rehearsed is what the button below it replays.
+    assert all(f'name="organizations" value="{one}"' in page for one in both)
+    assert 'name="state" value="dead"' in page
+    assert "Choose organizations, and a state or a time." in refused.content.decode()
+    told = {row["organization"]: row for row in found["organizations"]}
+    assert (told[world.agency.slug]["changed"], len(told[world.agency.slug]["stopped"])) == (1, 1)
+    assert told[rival.slug]["changed"] == 0
+    assert nobody.status_code == 404
+    # It left no trace anywhere, and says whom it did not reach.
+    assert not ProviderEvent.objects.exists()
+    assert not ReplayRun.objects.exists()
+    with no_scope():
+        late = rehearsals.dry_run_everywhere(criteria=Filter(state="dead"), seconds=0.0)
+    assert {world.agency.id, rival.id} <= {one.id for one in late.not_reached}
 
 
 # --- the command ------------------------------------------------------------------------------------
