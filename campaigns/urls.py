@@ -77,6 +77,7 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>/resume/", campaigns.resume, name="resume"),
     path("campaigns/<uuid:campaign_id>/variants/<str:node_id>/", campaigns.variant, name="variant"),
     path("campaigns/<uuid:campaign_id>/archive/", campaigns.archive, name="archive"),
+    path("campaigns/<uuid:campaign_id>/connections/", campaigns.connections, name="connections"),
     path("campaigns/<uuid:campaign_id>/push/", campaigns.push, name="push"),
     path("campaigns/<uuid:campaign_id>/switch/", engine.switch, name="switch"),
     path("senders/board/", senders.board, name="budget_board"),

@@ -50,6 +50,7 @@ urlpatterns = [
     path("ops/sync/<uuid:sender_id>/", sync.account, name="sync_account"),
     path("ops/sync/<uuid:sender_id>/start/", sync.start, name="start_sync"),
     path("ops/sync/<uuid:sender_id>/window/", sync.window, name="sync_window"),
+    path("ops/sync/<uuid:sender_id>/usage/", sync.usage, name="sync_usage"),
     path("ops/sync/runs/<uuid:run_id>/cancel/", sync.cancel, name="cancel_sync"),
     path("ops/ledger/", sync.ledger, name="ledger"),
     path("ops/ledger/count/", sync.count_today, name="count_today"),

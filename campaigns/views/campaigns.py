@@ -15,7 +15,7 @@ from campaigns.forms import CampaignForm, CopyForm
 from campaigns.models import Campaign
 from campaigns.selectors_outreach import brakes_of_campaign
 from campaigns.services import campaigns as service
-from campaigns.services import entry, organizing, switching, variants
+from campaigns.services import entry, historical, organizing, switching, variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
@@ -112,6 +112,8 @@ def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, obj
         "brakes": brakes_of_campaign(campaign),
         "stream": streams.campaign(campaign.id),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
+        "can_match": request.access.can(Permission.OPS_ACT)
+        and any(sender.channel == "linkedin" for sender in overview["senders"]),
     }
 
 
@@ -205,6 +207,24 @@ def resume(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
 def push(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """Try once more to bring the provider in line with a campaign that it runs."""
     return _act(request, campaign_id, service.push_again)
+
+
+@require_POST
+@organization_view(Permission.OPS_ACT)
+def connections(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
+    """Read all connections of the campaign's LinkedIn accounts and tell its people among them as connected."""
+    campaign = campaign_or_404(request.access, campaign_id)
+    told: dict[str, object] = {}
+    status = 200
+    try:
+        told["runs"] = historical.request(campaign=campaign, actor=request.access.user)
+    except Refused as error:
+        told["problems"], status = [error.message], error.status
+    if not is_partial(request) and status == 200:
+        return redirect_to(_url(request, "integrations:sync"), request)
+    context = {**_overview(request, campaign), **told}
+    template = "campaigns/_overview.html" if is_partial(request) else "campaigns/detail.html"
+    return render(request, template, context, status=status)
 
 
 @require_http_methods(["GET", "POST"])

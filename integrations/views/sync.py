@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations import selectors, streams, sync_selectors
 from integrations.errors import ProviderError
 from integrations.models import LedgerIncident, SenderAccount, SyncRun
-from integrations.services import healing
+from integrations.services import healing, rates
 from integrations.services import sync as sync_service
 from integrations.views.frame import render_page
 from project.core.clock import now
@@ -113,8 +113,7 @@ def window(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
     sender = _sender(request, sender_id)
     asked: dict[str, Any] = {"since": request.POST.get("since", ""), "until": request.POST.get("until", "")}
     try:
-        since = datetime.combine(_day(asked["since"], "since"), time(), UTC)
-        until = datetime.combine(_day(asked["until"], "until"), time(), UTC) + timedelta(days=1)
+        since, until = _window(asked)
         if request.POST.get("act") != "fill":
             found = healing.preview(sender=sender, since=since, until=until)
             return _fill(request, sender, preview=found, **asked)
@@ -137,6 +136,32 @@ def window(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
     if not is_partial(request):
         return redirect_to(f"/o/{request.organization.slug}/ops/sync/{sender.id}/", request)
     return _fill(request, sender, started=True, **asked)
+
+
+def _window(asked: dict[str, Any]) -> tuple[datetime, datetime]:
+    """The chosen days (UTC), the last one included. Raises ``Invalid``."""
+    since = datetime.combine(_day(asked["since"], "since"), time(), UTC)
+    return since, datetime.combine(_day(asked["until"], "until"), time(), UTC) + timedelta(days=1)
+
+
+@require_POST
+@organization_view(Permission.OPS_ACT)
+def usage(request: OrganizationRequest, sender_id: UUID) -> HttpResponse:
+    """Raise the account's daily use of its limits to what is known to have left on some days."""
+    sender = _sender(request, sender_id)
+    asked: dict[str, Any] = {"since": request.POST.get("since", ""), "until": request.POST.get("until", "")}
+    told: dict[str, Any] = {}
+    status = 200
+    try:
+        since, until = _window(asked)
+        sync_service.check_window(since, until)
+        told["raised"] = rates.backfill(sender=sender, since=since, until=until)
+    except Refused as error:
+        told["usage_refusal"], status = error.message, error.status
+    context = {"sender": sender, "today": now().date().isoformat(), **asked, **told}
+    if is_partial(request):
+        return render(request, "integrations/_usage_fill.html", context, status=status)
+    return _account(request, sender, status=status, **asked, **told)
 
 
 def _number(text: str) -> int | None:

@@ -9,13 +9,22 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.core.management import call_command
+from django.test import Client as Browser
 
 from campaigns.models import Campaign, CampaignSender, Enrollment, Lead, LeadChannel, Relation
 from campaigns.services import historical
 from inbox.models import Conversation
 from inbox.services import chats
 from integrations.domain_events import ChatFound, RelationsListed
-from integrations.models import LedgerDay, LedgerIncident, ProviderEvent, SenderAccount, SyncRun
+from integrations.models import (
+    LedgerDay,
+    LedgerIncident,
+    OutboundMessage,
+    ProviderEvent,
+    SenderAccount,
+    SyncRun,
+)
 from integrations.providers.mailbox import presets
 from integrations.sandbox.mailbox.control import PASSWORD
 from integrations.sandbox.testing import SandboxHandle, running_sandbox
@@ -24,6 +33,7 @@ from integrations.services import connections, healing, mailboxes, numbers, sync
 from integrations.values import Chat, Page
 from project.core import events as core_events
 from project.core.clock import now
+from project.core.scoping import no_scope
 from tests.api.conftest import Program
 from tests.integrations.conftest import Room
 from tests.integrations.world import WorldAdapter
@@ -230,3 +240,86 @@ def texts(sender: SenderAccount) -> list[str]:
         "occurred_at", "id"
     )
     return [row.payload["text"] for row in rows]
+
+
+def test_from_the_pages_connections_of_a_campaign_are_read_and_the_use_of_limits_is_raised(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        core_events._receivers, RelationsListed, {"campaigns.historical": historical.on_relations_listed}
+    )
+    agency = room.agency
+    room.world.relations = [relation(name, f"ACoAAB{name}") for name in ("inside", "beside")]
+    with room.scope():
+        rows = Rows(agency, agency.first)
+        campaign = rows.fresh(Campaign)
+        CampaignSender.objects.create(campaign=campaign, sender=room.sender)
+        for name in ("inside", "beside"):
+            lead = rows.fresh(Lead, first_name=name)
+            rows.fresh(LeadChannel, lead=lead, kind="linkedin", normalized=f"{name}-weil")
+            if name == "inside":
+                rows.fresh(Enrollment, campaign=campaign, lead=lead)
+        rows.fresh(
+            OutboundMessage, sender=room.sender, channel="linkedin", action="message", state="sent",
+            sent_at=now(), already="", dedupe_key="drill",
+        )  # fmt: skip
+    part = {"HX-Request": "true"}
+    admin, manager = Browser(), Browser()
+    admin.force_login(agency.admin)
+    manager.force_login(agency.manager)
+    page, path = (agency.url(f"campaigns/{campaign.id}/{rest}") for rest in ("", "connections/"))
+    assert 'id="match-connections"' not in manager.get(page).content.decode()
+    assert manager.post(path).status_code == 403
+    assert 'id="match-connections"' in admin.get(page).content.decode()
+    assert "Reading 1 account;" in admin.post(path, headers=part).content.decode()
+    busy = admin.post(path, headers=part)
+    assert (busy.status_code, "is under way" in busy.content.decode()) == (409, True)
+    room.hints.run_all()
+    with room.scope():
+        result = SyncRun.objects.get(resource="connections").result
+        assert (result["matched"], result["outside"]) == (1, 1)
+    account = agency.url(f"ops/sync/{room.sender.id}/")
+    today = now().date().isoformat()
+    assert 'id="usage-fill"' in admin.get(account).content.decode()
+    days = {"since": today, "until": today}
+    assert "<b class=\"font-medium\">1</b> daily count was too low" in admin.post(
+        f"{account}usage/", days, headers=part
+    ).content.decode()
+    assert "nothing was raised" in admin.post(f"{account}usage/", days).content.decode()
+    wrong = admin.post(f"{account}usage/", {"since": "yesterday", "until": today}, headers=part)
+    assert (wrong.status_code, "Say the day as YYYY-MM-DD." in wrong.content.decode()) == (422, True)
+
+
+def test_the_command_reads_connections_for_one_campaign_only(
+    room: Room, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(
+        core_events._receivers, RelationsListed, {"campaigns.historical": historical.on_relations_listed}
+    )
+    room.world.relations = [relation(name, f"ACoAAB{name}") for name in ("inside", "beside")]
+    with room.scope():
+        rows = Rows(room.agency, room.agency.first)
+        campaign, idle = rows.fresh(Campaign), rows.fresh(Campaign)
+        CampaignSender.objects.create(campaign=campaign, sender=room.sender)
+        for name in ("inside", "beside"):
+            lead = rows.fresh(Lead, first_name=name)
+            rows.fresh(LeadChannel, lead=lead, kind="linkedin", normalized=f"{name}-weil")
+            if name == "inside":
+                inside = lead
+                rows.fresh(Enrollment, campaign=campaign, lead=lead)
+
+    def backfill(*words: str) -> None:
+        with no_scope():
+            call_command("backfill", *words, "--organization", room.agency.slug)
+
+    backfill("connections", "--campaign", str(campaign.id))
+    with room.scope():
+        assert Relation.objects.get().lead_id == inside.id
+    for words, said in (
+        (("connections", "--campaign", str(idle.id)), "No LinkedIn account works for this campaign."),
+        (("connections", "--campaign", str(room.sender.id)), "no such campaign"),
+        (("messages", "--campaign", str(campaign.id)), "Only connections are read for a campaign."),
+    ):
+        with pytest.raises(SystemExit):
+            backfill(*words)
+        assert said in capsys.readouterr().err

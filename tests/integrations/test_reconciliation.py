@@ -456,6 +456,10 @@ def test_the_commands_do_what_they_say(runner: Runner) -> None:
 
     code, told = command("reconcile", "--part", "messages")
     assert (code, told["reports"][0]["counts"]["messages"]["created"]) == (1, 3)
+    later = now().date() + timedelta(days=1)
+    code, told = command("reconcile", "--part", "messages", "--since", later.isoformat())
+    assert (code, told["reports"][0]["counts"]["messages"]["created"]) == (0, 0)
+    assert command("reconcile", "--since", "tomorrow")[0] == 2
     window = ("--sender", str(runner.senders[0].id), "--since", "2026-11-18")
     code, told = command("backfill", "messages", *window, "--dry-run")
     assert (code, told["accounts"][0]["missing"]) == (0, 3)

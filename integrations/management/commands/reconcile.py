@@ -6,6 +6,8 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand
@@ -32,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--organization", required=True, help="slug of the organization")
         parser.add_argument("--connection", help="id of one connection; default: all that can be compared")
         parser.add_argument("--part", action="append", default=[], choices=["campaigns", "leads", "messages"])
+        parser.add_argument("--since", help="messages: from this day (UTC) on, YYYY-MM-DD; default: 14 days")
         parser.add_argument("--apply", action="store_true", help="take over what differs")
         parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
 
@@ -40,8 +43,9 @@ class Command(BaseCommand):
         organization = Organization.objects.filter(slug=options["organization"]).first()
         if organization is None:
             self._fail(f"There is no organization {options['organization']!r}.")
+        since = self._since(options["since"])
         with organization_scope(organization.id):
-            reports = [self._one(connection, options) for connection in self._connections(options)]
+            reports = [self._one(connection, options, since) for connection in self._connections(options)]
             told = [self._told(report) for report in reports]
         for row in told:
             self.stdout.write(
@@ -56,6 +60,14 @@ class Command(BaseCommand):
         if any(self._differs(report, applied=options["apply"]) for report in reports):
             sys.exit(1)
 
+    def _since(self, text: str | None) -> datetime | None:
+        if not text:
+            return None
+        try:
+            return datetime.combine(date.fromisoformat(text), time_of_day(), UTC)
+        except ValueError:
+            self._fail("Say the day as YYYY-MM-DD.")
+
     def _connections(self, options: dict[str, Any]) -> list[Connection]:
         rows = Connection.objects.exclude(status=Connection.Status.DISABLED).order_by("name", "id")
         if options["connection"]:
@@ -64,12 +76,18 @@ class Command(BaseCommand):
                 self._fail("This organization has no such connection.")
         return [row for row in rows if reconciliation.parts_of(row.provider)]
 
-    def _one(self, connection: Connection, options: dict[str, Any]) -> ReconciliationReport:
+    def _one(
+        self, connection: Connection, options: dict[str, Any], since: datetime | None
+    ) -> ReconciliationReport:
         offered = reconciliation.parts_of(connection.provider)
         parts = [name for name in options["part"] if name in offered]
         try:
             report = reconciliation.request(
-                connection=connection, mode=self._mode(options), trigger="command", parts=parts
+                connection=connection,
+                mode=self._mode(options),
+                trigger="command",
+                parts=parts,
+                since=since,
             )
         except Refused as error:
             self._fail(error.message)

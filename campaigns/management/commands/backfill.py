@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand
 
+from campaigns.models import Campaign, CampaignSender
 from integrations.errors import ProviderError
 from integrations.models import SenderAccount, SyncRun
 from integrations.services import healing, rates, sync
@@ -41,6 +42,9 @@ class Command(BaseCommand):
         parser.add_argument("what", choices=WHAT)
         parser.add_argument("--organization", required=True, help="slug of the organization")
         parser.add_argument("--sender", help="id of one account; default: all that are not removed")
+        parser.add_argument(
+            "--campaign", help="id of one campaign; connections: of its LinkedIn accounts, told to its people only"
+        )
         parser.add_argument("--since", help="first day (UTC), YYYY-MM-DD; default: yesterday")
         parser.add_argument("--until", help="last day (UTC); default: as --since")
         parser.add_argument("--dry-run", action="store_true", help="messages: only count what is missing")
@@ -51,11 +55,14 @@ class Command(BaseCommand):
         organization = Organization.objects.filter(slug=options["organization"]).first()
         if organization is None:
             self._fail(f"There is no organization {options['organization']!r}.")
+        if options["campaign"] and options["what"] != "connections":
+            self._fail("Only connections are read for a campaign.")
         days = self._days(options)
         with organization_scope(organization.id):
+            campaign = self._campaign(options)
             told = [
-                self._one(options["what"], sender, days, dry=options["dry_run"])
-                for sender in self._senders(options)
+                self._one(options["what"], sender, days, dry=options["dry_run"], campaign=campaign)
+                for sender in self._senders(options, campaign)
             ]
         for row in told:
             facts = ", ".join(
@@ -80,15 +87,30 @@ class Command(BaseCommand):
             )
         return [since + timedelta(days=number) for number in range((until - since).days + 1)]
 
-    def _senders(self, options: dict[str, Any]) -> list[SenderAccount]:
+    def _campaign(self, options: dict[str, Any]) -> Campaign | None:
+        if not options["campaign"]:
+            return None
+        found: Campaign | None = Campaign.objects.filter(id=parse_uuid(options["campaign"])).first()
+        if found is None:
+            self._fail("This organization has no such campaign.")
+        return found
+
+    def _senders(self, options: dict[str, Any], campaign: Campaign | None) -> list[SenderAccount]:
         rows = SenderAccount.objects.select_related("connection", "client").exclude(status="deleted")
+        if campaign is not None:
+            links = CampaignSender.objects.filter(campaign=campaign, sender__channel="linkedin")
+            rows = rows.filter(id__in=links.values("sender_id"))
+            if not rows:
+                self._fail("No LinkedIn account works for this campaign.")
         if options["sender"]:
             rows = rows.filter(id=parse_uuid(options["sender"]))
             if not rows:
                 self._fail("This organization has no such account.")
         return list(rows.order_by("name", "id"))
 
-    def _one(self, what: str, sender: SenderAccount, days: list[date], *, dry: bool) -> dict[str, Any]:
+    def _one(
+        self, what: str, sender: SenderAccount, days: list[date], *, dry: bool, campaign: Campaign | None
+    ) -> dict[str, Any]:
         since, until = _start(days[0]), _start(days[-1]) + timedelta(days=1)
         told: dict[str, Any] = {"sender": sender.name, "ok": True}
         try:
@@ -99,8 +121,10 @@ class Command(BaseCommand):
                 return told | {"listed": found.listed, "missing": found.missing, "complete": found.complete}
             if what == "ledger":
                 return told | self._ledger(sender, days)
-            windowed = {"since": since, "until": until} if what == "messages" else {}
-            run = self._run(sender, _RESOURCES[what], **windowed)
+            about: dict[str, Any] = {"since": since, "until": until} if what == "messages" else {}
+            if campaign is not None:
+                about["campaign_id"] = campaign.id
+            run = self._run(sender, _RESOURCES[what], **about)
         except (Refused, ProviderError) as error:
             return told | {"ok": False, "error": error.message}
         done = run.state == SyncRun.State.DONE
@@ -122,8 +146,8 @@ class Command(BaseCommand):
         ok = not missing and all(run.state == SyncRun.State.DONE for run in runs)
         return {"ok": ok, "listed": listed, "missing": missing}
 
-    def _run(self, sender: SenderAccount, resource: str, **window: Any) -> SyncRun:
-        run = sync.request(sender=sender, resource=resource, trigger="command", **window)
+    def _run(self, sender: SenderAccount, resource: str, **about: Any) -> SyncRun:
+        run = sync.request(sender=sender, resource=resource, trigger="command", **about)
         if run is None:
             raise Refused("Something of this account is being read already.")
         # Workers may take turns as well: whoever has the lease reads.
