@@ -282,9 +282,10 @@ def test_from_the_pages_connections_of_a_campaign_are_read_and_the_use_of_limits
     today = now().date().isoformat()
     assert 'id="usage-fill"' in admin.get(account).content.decode()
     days = {"since": today, "until": today}
-    assert "<b class=\"font-medium\">1</b> daily count was too low" in admin.post(
-        f"{account}usage/", days, headers=part
-    ).content.decode()
+    assert (
+        '<b class="font-medium">1</b> daily count was too low'
+        in admin.post(f"{account}usage/", days, headers=part).content.decode()
+    )
     assert "nothing was raised" in admin.post(f"{account}usage/", days).content.decode()
     wrong = admin.post(f"{account}usage/", {"since": "yesterday", "until": today}, headers=part)
     assert (wrong.status_code, "Say the day as YYYY-MM-DD." in wrong.content.decode()) == (422, True)

@@ -30,7 +30,14 @@ from integrations.models import (
 )
 from integrations.providers.heyreach import inbound
 from integrations.running import CampaignStatus, LeadStatus, ProviderCampaign, ProviderLead, ProviderMessage
-from integrations.services import connections, healing, reconciliation, sync
+from integrations.services import (
+    connections,
+    healing,
+    message_reconciliation,
+    reconciliation,
+    sync,
+    sync_pages,
+)
 from integrations.values import Direction, Page, Person
 from project.core import events as core_events
 from project.core.clock import now
@@ -437,6 +444,44 @@ def test_what_a_provider_does_not_give_out_is_said_and_is_no_error(runner: Runne
         ).json()
     assert "from webhooks alone" in page
     assert {row["message_sync_status"] for row in health} == {"limited"}
+
+
+@pytest.mark.parametrize("slower", [message_reconciliation, sync_pages], ids=["reconciliation", "sync"])
+def test_a_reconciliation_and_a_sync_of_one_account_at_once_store_each_message_once(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, slower: Any
+) -> None:
+    """The slower one has looked what is known and is about to store when the other one stores all of it."""
+    OUTSIDE.messages = [message(number) for number in range(2 * PAGE + 1)]
+    account, begun = runner.senders[0], []
+    kept = slower.record_events
+
+    def reconcile() -> None:
+        made = reconciliation.request(connection=runner.connection, mode="apply", trigger="test")
+        assert made is not None
+        assert reconciliation.run(made.id) == "done"
+
+    def read() -> None:
+        window = {"since": AT - timedelta(hours=1), "until": AT + timedelta(days=1)}
+        made = sync.request(sender=account, resource="history", trigger="test", **window)
+        assert made is not None
+        assert sync.run(made.id) == "done"
+
+    first, other = (reconcile, read) if slower is message_reconciliation else (read, reconcile)
+
+    def record(*args: Any, **values: Any) -> Any:
+        if not begun:
+            begun.append(True)
+            other()
+        return kept(*args, **values)
+
+    monkeypatch.setattr(slower, "record_events", record)
+    first()
+    assert begun
+    assert [text for _sender, text in facts()] == [f"Text {number}" for number in range(2 * PAGE + 1)]
+    # What either finds afterwards is known.
+    with monkeypatch.context() as patch:
+        patch.setattr(slower, "record_events", kept)
+        assert runner.reconcile().counts["messages"]["created"] == 0
 
 
 def test_the_commands_do_what_they_say(runner: Runner) -> None:

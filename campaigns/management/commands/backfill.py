@@ -43,7 +43,8 @@ class Command(BaseCommand):
         parser.add_argument("--organization", required=True, help="slug of the organization")
         parser.add_argument("--sender", help="id of one account; default: all that are not removed")
         parser.add_argument(
-            "--campaign", help="id of one campaign; connections: of its LinkedIn accounts, told to its people only"
+            "--campaign",
+            help="id of one campaign; connections: of its LinkedIn accounts, told to its people only",
         )
         parser.add_argument("--since", help="first day (UTC), YYYY-MM-DD; default: yesterday")
         parser.add_argument("--until", help="last day (UTC); default: as --since")
