@@ -193,8 +193,9 @@ def _faults(world: World) -> list[BaseRoute]:
 
     async def remove(request: Request) -> Response:
         with world.store.transaction():
+            kinds = {item["id"]: item["kind"] for item in world.faults.describe()}
             gone = world.faults.remove(request.path_params.get("fault_id"))
-            released = world.deliveries.release(gone)
+            released = sum(world.deliveries.release([one], backwards=kinds[one] == "reorder") for one in gone)
         if not gone and "fault_id" in request.path_params:
             raise ControlError(404, "not_found", "no such fault")
         return ok({"removed": gone, "released": released})

@@ -15,6 +15,7 @@ from integrations.services import connections, senders, sync
 from project.core.embedded.runtime import Process
 from reporting.drills.ground import Ground
 from reporting.drills.outreach import Outreach
+from reporting.drills.provider_run import ProviderRunOutreach
 from reporting.models import Alert
 
 
@@ -34,6 +35,7 @@ class Drill:
     ``ripe`` says when to strike, ``noticed`` whether the installation has noticed. To pass, it has to be noticed within
     ``notice_within`` of the strike and all to be as undisturbed within ``back_within`` of the mending (seconds). If it
     ``outlives_workers``, ``SEND_LEASE_SECONDS`` are added: nobody else may touch what a dead worker had on its way.
+    ``world`` is the outreach that is played.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Drill:
     notice_within: float = 60.0
     back_within: float = 60.0
     outlives_workers: bool = False
+    world: type[Outreach] = Outreach
     runbook: str = ""
 
     @property
@@ -124,6 +127,14 @@ def _reshape(struck: Struck) -> None:
         return
 
 
+def _campaign_down(struck: Struck) -> None:
+    """Nothing is answered and nothing told; once it is mended all is told three times, the last first."""
+    struck.ground.fault("status", provider="smartlead", path="*", status=503)
+    struck.ground.fault("duplicate", provider="smartlead", copies=2)
+    struck.ground.fault("reorder", provider="smartlead", window=10_000)
+    _poll_too(struck)
+
+
 def _slow_down(struck: Struck) -> None:
     struck.ground.fault("slow_answer", method="POST", seconds=4)
 
@@ -188,6 +199,15 @@ DRILLS: dict[str, Drill] = {
             # half minute before is the circuit's pause, the one after it what is left of the conversations.
             back_within=180.0,
             runbook="provider-down.md",
+        ),
+        Drill(
+            name="campaign_provider_down",
+            title="The provider of a running campaign answers 503, then tells everything three times and backwards",
+            strike=_campaign_down,
+            noticed=_alerted("provider_burst"),
+            lasts=60.0,
+            world=ProviderRunOutreach,
+            runbook="campaign-provider-down.md",
         ),
         Drill(
             name="rate_limit_storm",

@@ -7,7 +7,7 @@ each invitation and message exactly once.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Campaign, Enrollment
@@ -36,16 +36,27 @@ _TEXT: Final = "Message for {{ lead.first_name }}."
 class Outreach:
     """One run of it, for a client, connection and seat of its own. ``word`` is in all names, to tell runs apart."""
 
+    #: The channel, if a provider runs the campaign (as ``campaigns.services.campaigns.create`` takes it).
+    run_on = ""
+    steps: ClassVar[list[dict[str, Any]]] = [
+        {"kind": "invite", "note": _NOTE},
+        {"kind": "message", "text": _TEXT},
+    ]
+
     def __init__(self, ground: Ground, access: Access, word: str) -> None:
         self.ground, self.access, self.word = ground, access, word
         self.key = f"drill-key-{word}"
         ground.allow_key(self.key)
-        self.seat_id = str(ground.sandbox.create_seat(f"Seat {word.capitalize()}")["id"])
+        self.seat_id = self._seat()
         self.client = client_service.create(access=access, name=word.capitalize(), colour=1, time_zone="UTC")
         self.connection = self._connect()
         self.sender = self._adopt()
         self.accepted: set[int] = set()
         self.answered: set[int] = set()
+
+    def _seat(self) -> str:
+        """Make the account at the provider; return its id."""
+        return str(self.ground.sandbox.create_seat(f"Seat {self.word.capitalize()}")["id"])
 
     def _connect(self) -> Connection:
         made = connections.create(
@@ -77,6 +88,9 @@ class Outreach:
         """The name of a person in addresses."""
         return f"{self.word}-person-{number}"
 
+    def _addresses(self, number: int) -> dict[str, tuple[str, str]]:
+        return {"linkedin": (f"https://www.linkedin.com/in/{self.slug(number)}", self.slug(number))}
+
     def launch(self) -> None:
         """Import the people and launch the campaign."""
         drafts = [
@@ -86,16 +100,16 @@ class Outreach:
                 first_name=f"{self.word.capitalize()}{number}",
                 last_name="Person",
                 company=f"Company {number}",
-                addresses={
-                    "linkedin": (f"https://www.linkedin.com/in/{self.slug(number)}", self.slug(number))
-                },
+                addresses=self._addresses(number),
             )
             for number in range(PEOPLE)
         ]
         lead_service.upsert_batch(client_id=self.client.id, drafts=drafts)
         actor = self.access.user
         name = f"Drill {self.word}"
-        campaign: Campaign = campaign_service.create(client=self.client, name=name, actor=actor)
+        campaign: Campaign = campaign_service.create(
+            client=self.client, name=name, actor=actor, run_on=self.run_on
+        )
         campaign = campaign_service.update_settings(
             campaign=campaign,
             settings=CampaignSettings(
@@ -109,8 +123,7 @@ class Outreach:
             ),
             actor=actor,
         )
-        steps = [{"kind": "invite", "note": _NOTE}, {"kind": "message", "text": _TEXT}]
-        plan = to_plan(parse_sequence({"timezone": "UTC", "steps": steps}))
+        plan = to_plan(parse_sequence({"timezone": "UTC", "steps": self.steps}))
         campaign = campaign_service.save_plan(
             campaign=campaign,
             plan=plan.model_dump(mode="json", by_alias=True, exclude_defaults=True),

@@ -78,7 +78,7 @@ def _organization(slug: str) -> tuple[Organization, User]:
             admin_name="Drill",
             admin_password=secrets.token_urlsafe(24),
             time_zone="UTC",
-            capabilities={"linkedin_outreach": "unipile"},
+            capabilities={"linkedin_outreach": "unipile", "email_outreach": "smartlead"},
         )
     return made.organization, User.objects.get(email=f"{slug}@drill.test")
 
@@ -104,7 +104,7 @@ def _play(drill: Drill, ground: Ground, access: Access | None, mark: str, lasts:
     # Six people make no burst by the usual figures.
     alerts.set_rule(kind="provider_burst", is_on=True, threshold=2, window_minutes=None, actor=access.user)
     began = time.monotonic()
-    calm = Outreach(ground, access, f"calm{mark}")
+    calm = drill.world(ground, access, f"calm{mark}")
     calm.launch()
     if not _until(lambda: _went_on(calm), ground, every=MOVE_S):
         raise NoGround(
@@ -112,7 +112,7 @@ def _play(drill: Drill, ground: Ground, access: Access | None, mark: str, lasts:
         )
     undisturbed = Outcome.of(calm)
     tell(f"The undisturbed run took {time.monotonic() - began:.1f} s.")
-    struck = Struck(ground, Outreach(ground, access, f"hard{mark}"))
+    struck = Struck(ground, drill.world(ground, access, f"hard{mark}"))
     struck.outreach.launch()
     if not _until(lambda: _is_ripe(drill, struck), ground, every=POLL_S):
         raise NoGround("Nothing was sent in time, so that there was nothing to strike.")
