@@ -78,9 +78,31 @@ def run_of(campaign: Campaign) -> dict[str, Any] | None:
         "counters": [
             (word, mirror.statistics[name]) for name, word in _COUNTERS if name in mirror.statistics
         ],
-        "notes": list(dict.fromkeys(filter(None, (mirror.lead_sync_note, reading["note"])))),
+        "notes": list(
+            dict.fromkeys(filter(None, (untaken_of(mirror, label), mirror.lead_sync_note, reading["note"])))
+        ),
         "problems": problems_of(campaign, mirror, label, reading["last_message_sync_error"]),
     }
+
+
+_UNTAKEN: Final = {
+    "invalid": "{} with an invalid address",
+    "blocked": "{} on a block list",
+    "failed": "{} without a reason",
+}
+
+
+def untaken_of(mirror: CampaignMirror, label: str) -> str:
+    """How many people the provider did not take without naming them, and why; ``""`` for none."""
+    counts = {name: int(mirror.untaken.get(name, 0)) for name in (*_UNTAKEN, "unsaid")}
+    lost = sum(counts[name] for name in _UNTAKEN)
+    told: list[str] = []
+    if lost:
+        why = ", ".join(words.format(counts[name]) for name, words in _UNTAKEN.items() if counts[name])
+        told.append(f"{label} did not take {lost} {'person' if lost == 1 else 'people'}: {why}.")
+    if counts["unsaid"]:
+        told.append(f"{label} did not say whether it took {counts['unsaid']}.")
+    return " ".join([*told, "Its list will show who is not there."]) if told else ""
 
 
 def runners(access: Access) -> list[tuple[Client, list[Provider]]]:

@@ -189,6 +189,8 @@ class LeadsAdded(Value):
     invalid: int = 0
     blocked: int = 0
     failed: int = 0
+    #: Of whom the answer says nothing: they may have been taken or not.
+    unsaid: int = 0
     refused: dict[str, str] = Field(default_factory=dict)
     #: Key -> the provider's lead id, where it says so.
     lead_ids: dict[str, str] = Field(default_factory=dict)

@@ -84,6 +84,13 @@ class CampaignMirror(OrganizationModel):
     last_lead_sync_at = models.DateTimeField(null=True)
     last_lead_sync_error = models.CharField(max_length=400, blank=True)
     lead_sync_note = models.CharField(max_length=300, blank=True)
+    #: Where the reading of its people stands that one turn did not finish, and when it began.
+    lead_sync_cursor = models.CharField(max_length=120, blank=True)
+    lead_sync_began_at = models.DateTimeField(null=True)
+    #: How many people that reading has found that we did not hand over.
+    lead_sync_unknown = models.PositiveIntegerField(default=0)
+    #: How many people the provider counted as not taken, by its reason, and did not name; until its list is read.
+    untaken = models.JSONField(default=dict)
     #: When the campaign is read again.
     next_sync_at = models.DateTimeField(null=True)
 
@@ -117,6 +124,8 @@ class EnrollmentMirror(OrganizationModel):
         HANDING = "handing", "Being handed over"
         ADDED = "added", "At the provider"
         REFUSED = "refused", "Refused by the provider"
+        #: Handed over without an objection, and not in the provider's list.
+        DROPPED = "dropped", "Not taken by the provider"
         #: Never handed over: suppressed, or ended before.
         WITHHELD = "withheld", "Not handed over"
         STOPPING = "stopping", "To be stopped at the provider"

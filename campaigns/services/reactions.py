@@ -169,7 +169,8 @@ def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
         fact.outcome["lead_id"] = str(match.lead.id)
         if isinstance(event, MessageReceived):
             if run is not None:
-                following.on_message(fact, event, run)
+                ends = event.is_reply and _read(fact, event).kind in {"human", "opt_out", "opt_in"}
+                following.on_message(fact, event, run, ends=ends)
             enrollment = _on_message(fact, event, match)
     if not isinstance(event, MessageReceived):
         if run is not None:
@@ -248,13 +249,7 @@ def _on_message(fact: ProviderEventRecorded, event: MessageReceived, match: Matc
 
 def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> Enrollment | None:
     """Stop (or branch, or defer) the lead's running enrollments, whatever sender they use."""
-    reading = replies.read(
-        event.text,
-        event.occurred_at.date(),
-        channel=fact.sender.channel,
-        subject=event.subject,
-        is_automatic=event.is_automatic,
-    )
+    reading = _read(fact, event)
     if reading.kind == "automatic":
         fact.outcome["campaigns"] = f"Written by a machine for {match.lead}; that is no reply."
         return None
@@ -285,6 +280,17 @@ def _on_reply(fact: ProviderEventRecorded, event: MessageReceived, match: Match)
         ]
     )
     return latest
+
+
+def _read(fact: ProviderEventRecorded, event: MessageReceived) -> replies.Reading:
+    """What kind of answer it is."""
+    return replies.read(
+        event.text,
+        event.occurred_at.date(),
+        channel=fact.sender.channel,
+        subject=event.subject,
+        is_automatic=event.is_automatic,
+    )
 
 
 def _tell_of_reply(

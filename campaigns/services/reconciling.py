@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from campaigns.models import CampaignMirror, EnrollmentMirror
-from campaigns.services.provider_runs import mirroring, mirrors
+from campaigns.services.provider_runs import mirroring, mirrors, people
 from integrations import registry
 from integrations.base import Capability, KeepsLeads, RunsCampaigns, require
 from integrations.errors import ErrorKind, ProviderError
@@ -113,10 +113,10 @@ def _people(work: Work, keeper: KeepsLeads, mirror: CampaignMirror) -> bool:
         cursor = page.cursor
         place: dict[str, Any] = {"mirror": str(mirror.id), "cursor": cursor, "matched": matched}
         if cursor is None:
-            if page.note and not page.items:
+            if page.note:
                 work.note(f"“{mirror.campaign}”: {page.note}")
             else:
-                _absent(work, mirror, matched)
+                _absent(work, keeper, mirror, matched)
             place["through"] = True
         work.page_done(len(page.items), place)
         if cursor is None:
@@ -124,19 +124,24 @@ def _people(work: Work, keeper: KeepsLeads, mirror: CampaignMirror) -> bool:
     return False
 
 
-def _absent(work: Work, mirror: CampaignMirror, matched: int) -> None:
-    """Say how many people of ours a campaign's list did not have."""
+def _absent(work: Work, keeper: KeepsLeads, mirror: CampaignMirror, matched: int) -> None:
+    """Say how many people of ours a campaign's list did not have.
+
+    Applied, those to whom nothing was sent count as not taken, if the list still lacks them when it is read again.
+    """
     added = EnrollmentMirror.objects.filter(mirror=mirror, state=EnrollmentMirror.State.ADDED).count()
     if added > matched:
         number = added - matched
         work.found("missing", number, sample=f"“{mirror.campaign}”: {number} of ours are not listed there.")
+        if work.apply and people.unserved(mirror, before=now()).exists():
+            mirroring.read_people(mirror, keeper)
 
 
-def _page(work: Work, mirror: CampaignMirror, people: Sequence[ProviderLead]) -> int:
+def _page(work: Work, mirror: CampaignMirror, listed: Sequence[ProviderLead]) -> int:
     """Compare a page of people; return how many of ours that were handed over are on it."""
-    rows = _rows(mirror, people)
+    rows = _rows(mirror, listed)
     matched = unchanged = 0
-    for shown in people:
+    for shown in listed:
         row = rows.get(f"id:{shown.lead_id}") or next(
             (rows[key] for key in _keys(shown) if key in rows), None
         )
@@ -159,10 +164,10 @@ def _page(work: Work, mirror: CampaignMirror, people: Sequence[ProviderLead]) ->
     return matched
 
 
-def _rows(mirror: CampaignMirror, people: Sequence[ProviderLead]) -> dict[str, EnrollmentMirror]:
+def _rows(mirror: CampaignMirror, listed: Sequence[ProviderLead]) -> dict[str, EnrollmentMirror]:
     """Our rows of a page's people, by the provider's id and by the key that we handed them over with."""
-    ids = [shown.lead_id for shown in people if shown.lead_id]
-    keys = [key.removeprefix("key:") for shown in people for key in _keys(shown)]
+    ids = [shown.lead_id for shown in listed if shown.lead_id]
+    keys = [key.removeprefix("key:") for shown in listed for key in _keys(shown)]
     ours = EnrollmentMirror.objects.filter(mirror=mirror)
     found: dict[str, EnrollmentMirror] = {}
     # Two statements: each has its index, and an OR over both has none.

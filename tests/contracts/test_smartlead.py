@@ -63,7 +63,16 @@ class TestSmartleadSandbox(RunningContract):
 
     kind = KIND
 
-    @pytest.fixture(params=["", "smartlead_enveloped", "smartlead_text_numbers"])
+    @pytest.fixture(
+        params=[
+            "",
+            "smartlead_enveloped",
+            "smartlead_text_numbers",
+            "smartlead_leads_inserted",
+            "smartlead_leads_added",
+            "smartlead_aliases",
+        ]
+    )
     def outside(
         self, sandbox: SandboxHandle, settings: Settings, request: pytest.FixtureRequest
     ) -> RunningOutside:
@@ -72,7 +81,8 @@ class TestSmartleadSandbox(RunningContract):
         settings.SMARTLEAD_BASE_URL = sandbox.url_of(KIND)
         settings.REQUEST_RATES = {}
         if request.param:
-            sandbox.add_fault("shape", provider=KIND, variant=request.param, on="request")
+            on = "webhook" if request.param == "smartlead_aliases" else "request"
+            sandbox.add_fault("shape", provider=KIND, variant=request.param, on=on)
         adapter = registry.adapter_for(KIND, credentials={"api_key": "sandbox-key"})
         campaigns = registry.adapter_for(KIND, credentials={"api_key": "sandbox-key"})
         campaigns.create_campaign(name="Before")

@@ -242,6 +242,7 @@ def test_a_dry_run_says_what_differs_and_changes_nothing_and_applying_twice_does
         for number in range(12):
             runner.person(one, number)
         runner.person(one, 77)
+        lost = runner.person(two, 78, status="pending", added_at="2026-01-01T00:00:00Z")
         replied = runner.person(two, 50)
     watching, seen = writes()
     with watching:
@@ -249,7 +250,7 @@ def test_a_dry_run_says_what_differs_and_changes_nothing_and_applying_twice_does
     assert seen == [], "a dry run writes nothing but its report"
     assert (dry.state, dry.error) == ("done", "")
     assert dry.counts["campaigns"] == {"created": 0, "updated": 1, "unchanged": 1, "missing": 2, "errors": 0}
-    assert dry.counts["leads"] == {"created": 0, "updated": 1, "unchanged": 12, "missing": 2, "errors": 1}
+    assert dry.counts["leads"] == {"created": 0, "updated": 1, "unchanged": 12, "missing": 3, "errors": 1}
     assert dry.counts["messages"] == {"created": 9, "updated": 0, "unchanged": 0, "missing": 0, "errors": 1}
     told = json.dumps(dry.samples, ensure_ascii=False)
     for words in ("“There 9” is at HeyReach and not here", "is gone at HeyReach", "lead99@x.test is in",
@@ -258,6 +259,9 @@ def test_a_dry_run_says_what_differs_and_changes_nothing_and_applying_twice_does
     applied = runner.reconcile("apply")
     assert applied.counts == dry.counts
     with runner.room.scope():
+        lost.refresh_from_db()
+        assert (lost.state, Enrollment.objects.get(id=lost.enrollment_id).status) == ("dropped", "ended")
+        assert lost.reason.startswith("HeyReach did not take them")
         one.refresh_from_db()
         replied.refresh_from_db()
         assert (one.status, one.raw_status, replied.status) == ("paused", "PAUSED", "replied")

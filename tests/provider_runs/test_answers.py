@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from campaigns.services import reply_stops
+from campaigns.services import enrollments, reply_stops
 from inbox.models import Message
 from inbox.services import replies
 from integrations.models import OutboundMessage, SendAttempt
@@ -97,3 +97,23 @@ def test_a_reply_stops_colleagues_at_the_provider_where_the_campaign_says_so(run
         assert run.row("lee-park").status == "replied"
         assert {run.row("mia-park").state, run.row("noa-park").state} == {"stopped"}
         assert {row["status"] for row in run.at_provider()["members"]} == {"replied", "stopped"}
+
+
+@pytest.mark.parametrize("run", ["emailbison"], indirect=True)
+def test_a_machines_answer_leaves_somebody_in_so_that_a_later_stop_reaches_the_provider(run: Run) -> None:
+    with run.scope():
+        run.launch()
+        run.work()
+        run.days(0.5)
+        for slug, text in (("lee-park", "Ticket 4711 was opened."), ("mia-park", "I am out of the office.")):
+            run.sandbox.act(run.handle(slug), "out_of_office", provider=run.provider, text=text)
+        run.work()
+        assert [run.row(slug).status for slug in ("lee-park", "mia-park")] == ["in_progress"] * 2
+        for slug in ("lee-park", "mia-park"):
+            enrollments.stop(
+                enrollment_id=run.enrollment(slug).id, reason="Met in person", actor=run.agency.manager
+            )
+        run.work()
+        assert {run.row(slug).state for slug in ("lee-park", "mia-park")} == {"stopped"}
+        standing = {row["status"] for row in run.at_provider()["members"]}
+        assert standing == {"stopped", "in_progress"}

@@ -161,12 +161,17 @@ def _learn(found: Followed, sender: SenderAccount, lead_id: str) -> None:
 # --- what the provider did --------------------------------------------------------------------------
 
 
-def on_message(fact: ProviderEventRecorded, event: MessageReceived, found: Followed) -> None:
-    """A message of the campaign left: its step is done. Answers are dealt with like all others."""
+def on_message(fact: ProviderEventRecorded, event: MessageReceived, found: Followed, *, ends: bool) -> None:
+    """A message of the campaign left: its step is done. Answers are dealt with like all others.
+
+    ``ends`` says that an answer was written by a person. Providers go on writing after one of a machine, so that a stop
+    that comes later has to reach them; after a person's they have stopped by themselves.
+    """
     if event.direction is Direction.INBOUND:
-        EnrollmentMirror.objects.filter(id=found.row.id).update(
-            status=LeadStatus.REPLIED.value, raw_status=event.raw_type[:60], updated_at=now()
-        )
+        if ends:
+            EnrollmentMirror.objects.filter(id=found.row.id).update(
+                status=LeadStatus.REPLIED.value, raw_status=event.raw_type[:60], updated_at=now()
+            )
         return
     if event.direction is Direction.OUTBOUND and found.step and found.node_id:
         _left(fact, found, f"{mirrors.label_of(found.mirror)} has sent step {found.step}.")

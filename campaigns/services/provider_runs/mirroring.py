@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 #: How often a campaign is read that runs, and one that does not.
 EVERY: Final = timedelta(minutes=5)
 EVERY_QUIET: Final = timedelta(hours=1)
-#: Pages of people that one reading takes at most.
+#: When a reading goes on that was too long for one turn.
+GOES_ON_AFTER: Final = timedelta(seconds=30)
+#: Pages of people that one turn of a reading takes at most.
 MOST_PAGES: Final = 200
 BATCH: Final = 200
 
@@ -48,6 +50,11 @@ def read(campaign_id: UUID) -> str:
         read_people(mirror, require(adapter, KeepsLeads))
     except ProviderError as error:
         return _not_read(mirror, error)
+    if mirror.lead_sync_cursor:
+        CampaignMirror.objects.filter(id=mirror.id).update(
+            next_sync_at=now() + GOES_ON_AFTER, last_lead_sync_error=""
+        )
+        return "partly"
     quiet = seen.status not in {CampaignStatus.RUNNING, CampaignStatus.STARTING}
     CampaignMirror.objects.filter(id=mirror.id).update(
         next_sync_at=at + (EVERY_QUIET if quiet else EVERY), last_lead_sync_error=""
@@ -58,28 +65,48 @@ def read(campaign_id: UUID) -> str:
 def _not_read(mirror: CampaignMirror, error: ProviderError) -> str:
     if error.kind is ErrorKind.NOT_FOUND:
         mirrors.note_status(mirror, status=CampaignStatus.ARCHIVED, raw_status="not found", at=now())
-    CampaignMirror.objects.filter(id=mirror.id).update(
-        last_lead_sync_error=error.message[:400], updated_at=now()
-    )
+    values: dict[str, Any] = {"last_lead_sync_error": error.message[:400], "updated_at": now()}
+    if error.kind in {ErrorKind.NOT_FOUND, ErrorKind.VALIDATION}:
+        # A place in a list that is not there any more: the next reading begins anew.
+        values["lead_sync_cursor"] = ""
+    CampaignMirror.objects.filter(id=mirror.id).update(**values)
     log.info("provider_run.not_read", campaign=str(mirror.campaign_id), kind=error.kind)
     return "failed"
 
 
 def read_people(mirror: CampaignMirror, keeper: KeepsLeads) -> int:
-    """Read how far the campaign's people are; return how many changed. A list that there is not leaves its note."""
-    cursor: str | None = None
-    changed, note = 0, ""
+    """Read how far the campaign's people are; return how many changed. A list that there is not leaves its note.
+
+    What is too long for one turn goes on in the next, from ``lead_sync_cursor``. Once the whole list was read, those
+    whom it lacks count as not taken (``people.drop_unlisted``).
+    """
+    cursor = mirror.lead_sync_cursor or None
+    began = mirror.lead_sync_began_at if cursor and mirror.lead_sync_began_at else now()
+    changed, note, listed = 0, "", cursor is not None
+    unknown = mirror.lead_sync_unknown if cursor else 0
     for _ in range(MOST_PAGES):
         page = keeper.list_leads(mirror.provider_campaign_id, cursor=cursor)
         note = page.note or note
-        changed += sum(note_person(mirror, seen=seen, at=now()) for seen in page.items)
+        listed = listed or bool(page.items)
+        noted = [note_person(mirror, seen=seen, at=now()) for seen in page.items]
+        changed += noted.count(True)
+        unknown += noted.count(None)
         cursor = page.cursor
         if cursor is None:
             break
-    CampaignMirror.objects.filter(id=mirror.id).update(
-        last_lead_sync_at=now(), lead_sync_note=note[:300], updated_at=now()
-    )
-    mirror.lead_sync_note = note[:300]
+    kept: dict[str, Any] = {"lead_sync_cursor": cursor or "", "lead_sync_began_at": began if cursor else None}
+    if cursor is None:
+        kept |= {"last_lead_sync_at": now(), "lead_sync_note": note[:300]}
+        if not note:
+            changed += people.drop_unlisted(mirror, since=began, listed=listed, unknown=unknown)
+            if not mirror.people.filter(added_at__gte=began - people.LISTED_AFTER).exists():
+                kept["untaken"] = {}
+    else:
+        kept["lead_sync_unknown"] = unknown
+        kept["lead_sync_note"] = "The list of its people is long; reading it goes on."
+    CampaignMirror.objects.filter(id=mirror.id).update(**kept, updated_at=now())
+    for name, value in kept.items():
+        setattr(mirror, name, value)
     return changed
 
 
@@ -96,12 +123,12 @@ def find_person(
 
 
 @transaction.atomic
-def note_person(mirror: CampaignMirror, *, seen: ProviderLead, at: datetime) -> bool:
-    """Keep how the provider shows a person of ours; say whether that was new. Others are none of ours."""
+def note_person(mirror: CampaignMirror, *, seen: ProviderLead, at: datetime) -> bool | None:
+    """Keep how the provider shows a person of ours; say whether that was new. ``None`` for others."""
     keys = (seen.email.lower(), seen.profile_url.rstrip("/").lower())
     row = find_person(mirror, lead_id=seen.lead_id, keys=keys)
     if row is None:
-        return False
+        return None
     changed = changes_of(row, seen)
     enrollment = None
     if "status" in changed:
@@ -111,6 +138,9 @@ def note_person(mirror: CampaignMirror, *, seen: ProviderLead, at: datetime) -> 
         changed = changes_of(row, seen)
     if "state" in changed:
         changed["added_at"] = row.added_at or at
+        if changed["state"] == EnrollmentMirror.State.STOPPING:
+            changed |= {"attempts": 0, "not_before": at}
+            mirrors.request(mirror.campaign_id)
     EnrollmentMirror.objects.filter(id=row.id).update(**changed, synced_at=at, updated_at=at)
     if enrollment is not None and "status" in changed:
         _follow(enrollment, seen, at)
@@ -129,6 +159,9 @@ def changes_of(row: EnrollmentMirror, seen: ProviderLead) -> dict[str, Any]:
     if row.state == EnrollmentMirror.State.HANDING:
         # It is there: the answer that got lost was a yes.
         values["state"] = EnrollmentMirror.State.ADDED
+    elif row.state == EnrollmentMirror.State.DROPPED:
+        # It shows up after all; they are out here.
+        values["state"] = EnrollmentMirror.State.STOPPING
     return {name: value for name, value in values.items() if getattr(row, name) != value}
 
 

@@ -29,6 +29,8 @@ Part = Callable[[Work], None]
 #: Characters of a campaign's name at the provider: the shortest limit of all.
 NAME_LENGTH: Final = 50
 MOST_STOPS: Final = 200
+#: Pages of the provider's campaigns that are looked through for our own.
+MOST_LOOKED_AT: Final = 1000
 #: When a campaign is read after it was started or stopped.
 READ_AFTER: Final = timedelta(minutes=1)
 #: How long after a campaign was asked for its absence from the list says that it was not made.
@@ -45,7 +47,7 @@ def campaign(work: Work) -> None:
         return
     runner = require(work.adapter, RunsCampaigns)
     if mirror.asked_at is not None:
-        found = _look(runner, mirror)
+        found = _look(work, runner)
         if found is None and now() < mirror.asked_at + LISTED_AFTER:
             text = f"{work.label} has not said whether it made the campaign; its list is looked at again."
             raise ProviderError(ErrorKind.INDETERMINATE, text, provider=mirror.connection.provider)
@@ -62,17 +64,25 @@ def name_of(made: Campaign) -> str:
     return f"{made.name[: NAME_LENGTH - len(mark)]}{mark}"
 
 
-def _look(runner: RunsCampaigns, mirror: CampaignMirror) -> ProviderCampaign | None:
+def _look(work: Work, runner: RunsCampaigns) -> ProviderCampaign | None:
+    """Find the campaign by its name. Raises ``ProviderError`` where the list ends early: no second one is made."""
     cursor: str | None = None
-    for _ in range(50):
+    for _ in range(MOST_LOOKED_AT):
         page = runner.list_campaigns(cursor=cursor)
         for seen in page.items:
-            if seen.name == mirror.provider_name:
+            if seen.name == work.mirror.provider_name:
                 return seen
         cursor = page.cursor
+        if cursor is None and not page.note:
+            return None
         if cursor is None:
             break
-    return None
+        work.keep()
+    text = (
+        f"Whether {work.label} made the campaign “{work.mirror.provider_name}” is not known: it has too many campaigns"
+        " to look through. Delete old ones there."
+    )
+    raise ProviderError(ErrorKind.CONFLICT, text, provider=work.mirror.connection.provider)
 
 
 def _made(work: Work, made: ProviderCampaign) -> None:

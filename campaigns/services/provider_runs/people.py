@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from campaigns import identity
 from campaigns.events import EnrollmentEnded, LeadEnrolled
@@ -33,6 +33,8 @@ from project.core.events import publish
 from project.core.ids import uuid7
 
 State = EnrollmentMirror.State
+#: How long people may take to show up in a provider's list (EmailBison: up to five minutes).
+LISTED_AFTER = timedelta(minutes=10)
 #: What the provider may know of the person.
 TOLD = (State.HANDING, State.ADDED, State.STOPPING)
 #: Statuses in which the provider does nothing more for a person.
@@ -255,10 +257,12 @@ def mark_handing(rows: Sequence[EnrollmentMirror]) -> set[UUID]:
     return set(still.values_list("id", flat=True))
 
 
+@transaction.atomic
 def note_added(pairs: Sequence[tuple[EnrollmentMirror, NewLead]], added: LeadsAdded, label: str) -> int:
     """Keep what became of people who were handed over; return how many the provider has now."""
     taken = 0
     at = now()
+    _note_untaken(pairs[0][0].mirror_id, added, at)
     for row, lead in pairs:
         refusal = added.refused.get(lead.key)
         if refusal is not None:
@@ -271,6 +275,51 @@ def note_added(pairs: Sequence[tuple[EnrollmentMirror, NewLead]], added: LeadsAd
         EnrollmentMirror.objects.filter(id=row.id).update(**values, updated_at=at)
         EnrollmentMirror.objects.filter(id=row.id, state=State.HANDING).update(state=State.ADDED)
     return taken
+
+
+def _note_untaken(mirror_id: UUID, added: LeadsAdded, at: datetime) -> None:
+    """Keep how many the provider counts as not taken without naming them; its list is read early to learn who."""
+    counts = {name: getattr(added, name) for name in ("invalid", "blocked", "failed", "unsaid")}
+    if not any(counts.values()):
+        return
+    mirror = CampaignMirror.objects.select_for_update(of=("self",)).get(id=mirror_id)
+    mirror.untaken = {name: mirror.untaken.get(name, 0) + number for name, number in counts.items()}
+    read_at = at + LISTED_AFTER
+    if mirror.next_sync_at is None or mirror.next_sync_at > read_at:
+        mirror.next_sync_at = read_at
+    mirror.save(update_fields=["untaken", "next_sync_at", "updated_at"])
+
+
+def unserved(mirror: CampaignMirror, *, before: datetime) -> QuerySet[EnrollmentMirror]:
+    """Who was handed over long enough before then to be in the provider's list, and got nothing yet."""
+    return EnrollmentMirror.objects.filter(
+        mirror=mirror,
+        state=State.ADDED,
+        step_number=0,
+        status=LeadStatus.PENDING.value,
+        added_at__lt=before - LISTED_AFTER,
+    )
+
+
+def drop_unlisted(mirror: CampaignMirror, *, since: datetime, listed: bool, unknown: int) -> int:
+    """Leave those out who were handed over and whom a whole reading of the provider's list, begun at ``since``, lacks.
+
+    Only people of whom nothing has left: others may have been taken out there. An empty list (not ``listed``) is
+    believed only where the provider itself counted people as not taken; and nobody is left out while the list has
+    ``unknown`` people, who may be ours under another address. Returns how many.
+    """
+    if unknown or not (listed or mirror.untaken):
+        return 0
+    rows = unserved(mirror, before=since)
+    label = mirrors.label_of(mirror)
+    reason = (
+        f"{label} did not take them: they were handed over and are not among the campaign's people there."
+    )
+    dropped = 0
+    for row in list(rows.filter(Q(synced_at=None) | Q(synced_at__lt=since)).order_by("id")):
+        leave_out(row, state=State.DROPPED, outcome="error", reason=reason, rule="dropped")
+        dropped += 1
+    return dropped
 
 
 def put_off(rows: Sequence[EnrollmentMirror], *, reason: str, wait: timedelta) -> None:

@@ -11,6 +11,8 @@ from integrations.outreach.fields import count, listing, mapping, text
 from integrations.values import Page, Raw
 
 PROVIDER: Final = "emailbison"
+#: Pages of a list that an instance gives out; later ones are refused.
+MOST_PAGES: Final = 1000
 _K = ErrorKind
 T = TypeVar("T")
 
@@ -86,7 +88,14 @@ class EmailBisonClient(JsonClient):
         meta, links = mapping(mapping(body).get("meta")), mapping(mapping(body).get("links"))
         last = count(meta, "last_page")
         more = number < last if last is not None else bool(text(links, "next"))
-        return Page(items=tuple(map(read, found)), cursor=str(number + 1) if more and found else None)
+        cut = bool(more and found and number >= MOST_PAGES)
+        return Page(
+            items=tuple(map(read, found)),
+            cursor=str(number + 1) if more and found and not cut else None,
+            note=f"EmailBison gives out {MOST_PAGES:,} pages of a list; what comes after is not read."
+            if cut
+            else "",
+        )
 
     def everything(
         self, path: str, read: Callable[[Raw], T], params: Mapping[str, Any] | None = None
@@ -94,10 +103,10 @@ class EmailBisonClient(JsonClient):
         """Read all pages. Kind ``unavailable`` for more than 1,000, which the instance refuses."""
         found: list[T] = []
         cursor: str | None = None
-        for _ in range(1000):
+        for _ in range(MOST_PAGES):
             page = self.page(path, read, cursor=cursor, params=params)
             found += page.items
             cursor = page.cursor
-            if cursor is None:
+            if cursor is None and not page.note:
                 return found
         raise VENDOR.error(_K.UNAVAILABLE, "The list at EmailBison is too long.")

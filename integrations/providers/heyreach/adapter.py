@@ -259,7 +259,10 @@ class HeyReachAdapter:
                 good.append(lead)
         if not good:
             return LeadsAdded(refused=refused)
-        raw = self._hand_over(self.get_campaign(campaign_id), good)
+        raw = mapping(self._hand_over(self.get_campaign(campaign_id), good))
+        if not any(f"{name}LeadsCount" in raw for name in ("added", "updated", "failed")):
+            # Successes may be empty or a bare number: only the campaign's list tells who is there.
+            return LeadsAdded(unsaid=len(good), refused=refused)
         counts = [count(raw, f"{name}LeadsCount") or 0 for name in ("added", "updated", "failed")]
         dropped = max(0, len(good) - sum(counts))
         note = f"HeyReach dropped {dropped} people without a word." if dropped else ""
@@ -267,13 +270,13 @@ class HeyReachAdapter:
             added=counts[0], updated=counts[1], failed=counts[2] + dropped, refused=refused, note=note
         )
 
-    def _hand_over(self, campaign: ProviderCampaign, leads: Sequence[NewLead]) -> Raw:
+    def _hand_over(self, campaign: ProviderCampaign, leads: Sequence[NewLead]) -> Any:
         if campaign.status is CampaignStatus.DRAFT or campaign.raw_status.upper() == "SCHEDULED":
             body: Raw = {
                 "listId": number_id(campaign.list_id, VENDOR),
                 "leads": [parse.lead_body(lead) for lead in leads],
             }
-            return mapping(self._client.call("POST", "/list/AddLeadsToListV2", json=body, once=True))
+            return self._client.call("POST", "/list/AddLeadsToListV2", json=body, once=True)
         pairs = [
             {
                 "linkedInAccountId": number_id(lead.account_id, VENDOR) if lead.account_id else None,
@@ -287,7 +290,7 @@ class HeyReachAdapter:
             "resumeFinishedCampaign": False,
             "resumePausedCampaign": False,
         }
-        return mapping(self._client.call("POST", "/campaign/AddLeadsToCampaignV2", json=body, once=True))
+        return self._client.call("POST", "/campaign/AddLeadsToCampaignV2", json=body, once=True)
 
     def list_leads(
         self, campaign_id: str, *, cursor: str | None = None, limit: int = 100

@@ -258,7 +258,7 @@ def added(body: Any) -> LeadsAdded:
         duplicates=duplicates + (count(raw, "already_added_to_campaign") or 0),
         invalid=count(raw, "invalid_email_count") or 0,
         blocked=sum(count(raw, name) or 0 for name in _BLOCKED),
-        failed=count(raw, "skipped_count") or 0,
+        failed=max(0, (count(raw, "skipped_count") or 0) - len(refused)),
         refused=refused,
         lead_ids=ids,
     )  # fmt: skip

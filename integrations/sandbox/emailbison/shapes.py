@@ -16,6 +16,7 @@ from integrations.sandbox.world import World
 
 P = "emailbison"
 PAGE = 15
+MOST_PAGES = 1000
 STATUS = {
     "draft": "draft", "starting": "queued", "running": "active", "paused": "paused", "stopped": "archived",
     "completed": "completed", "archived": "archived",
@@ -43,8 +44,10 @@ def fault_answer(fault: Fault, path: str) -> Answer:
 
 
 def page(call: Call, items: list[dict[str, Any]]) -> Answer:
-    """A page of 15; ``per_page`` is ignored."""
+    """A page of 15; ``per_page`` is ignored. Pages above 1,000 are refused."""
     number = int((call.query.get("page") or ["1"])[-1])
+    if number > MOST_PAGES:
+        raise Refusal(Answer({"message": f"The page field must not be greater than {MOST_PAGES}."}, 422))
     last = max(1, -(-len(items) // PAGE))
     window = items[(number - 1) * PAGE : number * PAGE]
     meta = {"current_page": number, "last_page": last, "per_page": PAGE, "total": len(items)}

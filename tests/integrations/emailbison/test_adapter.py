@@ -22,6 +22,8 @@ from integrations.running import (
     LeadStatus,
     NewLead,
     ProviderLead,
+    SequenceStep,
+    StepAction,
     ThreadReply,
 )
 
@@ -222,3 +224,28 @@ def test_who_is_not_in_it_cannot_be_stopped(router: respx.MockRouter) -> None:
     with pytest.raises(ProviderError) as caught:
         make().stop_lead("41", LEAD)
     assert caught.value.kind is ErrorKind.NOT_FOUND
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_steps_go_to_the_address_without_a_version_where_the_newer_one_is_missing(
+    router: respx.MockRouter, status: int
+) -> None:
+    router.get("/campaigns/41").respond(json={"data": {"id": 41, "name": "Founders", "status": "draft"}})
+    router.get("/campaigns/41/sequence-steps").respond(json={"data": []})
+    newer = router.post("/campaigns/v1.1/41/sequence-steps").respond(status, json={"message": "not found"})
+    older = router.post("/campaigns/41/sequence-steps").respond(json={"data": {"id": 41}})
+    step = SequenceStep(number=1, action=StepAction.EMAIL, subject="Question", body="<p>Hi</p>")
+    make().save_sequence("41", [step])
+    assert (newer.call_count, older.call_count) == (1, 1)
+    assert sent_to(older) == json.loads(newer.calls.last.request.content)
+
+
+def test_the_last_page_that_is_given_out_says_that_there_are_more(router: respx.MockRouter) -> None:
+    body = {
+        "data": [{"id": 7001, "email": "lee@acme.test"}],
+        "meta": {"current_page": 1000, "last_page": 1001},
+    }
+    router.get("/campaigns/41/leads").respond(json=body)
+    page = make().list_leads("41", cursor="1000")
+    assert page.cursor is None
+    assert "1,000 pages" in page.note

@@ -130,3 +130,40 @@ def test_a_tree_that_branches_is_read_as_its_main_path() -> None:
     assert not linear
     assert [step.action for step in steps] == [StepAction.OTHER, StepAction.MESSAGE, StepAction.OTHER]
     assert (steps[1].wait_days, steps[1].wait_hours, steps[1].body) == (1, 6, "Hi {{first_name}}")
+
+
+@pytest.mark.parametrize(
+    "answer", [{"content": b""}, {"json": 1}, {"text": "OK"}], ids=["empty", "number", "text"]
+)
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "DRAFT"])
+def test_an_answer_that_says_nothing_drops_nobody(
+    router: respx.MockRouter, adapter: HeyReachAdapter, answer: dict[str, Any], status: str
+) -> None:
+    router.get("/campaign/GetById").respond(json=CAMPAIGN | {"status": status})
+    for path in ("/campaign/AddLeadsToCampaignV2", "/list/AddLeadsToListV2"):
+        router.post(path).respond(**answer)
+    person = NewLead(profile_url="https://www.linkedin.com/in/lee", first_name="Lee", last_name="Park")
+    added = adapter.add_leads("50123", [person])
+    assert (added.unsaid, added.failed, added.note) == (1, 0, "")
+
+
+def test_older_accounts_give_conversations_by_the_older_route(router: respx.MockRouter) -> None:
+    credentials = {"api_key": "key-of-workspace", "mode": "pull_best_effort"}
+    adapter = registry.adapter_for("heyreach", credentials=credentials, base_url=BASE)
+    assert isinstance(adapter, HeyReachAdapter)
+    router.post("/inbox/GetConversationsV2").respond(404)
+    older = router.post("/inbox/GetConversations").respond(json={"totalCount": 0, "items": []})
+    page = adapter.list_replies()
+    assert (page.items, page.note, older.call_count) == ((), "", 1)
+
+
+def test_a_webhook_whose_making_answers_nothing_is_found_in_the_list(
+    router: respx.MockRouter, adapter: HeyReachAdapter
+) -> None:
+    wanted = adapter.required_webhooks(url="https://us.test/hook", secret="of-the-hook")[0]
+    router.post("/webhooks/CreateWebhook").respond(200)
+    row = {"eventType": wanted.source, "webhookUrl": wanted.url, "isActive": True}
+    others = {"eventType": wanted.source, "webhookUrl": "https://other.test/"}
+    rows = [{**row, "id": 9}, {**row, "id": 12}, {**others, "id": 40}]
+    router.post("/webhooks/GetAllWebhooks").respond(json={"totalCount": 3, "items": rows})
+    assert adapter.create_webhook(wanted) == "12"
