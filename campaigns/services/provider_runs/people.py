@@ -292,13 +292,14 @@ def _note_untaken(mirror_id: UUID, added: LeadsAdded, at: datetime) -> None:
 
 def unserved(mirror: CampaignMirror, *, before: datetime) -> QuerySet[EnrollmentMirror]:
     """Who was handed over long enough before then to be in the provider's list, and got nothing yet."""
-    return EnrollmentMirror.objects.filter(
+    rows: QuerySet[EnrollmentMirror] = EnrollmentMirror.objects.filter(
         mirror=mirror,
         state=State.ADDED,
         step_number=0,
         status=LeadStatus.PENDING.value,
         added_at__lt=before - LISTED_AFTER,
     )
+    return rows
 
 
 def drop_unlisted(mirror: CampaignMirror, *, since: datetime, listed: bool, unknown: int) -> int:
