@@ -152,6 +152,8 @@ class ReconciliationOut(Schema):
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested: bool
+    #: When it goes on that waits for its provider; ``error`` says why.
+    next_try_at: datetime | None
     seen: int
     requests: int
     counts: dict[str, dict[str, int]]

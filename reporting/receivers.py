@@ -74,6 +74,12 @@ def on_reconciliation(event: ReconciliationFinished) -> None:
     snapshots.hint("reconciliation")
 
 
+@subscribe(ReconciliationFinished, id="reporting.alert")
+def on_reconciliation_outcome(event: ReconciliationFinished) -> None:
+    """Open an alert, or resolve it."""
+    alert_sources.reconciliation_finished(event)
+
+
 @subscribe(WebhooksFellSilent, id="reporting.alert")
 def on_silence(event: WebhooksFellSilent) -> None:
     """Open an alert."""

@@ -167,6 +167,9 @@ class ReconciliationReport(OrganizationModel):
     cancel_requested = models.BooleanField(default=False)
     #: ``{"part": name, "at": where it stands in it}``.
     position = models.JSONField(default=dict)
+    #: How often in a row the provider could not be asked, and when it goes on after that.
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
     seen = models.PositiveIntegerField(default=0)
     requests = models.PositiveIntegerField(default=0)
     #: Part -> ``created``, ``updated``, ``unchanged``, ``missing``, ``errors``.

@@ -1,9 +1,9 @@
 """Reconciliation: compares a connection with ours, says what differs, and (``apply``) takes over what is there.
 
 A report is the job: claimed with a lease, one at a time for each connection, put back into the queue after a bounded
-number of requests, and going on at its place after a restart. What is compared are parts that the rooms register:
-messages here, campaigns and leads above. A part compares page by page and keeps nothing but its place; what is
-unchanged costs no write. A dry run writes nothing but the report.
+number of requests, and going on at its place after a restart or once the provider can be asked again. What is compared
+are parts that the rooms register: messages here, campaigns and leads above. A part compares page by page and keeps
+nothing but its place; what is unchanged costs no write. A dry run writes nothing but the report.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from integrations import metrics, streams
+from integrations.backoff import SYNC_CAP, SYNC_FIRST, wait_after
 from integrations.base import Adapter
 from integrations.domain_events import ReconciliationFinished
 from integrations.errors import ErrorKind, ProviderError
@@ -51,6 +52,10 @@ TELL_EVERY: Final = 0.5
 LOOK_BACK: Final = timedelta(days=14)
 #: How often a connection is reconciled by the schedule.
 EVERY: Final = timedelta(days=1)
+#: How soon after one that failed.
+EVERY_FAILED: Final = timedelta(hours=1)
+#: So often in a row it waits for a provider that cannot be asked (some two hours in all).
+MAX_TRIES: Final = 8
 OUTCOMES: Final = ("created", "updated", "unchanged", "missing", "errors")
 
 
@@ -129,6 +134,7 @@ class Work:
             "counts": self.report.counts,
             "samples": self.report.samples,
             "notes": self.report.notes,
+            "tries": 0,
         }
 
 
@@ -226,6 +232,8 @@ def run(report_id: UUID) -> str:
     except Outrun:
         return ""
     except ProviderError as error:
+        if error.transient and (waits := _wait(report, error)):
+            return waits
         return _ended(report, State.FAILED, error.message, error)
     except Exception as error:
         log.exception("reconciliation.broke", report=str(report_id))
@@ -254,11 +262,11 @@ def _compare(work: Work) -> bool:
 def _claim(report_id: UUID) -> ReconciliationReport | None:
     at = now()
     rows = ReconciliationReport.objects.filter(id=report_id)
-    free = Q(state=State.QUEUED) | Q(state=State.RUNNING, claimed_until__lte=at)
+    due = Q(state=State.QUEUED) & (Q(next_try_at=None) | Q(next_try_at__lte=at))
+    free = due | Q(state=State.RUNNING, claimed_until__lte=at)
+    taken = {"state": State.RUNNING, "claimed_until": at + LEASE, "claims": F("claims") + 1}
     with transaction.atomic():
-        if not compare_and_set(
-            rows.filter(free), state=State.RUNNING, claimed_until=at + LEASE, claims=F("claims") + 1
-        ):
+        if not compare_and_set(rows.filter(free), next_try_at=None, **taken):
             return None
         rows.filter(started_at=None).update(started_at=at)
         found: ReconciliationReport = rows.select_related("connection__client").get()
@@ -271,6 +279,24 @@ def _go_on(work: Work) -> str:
         if not compare_and_set(work.held(), state=State.QUEUED, claimed_until=None):
             return ""
         _hint(work.report.id, work.report.organization_id)
+    return str(State.QUEUED)
+
+
+def _wait(report: ReconciliationReport, error: ProviderError) -> str:
+    """Have a report that met a failure of the moment go on later where it stands; ``""`` once it waited often enough.
+
+    ``forgotten`` hints at it when its time has come.
+    """
+    rows = ReconciliationReport.objects.filter(id=report.id, state=State.RUNNING, claims=report.claims)
+    tries = (rows.values_list("tries", flat=True).first() or 0) + 1
+    if tries > MAX_TRIES or rows.filter(cancel_requested=True).exists():
+        return ""
+    pause = max(wait_after(tries, first=SYNC_FIRST, cap=SYNC_CAP), error.retry_after or 0)
+    later = {"tries": tries, "next_try_at": now() + timedelta(seconds=pause), "error": error.message[:2000]}
+    with transaction.atomic():
+        if not compare_and_set(rows, state=State.QUEUED, claimed_until=None, **later):
+            return ""
+        streams.reconciliation_changed(report.id)
     return str(State.QUEUED)
 
 
@@ -296,6 +322,7 @@ def request_due(*, trigger: str = "schedule", every: timedelta = EVERY, mode: st
     """Ask for the reconciliations of the current organization that are due; return how many."""
     at = now()
     recent = ReconciliationReport.objects.filter(created_at__gt=at - every).exclude(state=State.CANCELLED)
+    recent = recent.exclude(state=State.FAILED, finished_at__lte=at - EVERY_FAILED)
     busy = set(recent.values_list("connection_id", flat=True))
     made = 0
     for connection in Connection.objects.filter(status=Connection.Status.OK, created_at__lte=at - every):
@@ -323,11 +350,13 @@ def request_everywhere(*, mode: str = Mode.APPLY, trigger: str = "scheduled") ->
 
 
 def forgotten() -> int:
-    """Hint again at reports whose worker is gone or never came; return how many. Runs over all organizations."""
+    """Hint again at reports whose worker is gone or never came, and at those that waited for their provider; return how
+    many. Runs over all organizations.
+    """
     at = now()
-    lost = Q(state=State.RUNNING, claimed_until__lte=at) | Q(
-        state=State.QUEUED, updated_at__lte=at - FORGOTTEN_AFTER
-    )
+    waits = Q(state=State.QUEUED, updated_at__lte=at - FORGOTTEN_AFTER)
+    due = waits & (Q(next_try_at=None) | Q(next_try_at__lte=at))
+    lost = Q(state=State.RUNNING, claimed_until__lte=at) | due
     with transaction.atomic():
         rows = list(ReconciliationReport.objects.filter(lost).values_list("id", "organization_id")[:200])
         for report_id, organization_id in rows:

@@ -40,6 +40,11 @@ def sync_lag(figures: Figures) -> list[Finding]:
 told("webhook_silence", title="Webhooks are silent", says="Polls show life that no webhook told of.")
 told("ledger_difference", title="Ledger difference", says="The provider has what we do not have.")
 told(
+    "reconciliation_failed",
+    title="Reconciliation failed",
+    says="A connection could not be compared with what is here.",
+)
+told(
     "webhook_drift",
     title="Webhooks are registered wrongly",
     says="What is registered at the provider is not what is needed.",

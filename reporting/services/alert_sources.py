@@ -5,10 +5,12 @@ from __future__ import annotations
 from integrations.domain_events import (
     LedgerDifferenceFound,
     LedgerDifferenceHealed,
+    ReconciliationFinished,
     WebhooksDrifted,
     WebhooksFellSilent,
     WebhooksHeardAgain,
 )
+from integrations.models import ReconciliationReport
 from reporting.alert_rules import Finding
 from reporting.models import AlertRule, Severity
 from reporting.services import alerts
@@ -80,3 +82,21 @@ def ledger_difference_found(event: LedgerDifferenceFound) -> None:
 def ledger_difference_healed(event: LedgerDifferenceHealed) -> None:
     """Everything that the provider lists for the day is stored."""
     over(kind="ledger_difference", key=str(event.incident.id))
+
+
+def reconciliation_finished(event: ReconciliationFinished) -> None:
+    """A connection could not be compared with ours, or could be again. One that was stopped says neither."""
+    report = event.report
+    connection = report.connection
+    if report.state == ReconciliationReport.State.DONE:
+        over(kind="reconciliation_failed", key=str(connection.id))
+    if report.state != ReconciliationReport.State.FAILED:
+        return
+    finding = Finding(
+        key=str(connection.id),
+        subject=connection.name,
+        message=f"The comparison with the provider broke off: {report.error} It is tried again within the hour.",
+        path=f"ops/reconciliation/{report.id}/",
+        client_id=connection.client_id,
+    )
+    told(kind="reconciliation_failed", finding=finding)

@@ -60,12 +60,15 @@ class Outside:
         self.note = ""
         self.asked = 0
         self.dies_after = 10**9
+        self.error: ProviderError | None = None
 
     def page(self, rows: list[Any], cursor: str | None, note: str = "") -> Page[Any]:
         self.asked += 1
         if self.asked > self.dies_after:
             self.dies_after = 10**9
             raise Killed
+        if self.error is not None:
+            raise self.error
         start = int(cursor or 0)
         more = start + PAGE < len(rows)
         return Page(
@@ -340,6 +343,76 @@ def test_it_takes_turns_and_goes_on_after_a_crash(runner: Runner, monkeypatch: p
             "errors": 0,
         }
         assert len(facts()) == 31
+
+
+def down(kind: ErrorKind = ErrorKind.UNAVAILABLE) -> ProviderError:
+    return ProviderError(kind, "HeyReach is down.", provider="heyreach", retry_after=120)
+
+
+def tick(runner: Runner) -> None:
+    """The minute's look at what waits, and workers."""
+    from integrations.tasks import reconcile_due
+
+    with no_scope():
+        reconcile_due.run()
+    runner.room.hints.run_all()
+
+
+def test_a_failure_of_the_moment_is_waited_for_and_it_goes_on_where_it_stood(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "MAX_REQUESTS", 3)
+    OUTSIDE.messages = [message(number) for number in range(31)]
+    with runner.room.scope():
+        made = reconciliation.request(connection=runner.connection, mode="apply", trigger="test")
+        assert made is not None
+        assert reconciliation.run(made.id) == "queued"
+        runner.room.hints.lose()
+        stood, OUTSIDE.error = made.refreshed(), down()
+        assert reconciliation.run(made.id) == "queued"
+        waiting = made.refreshed()
+        assert (waiting.position, waiting.tries, waiting.error) == (stood.position, 1, "HeyReach is down.")
+        assert waiting.next_try_at >= now() + timedelta(seconds=115)
+        assert reconciliation.run(made.id) == "", "it is not its time yet"
+        browser = Browser()
+        browser.force_login(runner.room.agency.admin)
+        page = browser.get(runner.room.agency.url(f"ops/reconciliation/{made.id}/")).content.decode()
+        assert "HeyReach is down. It goes on at" in page
+    OUTSIDE.error = None
+    with time_machine.travel(now() + timedelta(minutes=4), tick=True):
+        tick(runner)
+        with runner.room.scope():
+            done = made.refreshed()
+            assert (done.state, done.tries, done.error) == ("done", 0, "")
+            assert done.counts["messages"]["created"] == len(facts()) == 31
+
+
+def test_one_that_failed_is_tried_again_within_the_hour(runner: Runner) -> None:
+    OUTSIDE.error = down()
+    with runner.room.scope():
+        made = reconciliation.request(connection=runner.connection, mode="apply", trigger="test")
+        assert made is not None
+        runner.room.hints.lose()
+    for attempt in range(reconciliation.MAX_TRIES + 1):
+        with time_machine.travel(now() + timedelta(hours=attempt), tick=True), runner.room.scope():
+            assert reconciliation.run(made.id) == (
+                "queued" if attempt < reconciliation.MAX_TRIES else "failed"
+            )
+    with runner.room.scope():
+        ended = made.refreshed().finished_at
+    with time_machine.travel(ended + timedelta(minutes=50), tick=True), runner.room.scope():
+        assert reconciliation.request_due() == 0
+    OUTSIDE.error = None
+    with time_machine.travel(ended + timedelta(minutes=61), tick=True):
+        with runner.room.scope():
+            assert reconciliation.request_due() == 1
+        runner.room.hints.run_all()
+        with runner.room.scope():
+            assert ReconciliationReport.objects.latest("created_at").state == "done"
+            assert reconciliation.request_due() == 0
+    # What does not pass by itself is not waited for.
+    OUTSIDE.error = down(ErrorKind.VALIDATION)
+    assert runner.reconcile().state == "failed"
 
 
 def test_a_person_can_cancel_it_and_see_it_and_only_within_reach(runner: Runner) -> None:

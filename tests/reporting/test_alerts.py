@@ -17,12 +17,18 @@ from django.db import transaction
 from django.test import Client as Browser
 
 from campaigns.models import Brake
-from integrations.domain_events import WebhooksDrifted, WebhooksFellSilent, WebhooksHeardAgain
+from integrations.domain_events import (
+    ReconciliationFinished,
+    WebhooksDrifted,
+    WebhooksFellSilent,
+    WebhooksHeardAgain,
+)
 from integrations.errors import ErrorKind
 from integrations.models import (
     Connection,
     OutboundMessage,
     RateLimit,
+    ReconciliationReport,
     SenderAccount,
     SystemMail,
     WebhookDelivery,
@@ -288,6 +294,26 @@ def test_a_day_that_misses_messages_alerts_until_it_is_healed(world: World) -> N
     assert alert.client_id == world.sender.client_id
     assert "2 messages of 2026-03-02" in alert.message
     count(0)
+    assert kinds() == []
+
+
+def test_a_comparison_that_failed_alerts_until_one_gets_through(world: World) -> None:
+    def finished(state: str) -> None:
+        report = ReconciliationReport.objects.create(
+            connection=world.connection, state=state, error="Unipile is down." if state == "failed" else ""
+        )
+        with transaction.atomic():
+            publish(ReconciliationFinished(report=report))
+        alerts.evaluate()
+
+    finished("failed")
+    assert kinds() == ["reconciliation_failed"]
+    alert = Alert.objects.get()
+    assert alert.subject == world.connection.name
+    assert alert.message.startswith("The comparison with the provider broke off: Unipile is down.")
+    finished("cancelled")
+    assert kinds() == ["reconciliation_failed"], "one that was stopped proves nothing"
+    finished("done")
     assert kinds() == []
 
 
