@@ -372,6 +372,7 @@ def test_a_failure_of_the_moment_is_waited_for_and_it_goes_on_where_it_stood(
         assert reconciliation.run(made.id) == "queued"
         waiting = made.refreshed()
         assert (waiting.position, waiting.tries, waiting.error) == (stood.position, 1, "HeyReach is down.")
+        assert waiting.next_try_at is not None
         assert waiting.next_try_at >= now() + timedelta(seconds=115)
         assert reconciliation.run(made.id) == "", "it is not its time yet"
         browser = Browser()
@@ -400,6 +401,7 @@ def test_one_that_failed_is_tried_again_within_the_hour(runner: Runner) -> None:
             )
     with runner.room.scope():
         ended = made.refreshed().finished_at
+        assert ended is not None
     with time_machine.travel(ended + timedelta(minutes=50), tick=True), runner.room.scope():
         assert reconciliation.request_due() == 0
     OUTSIDE.error = None
