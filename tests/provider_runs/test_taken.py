@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from campaigns import selectors_provider
+from campaigns.api.schemas import ProviderLeadOut
 from campaigns.models import CampaignMirror, EnrollmentMirror, Transition
 from campaigns.services.provider_runs import job, mirroring
 from integrations.providers.smartlead import adapter as smartlead
@@ -58,6 +59,10 @@ def test_who_is_not_in_the_whole_list_was_not_taken_and_part_of_a_list_tells_not
         assert (run.mirror.lead_sync_cursor, run.mirror.lead_sync_note) == ("", "")
         row, enrollment = run.row("mia-park"), run.enrollment("mia-park")
         assert (row.state, enrollment.status) == ("dropped", "ended")
+        # What the API says of people has a word for it.
+        assert {str(state) for state in EnrollmentMirror.State} == set(
+            get_args(ProviderLeadOut.model_fields["state"].annotation)
+        )
         newest = Transition.objects.filter(enrollment=enrollment).latest("occurred_at", "id")
         assert newest.reason.startswith("Smartlead did not take them")
         assert {run.row(slug).state for slug in ("lee-park", "noa-park")} == {"added"}
