@@ -63,6 +63,23 @@ def listing(value: Any, *names: str) -> list[Raw]:
     return []
 
 
+def asked_list(provider: str, value: Any, *names: str) -> list[Raw]:
+    """Return the list in the answer to a call that asks for one; nothing where the answer is empty.
+
+    Raises ``ProviderError`` of kind ``validation`` for words, or an object without any of ``names``: taken for an empty
+    list, it would say that everything there is gone.
+    """
+    if value is None or isinstance(value, list) or any(name in mapping(value) for name in names):
+        return listing(value, *names)
+    said = value if isinstance(value, str) else ", ".join(map(str, mapping(value))) or type(value).__name__
+    raise ProviderError(
+        ErrorKind.VALIDATION,
+        f"The answer is no list: {said[:200]}",
+        provider=provider,
+        raw_type="no_list",
+    )
+
+
 def text(raw: Raw, *names: str) -> str:
     """Return the first of ``names`` that holds text or a whole number, as text; ``""`` if none does."""
     for name in names:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from integrations.errors import ErrorKind
 from integrations.outreach.client import JsonClient, Rule, Vendor, said_in
-from integrations.outreach.fields import count, listing, mapping, text
+from integrations.outreach.fields import asked_list, count, mapping, text
 from integrations.values import Page, Raw
 
 PROVIDER: Final = "emailbison"
@@ -84,7 +84,7 @@ class EmailBisonClient(JsonClient):
         """Read a page by number: the instance chooses its size (15)."""
         number = int(cursor or 1)
         body = self.get(path, {**(params or {}), "page": number})
-        found = listing(body, "data")
+        found = asked_list(PROVIDER, body, "data")
         meta, links = mapping(mapping(body).get("meta")), mapping(mapping(body).get("links"))
         last = count(meta, "last_page")
         more = number < last if last is not None else bool(text(links, "next"))

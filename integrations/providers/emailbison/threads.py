@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from integrations.errors import ErrorKind
 from integrations.outreach.client import number_id, segment
-from integrations.outreach.fields import listing, mapping, text
+from integrations.outreach.fields import asked_list, mapping, text
 from integrations.providers.emailbison import parse
-from integrations.providers.emailbison.client import VENDOR, EmailBisonClient
+from integrations.providers.emailbison.client import PROVIDER, VENDOR, EmailBisonClient
 from integrations.running import ProviderLead, ProviderMessage, SequenceStep, ThreadReply
 from integrations.values import Direction, Page, Raw, SendReceipt
 
@@ -46,7 +46,7 @@ def replies(
         {"cursor": cursor} if cursor else {}
     )
     body = client.get("/api/replies", params)
-    rows = listing(body, "data")
+    rows = asked_list(PROVIDER, body, "data")
     told = [message for raw in rows if (message := parse.reply(raw)) is not None]
     fresh = [
         message

@@ -14,7 +14,7 @@ from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Normalised
 from integrations.outreach import registrations, steps, tokens, variables
 from integrations.outreach.client import number_id
-from integrations.outreach.fields import count, listing, load_call, mapping, text
+from integrations.outreach.fields import asked_list, count, load_call, mapping, text
 from integrations.providers.heyreach import inbound, parse, threads, webhooks
 from integrations.providers.heyreach.client import MOST, NO_ROUTE, PROVIDER, VENDOR, HeyReachClient
 from integrations.running import (
@@ -445,7 +445,7 @@ class HeyReachAdapter:
         """Read a page by offset; more than 100 at once is refused."""
         offset, size = int(cursor or 0), max(1, min(limit, MOST))
         body = self._client.query(path, {**(extra or {}), "offset": offset, "limit": size})
-        found = listing(body, "items")
+        found = asked_list(PROVIDER, body, "items")
         total = count(mapping(body), "totalCount")
         more = bool(found) and (len(found) >= size if total is None else offset + len(found) < total)
         return Page(items=tuple(map(read, found)), cursor=str(offset + len(found)) if more else None)

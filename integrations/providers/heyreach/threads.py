@@ -9,9 +9,9 @@ from typing import Any
 from integrations.errors import ProviderError
 from integrations.outreach import steps
 from integrations.outreach.client import number_id
-from integrations.outreach.fields import listing
+from integrations.outreach.fields import asked_list
 from integrations.providers.heyreach import inbound, parse
-from integrations.providers.heyreach.client import MOST, NO_ROUTE, VENDOR, HeyReachClient
+from integrations.providers.heyreach.client import MOST, NO_ROUTE, PROVIDER, VENDOR, HeyReachClient
 from integrations.running import ProviderLead, ProviderMessage, SequenceStep, ThreadReply
 from integrations.values import Direction, Page, Raw, SendReceipt
 
@@ -32,7 +32,7 @@ def of_lead(
     body = _conversations(client, filters, 0, MOST)
     if body is None:
         return _not_given_out()
-    found = [message for raw in listing(body, "items") for message in parse.conversation(raw)]
+    found = [message for raw in asked_list(PROVIDER, body, "items") for message in parse.conversation(raw)]
     kept = tuple(wording()) if found else ()
     messages = steps.attribute(sorted(found, key=lambda message: message.sent_at), kept)
     named = (
@@ -48,7 +48,7 @@ def replies(
     body = _conversations(client, {}, offset, size)
     if body is None:
         return _not_given_out()
-    rows = listing(body, "items")
+    rows = asked_list(PROVIDER, body, "items")
     told = [message for raw in rows for message in parse.conversation(raw)]
     fresh = [
         message

@@ -11,7 +11,7 @@ from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Normalised
 from integrations.outreach import registrations, steps, variables
 from integrations.outreach.client import number_id, segment
-from integrations.outreach.fields import address, count, listing, load_call, mapping, text
+from integrations.outreach.fields import address, asked_list, count, listing, load_call, mapping, text
 from integrations.providers.smartlead import inbound, parse, threads, webhooks
 from integrations.providers.smartlead.client import PROVIDER, VENDOR, SmartleadClient
 from integrations.running import (
@@ -85,7 +85,7 @@ class SmartleadAdapter:
         """Return a page of the mailboxes."""
         offset, size = int(cursor or 0), max(1, min(limit, _PAGE))
         body, paged = self._client.paged("/email-accounts/", {"offset": offset, "limit": size})
-        found = listing(body, "data", "email_accounts")
+        found = asked_list(PROVIDER, body, "data", "email_accounts")
         more = paged and len(found) >= size
         return Page(items=tuple(map(parse.account, found)), cursor=str(offset + size) if more else None)
 
@@ -114,7 +114,7 @@ class SmartleadAdapter:
         """Return all campaigns on one page: this list takes no paging, and refuses a ``limit``."""
         del cursor, limit
         body = self._client.get("/campaigns/")
-        return Page(items=tuple(map(parse.campaign, listing(body, "data", "campaigns"))))
+        return Page(items=tuple(map(parse.campaign, asked_list(PROVIDER, body, "data", "campaigns"))))
 
     def get_campaign(self, campaign_id: str) -> ProviderCampaign:
         """Return one campaign; a missing one is answered with 200 and nothing."""
@@ -259,7 +259,7 @@ class SmartleadAdapter:
     def campaign_accounts(self, campaign_id: str) -> tuple[Account, ...]:
         """Return the campaign's mailboxes."""
         body = self._client.get(f"{self._path(campaign_id)}/email-accounts")
-        return tuple(map(parse.account, listing(body, "data", "email_accounts")))
+        return tuple(map(parse.account, asked_list(PROVIDER, body, "data", "email_accounts")))
 
     def set_campaign_accounts(self, campaign_id: str, account_ids: Sequence[str]) -> None:
         """Attach what is missing and detach the rest (a DELETE with a body)."""
@@ -317,7 +317,7 @@ class SmartleadAdapter:
         body, paged = self._client.paged(
             f"{self._path(campaign_id)}/leads", {"offset": offset, "limit": size}
         )
-        found = listing(body, "data", "leads")
+        found = asked_list(PROVIDER, body, "data", "leads")
         total = count(mapping(body), "total_leads", "totalLeads")
         more = (
             paged and bool(found) and (len(found) >= size if total is None else offset + len(found) < total)

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from integrations.errors import ErrorKind
 from integrations.outreach.client import segment
-from integrations.outreach.fields import listing, mapping, objects, text
+from integrations.outreach.fields import asked_list, mapping, objects, text
 from integrations.providers.smartlead import parse
-from integrations.providers.smartlead.client import VENDOR, SmartleadClient
+from integrations.providers.smartlead.client import PROVIDER, VENDOR, SmartleadClient
 from integrations.running import ProviderLead, ProviderMessage, ThreadReply
 from integrations.values import Direction, Page, Raw, SendReceipt
 
@@ -40,7 +40,7 @@ def replies(
         params={"fetch_message_history": True},
         json={"offset": offset, "limit": size, "filters": {}, "sortBy": "REPLY_TIME_DESC"},
     )
-    threads = listing(body, "data", "leads")
+    threads = asked_list(PROVIDER, body, "data", "leads")
     found = [message for raw in threads for message in (_thread(raw) if own else _inbound(raw))]
     fresh = [message for message in found if after is None or message.sent_at > after]
     newest = sorted(fresh, key=lambda message: message.sent_at, reverse=True)

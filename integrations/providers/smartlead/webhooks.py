@@ -15,7 +15,7 @@ from integrations.base import CAMPAIGN_SOURCE
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.outreach import tokens
 from integrations.outreach.client import number_id, segment
-from integrations.outreach.fields import listing, load_call, text
+from integrations.outreach.fields import asked_list, load_call, text
 from integrations.providers.smartlead.client import PROVIDER, VENDOR, SmartleadClient
 from integrations.providers.smartlead.inbound import EVENTS, header
 from integrations.running import CampaignStatus, ProviderCampaign
@@ -65,7 +65,7 @@ def required(campaigns: Sequence[ProviderCampaign], url: str, secret: str) -> tu
 def listed(client: SmartleadClient, campaign_id: str) -> list[WebhookRegistration]:
     """Return what is registered for a campaign."""
     body = client.get(f"/campaigns/{segment(campaign_id, VENDOR)}/webhooks")
-    return [_parse(raw, campaign_id) for raw in listing(body, "data", "webhooks")]
+    return [_parse(raw, campaign_id) for raw in asked_list(PROVIDER, body, "data", "webhooks")]
 
 
 def _parse(raw: Raw, campaign_id: str) -> WebhookRegistration:
