@@ -36,11 +36,12 @@ from integrations.capabilities.campaigns import (
     AssignsSenders,
     CategorisesLeads,
     CountsCampaigns,
+    HoldsLeads,
     KeepsLeads,
     KeepsSequences,
     KeepsThreads,
     RunsCampaigns,
-    SteersLeads,
+    StopsLeads,
 )
 from integrations.capabilities.inbound import (
     FetchesMail,
@@ -81,6 +82,7 @@ __all__ = [
     "ConnectsAccounts",
     "CountsCampaigns",
     "FetchesMail",
+    "HoldsLeads",
     "KeepsLeads",
     "KeepsSequences",
     "KeepsThreads",
@@ -101,7 +103,7 @@ __all__ = [
     "SendsMessages",
     "SendsSms",
     "SettlesSends",
-    "SteersLeads",
+    "StopsLeads",
     "SyncsMessages",
     "SyncsRelations",
     "SyncsSuppressions",
@@ -146,7 +148,8 @@ class Capability(StrEnum):
     KEEPS_SEQUENCES = "keeps_sequences"
     ASSIGNS_SENDERS = "assigns_senders"
     KEEPS_LEADS = "keeps_leads"
-    STEERS_LEADS = "steers_leads"
+    STOPS_LEADS = "stops_leads"
+    HOLDS_LEADS = "holds_leads"
     CATEGORISES_LEADS = "categorises_leads"
     KEEPS_THREADS = "keeps_threads"
     COUNTS_CAMPAIGNS = "counts_campaigns"
@@ -181,7 +184,8 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.KEEPS_SEQUENCES: KeepsSequences,
     Capability.ASSIGNS_SENDERS: AssignsSenders,
     Capability.KEEPS_LEADS: KeepsLeads,
-    Capability.STEERS_LEADS: SteersLeads,
+    Capability.STOPS_LEADS: StopsLeads,
+    Capability.HOLDS_LEADS: HoldsLeads,
     Capability.CATEGORISES_LEADS: CategorisesLeads,
     Capability.KEEPS_THREADS: KeepsThreads,
     Capability.COUNTS_CAMPAIGNS: CountsCampaigns,

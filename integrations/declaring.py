@@ -69,7 +69,7 @@ CAMPAIGN_RUNNER: Final = frozenset(
         Capability.KEEPS_SEQUENCES,
         Capability.ASSIGNS_SENDERS,
         Capability.KEEPS_LEADS,
-        Capability.STEERS_LEADS,
+        Capability.STOPS_LEADS,
         Capability.KEEPS_THREADS,
         Capability.COUNTS_CAMPAIGNS,
         Capability.RECEIVES_WEBHOOKS,

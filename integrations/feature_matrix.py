@@ -37,7 +37,8 @@ WORDS: Final[dict[Capability, str]] = {
     Capability.KEEPS_SEQUENCES: "Push sequences",
     Capability.ASSIGNS_SENDERS: "Assign senders to campaigns",
     Capability.KEEPS_LEADS: "Push and list leads",
-    Capability.STEERS_LEADS: "Pause, resume and stop leads",
+    Capability.STOPS_LEADS: "Stop leads",
+    Capability.HOLDS_LEADS: "Pause and resume leads",
     Capability.CATEGORISES_LEADS: "Categorise leads",
     Capability.KEEPS_THREADS: "Read and answer threads",
     Capability.COUNTS_CAMPAIGNS: "Campaign statistics",
@@ -46,7 +47,8 @@ WORDS: Final[dict[Capability, str]] = {
 _HEAD: Final = """# What each provider can do
 
 Made by `manage.py feature_matrix` from what the providers declare (`declaration.py` of each); a test fails while it
-is not current. A capability that is not declared is offered nowhere and answers `unsupported`.
+is not current. A capability that is not declared is offered nowhere and answers `unsupported`. Where answers go
+through a provider's threads, an uncertain one is settled by reading the thread.
 """
 
 

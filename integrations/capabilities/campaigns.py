@@ -117,16 +117,21 @@ class KeepsLeads(Protocol):
 
 
 @runtime_checkable
-class SteersLeads(Protocol):
-    """Can hold and end a campaign for one person."""
+class HoldsLeads(Protocol):
+    """Can hold a campaign for one person."""
 
     def pause_lead(self, campaign_id: str, lead: ProviderLead) -> None:
-        """Hold. Kind ``unsupported`` where the provider can only end it."""
+        """Hold."""
         ...
 
     def resume_lead(self, campaign_id: str, lead: ProviderLead) -> None:
-        """Go on after a pause. Kind ``unsupported`` where the provider cannot."""
+        """Go on after a pause."""
         ...
+
+
+@runtime_checkable
+class StopsLeads(Protocol):
+    """Can end a campaign for one person."""
 
     def stop_lead(self, campaign_id: str, lead: ProviderLead) -> None:
         """Send no more of this campaign to this person. Kind ``not_found`` if they are not in it."""

@@ -18,7 +18,7 @@ from campaigns.services.outreach import policy_of
 from campaigns.services.provider_runs import mirroring, mirrors, people
 from campaigns.services.provider_runs.job import Work
 from integrations.backoff import wait_after
-from integrations.base import AssignsSenders, KeepsLeads, KeepsSequences, RunsCampaigns, SteersLeads, require
+from integrations.base import AssignsSenders, KeepsLeads, KeepsSequences, RunsCampaigns, StopsLeads, require
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import SenderAccount
 from integrations.running import CampaignSchedule, CampaignSettings, CampaignStatus, ProviderCampaign
@@ -210,7 +210,7 @@ def stops(work: Work) -> None:
     if rows and any(not row.provider_lead_id for row in rows):
         mirroring.read_people(work.mirror, require(work.adapter, KeepsLeads))
         rows = people.to_stop(work.mirror, MOST_STOPS)
-    steering = require(work.adapter, SteersLeads)
+    steering = require(work.adapter, StopsLeads)
     for row in rows:
         work.keep()
         try:

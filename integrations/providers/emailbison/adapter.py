@@ -227,7 +227,7 @@ class EmailBisonAdapter:
         if surplus := sorted(present - wanted):
             self._client.call("DELETE", f"{path}/remove-sender-emails", json={"sender_email_ids": surplus})
 
-    # --- KeepsLeads, SteersLeads ------------------------------------------------------------------
+    # --- KeepsLeads, StopsLeads ------------------------------------------------------------------
 
     def add_leads(self, campaign_id: str, leads: Sequence[NewLead]) -> LeadsAdded:
         """Add people. A running campaign has them within five minutes."""
@@ -242,14 +242,6 @@ class EmailBisonAdapter:
         del limit
         path = f"{self._path(campaign_id)}/leads"
         return self._client.page(path, lambda raw: parse.lead(raw, campaign_id), cursor=cursor)
-
-    def pause_lead(self, campaign_id: str, lead: ProviderLead) -> None:
-        """Not possible for one person."""
-        raise VENDOR.error(_K.UNSUPPORTED, "EmailBison cannot pause one person, only stop.")
-
-    def resume_lead(self, campaign_id: str, lead: ProviderLead) -> None:
-        """Not possible for one person."""
-        raise VENDOR.error(_K.UNSUPPORTED, "EmailBison cannot go on with a person who was stopped.")
 
     def stop_lead(self, campaign_id: str, lead: ProviderLead) -> None:
         """Send no more. EmailBison says yes for anybody, so that we look first whether they are in it."""

@@ -241,7 +241,7 @@ class HeyReachAdapter:
         body = {"campaignId": number_id(campaign_id, VENDOR), "linkedInAccountIds": ids}
         self._client.call("POST", "/campaign/UpdateAccounts", json=body)
 
-    # --- KeepsLeads, SteersLeads ------------------------------------------------------------------
+    # --- KeepsLeads, StopsLeads ------------------------------------------------------------------
 
     def add_leads(self, campaign_id: str, leads: Sequence[NewLead]) -> LeadsAdded:
         """Add people: to the list behind a draft, else to the campaign."""
@@ -310,14 +310,6 @@ class HeyReachAdapter:
                 raise
         self.get_campaign(campaign_id)
         return Page(items=(), note="This HeyReach account does not give out the people of a campaign.")
-
-    def pause_lead(self, campaign_id: str, lead: ProviderLead) -> None:
-        """Not possible for one person."""
-        raise VENDOR.error(_K.UNSUPPORTED, "HeyReach cannot pause one person, only stop.")
-
-    def resume_lead(self, campaign_id: str, lead: ProviderLead) -> None:
-        """Not possible for one person."""
-        raise VENDOR.error(_K.UNSUPPORTED, "HeyReach cannot go on with a person who was stopped.")
 
     def stop_lead(self, campaign_id: str, lead: ProviderLead) -> None:
         """Send no more."""

@@ -281,7 +281,7 @@ class SmartleadAdapter:
                 "DELETE", path, json={"email_account_ids": [_number(present[mail]) for mail in surplus]}
             )
 
-    # --- KeepsLeads, SteersLeads, CategorisesLeads ------------------------------------------------
+    # --- KeepsLeads, StopsLeads, HoldsLeads, CategorisesLeads ------------------------------------------------
 
     def add_leads(self, campaign_id: str, leads: Sequence[NewLead]) -> LeadsAdded:
         """Add people. Smartlead counts those whom it has already."""

@@ -15,7 +15,7 @@ DECLARATION: Final = Provider(
     adapter_path="integrations.providers.smartlead.adapter:SmartleadAdapter",
     base_url_setting="SMARTLEAD_BASE_URL",
     base_url_help="Leave it blank for Smartlead's own address.",
-    capabilities=CAMPAIGN_RUNNER | {Capability.CATEGORISES_LEADS},
+    capabilities=CAMPAIGN_RUNNER | {Capability.HOLDS_LEADS, Capability.CATEGORISES_LEADS},
     emits=frozenset(
         {
             "message_received",

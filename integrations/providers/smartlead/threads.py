@@ -76,6 +76,9 @@ def answer(client: SmartleadClient, reply: ThreadReply) -> SendReceipt:
     if not answered.provider_chat_id:
         message = "Smartlead needs the statistics id of the message that is answered."
         raise VENDOR.error(ErrorKind.VALIDATION, message)
+    if not answered.campaign_id:
+        message = "Smartlead answers in threads of campaigns only, and this reply has none: answer from the mailbox."
+        raise VENDOR.error(ErrorKind.VALIDATION, message)
     body: dict[str, Any] = {
         "email_stats_id": answered.provider_chat_id,
         "email_body": reply.html or reply.text.replace("\n", "<br>"),
