@@ -50,14 +50,14 @@ class FreezeOut(FreezeIn):
     """One freeze that holds or is ahead."""
 
 
-class DaysIn(Schema):
+class FrozenDaysIn(Schema):
     """Which freeze is taken back."""
 
     first: date
     last: date
 
 
-class FindingOut(Schema):
+class MailRecordFindingOut(Schema):
     """One record of a domain: ok, weak, missing, wrong or unknown; and the record to paste, if there is one."""
 
     kind: str
@@ -76,7 +76,7 @@ class MailDomainOut(Schema):
     requested_at: datetime | None
     checked_at: datetime | None
     changed_at: datetime | None
-    findings: list[FindingOut]
+    findings: list[MailRecordFindingOut]
 
 
 def _sender(access: Access, sender_id: UUID) -> SenderAccount:
@@ -109,7 +109,7 @@ def freeze_sender(request: ApiRequest, sender_id: UUID, payload: FreezeIn) -> An
 
 @router.post("/senders/{sender_id}/freezes/take-back", response=list[FreezeOut])
 @api_rule(Permission.SENDERS_EDIT)
-def thaw_sender(request: ApiRequest, sender_id: UUID, payload: DaysIn) -> Any:
+def thaw_sender(request: ApiRequest, sender_id: UUID, payload: FrozenDaysIn) -> Any:
     """Take a freeze back; what waited for it is looked at again at once."""
     sender = _sender(request.access, sender_id)
     key = Freeze(payload.first, payload.last).key

@@ -51,7 +51,7 @@ class CommentOut(Schema):
     written_at: datetime
 
 
-class ApprovalOut(Schema):
+class PortalApprovalOut(Schema):
     """A plan that the client was asked about; decide it at `POST /campaigns/{campaign_id}/review/decision`."""
 
     id: UUID
@@ -109,7 +109,7 @@ def add_comment(request: ApiRequest, conversation_id: UUID, payload: CommentIn) 
     return Status(201, next(one for one in said if one["id"] == note.id))
 
 
-@router.get("/approvals", response=PageOut[ApprovalOut], tags=TAGS)
+@router.get("/approvals", response=PageOut[PortalApprovalOut], tags=TAGS)
 @api_rule(Permission.REPORTS_VIEW)
 def list_approvals(
     request: ApiRequest, page: Query[PageIn], state: Literal["asked", "approved", "declined"] | None = None

@@ -31,7 +31,7 @@ class QueuedOut(Schema):
     held_reason: str
 
 
-class LeftOut(Schema):
+class BudgetLeftOut(Schema):
     """What is left of one action's budget in a window."""
 
     action: str
@@ -53,13 +53,13 @@ class UseOut(Schema):
     finish: date | None
 
 
-class LineOut(Schema):
+class BoardLineOut(Schema):
     """One account on the budget board."""
 
     sender_id: UUID
     name: str
     sentence: str
-    budgets: list[LeftOut]
+    budgets: list[BudgetLeftOut]
     uses: list[UseOut]
 
 
@@ -116,7 +116,7 @@ def sender_queue(request: ApiRequest, sender_id: UUID, page: Query[PageIn]) -> A
     }
 
 
-@router.get("/senders-board", response=list[LineOut], tags=["Senders"])
+@router.get("/senders-board", response=list[BoardLineOut], tags=["Senders"])
 @api_rule(Permission.SENDERS_VIEW)
 def budget_board(request: ApiRequest, client_id: UUID | None = None) -> Any:
     """What every account may still do, which campaigns use it, and when these would be done."""

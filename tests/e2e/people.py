@@ -15,6 +15,8 @@ PASSWORD = "outbound-demo"
 #: What a busy machine may take to answer (ms); nothing waits this long when it works.
 PATIENCE_MS = 60_000
 DESK = {"width": 1440, "height": 900}
+#: The seat of the demo's first campaign.
+SEAT = "acc_erik_sand"
 
 
 def address_of(name: str) -> str:
@@ -141,7 +143,7 @@ class Prospect:
 
     sandbox: SandboxHandle
     person: str
-    account_id: str = "acc_erik_sand"
+    account_id: str = SEAT
 
     def says(self, text: str, *, settle: bool = True) -> None:
         """Write to the seat; by default wait until the webhook was answered."""
@@ -188,9 +190,10 @@ def not_taken(sandbox: SandboxHandle) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _unanswered(sandbox: SandboxHandle) -> str | None:
-    """The first of those whose invitation is pending."""
+    """The first of those whose invitation by the seat is pending; another seat may have invited them, too."""
     for person in _invited(sandbox):
-        if any(one["invitation"] == "PENDING" for one in sandbox.person(person)["unipile"]):
+        standings = sandbox.person(person)["unipile"]
+        if any((one["account_id"], one["invitation"]) == (SEAT, "PENDING") for one in standings):
             return person
     return None
 
@@ -198,4 +201,4 @@ def _unanswered(sandbox: SandboxHandle) -> str | None:
 def _invited(sandbox: SandboxHandle) -> list[str]:
     """Whom the demo's campaign has invited so far, by their ids at the provider."""
     calls = sandbox.calls(path="*/users/invite", writes=True)
-    return [call["body"]["provider_id"] for call in calls if call["body"]["account_id"] == "acc_erik_sand"]
+    return [call["body"]["provider_id"] for call in calls if call["body"]["account_id"] == SEAT]

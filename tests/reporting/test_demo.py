@@ -28,23 +28,26 @@ def test_the_demo_is_made_and_removed(settings: Any) -> None:
         settings.TWILIO_BASE_URL = f"{sandbox.base_url}/twilio"
         settings.SMARTLEAD_BASE_URL = f"{sandbox.base_url}/smartlead"
         settings.HEYREACH_BASE_URL = f"{sandbox.base_url}/heyreach"
+        settings.EMAILBISON_BASE_URL = f"{sandbox.base_url}/emailbison"
         call_command("demo")
         with platform_scope("test"):
-            # Three seats, an e-mail address and a number; two mailboxes at Smartlead, two seats at HeyReach.
-            assert SenderAccount.objects.filter(status="ok").count() == 9
+            # Three seats, an e-mail address and a number; two mailboxes each at Smartlead and EmailBison, two seats at
+            # HeyReach.
+            assert SenderAccount.objects.filter(status="ok").count() == 11
             assert Conversation.objects.filter(has_inbound=True).count() == 8
-            # The one in office hours, the one around the clock, the one over three channels, two run by providers.
-            assert Enrollment.objects.count() == 94
+            # The one in office hours, the one around the clock, the one over three channels, three run by providers.
+            assert Enrollment.objects.count() == 114
             mirrors = CampaignMirror.objects.values_list("connection__provider", "status", "job", "error")
             assert sorted(mirrors) == [
+                ("emailbison", "running", "idle", ""),
                 ("heyreach", "running", "idle", ""),
                 ("smartlead", "running", "idle", ""),
             ]
-            assert EnrollmentMirror.objects.filter(state="added").count() == 24
+            assert EnrollmentMirror.objects.filter(state="added").count() == 36
         call_command("demo", reset=True)
         with platform_scope("test"):
             assert Organization.objects.filter(slug="demo").count() == 1
-            assert Enrollment.objects.count() == 94
+            assert Enrollment.objects.count() == 114
 
 
 def test_half_a_demo_is_taken_back(settings: Any) -> None:

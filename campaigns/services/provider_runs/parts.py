@@ -200,7 +200,7 @@ def leads(work: Work) -> None:
             pause = timedelta(seconds=wait_after(tries, first=5.0, cap=900.0))
             people.put_off([row for row, _ in pairs], reason=error.message, wait=pause)
             raise
-        people.note_added(pairs, added, work.label)
+        people.note_added(pairs, added=added, label=work.label)
         live.campaign_changed(work.campaign.id)
 
 

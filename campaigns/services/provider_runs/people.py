@@ -258,7 +258,7 @@ def mark_handing(rows: Sequence[EnrollmentMirror]) -> set[UUID]:
 
 
 @transaction.atomic
-def note_added(pairs: Sequence[tuple[EnrollmentMirror, NewLead]], added: LeadsAdded, label: str) -> int:
+def note_added(pairs: Sequence[tuple[EnrollmentMirror, NewLead]], *, added: LeadsAdded, label: str) -> int:
     """Keep what became of people who were handed over; return how many the provider has now."""
     taken = 0
     at = now()
