@@ -36,7 +36,7 @@ def test_the_demo_is_made_and_removed(settings: Any) -> None:
             assert SenderAccount.objects.filter(status="ok").count() == 11
             assert Conversation.objects.filter(has_inbound=True).count() == 8
             # The one in office hours, the one around the clock, the one over three channels, three run by providers.
-            assert Enrollment.objects.count() == 114
+            assert Enrollment.objects.count() == 106
             mirrors = CampaignMirror.objects.values_list("connection__provider", "status", "job", "error")
             assert sorted(mirrors) == [
                 ("emailbison", "running", "idle", ""),
@@ -47,7 +47,7 @@ def test_the_demo_is_made_and_removed(settings: Any) -> None:
         call_command("demo", reset=True)
         with platform_scope("test"):
             assert Organization.objects.filter(slug="demo").count() == 1
-            assert Enrollment.objects.count() == 114
+            assert Enrollment.objects.count() == 106
 
 
 def test_half_a_demo_is_taken_back(settings: Any) -> None:
