@@ -163,8 +163,8 @@ class Rotation:
 
     def _freest(self, lead_id: UUID, fit: list[SenderAccount]) -> Chosen:
         def share(sender: SenderAccount) -> float:
-            fit = health_of(sender) * self.health.get(sender.id, 1.0)
-            free = fit * (1 + self.room.get(sender.id, PLENTY))
+            fitness = health_of(sender) * self.health.get(sender.id, 1.0)
+            free = fitness * (1 + self.room.get(sender.id, PLENTY))
             return free / (1 + self.loads.get(sender.id, 0))
 
         shares = [share(sender) for sender in fit]

@@ -6,7 +6,6 @@ keeps memory small. ``live`` serves what people wait for, ``bulk`` everything lo
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,8 +42,6 @@ _GRACE = {
 _NICENESS = {"worker-bulk": 5, "mailboxes": 10}
 #: Requests that a process of ``pages`` serves at once; each holds a connection to the database meanwhile.
 PAGE_THREADS = 8
-#: Processes of ``pages``: one to a processor, as Python's threads share one, up to four.
-PAGE_PROCESSES = min(os.cpu_count() or 1, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ def pages(plan: Plan, application: str = "project.wsgi:application") -> list[str
     """Return the command that serves what needs no socket: pages, API and webhooks."""
     return [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", plan.host, "--port", str(plan.port),
-        "--workers", str(PAGE_PROCESSES), "--blocking-threads", str(PAGE_THREADS), "--backlog", "2048", "--no-ws",
+        "--workers", "1", "--blocking-threads", str(PAGE_THREADS), "--backlog", "2048", "--no-ws",
         "--log-level", "error", "--workers-kill-timeout", "2", application,
     ]  # fmt: skip
 
