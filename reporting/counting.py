@@ -145,7 +145,10 @@ MEANINGS: Final = f"{_values(PEOPLE, True)}, {_values(EVENTS, False)}"
 WAIT: Final = _wait()
 _PLACE: Final = "client_id, campaign_id, sender_id, channel, node_id, variant_id, domain, list_id"
 _CELL: Final = "client, campaign_id, sender_id, channel, node_id, variant_id, day, kind"
-_SUMS: Final = "sum(n) AS n, sum(people) AS people, sum(timed) AS timed, sum(seconds) AS seconds"
+
+
+def _sums(n: str = "n") -> str:
+    return f"sum({n}) AS n, sum(people) AS people, sum(timed) AS timed, sum(seconds) AS seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,8 @@ class _Grain:
     by: str = ""
     part: str = "''"
     where: str = "true"
+    #: What of the source is its ``n``.
+    n: str = "n"
 
     @property
     def sql(self) -> str:
@@ -168,7 +173,7 @@ class _Grain:
         subject = self.subject or "%(organization)s::uuid"
         return (
             f"    SELECT '{self.name}' AS grain, {subject} AS subject_id, day, {self.part} AS part, kind,"
-            f" {whose} AS client, {_SUMS} FROM {self.source} WHERE {self.where} GROUP BY {columns}"
+            f" {whose} AS client, {_sums(self.n)} FROM {self.source} WHERE {self.where} GROUP BY {columns}"
         )
 
 
@@ -194,8 +199,9 @@ _GRAINS: Final = (
     _Grain("list", "located", "campaign_id", "list_id", "list_id::text", _of("campaign_id", "list_id")),
     _Grain("hour", "located", "campaign_id", "hour", _HOUR,
            f"{_of('campaign_id')} AND kind IN ('contacted', 'replied')"),
+    # First replies only, and so counted by people: a first that an earlier one displaced is a fact that stays.
     _Grain("wait", "located", "campaign_id", WAIT, WAIT,
-           f"{_of('campaign_id')} AND kind = 'replied' AND people <> 0 AND value IS NOT NULL"),
+           f"{_of('campaign_id')} AND kind = 'replied' AND people <> 0 AND value IS NOT NULL", n="people"),
     _Grain("sent_hour", "answered", "campaign_id", "hour", _HOUR, _of("campaign_id")),
 )  # fmt: skip
 
@@ -309,7 +315,7 @@ answered AS (
         WHERE counted = 'replied' AND value IS NOT NULL
     ) AS of_replies
 ),
-cell AS MATERIALIZED (SELECT client_id, {_CELL}, {_SUMS} FROM located GROUP BY client_id, {_CELL})
+cell AS MATERIALIZED (SELECT client_id, {_CELL}, {_sums()} FROM located GROUP BY client_id, {_CELL})
 INSERT INTO {rollup} AS known
     (organization_id, grain, subject_id, day, part, kind, client_id, n, people, timed, seconds)
 SELECT %(organization)s, grain, subject_id, day, part, kind, zone.client_id, n, people, timed, seconds FROM (

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from campaigns.services import erasure
@@ -140,6 +140,7 @@ def stored(grain: str) -> dict[tuple[Any, ...], tuple[int, int]]:
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(acts=[("write", "replied", 0, 1, 0), ("count", 0), ("write", "replied", 0, 0, 0)])
 @given(acts=_acts)
 def test_increments_say_what_a_recount_says(kestrel: Agency, acts: list[tuple[Any, ...]]) -> None:
     with kestrel.scope(), transaction.atomic():
