@@ -40,12 +40,14 @@ ALIASES: Final = {
 }
 """Names of older pages, and of the first mail, which is told once more as ``EMAIL_SENT``."""
 
+UNTRACKED: Final = "UNTRACKED_REPLIES"
 EVENTS: Final = frozenset(
     {
         "EMAIL_SENT",
         "EMAIL_OPEN",
         "EMAIL_LINK_CLICK",
         "EMAIL_REPLY",
+        UNTRACKED,
         "EMAIL_BOUNCE",
         "LEAD_UNSUBSCRIBED",
         "LEAD_CATEGORY_UPDATED",
@@ -53,7 +55,9 @@ EVENTS: Final = frozenset(
         "EMAIL_ACCOUNT_DISCONNECTED",
     }
 )
-"""What is registered for each campaign."""
+"""What is registered for each campaign. ``UNTRACKED_REPLIES`` are of no campaign: mails that Smartlead sees in a mailbox
+and can lay to no thread of its own (such as an answer from another address). Every campaign's webhook tells them; they
+are one fact under one key."""
 
 
 _TIMES: Final = (
@@ -155,7 +159,7 @@ class _Call:
 def _message_id(raw: Raw) -> str:
     """Return the RFC 5322 id of the message that the call is about."""
     name = ALIASES.get(event_name(raw), event_name(raw))
-    block = "reply_message" if name in {"EMAIL_REPLY", "UNTRACKED_REPLIES"} else "sent_message"
+    block = "reply_message" if name in {"EMAIL_REPLY", UNTRACKED} else "sent_message"
     return text(mapping(raw.get(block)), "message_id") or text(raw, "message_id")
 
 
@@ -319,7 +323,7 @@ _READERS: Final = {
     "EMAIL_OPEN": _opened,
     "EMAIL_LINK_CLICK": _clicked,
     "EMAIL_REPLY": _replied,
-    "UNTRACKED_REPLIES": _replied,
+    UNTRACKED: _replied,
     "EMAIL_BOUNCE": _bounced,
     "LEAD_UNSUBSCRIBED": _unsubscribed,
     "LEAD_CATEGORY_UPDATED": _categorised,

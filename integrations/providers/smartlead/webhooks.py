@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from integrations.base import CAMPAIGN_SOURCE
-from integrations.errors import ProviderError, WebhookRefusedError
+from integrations.errors import ErrorKind, ProviderError, WebhookRefusedError
 from integrations.outreach import tokens
 from integrations.outreach.client import number_id, segment
 from integrations.outreach.fields import asked_list, load_call, text
 from integrations.providers.smartlead.client import PROVIDER, VENDOR, SmartleadClient
-from integrations.providers.smartlead.inbound import EVENTS, header
+from integrations.providers.smartlead.inbound import EVENTS, UNTRACKED, header
 from integrations.running import CampaignStatus, ProviderCampaign
 from integrations.values import Raw, WebhookRegistration
 
@@ -91,7 +91,15 @@ def create(client: SmartleadClient, registration: WebhookRegistration) -> str:
         "event_types": sorted(registration.events),
         "categories": [],
     }
-    client.call("POST", f"/campaigns/{segment(campaign_id, VENDOR)}/webhooks", json=body, once=True)
+    path = f"/campaigns/{segment(campaign_id, VENDOR)}/webhooks"
+    try:
+        client.call("POST", path, json=body, once=True)
+    except ProviderError as error:
+        if error.kind is not ErrorKind.VALIDATION or UNTRACKED not in error.detail:
+            raise
+        # Not every account has this event: the others are not given up for it, and hygiene names what is lacking.
+        body["event_types"] = sorted(registration.events - {UNTRACKED})
+        client.call("POST", path, json=body, once=True)
     new = [found.registration_id for found in listed(client, campaign_id)]
     return next((found for found in new if found not in before), "")
 

@@ -137,17 +137,19 @@ def reply(world: World, row: Row) -> dict[str, Any]:
     lead_ = state.must(state.lead(world, P, row["lead_id"]))
     account_ = state.must(state.account(world, P, row["account_id"]))
     person = world.people.meet(lead_["slug"])
-    inbound = bool(row["inbound"])
+    inbound, tracked = bool(row["inbound"]), row["campaign_id"] is not None
+    kind = ("Tracked Reply" if tracked else "Untracked Reply") if inbound else "Outgoing Email"
     ours, theirs = account_["address"], lead_["slug"]
     return {
         "id": row["id"], "folder": "Inbox" if inbound else "Sent",
-        "type": "Tracked Reply" if inbound else "Outgoing Email", "subject": row["subject"], "read": False,
-        "interested": False, "automated_reply": bool(row["automated"]), "tracked_reply": inbound,
+        "type": kind, "subject": row["subject"], "read": False,
+        "interested": False, "automated_reply": bool(row["automated"]), "tracked_reply": inbound and tracked,
         "html_body": html(row["body"]), "text_body": row["body"] if "<" not in row["body"] else None, "raw_body": None,
         "headers": None, "date_received": row["sent_at"], "from_name": person.name if inbound else account_["name"],
         "from_email_address": theirs if inbound else ours, "primary_to_email_address": ours if inbound else theirs,
         "to": [{"name": None, "address": ours if inbound else theirs}], "cc": None, "bcc": None, "parent_id": None,
-        "campaign_id": row["campaign_id"], "lead_id": row["lead_id"], "sender_email_id": row["account_id"],
+        "campaign_id": row["campaign_id"], "lead_id": row["lead_id"] if tracked else None,
+        "sender_email_id": row["account_id"],
         "scheduled_email_id": row["answers"] if inbound else None, "raw_message_id": row["message_id"],
         "attachments": [], "created_at": row["sent_at"], "updated_at": row["sent_at"],
     }  # fmt: skip
@@ -159,6 +161,7 @@ NAMES = {
     "sent": "EMAIL_SENT", "manual_sent": "MANUAL_EMAIL_SENT", "opened": "EMAIL_OPENED", "replied": "LEAD_REPLIED",
     "bounced": "EMAIL_BOUNCED", "unsubscribed": "LEAD_UNSUBSCRIBED", "disconnected": "EMAIL_ACCOUNT_DISCONNECTED",
     "reconnected": "EMAIL_ACCOUNT_RECONNECTED", "categorised": "LEAD_INTERESTED",
+    "untracked": "UNTRACKED_REPLY_RECEIVED",
 }  # fmt: skip
 
 
@@ -190,7 +193,7 @@ def payload(world: World, happening: Happening, name: str) -> dict[str, Any]:
     row = happening.message
     if happening.account is not None:
         data["sender_email"] = account(happening.account)
-    if happening.lead is not None:
+    if happening.lead is not None and happening.name != "untracked":
         data["lead"] = lead(world, happening.lead)
     if happening.campaign is not None:
         data["campaign"] = {"id": happening.campaign["id"], "name": happening.campaign["name"]}

@@ -105,6 +105,11 @@ def _reply(world: World, p: str, message: Row, body: dict[str, Any]) -> dict[str
     return {"message_id": row["message_id"], "text": text}
 
 
+def _write(world: World, p: str, message: Row, body: dict[str, Any]) -> dict[str, Any]:
+    row = engine.write(world, p, message, str(body.get("text") or "") or "Are you the people who wrote to me?")
+    return {"message_id": row["message_id"]}
+
+
 def _out_of_office(world: World, p: str, message: Row, body: dict[str, Any]) -> dict[str, Any]:
     person = world.people.meet(state.must(state.lead(world, p, message["lead_id"]))["slug"])
     text = str(body.get("text") or "") or engine.compose(person, message["id"], intent="out_of_office")
@@ -159,7 +164,7 @@ def _ignore(p: str) -> PersonAction:
 
 _MAIL: dict[str, Deed] = {
     "reply": _reply, "out_of_office": _out_of_office, "open": _open, "click": _click, "bounce": _bounce,
-    "unsubscribe": _unsubscribe, "categorise": _categorise,
+    "unsubscribe": _unsubscribe, "categorise": _categorise, "write_untracked": _write,
 }  # fmt: skip
 _NETWORK: dict[str, Deed] = {"reply": _reply, "accept": _accept, "categorise": _categorise}
 

@@ -269,6 +269,16 @@ def say(world: World, p: str, answered: Row, text: str, *, automated: bool = Fal
     return row
 
 
+def write(world: World, p: str, after: Row, text: str) -> Row:
+    """The person writes to our account past every thread: the provider lays it to no campaign."""
+    row = state.add_message(
+        world, p, campaign_id=None, lead_id=after["lead_id"], account_id=after["account_id"], inbound=1,
+        kind=after["kind"], subject="A new subject", body=text,
+    )  # fmt: skip
+    tell(world, p, "untracked", message=row)
+    return row
+
+
 def answer(world: World, p: str, answered: Row, body: str) -> Row:
     """We answer a message of theirs by hand, through the API."""
     row = state.add_message(

@@ -179,6 +179,7 @@ NAMES = {
     "sent": "EMAIL_SENT", "opened": "EMAIL_OPEN", "clicked": "EMAIL_LINK_CLICK", "replied": "EMAIL_REPLY",
     "bounced": "EMAIL_BOUNCE", "unsubscribed": "LEAD_UNSUBSCRIBED", "categorised": "LEAD_CATEGORY_UPDATED",
     "campaign_status": "CAMPAIGN_STATUS_CHANGED", "disconnected": "EMAIL_ACCOUNT_DISCONNECTED",
+    "untracked": "UNTRACKED_REPLIES",
 }  # fmt: skip
 
 
@@ -274,6 +275,13 @@ def _replied(world: World, happening: Happening, body: dict[str, Any], now: str)
     }  # fmt: skip
 
 
+def _untracked(world: World, happening: Happening, body: dict[str, Any], now: str) -> dict[str, Any]:
+    """A mail that fits no thread: no campaign, no lead of one, no statistics."""
+    unknown = (name for name in body if name.startswith("sl_") or name in {"stats_id", "sequence_number"})
+    told = _replied(world, happening, body, now) | {"sent_message": None}
+    return dict.fromkeys(unknown) | told
+
+
 def _bounced(world: World, happening: Happening, body: dict[str, Any], now: str) -> dict[str, Any]:
     row = happening.message
     assert row is not None
@@ -311,6 +319,7 @@ _EXTRA: dict[str, Callable[[World, Happening, dict[str, Any], str], dict[str, An
         "link_details": [],
     },
     "EMAIL_REPLY": _replied,
+    "UNTRACKED_REPLIES": _untracked,
     "EMAIL_BOUNCE": _bounced,
     "LEAD_UNSUBSCRIBED": lambda world, happening, body, now: {
         "lead_email": body["to_email"],

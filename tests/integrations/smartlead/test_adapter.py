@@ -28,7 +28,7 @@ from integrations.running import (
     StepAction,
     ThreadReply,
 )
-from integrations.values import Direction
+from integrations.values import Direction, WebhookRegistration
 
 BASE = "https://smartlead.test/api/v1"
 CAMPAIGN = {"id": 1001, "name": "Q3", "status": "ACTIVE", "created_at": "2026-03-01T08:00:00.000Z"}
@@ -359,3 +359,26 @@ def test_proofs_of_origin(adapter: SmartleadAdapter) -> None:
     ):
         with pytest.raises(WebhookRefusedError):
             adapter.verify_webhook(url=called, headers=headers, body=content, secrets=["other", secret])
+
+
+def test_an_event_that_an_account_lacks_does_not_cost_the_others(
+    router: respx.MockRouter, adapter: SmartleadAdapter
+) -> None:
+    wanted = WebhookRegistration(
+        source="campaign:1001", url="https://app.test/h", events=frozenset({"EMAIL_REPLY", "UNTRACKED_REPLIES"})
+    )
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if b"UNTRACKED_REPLIES" in request.content:
+            return httpx.Response(400, json={"error": '"event_types[1]": UNTRACKED_REPLIES is not allowed'})
+        return httpx.Response(200, json={"ok": True})
+
+    router.get("/campaigns/1001/webhooks").respond(json=[])
+    route = router.post("/campaigns/1001/webhooks").mock(side_effect=answer)
+    adapter.create_webhook(wanted)
+    assert sent_to(route)["event_types"] == ["EMAIL_REPLY"]
+    # Anything else that is refused is refused.
+    route.mock(return_value=httpx.Response(400, json={"error": "webhook_url is invalid"}))
+    with pytest.raises(ProviderError):
+        adapter.create_webhook(wanted)
+    assert len(route.calls) == 3
