@@ -55,9 +55,9 @@ EVENTS: Final = frozenset(
         "EMAIL_ACCOUNT_DISCONNECTED",
     }
 )
-"""What is registered for each campaign. ``UNTRACKED_REPLIES`` are of no campaign: mails that Smartlead sees in a mailbox
-and can lay to no thread of its own (such as an answer from another address). Every campaign's webhook tells them; they
-are one fact under one key."""
+"""What is registered for each campaign. ``UNTRACKED_REPLIES`` are of no campaign: mails that Smartlead sees in a
+mailbox and can lay to no thread of its own (such as an answer from another address). Every campaign's webhook tells
+them; they are one fact under one key."""
 
 
 _TIMES: Final = (

@@ -106,7 +106,9 @@ def _reply(world: World, p: str, message: Row, body: dict[str, Any]) -> dict[str
 
 
 def _write(world: World, p: str, message: Row, body: dict[str, Any]) -> dict[str, Any]:
-    row = engine.write(world, p, message, str(body.get("text") or "") or "Are you the people who wrote to me?")
+    row = engine.write(
+        world, p, message, str(body.get("text") or "") or "Are you the people who wrote to me?"
+    )
     return {"message_id": row["message_id"]}
 
 

@@ -302,7 +302,8 @@ def inbox(world: World, call: Call) -> Answer:
         raise refusal(400, '"limit" must be less than or equal to 20')
     rows = world.store.all(
         "SELECT campaign_id, lead_id, account_id, MAX(id) AS last, MAX(sent_at) AS at FROM runs_messages"
-        " WHERE p = ? AND inbound = 1 AND campaign_id IS NOT NULL GROUP BY campaign_id, lead_id ORDER BY last DESC LIMIT ? OFFSET ?",
+        " WHERE p = ? AND inbound = 1 AND campaign_id IS NOT NULL"
+        " GROUP BY campaign_id, lead_id ORDER BY last DESC LIMIT ? OFFSET ?",
         P, limit, offset,
     )  # fmt: skip
     items = []

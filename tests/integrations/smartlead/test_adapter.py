@@ -365,7 +365,9 @@ def test_an_event_that_an_account_lacks_does_not_cost_the_others(
     router: respx.MockRouter, adapter: SmartleadAdapter
 ) -> None:
     wanted = WebhookRegistration(
-        source="campaign:1001", url="https://app.test/h", events=frozenset({"EMAIL_REPLY", "UNTRACKED_REPLIES"})
+        source="campaign:1001",
+        url="https://app.test/h",
+        events=frozenset({"EMAIL_REPLY", "UNTRACKED_REPLIES"}),
     )
 
     def answer(request: httpx.Request) -> httpx.Response:
