@@ -250,7 +250,6 @@ def _reply(row: dict[str, Any]) -> dict[str, Any]:
         "verdict": row["verdict"].verdict if row["verdict"] else "",
         "occurred_at": message.occurred_at,
         "comments": [
-            {**said, "author": said["author"].display_name if said["author"] else ""}
-            for said in row["comments"]
+            {"author": said["author"], "body": said["body"], "at": said["written_at"]} for said in row["comments"]
         ],
     }

@@ -87,7 +87,7 @@ def create_share_link(request: ApiRequest, client_id: UUID, payload: ShareLinkIn
         password=payload.password,
         campaign=campaign,
     )
-    return Status(201, {**_row(link), "url": request.build_absolute_uri(f"/r/{token}")})
+    return Status(201, {**_row(link), "url": request.build_absolute_uri(f"/share/{token}")})
 
 
 @router.delete("/share-links/{link_id}", response={204: None}, tags=TAGS)

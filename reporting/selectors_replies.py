@@ -26,9 +26,10 @@ def latest(
     is_client = access.role == Role.CLIENT
     if is_client and not policy.shows_replies:
         return None
-    rows = Conversation.objects.filter(client_id=client.id, has_inbound=True).order_by("-last_inbound_at")
+    rows = Conversation.objects.filter(client_id=client.id, has_inbound=True)
     if filters is not None:
         rows = rows.filter(_asked(filters))
+    rows = rows.order_by("-last_inbound_at", "-id")
     return _rows(rows[:limit], covered=is_client and policy.hides_addresses)
 
 

@@ -83,7 +83,7 @@ def share(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
         )
     except Refused as error:
         return _page(request, client, problem=error.message, given=request.POST)
-    return _page(request, client, new_url=request.build_absolute_uri(f"/r/{token}"))
+    return _page(request, client, new_url=request.build_absolute_uri(f"/share/{token}"))
 
 
 @require_POST
@@ -143,7 +143,7 @@ def _shared_context(request: HttpRequest, link: ShareLink, token: str) -> dict[s
     return {
         **presenters.report_context(report, rows_base=""),
         "periods": PERIODS.items(),
-        "logo_url": f"/r/{token}/logo" if selectors_portal.digest_of(link.client) else "",
+        "logo_url": f"/share/{token}/logo" if selectors_portal.digest_of(link.client) else "",
         "brand": selectors_portal.brand_of(link.client),
         "narrowed_to": selectors_choices.names(link.client, filters),
         "link": link,

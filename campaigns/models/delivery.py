@@ -51,6 +51,12 @@ class SendOutcome(OrganizationModel):
             models.Index(
                 fields=["organization", "client", "domain", "-sent_at"], name="send_outcome_by_domain"
             ),
+            # Few rows: whoever wants no more counts against the wording that they got.
+            models.Index(
+                fields=["organization", "campaign_id"],
+                name="send_outcome_gone",
+                condition=models.Q(unsubscribed_at__isnull=False) | models.Q(complained_at__isnull=False),
+            ),
             # Who did something with what they got: few rows, so that the table of leads can begin at them.
             models.Index(
                 fields=["organization", "lead_id"],

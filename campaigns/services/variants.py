@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
-from campaigns.models import Campaign, ReplyReading, SendOutcome, VariantChoice
+from campaigns.models import Campaign, ReplyReading, VariantChoice
 from campaigns.plans.schema import SendNode
 from campaigns.replies.intents import POSITIVE, Intent
 from campaigns.services import campaigns
 from campaigns.services.planning import plan_of_version
 from campaigns.statistics import Tally, Verdict, judge
-from integrations.models import OutboundMessage
 from project.core.clock import now
 from project.core.refusals import Invalid, NotFound
 from project.tenancy import audit
@@ -43,10 +41,13 @@ def trials(campaign: Campaign) -> list[Trial]:
     if not nodes:
         return []
     chosen = {choice.node_id: choice for choice in VariantChoice.objects.filter(campaign=campaign)}
-    counts = _counts(campaign.id, [node.id for node in nodes])
+    counts = _counts(campaign, [node.id for node in nodes])
     found = []
     for node in nodes:
-        tallies = tuple(_tally(node.id, variant.id, variant.weight, counts) for variant in node.variants)
+        tallies = tuple(
+            _tally(variant.id, variant.weight, counts.get((node.id, variant.id), (0, 0, 0)))
+            for variant in node.variants
+        )
         found.append(Trial(node.id, tallies, judge(tallies), chosen.get(node.id)))
     return found
 
@@ -58,58 +59,68 @@ def _nodes(campaign: Campaign) -> list[SendNode]:
     return [node for node in plan.nodes if isinstance(node, SendNode) and node.variants]
 
 
-@dataclass(slots=True)
-class _Counts:
-    """Enrollments by (step, variant): each person once, and an opt-out outweighs a positive reply."""
-
-    contacted: dict[tuple[str, str], set[UUID]]
-    positive: dict[tuple[str, str], set[UUID]]
-    opted_out: dict[tuple[str, str], set[UUID]]
-
-
-def _counts(campaign_id: UUID, node_ids: list[str]) -> _Counts:
-    contacted: dict[tuple[str, str], set[UUID]] = defaultdict(set)
-    positive: dict[tuple[str, str], set[UUID]] = defaultdict(set)
-    opted_out: dict[tuple[str, str], set[UUID]] = defaultdict(set)
-    sent = OutboundMessage.objects.filter(
-        campaign_id=campaign_id, node_id__in=node_ids, state=OutboundMessage.State.SENT
-    ).exclude(variant_id="")
-    by_id = {}
-    for row_id, enrollment_id, node_id, variant_id in sent.values_list(
-        "id", "enrollment_id", "node_id", "variant_id"
-    ).iterator():
-        contacted[node_id, variant_id].add(enrollment_id)
-        by_id[row_id] = (node_id, variant_id, enrollment_id)
-    readings = ReplyReading.objects.filter(campaign_id=campaign_id, node_id__in=node_ids).exclude(
-        variant_id=""
-    )
-    for node_id, variant_id, enrollment_id, intent in readings.values_list(
-        "node_id", "variant_id", "enrollment_id", "intent"
-    ):
-        if intent == Intent.UNSUBSCRIBE:
-            opted_out[node_id, variant_id].add(enrollment_id)
-        elif intent in POSITIVE:
-            positive[node_id, variant_id].add(enrollment_id)
-    gone = SendOutcome.objects.filter(
-        Q(unsubscribed_at__isnull=False) | Q(complained_at__isnull=False), campaign_id=campaign_id
-    )
-    for outbound_id in gone.values_list("outbound_id", flat=True):
-        if outbound_id in by_id:
-            node_id, variant_id, enrollment_id = by_id[outbound_id]
-            opted_out[node_id, variant_id].add(enrollment_id)
-    return _Counts(contacted, positive, opted_out)
+#: Enrollments by step and wording. The rows come in the order of their index, so that a million take no sorting.
+_CONTACTED: Final = """
+SELECT node_id, variant_id, count(*) FROM (
+    SELECT DISTINCT node_id, variant_id, enrollment_id FROM integrations_outboundmessage
+    WHERE organization_id = %(organization)s AND campaign_id = %(campaign)s AND node_id = ANY(%(nodes)s)
+      AND state = 'sent' AND variant_id <> ''
+) AS sent GROUP BY node_id, variant_id
+"""
+#: Of those, who answered well and who wants no more: each person once, and an opt-out outweighs a positive reply.
+_SAID: Final = """
+SELECT node_id, variant_id, count(*) FILTER (WHERE is_positive AND NOT is_out), count(*) FILTER (WHERE is_out)
+FROM (
+    SELECT node_id, variant_id, enrollment_id, bool_or(is_positive) AS is_positive, bool_or(is_out) AS is_out FROM (
+        SELECT node_id, variant_id, enrollment_id, intent = ANY(%(positive)s) AS is_positive,
+          intent = %(unsubscribe)s AS is_out
+        FROM campaigns_replyreading
+        WHERE organization_id = %(organization)s AND campaign_id = %(campaign)s AND node_id = ANY(%(nodes)s)
+          AND variant_id <> ''
+        UNION ALL
+        SELECT sent.node_id, sent.variant_id, sent.enrollment_id, false, true
+        FROM campaigns_sendoutcome AS outcome
+        JOIN integrations_outboundmessage AS sent ON sent.id = outcome.outbound_id
+        WHERE outcome.organization_id = %(organization)s AND outcome.campaign_id = %(campaign)s
+          AND (outcome.unsubscribed_at IS NOT NULL OR outcome.complained_at IS NOT NULL)
+          AND sent.node_id = ANY(%(nodes)s) AND sent.variant_id <> ''
+    ) AS words GROUP BY node_id, variant_id, enrollment_id
+) AS person
+WHERE (is_positive OR is_out) AND EXISTS (
+    SELECT 1 FROM integrations_outboundmessage AS sent
+    WHERE sent.organization_id = %(organization)s AND sent.campaign_id = %(campaign)s AND sent.state = 'sent'
+      AND sent.variant_id <> '' AND sent.node_id = person.node_id AND sent.variant_id = person.variant_id
+      AND sent.enrollment_id = person.enrollment_id
+)
+GROUP BY node_id, variant_id
+"""
+#: (contacted, positive, opted out) by (step, wording).
+_Counts = dict[tuple[str, str], tuple[int, int, int]]
 
 
-def _tally(node_id: str, variant_id: str, weight: int, counts: _Counts) -> Tally:
-    key = (node_id, variant_id)
-    reached = counts.contacted[key]
-    left = counts.opted_out[key] & reached
+def _counts(campaign: Campaign, node_ids: list[str]) -> _Counts:
+    """Count people of steps with wordings in the database; two statements."""
+    given = {
+        "organization": campaign.organization_id,
+        "campaign": campaign.id,
+        "nodes": node_ids,
+        "positive": sorted(intent.value for intent in POSITIVE),
+        "unsubscribe": Intent.UNSUBSCRIBE.value,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTACTED, given)
+        contacted = cursor.fetchall()
+        cursor.execute(_SAID, given)
+        said = {(node, variant): (positive, out) for node, variant, positive, out in cursor.fetchall()}
+    return {
+        (node, variant): (reached, *said.get((node, variant), (0, 0))) for node, variant, reached in contacted
+    }
+
+
+def _tally(variant_id: str, weight: int, counted: tuple[int, int, int]) -> Tally:
+    contacted, positive, opted_out = counted
     return Tally(
-        variant=variant_id,
-        contacted=len(reached),
-        positive=len((counts.positive[key] & reached) - left),
-        opted_out=len(left),
-        weight=weight,
+        variant=variant_id, contacted=contacted, positive=positive, opted_out=opted_out, weight=weight
     )
 
 

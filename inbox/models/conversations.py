@@ -142,6 +142,12 @@ class Conversation(OrganizationModel):
                 fields=["organization", "client", "status", "-last_message_at", "-id"],
                 name="conversation_by_client",
             ),
+            # The newest replies of a client, on its report.
+            models.Index(
+                fields=["organization", "client", "-last_inbound_at", "-id"],
+                name="conversation_replied",
+                condition=models.Q(has_inbound=True),
+            ),
             models.Index(fields=["organization", "lead"], name="conversation_by_lead"),
             models.Index(
                 fields=["merged_into"],

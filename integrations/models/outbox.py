@@ -89,6 +89,12 @@ class OutboundMessage(OrganizationModel):
                 condition=models.Q(state__in=["queued", "sending", "unknown"]),
             ),
             models.Index(fields=["organization", "lead_id"], name="outbound_by_lead"),
+            # Who was sent which wording of a step is counted from this alone.
+            models.Index(
+                fields=["organization", "campaign_id", "node_id", "variant_id", "enrollment_id"],
+                name="outbound_by_variant",
+                condition=models.Q(state="sent") & ~models.Q(variant_id=""),
+            ),
             models.Index(
                 fields=["organization", "sender", "provider_message_id"], name="outbound_by_provider_id"
             ),

@@ -105,8 +105,11 @@ class RollupState(OrganizationModel):
 
     #: Everything that transactions below this id have written is counted.
     counted_below = models.BigIntegerField()
-    #: When that was; what happened later is not in the figures yet.
-    counted_at = models.DateTimeField()
+    #: Everything that was committed until then is counted; empty: that is not known yet.
+    counted_at = models.DateTimeField(null=True)
+    #: While a long transaction holds counting up: what has to end before everything until ``awaited_at`` is counted.
+    awaited_below = models.BigIntegerField(null=True)
+    awaited_at = models.DateTimeField(null=True)
     #: The time zone in which each client's days were counted, by its id.
     zones = models.JSONField(default=dict)
     rebuilt_at = models.DateTimeField(null=True)

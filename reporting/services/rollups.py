@@ -42,29 +42,62 @@ class Difference:
     counted: tuple[int, int]
 
 
-def horizon() -> int:
-    """The transaction below which everything has ended: what is written below it is seen, or never will be."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        return int(cursor.fetchone()[0])
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How far can be counted now, and what that says of the clock."""
+
+    #: Below this transaction everything has ended: what is written below it is seen, or never will be.
+    high: int
+    #: Everything that was committed before ``at`` lies below this transaction: our own, which began after it.
+    own: int
+    at: datetime
+
+    @classmethod
+    def at_once(cls, at: datetime, below: int | None) -> _Look:
+        """Look; ``at`` is from before this transaction wrote or locked anything."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+            )
+            own, high = cursor.fetchone()
+        return cls(high, own, at) if below is None else cls(below, below, at)
+
+    def clock(self, state: RollupState) -> dict[str, Any]:
+        """What the state says of the time then: how late it is, never later than what a slow writer lets be counted.
+
+        While one holds the horizon up, the first look that it was seen at is waited for: once the horizon passes that,
+        everything from before it is counted.
+        """
+        if self.high >= self.own:
+            return {"counted_at": self.at, "awaited_below": None, "awaited_at": None}
+        if state.awaited_below is None:
+            return {"awaited_below": self.own, "awaited_at": self.at}
+        if self.high >= state.awaited_below:
+            return {"counted_at": state.awaited_at, "awaited_below": self.own, "awaited_at": self.at}
+        return {}
 
 
 @transaction.atomic
 def count(*, below: int | None = None) -> int:
     """Count what is new in the organization of the scope; return how many sums changed.
 
-    One count at a time per organization. The first one, and the first after a client's time zone was changed, count
+    One count at a time per organization: while another goes on (a rebuild may take minutes) nothing is waited for and
+    nothing done; the next tick counts. The first one, and the first after a client's time zone was changed, count
     from the beginning. ``below`` is for tests: the transaction to count to.
     """
-    state = RollupState.objects.select_for_update().first()
+    at = now()
+    state = RollupState.objects.select_for_update(skip_locked=True).first()
     if state is None:
-        return rebuild(below=below)
-    high, at = below if below is not None else horizon(), now()
+        return 0 if RollupState.objects.exists() else rebuild(below=below)
+    look = _Look.at_once(at, below)
     changed = _follow_zones(state)
-    if high > state.counted_below:
-        changed += _increment(state, high)
+    if look.high > state.counted_below:
+        changed += _increment(state, look.high)
     RollupState.objects.filter(id=state.id).update(
-        counted_below=max(high, state.counted_below), counted_at=at, zones=state.zones, updated_at=at
+        counted_below=max(look.high, state.counted_below),
+        zones=state.zones,
+        updated_at=at,
+        **look.clock(state),
     )
     return changed
 
@@ -100,15 +133,15 @@ def rebuild(*, below: int | None = None) -> int:
     Sums of days whose facts are not kept any more (``RollupState.forgotten_before``) stay as they are.
     """
     organization_id = current_organization_id()
-    high, at = below if below is not None else horizon(), now()
-    zones = _zones()
+    at, zones = now(), _zones()
     state, _ = RollupState.objects.select_for_update().get_or_create(
-        organization_id=organization_id, defaults={"counted_below": high, "counted_at": at}
+        organization_id=organization_id, defaults={"counted_below": 0}
     )
-    made = _anew(state, high, zones)
-    FactRetraction.objects.filter(written_in__lt=high).delete()
+    look = _Look.at_once(at, below)
+    made = _anew(state, look.high, zones)
+    FactRetraction.objects.filter(written_in__lt=look.high).delete()
     RollupState.objects.filter(id=state.id).update(
-        counted_below=high, counted_at=at, zones=zones, rebuilt_at=at, updated_at=at
+        counted_below=look.high, zones=zones, rebuilt_at=at, updated_at=at, **look.clock(state)
     )
     streams.reports_changed([UUID(client_id) for client_id in zones])
     return made
@@ -153,10 +186,24 @@ def _follow_zones(state: RollupState) -> int:
     return made
 
 
-@transaction.atomic
 def differences() -> list[Difference]:
-    """Count everything anew beside what is stored, and return where that differs (100 at most)."""
-    state = RollupState.objects.select_for_update().first()
+    """Count everything anew beside what is stored, and return where that differs (100 at most).
+
+    Facts and sums are seen as they were at one instant, without a lock: counting goes on meanwhile.
+    """
+    if connection.in_atomic_block:  # a test's
+        return _differences()
+    with connection.cursor() as cursor:
+        # Nothing may go before the level of a transaction, not even telling the server the scope: that is done here.
+        cursor.execute("SELECT 1")
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return _differences()
+
+
+def _differences() -> list[Difference]:
+    state = RollupState.objects.first()
     if state is None:
         return []
     given: dict[str, Any] = {
@@ -213,6 +260,6 @@ def _zones() -> dict[str, str]:
 
 
 def counted_at() -> datetime | None:
-    """Until when everything that happened is in the figures; ``None`` before the first count."""
+    """Until when everything that was stored is in the figures; ``None`` before the first count."""
     found: datetime | None = RollupState.objects.values_list("counted_at", flat=True).first()
     return found

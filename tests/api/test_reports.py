@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
+from inbox.models import Conversation
 from project.core.clock import now
 from reporting.models import Fact
-from reporting.services import export_jobs, facts, rollups
+from reporting.services import export_jobs, facts, portal, rollups
 from tests.api.conftest import Program
 from tests.campaigns.conftest import WORKING, World
 from tests.reporting.conftest import counted
@@ -38,6 +39,11 @@ def busy(world: World, time_machine: Any) -> World:
 
 
 def test_a_clients_report(busy: World, manager: Program) -> None:
+    portal.comment(
+        access=busy.agency.access(busy.agency.client_user),
+        conversation=Conversation.objects.get(has_inbound=True),
+        text="We know them",
+    )
     status, report = manager("GET", f"analytics/clients/{busy.agency.first.id}/summary?days=7")
     assert status == 200
     assert report["period"]["last"] == "2026-11-18"
@@ -53,6 +59,9 @@ def test_a_clients_report(busy: World, manager: Program) -> None:
     }
     assert report["campaigns"][0]["name"] == "Cold chain"
     assert (report["replies"][0]["who"], report["replies"][0]["body"]) == ("Marta Lindqvist", "Tell me more")
+    (said,) = report["replies"][0]["comments"]
+    assert (said["author"], said["body"]) == (busy.agency.client_user.display_name, "We know them")
+    assert said["at"].startswith("2026-11-18")
     assert manager("GET", "analytics/clients")[1][0]["replied"] == 1
     narrowed = manager("GET", f"analytics/clients/{busy.agency.first.id}/summary?days=7&channel=email")[1]
     assert (narrowed["people"]["replied"], narrowed["answered"], narrowed["replies"]) == (0, None, [])

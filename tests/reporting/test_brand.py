@@ -43,7 +43,7 @@ def test_the_agency_gives_a_client_its_colour(kestrel: Agency, client: Browser) 
     with kestrel.scope():
         token = sharing.create(access=kestrel.access(kestrel.manager), client=kestrel.first, name="Board")[1]
     client.force_login(kestrel.client_user)
-    for page in (client.get(report), Browser().get(f"/r/{token}")):
+    for page in (client.get(report), Browser().get(f"/share/{token}")):
         assert 'href="/brand/ffd400.css"' in page.content.decode()
         assert 'class="portal branded"' in page.content.decode()
     with no_scope():

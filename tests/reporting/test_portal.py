@@ -210,9 +210,9 @@ def test_the_clients_logo(answered: World, client: Browser) -> None:
     )[1]
     open_link = sharing.create(access=agency.access(agency.manager), client=agency.first, name="All")[1]
     stranger = Browser()
-    assert stranger.get(f"/r/{with_secret}/logo").status_code == 404
-    assert f"/r/{open_link}/logo" in stranger.get(f"/r/{open_link}").content.decode()
-    assert stranger.get(f"/r/{open_link}/logo").content == PNG
+    assert stranger.get(f"/share/{with_secret}/logo").status_code == 404
+    assert f"/share/{open_link}/logo" in stranger.get(f"/share/{open_link}").content.decode()
+    assert stranger.get(f"/share/{open_link}/logo").content == PNG
     client.force_login(agency.manager)
     client.post(f"{base}portal/logo/")
     assert client.get(f"{base}logo").status_code == 204

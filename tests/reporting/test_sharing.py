@@ -24,7 +24,7 @@ def make(world: World, browser: Browser, **form: str) -> str:
     browser.force_login(world.agency.manager)
     path = world.agency.url(f"reports/clients/{world.agency.first.id}/share/")
     page = browser.post(path, {"name": "Board", "days": "30", **form}).content.decode()
-    found = re.search(r'id="new-share-url">http://[^/]+(/r/[^<]+)<', page)
+    found = re.search(r'id="new-share-url">http://[^/]+(/share/[^<]+)<', page)
     assert found is not None, page
     return found[1]
 
@@ -36,12 +36,13 @@ def test_whoever_holds_a_link_sees_figures_and_nobody(answered: World, client: B
     page = answer.content.decode()
     assert answer.status_code == 200
     assert 'id="kpi-contacted"' in page
+    assert 'id="kpi-contacted"' in stranger.get(path.replace("/share/", "/r/")).content.decode()
     for hidden in ("Marta", "tell me more", "/o/kestrel/"):
         assert hidden not in page
     assert "no-store" in answer["Cache-Control"]
-    view = ShareView.objects.get()
+    view = ShareView.objects.latest("viewed_at")
     assert (view.link.name, view.address) == ("Board", "127.0.0.1")
-    assert "Looked at 1 times" in client.get(
+    assert "Looked at 2 times" in client.get(
         answered.agency.url(f"reports/clients/{answered.agency.first.id}/shares/")
     ).content.decode()  # fmt: skip
 
@@ -56,7 +57,7 @@ def test_revoked_expired_and_wrong_links_look_alike(
 ) -> None:
     path = make(answered, client)
     link = ShareLink.objects.get()
-    unknown = said(Browser().get("/r/unknown"))
+    unknown = said(Browser().get("/share/unknown"))
     client.post(answered.agency.url(f"reports/shares/{link.id}/revoke/"))
     assert said(Browser().get(path)) == unknown
     other = make(answered, client, days="2")
