@@ -250,6 +250,7 @@ def _reply(row: dict[str, Any]) -> dict[str, Any]:
         "verdict": row["verdict"].verdict if row["verdict"] else "",
         "occurred_at": message.occurred_at,
         "comments": [
-            {"author": said["author"], "body": said["body"], "at": said["written_at"]} for said in row["comments"]
+            {"author": said["author"], "body": said["body"], "at": said["written_at"]}
+            for said in row["comments"]
         ],
     }

@@ -100,7 +100,7 @@ _Counts = dict[tuple[str, str], tuple[int, int, int]]
 
 def _counts(campaign: Campaign, node_ids: list[str]) -> _Counts:
     """Count people of steps with wordings in the database; two statements."""
-    given = {
+    given: dict[str, Any] = {
         "organization": campaign.organization_id,
         "campaign": campaign.id,
         "nodes": node_ids,

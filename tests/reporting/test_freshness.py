@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from project.core.embedded.processes import wait_until
 from project.core.scoping import no_scope, platform_scope
 from reporting.models import RollupState
 from reporting.selectors_rollups import freshness
 from reporting.services import report_mails, rollups
-from project.core.embedded.processes import wait_until
 from tests.factories import Agency, make_agency
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,9 +57,7 @@ def test_figures_that_a_slow_writer_holds_up_say_so_and_no_mail_leaves(
     client.save()
     time_machine.move_to(SUNDAY, tick=False)
     access = agency.access(agency.manager)
-    report_mails.set_plan(
-        access=access, client=client, is_on=True, weekday=0, hour=8, needs_approval=False
-    )
+    report_mails.set_plan(access=access, client=client, is_on=True, weekday=0, hour=8, needs_approval=False)
     assert wait_until(caught_up, seconds=60)
 
     def due() -> list[Any]:
