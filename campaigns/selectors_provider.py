@@ -28,6 +28,7 @@ STEPS: Final = {
     "webhooks": "registering its webhooks",
     "leads": "handing people over",
     "stops": "stopping people",
+    "holds": "holding people or letting them go on",
     "status": "starting or pausing it",
 }
 #: How reading its messages goes: the worst of its accounts (``campaigns.sync_health``).

@@ -99,6 +99,14 @@ def bring_in_line(campaign_id: str) -> str:
     return job.bring_in_line(UUID(campaign_id))
 
 
+@task(queue="sync", name="campaigns.carry_out_suppression")
+def carry_out_suppression(suppression_id: str) -> int:
+    """Take whom an entry of the do-not-contact list is about out of campaigns that providers run."""
+    from campaigns.services.provider_runs import suppressing
+
+    return suppressing.carry_out(UUID(suppression_id))
+
+
 @task(queue="sync", name="campaigns.read_provider_run")
 def read_provider_run(campaign_id: str) -> str:
     """Read a campaign at the provider that runs it."""

@@ -286,7 +286,9 @@ class EnrollmentSenderOut(Schema):
 class ProviderLeadOut(Schema):
     """A lead at the provider that runs the campaign: what it was told, and how it says they are."""
 
-    state: Literal["waiting", "handing", "added", "refused", "dropped", "withheld", "stopping", "stopped"]
+    state: Literal[
+        "waiting", "handing", "added", "held", "refused", "dropped", "withheld", "stopping", "stopped"
+    ]
     reason: str
     provider_lead_id: str
     status: str

@@ -68,7 +68,7 @@ class CampaignMirror(OrganizationModel):
     #: Failures in a row.
     attempts = models.PositiveIntegerField(default=0)
     #: What is being done, or was when it failed: ``campaign``, ``senders``, ``schedule``, ``settings``,
-    #: ``sequence``, ``webhooks``, ``leads``, ``status``.
+    #: ``sequence``, ``webhooks``, ``leads``, ``stops``, ``status``, ``holds``.
     step = models.CharField(max_length=16, blank=True)
     error_kind = models.CharField(max_length=40, blank=True)
     #: In plain words.
@@ -123,6 +123,8 @@ class EnrollmentMirror(OrganizationModel):
         #: Handed over, and the answer is not known: told again, for providers know people by their key.
         HANDING = "handing", "Being handed over"
         ADDED = "added", "At the provider"
+        #: Told to wait with them; whether it should is the enrollment's status.
+        HELD = "held", "Held at the provider"
         REFUSED = "refused", "Refused by the provider"
         #: Handed over without an objection, and not in the provider's list.
         DROPPED = "dropped", "Not taken by the provider"

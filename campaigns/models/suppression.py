@@ -45,6 +45,8 @@ class Suppression(OrganizationModel):
     #: See ``Source``; kept as text, so that what older rows say stays readable.
     source = models.CharField(max_length=40)
     expires_at = models.DateTimeField(null=True)
+    #: Whether those concerned were taken out of campaigns that providers run; our own engine asks before each send.
+    is_carried = models.BooleanField(default=True, db_default=True)
 
     class Meta(OrganizationModel.Meta):
         constraints = [
@@ -54,4 +56,9 @@ class Suppression(OrganizationModel):
                 nulls_distinct=False,
             )
         ]
-        indexes = [models.Index(fields=["organization", "channel", "value"], name="suppression_by_value")]
+        indexes = [
+            models.Index(fields=["organization", "channel", "value"], name="suppression_by_value"),
+            models.Index(
+                fields=["updated_at"], name="suppression_to_carry", condition=models.Q(is_carried=False)
+            ),
+        ]

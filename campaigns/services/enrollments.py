@@ -25,12 +25,11 @@ from campaigns.services import campaigns as campaign_service
 from campaigns.services.assignment import Rotation
 from campaigns.services.changes import Changes
 from campaigns.services.planning import context_of, plan_of
-from campaigns.services.provider_runs import mirrors, people
+from campaigns.services.provider_runs import holding, mirrors, people
 from integrations.locks import lock_senders
 from integrations.models.connections import Channel
 from project.core.clock import now
 from project.core.events import publish
-from project.core.refusals import Refused
 from project.tenancy import audit
 from project.tenancy.models import User
 
@@ -117,28 +116,36 @@ def stop(*, enrollment_id: UUID, reason: str, actor: User) -> Enrollment:
 
 @transaction.atomic
 def pause(*, enrollment_id: UUID, actor: User) -> Enrollment:
-    """Hold an enrollment: nothing of it is claimed until it is resumed. Raises ``Refused`` where a provider runs it."""
+    """Hold an enrollment: nothing of it is claimed until it is resumed. A provider that runs it is told to wait.
+
+    Raises ``Refused`` where that provider cannot hold one person.
+    """
     enrollment = locked(enrollment_id)
-    if enrollment.campaign.kind == Campaign.Kind.PROVIDER:
-        raise Refused("A provider runs this campaign and cannot hold one person. Stop them instead.")
+    is_run = enrollment.campaign.kind == Campaign.Kind.PROVIDER
+    if is_run:
+        holding.check(enrollment)
     if enrollment.status == Enrollment.Status.ACTIVE:
         enrollment.status = Enrollment.Status.PAUSED
         enrollment.reason = f"Paused by {actor.display_name}."
         enrollment.save(update_fields=["status", "reason", "updated_at"])
         audit.record(actor=actor, action="enrollment.paused", subject=enrollment)
+        if is_run:
+            holding.changed(enrollment)
         campaign_service.changed(enrollment.campaign_id)
     return enrollment
 
 
 @transaction.atomic
 def resume(*, enrollment_id: UUID, actor: User) -> Enrollment:
-    """Go on with a paused enrollment."""
+    """Go on with a paused enrollment; a provider that runs it is told to."""
     enrollment = locked(enrollment_id)
     if enrollment.status == Enrollment.Status.PAUSED:
         enrollment.status = Enrollment.Status.ACTIVE
         enrollment.reason = ""
         enrollment.save(update_fields=["status", "reason", "updated_at"])
         audit.record(actor=actor, action="enrollment.resumed", subject=enrollment)
+        if enrollment.campaign.kind == Campaign.Kind.PROVIDER:
+            holding.changed(enrollment)
         campaign_service.changed(enrollment.campaign_id)
     return enrollment
 

@@ -129,7 +129,9 @@ def _absent(work: Work, keeper: KeepsLeads, mirror: CampaignMirror, matched: int
 
     Applied, those to whom nothing was sent count as not taken, if the list still lacks them when it is read again.
     """
-    added = EnrollmentMirror.objects.filter(mirror=mirror, state=EnrollmentMirror.State.ADDED).count()
+    added = EnrollmentMirror.objects.filter(
+        mirror=mirror, state__in=[people.State.ADDED, people.State.HELD]
+    ).count()
     if added > matched:
         number = added - matched
         work.found("missing", number, sample=f"“{mirror.campaign}”: {number} of ours are not listed there.")
@@ -149,7 +151,7 @@ def _page(work: Work, mirror: CampaignMirror, listed: Sequence[ProviderLead]) ->
             who = shown.email or shown.profile_url or shown.lead_id
             work.found("missing", sample=f"{who} is in “{mirror.campaign}” there and not here.")
             continue
-        matched += row.state in {EnrollmentMirror.State.ADDED, EnrollmentMirror.State.HANDING}
+        matched += row.state in {people.State.ADDED, people.State.HELD, people.State.HANDING}
         changes = mirroring.changes_of(row, shown)
         if changes:
             if work.apply:

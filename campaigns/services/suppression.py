@@ -15,6 +15,7 @@ from django.utils import timezone
 from campaigns import identity
 from campaigns.models import Lead, LeadChannel, Suppression, Unsubscribe
 from campaigns.services import suppression_marks
+from campaigns.services.provider_runs import suppressing
 from integrations.models import OutboundMessage
 from integrations.services import suppressions
 from integrations.services.holds import Hold
@@ -114,7 +115,7 @@ def suppress(
     """Put a normalised address or domain on the list of a client (or of the whole organization: ``None``).
 
     What a machine learns never weakens an entry: one without an end keeps none, and a later end wins. A person's own
-    entry (``source`` person) is taken as it is.
+    entry (``source`` person) is taken as it is. Whoever is in a campaign that a provider runs is stopped there.
     """
     row: Suppression | None = (
         Suppression.objects.select_for_update()
@@ -133,6 +134,9 @@ def suppress(
     assert row is not None
     audit.record(actor=actor, action="suppression.added", subject=row, client_id=client_id, channel=channel)
     suppression_marks.mark_those_with(row)
+    if suppressing.concerns(row):
+        Suppression.objects.filter(id=row.id).update(is_carried=False, updated_at=timezone.now())
+        suppressing.ask(row)
     return row
 
 

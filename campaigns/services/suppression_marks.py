@@ -6,7 +6,7 @@ An entry whose time is over needs no change: the mark says until when it holds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -47,6 +47,11 @@ def mark(lead_ids: Iterable[UUID]) -> None:
 
 def mark_those_with(entry: Suppression) -> None:
     """The same for everybody whose address an entry is about, or was about."""
+    mark(leads_with(entry))
+
+
+def leads_with(entry: Suppression) -> Any:
+    """The ids of the leads whose address an entry is about, as a query."""
     clients = [entry.client_id] if entry.client_id else list(Client.objects.values_list("id", flat=True))
     rows = LeadChannel.objects.filter(client_id__in=clients, kind=entry.channel)
     if not entry.is_domain:
@@ -54,8 +59,8 @@ def mark_those_with(entry: Suppression) -> None:
     elif entry.channel == Channel.EMAIL:
         rows = rows.filter(RawSQL("split_part(normalized, '@', 2) = %s", [entry.value], BooleanField()))
     else:
-        return
-    mark(rows.values_list("lead_id", flat=True))
+        rows = rows.none()
+    return rows.values_list("lead_id", flat=True)
 
 
 def is_marked(lead: Lead) -> bool:

@@ -169,7 +169,7 @@ def test_who_must_not_be_written_to_is_never_handed_over_and_later_stopped(run: 
         assert len(run.at_provider()["members"]) == 2
         left_out = run.row("lee-park")
         assert (left_out.state, left_out.reason) == (
-            "withheld", "Lee Park is on the do-not-contact list (person).",
+            "withheld", "Lee Park is on the do-not-contact list (added by a person).",
         )  # fmt: skip
         assert run.enrollment("lee-park").status == "ended"
         # A variable without a value: never handed over either.

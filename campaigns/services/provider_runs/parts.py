@@ -1,5 +1,7 @@
 """The parts of a campaign at its provider, in the order in which they are pushed. Each is skipped once it is so.
 
+What ends something comes first: a pause, and people who are stopped, wait for nothing that cannot be pushed.
+
 A part compares a digest of what is wanted with that of what was pushed last; it stores the new one after the call, so
 that a crash in between repeats a call that replaces, and never one that adds.
 """
@@ -12,16 +14,30 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from campaigns.models import Campaign, CampaignMirror
+from campaigns.models import Campaign, CampaignMirror, EnrollmentMirror
 from campaigns.services import live
 from campaigns.services.outreach import policy_of
-from campaigns.services.provider_runs import mirroring, mirrors, people
+from campaigns.services.provider_runs import holding, mirroring, mirrors, people
 from campaigns.services.provider_runs.job import Work
 from integrations.backoff import wait_after
-from integrations.base import AssignsSenders, KeepsLeads, KeepsSequences, RunsCampaigns, StopsLeads, require
+from integrations.base import (
+    AssignsSenders,
+    HoldsLeads,
+    KeepsLeads,
+    KeepsSequences,
+    RunsCampaigns,
+    StopsLeads,
+    require,
+)
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import SenderAccount
-from integrations.running import CampaignSchedule, CampaignSettings, CampaignStatus, ProviderCampaign
+from integrations.running import (
+    CampaignSchedule,
+    CampaignSettings,
+    CampaignStatus,
+    LeadStatus,
+    ProviderCampaign,
+)
 from integrations.services import connections
 from project.core.clock import now
 
@@ -206,24 +222,60 @@ def leads(work: Work) -> None:
 
 def stops(work: Work) -> None:
     """Stop people at the provider who are out here."""
-    rows = people.to_stop(work.mirror, MOST_STOPS)
-    if rows and any(not row.provider_lead_id for row in rows):
-        mirroring.read_people(work.mirror, require(work.adapter, KeepsLeads))
-        rows = people.to_stop(work.mirror, MOST_STOPS)
-    steering = require(work.adapter, StopsLeads)
-    for row in rows:
-        work.keep()
-        try:
-            if row.status not in people.OVER:
-                steering.stop_lead(work.campaign_id, people.as_provider_lead(row, work.mirror))
-        except ProviderError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                people.note_stopped(row)
-                continue
+    while rows := people.to_stop(work.mirror, MOST_STOPS):
+        if any(not row.provider_lead_id for row in rows):
+            mirroring.read_people(work.mirror, require(work.adapter, KeepsLeads))
+            rows = people.to_stop(work.mirror, MOST_STOPS)
+        for row in rows:
+            work.keep()
+            _stop(work, row)
+
+
+def _stop(work: Work, row: EnrollmentMirror) -> None:
+    try:
+        if row.status not in people.OVER:
+            lead = people.as_provider_lead(row, work.mirror)
+            require(work.adapter, StopsLeads).stop_lead(work.campaign_id, lead)
+    except ProviderError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
             pause = timedelta(seconds=wait_after(row.attempts + 1, first=5.0, cap=900.0))
             people.put_off([row], reason=error.message, wait=pause)
             raise
-        people.note_stopped(row)
+    people.note_stopped(row)
+
+
+def holds(work: Work) -> None:
+    """Have the provider wait with people who are paused here, and go on with those who are not any more.
+
+    One whose last try failed may have been carried out: the list is read before it is asked for again.
+    """
+    while rows := holding.due(work.mirror, MOST_STOPS):
+        if any(row.attempts or not row.provider_lead_id for row in rows):
+            mirroring.read_people(work.mirror, require(work.adapter, KeepsLeads))
+            rows = holding.due(work.mirror, MOST_STOPS)
+        for row in rows:
+            work.keep()
+            _hold(work, row)
+        live.campaign_changed(work.campaign.id)
+
+
+def _hold(work: Work, row: EnrollmentMirror) -> None:
+    steering = require(work.adapter, HoldsLeads)
+    held = row.state == people.State.ADDED
+    lead = people.as_provider_lead(row, work.mirror)
+    is_so = (lead.status is LeadStatus.PAUSED) == held
+    # Smartlead answers 500 about somebody at their last step; and nothing is left to go on with.
+    has_ended = not held and row.step_number >= len(work.linear.steps)
+    try:
+        if held and not is_so:
+            steering.pause_lead(work.campaign_id, lead)
+        elif not held and not is_so and not has_ended:
+            steering.resume_lead(work.campaign_id, lead)
+    except ProviderError as error:
+        pause = timedelta(seconds=wait_after(row.attempts + 1, first=5.0, cap=900.0))
+        holding.failed(row, reason=error.message, wait=pause)
+        raise
+    holding.note(row, held=held)
 
 
 # --- running or not ---------------------------------------------------------------------------------
@@ -239,6 +291,12 @@ def status(work: Work) -> None:
     if not wanted or (wanted == mirror.asked_status and not (fresh and _has_unserved(mirror))):
         return
     _turn(work, wanted)
+
+
+def halt(work: Work) -> None:
+    """Pause or end it before anything else is pushed: what cannot be pushed must not keep it running."""
+    if wanted_status(work) in {"paused", "stopped"}:
+        status(work)
 
 
 def wanted_status(work: Work) -> str:
@@ -311,6 +369,8 @@ def _once_made(part: Part) -> Part:
 
 
 PARTS: Final[tuple[tuple[str, Part], ...]] = (
+    ("status", _once_made(halt)),
+    ("stops", _once_made(stops)),
     ("campaign", _unless_archived(campaign)),
     ("senders", _unless_archived(senders)),
     ("schedule", _unless_archived(schedule)),
@@ -318,7 +378,7 @@ PARTS: Final[tuple[tuple[str, Part], ...]] = (
     ("sequence", _unless_archived(sequence)),
     ("webhooks", _unless_archived(webhooks)),
     ("leads", _unless_archived(leads)),
-    ("stops", _once_made(stops)),
     ("status", _once_made(status)),
+    ("holds", _once_made(holds)),
     ("webhooks", _once_made(farewell)),
 )

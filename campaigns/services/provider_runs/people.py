@@ -15,7 +15,15 @@ from django.db.models import F, Q, QuerySet
 
 from campaigns import identity
 from campaigns.events import EnrollmentEnded, LeadEnrolled
-from campaigns.models import Campaign, CampaignMirror, Enrollment, EnrollmentMirror, Lead, LeadChannel
+from campaigns.models import (
+    Campaign,
+    CampaignMirror,
+    Enrollment,
+    EnrollmentMirror,
+    Lead,
+    LeadChannel,
+    Suppression,
+)
 from campaigns.plans import followed
 from campaigns.plans.state import Cause, Ended, Step, from_json, to_json
 from campaigns.querysets import with_senders
@@ -33,10 +41,11 @@ from project.core.events import publish
 from project.core.ids import uuid7
 
 State = EnrollmentMirror.State
+PAUSED = Q(enrollment__status=Enrollment.Status.PAUSED)
 #: How long people may take to show up in a provider's list (EmailBison: up to five minutes).
 LISTED_AFTER = timedelta(minutes=10)
 #: What the provider may know of the person.
-TOLD = (State.HANDING, State.ADDED, State.STOPPING)
+TOLD = (State.HANDING, State.ADDED, State.HELD, State.STOPPING)
 #: Statuses in which the provider does nothing more for a person.
 OVER = frozenset(
     {
@@ -141,7 +150,7 @@ def on_ended(event: EnrollmentEnded) -> None:
         EnrollmentMirror.objects.filter(id=row.id).update(
             state=State.WITHHELD, reason=enrollment.reason[:300], updated_at=now()
         )
-    elif row.state in {State.HANDING, State.ADDED} and row.status not in OVER:
+    elif row.state in {State.HANDING, State.ADDED, State.HELD} and row.status not in OVER:
         EnrollmentMirror.objects.filter(id=row.id).update(
             state=State.STOPPING,
             reason=enrollment.reason[:300],
@@ -176,10 +185,12 @@ def leave_out(row: EnrollmentMirror, *, state: str, outcome: str, reason: str, r
 
 
 def waiting(mirror: CampaignMirror, limit: int) -> list[EnrollmentMirror]:
-    """The next people to hand over, with all that is handed over."""
-    rows = EnrollmentMirror.objects.filter(
-        mirror=mirror, state__in=[State.WAITING, State.HANDING], not_before__lte=now()
-    )
+    """The next people to hand over, with all that is handed over.
+
+    Not those whom somebody has paused here; but whoever may be at the provider already is told again, and held then.
+    """
+    rows = EnrollmentMirror.objects.filter(mirror=mirror, not_before__lte=now())
+    rows = rows.filter(Q(state=State.HANDING) | Q(state=State.WAITING) & ~PAUSED)
     related = ("enrollment", "enrollment__lead", "enrollment__lead__company", "enrollment__lead__client")
     found: list[EnrollmentMirror] = list(
         rows.select_related(*related)
@@ -202,7 +213,7 @@ def sorted_out(
         if row.enrollment.status == Enrollment.Status.ENDED:
             EnrollmentMirror.objects.filter(id=row.id, state=State.WAITING).update(state=State.WITHHELD)
         elif source is not None:
-            reason = f"{lead} is on the do-not-contact list ({source.replace('_', ' ')})."
+            reason = f"{lead} is on the do-not-contact list ({how_listed(source)})."
             leave_out(row, state=State.WITHHELD, outcome="stopped", reason=reason, rule="suppressed")
         else:
             made = _new_lead(lead, channel, linear)
@@ -211,6 +222,11 @@ def sorted_out(
             else:
                 good.append((row, made))
     return good
+
+
+def how_listed(source: str) -> str:
+    """How an entry came onto the do-not-contact list, in the middle of a sentence."""
+    return dict(Suppression.Source.choices).get(source, source).lower()
 
 
 def _new_lead(lead: Lead, channel: str, linear: Linear) -> NewLead | str:

@@ -8,26 +8,28 @@ from uuid import UUID
 from django.db import transaction
 
 from campaigns.models import Campaign, CampaignMirror
-from campaigns.services.provider_runs import creating, job, mirroring, mirrors, standing
+from campaigns.services.provider_runs import creating, job, mirroring, mirrors, standing, suppressing
 from project.core.scoping import organization_scope
 from project.core.tasks import enqueue
 
 
 def sweep() -> int:
     """Hint at what is due; return how many hints that were. Runs over all organizations."""
-    from campaigns.tasks import bring_in_line, read_provider_run  # tasks call services
+    from campaigns.tasks import bring_in_line, carry_out_suppression, read_provider_run  # tasks call services
 
     changed = _changed_standing()
     for campaign_id, organization_id in [*changed, *creating.unblock()]:
         with organization_scope(organization_id):
             mirrors.request(campaign_id)
-    jobs, reads = job.forgotten(), mirroring.due()
+    jobs, reads, entries = job.forgotten(), mirroring.due(), suppressing.forgotten()
     with transaction.atomic():
         for campaign_id, organization_id in jobs:
             enqueue(bring_in_line, organization_id=organization_id, campaign_id=campaign_id)
         for campaign_id, organization_id in reads:
             enqueue(read_provider_run, organization_id=organization_id, campaign_id=campaign_id)
-    return len(changed) + len(jobs) + len(reads)
+        for entry_id, organization_id in entries:
+            enqueue(carry_out_suppression, organization_id=organization_id, suppression_id=entry_id)
+    return len(changed) + len(jobs) + len(reads) + len(entries)
 
 
 def _changed_standing() -> list[tuple[UUID, UUID]]:
