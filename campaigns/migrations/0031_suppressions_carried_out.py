@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("campaigns", "0029_people_not_taken")]
+    dependencies: ClassVar = [("campaigns", "0030_outcomes_of_those_who_left")]
 
     operations: ClassVar = [
         migrations.AddField(

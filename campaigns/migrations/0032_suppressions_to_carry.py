@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies: ClassVar = [("campaigns", "0030_suppressions_carried_out")]
+    dependencies: ClassVar = [("campaigns", "0031_suppressions_carried_out")]
 
     operations: ClassVar = [
         AddIndexConcurrently(
