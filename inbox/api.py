@@ -14,7 +14,7 @@ from inbox import selectors_lists
 from inbox.api_diagnostics import router as diagnostics_router
 from inbox.filters import Filters
 from inbox.models import Conversation, Message, Note
-from inbox.services import notes, replies, steering, triage
+from inbox.services import moves, notes, replies, steering, triage
 from project.core.api_pages import OrderedPageIn, PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -212,7 +212,7 @@ def unread_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
 def link_lead(request: ApiRequest, conversation_id: UUID, payload: schemas.LinkIn) -> Any:
     """Say who the counterpart of an unmatched conversation is: a lead of the same client."""
     found = _conversation(request, conversation_id)
-    triage.link_lead(conversation_id=found.id, lead_id=payload.lead_id, actor=request.access.user)
+    moves.rehome(conversation_id=found.id, lead_id=payload.lead_id, actor=request.access.user)
     return _fresh(request, conversation_id)
 
 

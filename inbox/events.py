@@ -29,10 +29,11 @@ class ConversationAnswered(DomainEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyStored(DomainEvent):
-    """A human message of the other side is in a thread."""
+    """A message of the other side is in a thread; ``is_news`` unless it is an old one that a reading of the past found."""
 
     conversation: Conversation
     message: Message
+    is_news: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

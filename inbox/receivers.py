@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from campaigns.events import LeadErased, LeadsMerged, LeadsParted, MessageMatched
-from campaigns.services import erasure
+from campaigns.services import erasure, matching
 from inbox import row_words
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
-from inbox.services import chats, leads, notifications, replies, reports
+from inbox.services import chats, leads, notifications, replies, reports, threads
 from integrations.domain_events import ChatFound, OutboundChanged
 from integrations.services import ledger, sync_windows
 from project.core.events import subscribe, subscribe_many
@@ -26,3 +26,4 @@ erasure.register_record("conversations", leads.record)
 row_words.register()
 sync_windows.register_nameless("inbox.conversations", chats.nameless)
 ledger.register_desk("inbox.desk", chats.linked_among)
+matching.register_threads("inbox.threads", threads.lead_of)

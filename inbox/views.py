@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from inbox import forms, presenters, selectors, views_lists
 from inbox.models import Conversation, Message
-from inbox.services import copies, notes, replies, steering, threads, triage
+from inbox.services import copies, moves, notes, replies, steering, threads, triage
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
@@ -217,10 +217,10 @@ def link_lead(request: OrganizationRequest, conversation_id: UUID) -> HttpRespon
     if not form.is_valid():
         return _impossible("This is not a lead.")
     try:
-        triage.link_lead(
+        moves.rehome(
             conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user
         )
-    except triage.TriageRefused as refusal:
+    except moves.MoveRefused as refusal:
         return _impossible(str(refusal))
     return _panel(request, found)
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from inbox import forms, selectors, selectors_board, selectors_lists
 from inbox.models import Conversation
 from inbox.services import desk as desk_service
-from inbox.services import triage
+from inbox.services import moves
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
 from project.core.pagination import InvalidCursor
@@ -83,7 +83,7 @@ def desk_link(request: OrganizationRequest, conversation_id: UUID) -> HttpRespon
     if not form.is_valid():
         return HttpResponse("This is not a lead.", status=422, content_type="text/plain; charset=utf-8")
     try:
-        triage.link_lead(
+        moves.rehome(
             conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user
         )
     except Refused as refusal:

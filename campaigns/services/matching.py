@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -28,6 +28,40 @@ class Match:
     #: Of the message of ours that was answered, where that is known.
     campaign_id: UUID | None = None
     enrollment_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLead:
+    """The lead of the thread that a message comes into, and whether a person has said that it is them."""
+
+    lead_id: UUID
+    is_told: bool
+
+
+ThreadLeads = Callable[[SenderAccount, MessageReceived], ThreadLead | None]
+_thread_leads: dict[str, ThreadLeads] = {}
+
+
+def register_threads(name: str, find: ThreadLeads) -> None:
+    """Register who knows the lead of a message's thread. Registering a name again replaces it."""
+    _thread_leads[name] = find
+
+
+def match_told(*, sender: SenderAccount, event: MessageReceived, found: Match | None) -> Match | None:
+    """Return ``found``, or the lead of the thread: where nobody was found, or a person has said who it is.
+
+    In a group everybody writes for themselves.
+    """
+    if event.is_group:
+        return found
+    for find in _thread_leads.values():
+        known = find(sender, event)
+        if known is None or (found is not None and (found.lead.id == known.lead_id or not known.is_told)):
+            continue
+        lead = _lead(known.lead_id)
+        if lead is not None:
+            return Match(lead, "the thread it came into")
+    return found
 
 
 def match_person(*, sender: SenderAccount, person: Person | None) -> Match | None:

@@ -37,7 +37,14 @@ from campaigns.services import (
     suppression,
     unsubscribes,
 )
-from campaigns.services.matching import Match, address_of, match_address, match_person, match_thread
+from campaigns.services.matching import (
+    Match,
+    address_of,
+    match_address,
+    match_person,
+    match_thread,
+    match_told,
+)
 from campaigns.services.provider_runs import following
 from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderEventRetold
 from integrations.events import (
@@ -171,7 +178,7 @@ def _on_message_event(fact: ProviderEventRecorded, event: MessageEvent) -> None:
             if run is not None:
                 ends = event.is_reply and _read(fact, event).kind in {"human", "opt_out", "opt_in"}
                 following.on_message(fact, event, run, ends=ends)
-            enrollment = _on_message(fact, event, match)
+            enrollment = on_message(fact, event, match)
     if not isinstance(event, MessageReceived):
         if run is not None:
             # First: who is out at the provider already need not be stopped there.
@@ -217,15 +224,13 @@ def _match_message(
     if not isinstance(event, MessageReceived):
         return None
     found = match_thread(sender=fact.sender, event=event)
-    if found is not None:
-        return found
-    for person in _candidates(event):
+    for person in _candidates(event) if found is None else ():
         found = match_person(sender=fact.sender, person=person) or match_address(
             sender=fact.sender, person=person
         )
         if found is not None:
-            return found
-    return None
+            break
+    return match_told(sender=fact.sender, event=event, found=found)
 
 
 def _candidates(event: MessageReceived) -> list[Person]:
@@ -237,7 +242,8 @@ def _candidates(event: MessageReceived) -> list[Person]:
     return people
 
 
-def _on_message(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> Enrollment | None:
+def on_message(fact: ProviderEventRecorded, event: MessageReceived, match: Match) -> Enrollment | None:
+    """Let the lead's enrollments hear of a message of theirs; return the last one that it answers."""
     if event.implies_connection:
         connected(sender=fact.sender, lead=match.lead, occurred_at=event.occurred_at, received_at=now())
     if not event.is_reply:
@@ -291,6 +297,11 @@ def _read(fact: ProviderEventRecorded, event: MessageReceived) -> replies.Readin
         subject=event.subject,
         is_automatic=event.is_automatic,
     )
+
+
+def is_wish(fact: ProviderEventRecorded, event: MessageReceived) -> bool:
+    """Say whether a message asks to be left out, or to be written to again: that counts however old it is."""
+    return event.is_reply and _read(fact, event).kind in {"opt_out", "opt_in"}
 
 
 def _tell_of_reply(

@@ -5,33 +5,61 @@ The caller has the conversation locked and saves it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from campaigns.replies.intents import judge
 from inbox.models import Conversation, Message
 from inbox.services import assignment, policies
 from integrations.events import MessageReceived
+from integrations.models import ProviderEvent
+from project.core.clock import now
+
+#: What is found afterwards and is older than this is history.
+NEWS_FOR: Final = timedelta(days=7)
 
 
-def received(
-    conversation: Conversation, message: Message, event: MessageReceived, *, is_history: bool
-) -> None:
-    """A message of theirs was stored. What history brings is read, and makes nobody hurry."""
-    if conversation.last_inbound_at is not None and message.occurred_at < conversation.last_inbound_at:
-        return
-    found = judge(
-        event.text,
-        event.occurred_at.date(),
-        channel=conversation.channel,
-        subject=event.subject,
-        is_automatic=event.is_automatic,
-    )
-    conversation.intent = found.intent.value
-    if is_history or (conversation.last_read_at and message.occurred_at <= conversation.last_read_at):
+def is_news(conversation: Conversation, message: Message, *, source: str) -> bool:
+    """Say whether a message that is stored now is one that nobody has seen, whenever it was written.
+
+    One that crossed an answer of ours, or comes by a later poll, is. What a reading of the past brings is news if it is
+    of the last ``NEWS_FOR`` (a lost reply that was found) and nobody answered it in the network's own app.
+    """
+    if source != ProviderEvent.Source.HISTORY:
+        return True
+    return message.occurred_at > now() - NEWS_FOR and not _answered_outside(conversation, message)
+
+
+def received(conversation: Conversation, message: Message, event: MessageReceived, *, is_news: bool) -> None:
+    """A message of theirs was stored. What is no news is read, and makes nobody hurry."""
+    if conversation.last_inbound_at is None or message.occurred_at >= conversation.last_inbound_at:
+        found = judge(
+            event.text,
+            event.occurred_at.date(),
+            channel=conversation.channel,
+            subject=event.subject,
+            is_automatic=event.is_automatic,
+        )
+        conversation.intent = found.intent.value
+    if not is_news or _answered_outside(conversation, message):
         return
     start_clock(conversation, message.occurred_at)
     if conversation.assignee_id is None:
         assignment.assign_by_rule(conversation)
+
+
+def _answered_outside(conversation: Conversation, message: Message) -> bool:
+    """Whether somebody wrote after a message of theirs without the product, and so with it before their eyes."""
+    if message.occurred_at >= conversation.last_message_at:
+        return False
+    ours = Message.objects.filter(
+        conversation=conversation,
+        direction=Message.Direction.OUTBOUND,
+        author=None,
+        enrollment_id=None,
+        occurred_at__gt=message.occurred_at,
+    )
+    return bool(ours.exists())
 
 
 def start_clock(conversation: Conversation, since: datetime) -> None:
@@ -40,7 +68,7 @@ def start_clock(conversation: Conversation, since: datetime) -> None:
     due = policies.promise(policy, conversation.client).due(since, conversation.intent)
     if due is None:
         return
-    conversation.awaiting_since = conversation.awaiting_since or since
+    conversation.awaiting_since = min(filter(None, [conversation.awaiting_since, since]))
     conversation.sla_due_at = min(filter(None, [conversation.sla_due_at, due]))
 
 

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
-
 from campaigns.freemail import is_free_mail
 from campaigns.identity import InvalidAddress, email_address, linkedin_identifier, phone_number
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Lead
 from campaigns.services import leads, suppression_marks
 from inbox.models import Conversation, Participant
-from inbox.services import threads, triage
+from inbox.services import moves
+from integrations.locks import in_lock_order
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
 
 
-@transaction.atomic
 def create_lead(*, conversation_id: UUID, name: str, actor: User) -> Lead:
-    """Make a lead with the address that an unmatched conversation came from, and link the two.
+    """Make a lead with the address that an unmatched conversation came from, and link the two (``moves.rehome``).
 
     A lead of the client with that address is completed instead. Raises ``Invalid`` where there is no name or address.
     """
-    conversation = threads.locked(conversation_id)
+    sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
+    return in_lock_order([sender_id], lambda: _create(conversation_id, name, actor))
+
+
+def _create(conversation_id: UUID, name: str, actor: User) -> Lead:
+    conversation = Conversation.objects.select_related("lead").get(id=conversation_id)
     text = " ".join((name or conversation.counterpart_name).split())
     if conversation.lead_id is not None:
         raise Invalid("This conversation has a lead already.")
@@ -44,7 +47,7 @@ def create_lead(*, conversation_id: UUID, name: str, actor: User) -> Lead:
     suppression_marks.mark([*made.created, *made.updated])
     lead: Lead = Lead.objects.get(id=[*made.created, *made.updated][0])
     audit.record(actor=actor, action="lead.created", subject=lead, conversation=str(conversation.id))
-    triage.link_lead(conversation_id=conversation.id, lead_id=lead.id, actor=actor)
+    moves.rehome(conversation_id=conversation.id, lead_id=lead.id, actor=actor)
     return lead
 
 

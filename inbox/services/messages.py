@@ -16,7 +16,7 @@ from inbox.events import ReplyStored
 from inbox.models import CannedReply, Conversation, Message, Participant, SystemLine
 from inbox.services import arrivals, changes, departures, files, live, threads
 from integrations.events import MessageEvent, MessageReceived
-from integrations.models import OutboundMessage, ProviderEvent
+from integrations.models import OutboundMessage
 from integrations.values import Direction, MessageKind
 from project.core.clock import now
 from project.core.events import publish
@@ -56,10 +56,10 @@ def _on_message(matched: MessageMatched, event: MessageReceived) -> None:
         _confirm(conversation, known, event)
         matched.outcome["inbox"] = "This message is in the thread already."
         return
-    message = _store(conversation, matched, event)
+    message, is_news = _store(conversation, matched, event)
     matched.outcome["inbox"] = f"Conversation “{conversation.title}”, one message more."
     if message.direction == Message.Direction.INBOUND:
-        publish(ReplyStored(conversation=conversation, message=message))
+        publish(ReplyStored(conversation=conversation, message=message, is_news=is_news))
 
 
 def _remember_people(conversation: Conversation, event: MessageReceived) -> None:
@@ -110,7 +110,10 @@ def _writer(conversation: Conversation, event: MessageReceived) -> str:
     return name if name and name != conversation.counterpart_id else conversation.title
 
 
-def _store(conversation: Conversation, matched: MessageMatched, event: MessageReceived) -> Message:
+def _store(
+    conversation: Conversation, matched: MessageMatched, event: MessageReceived
+) -> tuple[Message, bool]:
+    """Store a message that is new here; say whether it is news to the people, too."""
     direction = Message.Direction(event.direction.value)
     inbound = direction == Message.Direction.INBOUND
     message = Message(
@@ -136,21 +139,20 @@ def _store(conversation: Conversation, matched: MessageMatched, event: MessageRe
     files.receive(message=message, found=event.attachments)
     _number_answers(message)
     changes.apply_pending(matched.sender, message)
-    is_news = matched.source != ProviderEvent.Source.HISTORY
+    is_news = arrivals.is_news(conversation, message, source=matched.source)
     _settle_into(conversation, message, counts_as_unread=is_news)
     if inbound and is_news:
         _count_canned(conversation, message)
         _wrote_first(conversation, message)
     _attach_enrollment(conversation, matched.enrollment)
     if inbound:
-        is_history = matched.source == ProviderEvent.Source.HISTORY
-        arrivals.received(conversation, message, event, is_history=is_history)
+        arrivals.received(conversation, message, event, is_news=is_news)
     else:
         arrivals.answered_elsewhere(conversation, message)
     conversation.save()
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)
-    return message
+    return message, is_news
 
 
 def _wrote_first(conversation: Conversation, message: Message) -> None:
@@ -249,8 +251,7 @@ def _settle_into(conversation: Conversation, message: Message, *, counts_as_unre
         return
     conversation.has_inbound = True
     conversation.last_inbound_at = max(filter(None, [conversation.last_inbound_at, message.occurred_at]))
-    read_until = conversation.last_read_at
-    if counts_as_unread and (read_until is None or message.occurred_at > read_until):
+    if counts_as_unread:
         conversation.unread += 1
         if conversation.status != Conversation.Status.OPEN:
             was = conversation.get_status_display().lower()

@@ -12,10 +12,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from campaigns.models import Lead
+from campaigns.models import Enrollment, Lead, LeadChannel
+from campaigns.services import recognition
 from inbox.models import Conversation, Message, MessageFile, Note, SystemLine, ThreadMove
 from inbox.services import live, threads
-from integrations.locks import lock_sender
+from integrations.locks import in_lock_order, lock_sender
+from integrations.models.connections import Channel
 from project.core.clock import now
 from project.core.refusals import Invalid
 from project.tenancy import audit
@@ -23,6 +25,8 @@ from project.tenancy.models import User
 
 #: More entries than this are no thread that a person has looked at.
 MAX_MOVED: Final = 5000
+#: So many of their messages count for the lead whom a thread is linked to.
+MAX_HEARD: Final = 200
 _KINDS: Final = {"messages": Message, "notes": Note, "lines": SystemLine, "files": MessageFile}
 
 
@@ -115,26 +119,73 @@ def split(*, conversation_id: UUID, message_id: UUID, actor: User) -> ThreadMove
     return _done(move, f"{actor.display_name} split this thread off another one.")
 
 
-@transaction.atomic
 def rehome(*, conversation_id: UUID, lead_id: UUID, actor: User) -> ThreadMove:
-    """Say that a thread is with another lead of the same client. Raises ``MoveRefused``."""
+    """Say with whom a thread is, or that it is with another lead of the same client. Raises ``MoveRefused``.
+
+    What they wrote counts for that lead from then on: sequences stop, a wish to be left out is honoured
+    (``campaigns.services.recognition``). The network's id of the person is kept on the lead's address.
+    """
     sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
-    lock_sender(sender_id)
-    conversation = threads.locked(conversation_id)
-    lead = Lead.objects.filter(id=lead_id, client_id=conversation.client_id).first()
+    return in_lock_order([sender_id], lambda: _rehome(conversation_id, lead_id, actor))
+
+
+def _rehome(conversation_id: UUID, lead_id: UUID, actor: User) -> ThreadMove:
+    conversation = Conversation.objects.select_related("sender").get(id=conversation_id)
+    lead = Lead.objects.filter(id=lead_id, client_id=conversation.client_id).select_related("company").first()
     if lead is None:
         raise MoveRefused("There is no such lead of this client.", field="lead")
     if lead.id == conversation.lead_id:
         raise MoveRefused("This thread is with that lead already.", field="lead")
+    enrollment = _heard(conversation, lead)
+    conversation = threads.locked(conversation_id)
     move = ThreadMove(kind=ThreadMove.Kind.REHOME, source=conversation, target=conversation, actor=actor)
     move.moved = {
         "lead": str(conversation.lead_id or ""),
         "enrollment": str(conversation.enrollment_id or ""),
         "campaign": str(conversation.campaign_id or ""),
+        "learned": _learn(conversation, lead),
     }
+    said = "said that this is with" if conversation.lead_id else "linked this to"
     conversation.lead = lead
-    conversation.enrollment_id = conversation.campaign_id = None
-    return _done(move, f"{actor.display_name} said that this is with {lead}.")
+    conversation.enrollment = enrollment
+    conversation.campaign_id = enrollment.campaign_id if enrollment is not None else None
+    return _done(move, f"{actor.display_name} {said} {lead}.")
+
+
+def _heard(conversation: Conversation, lead: Lead) -> Enrollment | None:
+    """Have the campaigns hear what is in the thread, the newest ``MAX_HEARD`` of it, as this lead's."""
+    theirs = Message.objects.filter(conversation=conversation, direction=Message.Direction.INBOUND)
+    rows = list(
+        theirs.order_by("-occurred_at", "-id").values_list(
+            "occurred_at", "provider_message_id", "api_message_id"
+        )[:MAX_HEARD]
+    )
+    return recognition.recognised(
+        lead=lead,
+        sender=conversation.sender,
+        message_ids={name for _, *names in rows for name in names if name},
+        times=[at for at, *_ in rows],
+    )
+
+
+def _learn(conversation: Conversation, lead: Lead) -> dict[str, str]:
+    """Keep the network's id on the lead's address, and take it from whom it was taken for; say what it was on both."""
+    theirs = conversation.counterpart_id
+    if not theirs or conversation.channel != Channel.LINKEDIN:
+        return {}
+    addresses = LeadChannel.objects.filter(kind=conversation.channel)
+    before: dict[str, str] = {}
+    wrong = addresses.filter(lead_id=conversation.lead_id, provider_id=theirs).exclude(normalized=theirs)
+    right = addresses.filter(lead=lead, provider_id="")[:1]
+    for row, value in [*((row, "") for row in wrong), *((row, theirs) for row in right)]:
+        before[str(row.id)] = row.provider_id
+        LeadChannel.objects.filter(id=row.id).update(provider_id=value, updated_at=now())
+    return before
+
+
+def _unlearn(learned: dict[str, str]) -> None:
+    for channel_id, value in learned.items():
+        LeadChannel.objects.filter(id=channel_id).update(provider_id=value, updated_at=now())
 
 
 @transaction.atomic
@@ -146,6 +197,7 @@ def undo(*, move_id: UUID, actor: User) -> ThreadMove:
     source, target = _locked_pair(move.source_id, move.target_id)
     move.source, move.target = source, target
     if move.kind == ThreadMove.Kind.REHOME:
+        _unlearn(move.moved.get("learned", {}))
         source.lead_id = UUID(move.moved["lead"]) if move.moved["lead"] else None
         source.enrollment_id = UUID(move.moved["enrollment"]) if move.moved["enrollment"] else None
         source.campaign_id = UUID(move.moved["campaign"]) if move.moved["campaign"] else None

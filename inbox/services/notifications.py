@@ -54,7 +54,9 @@ MAX_TOLD: Final = 50
 
 
 def on_reply(event: ReplyStored) -> None:
-    """Tell whose conversation it is, else everybody who may take it."""
+    """Tell whose conversation it is, else everybody who may take it. What is no news is told to nobody."""
+    if not event.is_news:
+        return
     conversation, message = event.conversation, event.message
     if conversation.assignee_id is not None:
         people, occasion = [conversation.assignee_id], Occasion.REPLY

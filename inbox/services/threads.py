@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from campaigns.models import Lead
 from campaigns.rendering.mail import base_subject
+from campaigns.services import matching
 from inbox.models import Conversation, Message, SystemLine
 from inbox.presenters import DELETED
 from inbox.services import live
+from integrations.events import MessageReceived
 from integrations.models import SenderAccount
 from integrations.values import Person
 from project.core.refusals import Refused
@@ -69,14 +71,37 @@ def find_or_create(
     return found
 
 
+def lead_of(sender: SenderAccount, event: MessageReceived) -> matching.ThreadLead | None:
+    """The lead of the thread that a message comes into, as ``find_or_create`` will find it; ``None`` without one."""
+    chat = Q()
+    for name, value in (("chat_id", event.chat_id), ("provider_chat_id", event.provider_chat_id)):
+        if value:
+            chat |= Q(**{name: value})
+    home = _answered_id(sender, event.references)
+    if home is None and not chat:
+        return None
+    rows = Conversation.objects.filter(Q(id=home) if home is not None else chat, sender=sender)
+    told = Exists(SystemLine.objects.filter(conversation=OuterRef("pk"), kind="linked"))
+    found = rows.order_by("created_at", "id").annotate(is_told=told).first()
+    if found is not None and found.merged_into_id is not None:
+        found = Conversation.objects.annotate(is_told=told).filter(id=home_of(found)).first()
+    if found is None or found.lead_id is None:
+        return None
+    return matching.ThreadLead(found.lead_id, found.is_told)
+
+
 def _answered_thread(sender: SenderAccount, references: Sequence[str]) -> Conversation | None:
     """The locked conversation of the newest message that a mail answers: threads may have been split since."""
+    found = _answered_id(sender, references)
+    return locked(found) if found is not None else None
+
+
+def _answered_id(sender: SenderAccount, references: Sequence[str]) -> UUID | None:
     if not references:
         return None
     rows = Message.objects.filter(conversation__sender=sender, provider_message_id__in=list(references))
     homes = dict(rows.values_list("provider_message_id", "conversation_id"))
-    newest = next((homes[found] for found in reversed(references) if found in homes), None)
-    return locked(newest) if newest is not None else None
+    return next((homes[found] for found in reversed(references) if found in homes), None)
 
 
 def _home_of(merged: Conversation) -> Conversation:

@@ -1,4 +1,4 @@
-"""Triage of one conversation: assign, read, close, snooze, label, rank, link. Acts on many are ``acts``."""
+"""Triage of one conversation: assign, read, close, snooze, label, rank. Acts on many are ``acts``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
-from campaigns.models import Lead, LeadChannel
 from inbox.events import ConversationAssigned, ConversationResolved
 from inbox.models import Conversation, ConversationLabel, Label
 from inbox.services import arrivals, assignment, live, notes, threads
@@ -229,26 +228,4 @@ def remove_label(*, conversation_id: UUID, label_id: UUID, actor: User) -> Conve
             actor=actor, action="conversation.unlabelled", subject=conversation, label=found.label.name
         )
         live.conversation_changed(conversation)
-    return conversation
-
-
-@transaction.atomic
-def link_lead(*, conversation_id: UUID, lead_id: UUID, actor: User) -> Conversation:
-    """Say who the counterpart of an unmatched conversation is, and remember the network's id for next time.
-
-    Raises ``TriageRefused`` when the lead belongs to another client.
-    """
-    conversation = threads.locked(conversation_id)
-    lead = Lead.objects.filter(id=lead_id, client_id=conversation.client_id).first()
-    if lead is None:
-        raise TriageRefused("This lead belongs to another client.")
-    conversation.lead = lead
-    conversation.save(update_fields=["lead", "updated_at"])
-    if conversation.counterpart_id:
-        LeadChannel.objects.filter(lead=lead, kind=conversation.channel, provider_id="").update(
-            provider_id=conversation.counterpart_id
-        )
-    threads.add_line(conversation, "linked", f"{actor.display_name} linked this to {lead}.", now())
-    audit.record(actor=actor, action="conversation.linked", subject=conversation, lead=str(lead.id))
-    live.conversation_changed(conversation)
     return conversation

@@ -122,7 +122,16 @@ class World:
         )
         record_event(event, sender=self.sender, source="webhook")
 
-    def says(self, slug: str, text: str, at: datetime, *, message: str = "m1", **values: Any) -> None:
+    def says(
+        self,
+        slug: str,
+        text: str,
+        at: datetime,
+        *,
+        message: str = "m1",
+        source: str = "webhook",
+        **values: Any,
+    ) -> None:
         person = Person(provider_id=f"ACoAA_{slug}", name=slug.title())
         event = MessageReceived(
             provider="unipile",
@@ -139,7 +148,7 @@ class World:
             text=text,
             **values,
         )
-        record_event(event, sender=self.sender, source="webhook")
+        record_event(event, sender=self.sender, source=source)
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client as Browser
 
-from inbox.models import Conversation, Message, PendingChange, SystemLine
-from inbox.services import replies, triage
+from campaigns.models import LeadChannel, Suppression
+from inbox.models import Conversation, Message, Notification, PendingChange, SystemLine
+from inbox.services import moves, replies, triage
 from integrations.events import MessageEdited, MessageRead
 from integrations.models import OutboundMessage
 from integrations.services import outcomes
@@ -209,13 +210,80 @@ def test_an_old_message_does_not_take_the_place_of_a_newer_one(world: World, thr
     assert [m.body for m in Message.objects.order_by("occurred_at")] == ["Earlier", "Tell me more"]
 
 
-def test_a_stranger_waits_among_the_unmatched_until_linked(world: World) -> None:
-    world.says("stranger", "Hello", WORKING)
+def test_a_message_that_crossed_our_answer_is_unread_and_waited_for(
+    world: World, thread: Conversation, time_machine: Any
+) -> None:
+    """It was written before we answered, and stored after: nobody had seen it."""
+    time_machine.move_to(WORKING + timedelta(minutes=10), tick=False)
+    reply(world, thread)
+    triage.close(conversation_id=thread.id, actor=world.agency.agent)
+    world.says("marta", "And one thing more", WORKING + timedelta(minutes=9), message="m2")
+    found = thread.refreshed()
+    assert (found.status, found.unread) == ("open", 1)
+    assert found.awaiting_since == WORKING + timedelta(minutes=9)
+
+
+@pytest.mark.parametrize(
+    ("age", "answered_outside", "is_news"),
+    [(timedelta(days=1), False, True), (timedelta(days=1), True, False), (timedelta(days=8), False, False)],
+)
+def test_a_lost_reply_that_is_found_is_news_and_history_is_not(
+    world: World, age: timedelta, answered_outside: bool, is_news: bool
+) -> None:
+    world.lead("Marta", "marta")
+    if answered_outside:
+        _echo(world, "phone", "From my phone", "ACoAA_erik")
+    world.says("marta", "Did you get this?", WORKING - age, source="history")
+    found = Conversation.objects.get()
+    assert (found.unread, found.awaiting_since is not None) == (int(is_news), is_news)
+    assert Notification.objects.filter(key__startswith="reply:").exists() == is_news
+
+
+@pytest.mark.parametrize(("text", "is_wish"), [("Tell me more about it", False), ("Unsubscribe me, please", True)])
+def test_what_a_stranger_wrote_counts_for_the_lead_they_are_linked_to(
+    world: World, text: str, is_wish: bool
+) -> None:
+    world.says("stranger", "Hello", WORKING - timedelta(days=30), message="m0")
+    sven = world.lead("Sven", "sven")
+    LeadChannel.objects.filter(lead=sven).update(provider_id="")
+    world.launch()
+    world.tick()
+    world.deliver(world.queued()[0])
+    world.accepts("sven", WORKING)
+    world.says("stranger", text, WORKING + timedelta(minutes=1))
     thread = Conversation.objects.get()
-    assert thread.lead is None
-    lead = world.lead("Sven", "sven")
-    triage.link_lead(conversation_id=thread.id, lead_id=lead.id, actor=world.agency.agent)
-    assert thread.refreshed().lead_id == lead.id
+    assert (thread.lead, world.enrollment(sven).status) == (None, "active")
+
+    LeadChannel.objects.filter(lead=sven).update(provider_id="")
+    move = moves.rehome(conversation_id=thread.id, lead_id=sven.id, actor=world.agency.agent)
+    enrollment = world.enrollment(sven)
+    assert (enrollment.status, enrollment.stage) == ("ended", "unsubscribed" if is_wish else "replied")
+    assert (thread.refreshed().lead, thread.refreshed().campaign) == (sven, world.campaign)
+    world.tick()
+    assert not world.queued()
+    assert Suppression.objects.exists() == is_wish
+    assert sven.channels.get().provider_id == "ACoAA_stranger"
+    # A key that was pressed by mistake leaves nothing on the lead's address.
+    moves.undo(move_id=move.id, actor=world.agency.agent)
+    assert (thread.refreshed().lead, sven.channels.get().provider_id) == (None, "")
+
+
+def test_whom_a_thread_was_linked_to_is_who_writes_in_it(world: World) -> None:
+    world.says("stranger", "Hello", WORKING - timedelta(days=30), message="m0")
+    sven, bo = world.lead("Sven", "sven"), world.lead("Bo", "bo")
+    thread = Conversation.objects.get()
+    moves.rehome(conversation_id=thread.id, lead_id=sven.id, actor=world.agency.agent)
+    world.says("bo", "Long ago", WORKING - timedelta(days=30), message="b0")
+    of_bo = Conversation.objects.get(lead=bo)
+    moves.rehome(conversation_id=of_bo.id, lead_id=sven.id, actor=world.agency.agent)
+    world.launch()
+    world.tick()
+    # A person's word counts for more than an address, if it was moved by mistake.
+    LeadChannel.objects.filter(lead=bo).update(provider_id="ACoAA_bo")
+    world.says("bo", "It is me", WORKING, message="b1")
+    # Sven's address has another id of the network: only the thread tells who this is.
+    world.says("stranger", "Who is this?", WORKING + timedelta(minutes=1))
+    assert (world.enrollment(sven).status, world.enrollment(bo).status) == ("ended", "active")
 
 
 def test_assignment_is_told_in_the_thread(world: World, thread: Conversation) -> None:
