@@ -29,7 +29,7 @@ class ConversationAnswered(DomainEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyStored(DomainEvent):
-    """A message of the other side is in a thread; ``is_news`` unless it is an old one that a reading of the past found."""
+    """A message of theirs is in a thread; ``is_news`` unless it is an old one that a reading of the past found."""
 
     conversation: Conversation
     message: Message

@@ -217,9 +217,7 @@ def link_lead(request: OrganizationRequest, conversation_id: UUID) -> HttpRespon
     if not form.is_valid():
         return _impossible("This is not a lead.")
     try:
-        moves.rehome(
-            conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user
-        )
+        moves.rehome(conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user)
     except moves.MoveRefused as refusal:
         return _impossible(str(refusal))
     return _panel(request, found)

@@ -83,9 +83,7 @@ def desk_link(request: OrganizationRequest, conversation_id: UUID) -> HttpRespon
     if not form.is_valid():
         return HttpResponse("This is not a lead.", status=422, content_type="text/plain; charset=utf-8")
     try:
-        moves.rehome(
-            conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user
-        )
+        moves.rehome(conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user)
     except Refused as refusal:
         return HttpResponse(refusal.message, status=422, content_type="text/plain; charset=utf-8")
     return _linked(request)

@@ -239,7 +239,9 @@ def test_a_lost_reply_that_is_found_is_news_and_history_is_not(
     assert Notification.objects.filter(key__startswith="reply:").exists() == is_news
 
 
-@pytest.mark.parametrize(("text", "is_wish"), [("Tell me more about it", False), ("Unsubscribe me, please", True)])
+@pytest.mark.parametrize(
+    ("text", "is_wish"), [("Tell me more about it", False), ("Unsubscribe me, please", True)]
+)
 def test_what_a_stranger_wrote_counts_for_the_lead_they_are_linked_to(
     world: World, text: str, is_wish: bool
 ) -> None:
