@@ -17,7 +17,7 @@ from integrations.api_sender_care import router as care_router
 from integrations.api_sync import router as sync_router
 from integrations.api_weather import router as weather_router
 from integrations.api_webhooks import router as webhooks_router
-from integrations.models import OutboundMessage, SenderAccount
+from integrations.models import Connection, OutboundMessage, SenderAccount
 from integrations.services import (
     accounts,
     certification,
@@ -32,6 +32,7 @@ from integrations.services import (
     settlement,
     switches,
 )
+from integrations.values import WebhookFinding
 from project.core.api_pages import PageIn, PageOut, page_of
 from project.core.refusals import Invalid, Refused
 from project.tenancy.access import Access, Permission, get_or_404
@@ -300,22 +301,29 @@ def check_webhooks(request: ApiRequest, connection_id: UUID) -> Any:
     return list(connections.webhook_findings(get_or_404(api_rows.connections(request.access), connection_id)))
 
 
-@router.post("/connections/{connection_id}/webhooks", response=list[schemas.FindingOut], tags=["Connections"])
+MENDED: dict[int, Any] = {200: list[schemas.FindingOut], 202: schemas.WebhookPassOut}
+
+
+@router.post("/connections/{connection_id}/webhooks", response=MENDED, tags=["Connections"])
 @api_rule(Permission.OPS_ACT)
 def mend_webhooks(request: ApiRequest, connection_id: UUID) -> Any:
-    """Register what is missing and remove what is wrong; answers what was mended."""
+    """Register what is missing and remove what is wrong; answers what was mended. 202 where each campaign has webhooks
+    of its own (Smartlead): it goes on by itself, and ``/analytics/webhook-health`` shows how far it is.
+    """
     connection = get_or_404(api_rows.connections(request.access), connection_id)
-    return list(hygiene.mend(connection=connection, actor=request.access.user))
+    return _mended(connection, hygiene.mend(connection=connection, actor=request.access.user))
 
 
-@router.post(
-    "/connections/{connection_id}/rotate-secret", response=list[schemas.FindingOut], tags=["Connections"]
-)
+def _mended(connection: Connection, found: tuple[WebhookFinding, ...] | None) -> Any:
+    return Status(202, connection.webhooks_pass) if found is None else Status(200, list(found))
+
+
+@router.post("/connections/{connection_id}/rotate-secret", response=MENDED, tags=["Connections"])
 @api_rule(Permission.SETTINGS_EDIT)
 def rotate_secret(request: ApiRequest, connection_id: UUID) -> Any:
-    """Give the webhooks a new secret; calls with the old one are accepted until the next rotation."""
+    """Give the webhooks a new secret; calls with the old one are accepted until the next rotation. 202 as above."""
     connection = get_or_404(api_rows.connections(request.access), connection_id)
-    return list(connections.rotate_webhook_secret(connection=connection, actor=request.access.user))
+    return _mended(connection, hygiene.rotate_secret(connection=connection, actor=request.access.user))
 
 
 # --- Outbox -----------------------------------------------------------------------------------------

@@ -200,6 +200,17 @@ class FindingOut(Schema):
     message: str
 
 
+class WebhookPassOut(Schema):
+    """A pass over the webhooks of each campaign: whether it mends or only looks, and how far it is.
+
+    ``total`` is null until the provider's campaigns were listed.
+    """
+
+    mend: bool
+    done: int
+    total: int | None
+
+
 class DeliveryOut(Schema):
     """A webhook call and what became of it."""
 

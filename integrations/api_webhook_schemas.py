@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
+from integrations.api_schemas import WebhookPassOut
 from integrations.models import ReplayRun
 from integrations.services import rehearsals
 from integrations.webhook_filters import MAX_SELECTED, Filter
@@ -193,6 +194,8 @@ class EndpointOut(Schema):
     limited: int
     last_limited_at: datetime | None
     per_minute_limit: int
+    #: How far looking at, or mending, the webhooks of each campaign is; null while that is not under way.
+    under_way: WebhookPassOut | None
 
 
 class HygieneFindingOut(Schema):

@@ -130,6 +130,7 @@ def _endpoint(one: webhook_selectors.Endpoint) -> dict[str, Any]:
         "limited": connection.limited_webhooks,
         "last_limited_at": connection.last_limited_at,
         "per_minute_limit": one.per_minute_limit,
+        "under_way": connection.webhooks_pass or None,
     }
 
 

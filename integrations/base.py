@@ -68,6 +68,7 @@ from integrations.capabilities.webhooks import (
     CAMPAIGN_SOURCE,
     ManagesWebhooks,
     ReceivesWebhooks,
+    RegistersByCampaign,
 )
 from integrations.errors import ErrorKind, ProviderError
 
@@ -95,6 +96,7 @@ __all__ = [
     "PollsInbound",
     "ReadsProfiles",
     "ReceivesWebhooks",
+    "RegistersByCampaign",
     "RoutesInbound",
     "RunsCampaigns",
     "SendsEmail",
@@ -133,6 +135,7 @@ class Capability(StrEnum):
     SYNCS_RELATIONS = "syncs_relations"
     RECEIVES_WEBHOOKS = "receives_webhooks"
     MANAGES_WEBHOOKS = "manages_webhooks"
+    REGISTERS_BY_CAMPAIGN = "registers_by_campaign"
     SETTLES_SENDS = "settles_sends"
     SENDS_INMAIL = "sends_inmail"
     SENDS_EMAIL = "sends_email"
@@ -169,6 +172,7 @@ PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.SYNCS_RELATIONS: SyncsRelations,
     Capability.RECEIVES_WEBHOOKS: ReceivesWebhooks,
     Capability.MANAGES_WEBHOOKS: ManagesWebhooks,
+    Capability.REGISTERS_BY_CAMPAIGN: RegistersByCampaign,
     Capability.SETTLES_SENDS: SettlesSends,
     Capability.SENDS_INMAIL: SendsInmail,
     Capability.SENDS_EMAIL: SendsEmail,

@@ -22,6 +22,7 @@ WORDS: Final[dict[Capability, str]] = {
     Capability.SETTLES_SENDS: "Settle uncertain sends",
     Capability.RECEIVES_WEBHOOKS: "Receive webhooks",
     Capability.MANAGES_WEBHOOKS: "Check and mend webhooks",
+    Capability.REGISTERS_BY_CAMPAIGN: "Webhooks of each campaign by itself",
     Capability.ROUTES_INBOUND: "Route inbound mail",
     Capability.SYNCS_MESSAGES: "Read message history",
     Capability.SYNCS_RELATIONS: "Read connections",

@@ -26,6 +26,7 @@ from integrations.services import (
     suppressions,
     sync,
     system_mail,
+    webhook_passes,
     webhook_runs,
     webhooks,
 )
@@ -88,14 +89,22 @@ def check_webhooks(*, connection_id: str) -> int:
     return len(hygiene.check(connection=connection).problems) if connection is not None else 0
 
 
+@task(queue="sync", name="integrations.go_through_webhooks")
+def go_through_webhooks(*, connection_id: str) -> str:
+    """Do a turn of a pass over the webhooks of a connection's campaigns."""
+    return webhook_passes.go_on(UUID(connection_id))
+
+
 @platform_task(queue="sync", name="integrations.check_due_webhooks")
 def check_due_webhooks() -> int:
-    """Hint at connections whose registrations were not looked at for a while."""
-    found = hygiene.due(limit=TICK_BATCH)
+    """Hint at connections whose registrations were not looked at for a while, and at passes that nobody does."""
+    found, passes = hygiene.due(limit=TICK_BATCH), webhook_passes.forgotten()
     with transaction.atomic():
         for connection_id, organization_id in found:
             enqueue(check_webhooks, organization_id=organization_id, connection_id=connection_id)
-    return len(found)
+        for connection_id, organization_id in passes:
+            enqueue(go_through_webhooks, organization_id=organization_id, connection_id=connection_id)
+    return len(found) + len(passes)
 
 
 @platform_task(queue="sync", name="integrations.watch_silence")

@@ -234,6 +234,20 @@ class Endpoint:
     can_mend: bool
     per_minute_limit: int
 
+    @property
+    def pass_id(self) -> str:
+        """The element that shows how far a pass over its campaigns is."""
+        return f"endpoint-pass-{self.connection.id}"
+
+    @property
+    def pass_note(self) -> str:
+        """Why such a pass stands still, ``""`` while it does not."""
+        return (
+            f"{self.label} cannot be asked; it is tried again"
+            if self.connection.webhooks_pass["tries"]
+            else ""
+        )
+
 
 def endpoints(access: Access) -> list[Endpoint]:
     """The endpoints within reach, in a constant number of statements; those that need somebody come first."""

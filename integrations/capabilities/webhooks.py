@@ -80,3 +80,15 @@ class ManagesWebhooks(Protocol):
     def delete_webhook(self, registration_id: str) -> None:
         """Remove a registration. Gone already is fine."""
         ...
+
+
+@runtime_checkable
+class RegistersByCampaign(ManagesWebhooks, Protocol):
+    """Registers webhooks with each campaign by itself: there is no list over all, and each campaign costs requests."""
+
+    def campaign_webhooks(self, source: str) -> tuple[WebhookRegistration, ...]:
+        """Return what is registered with one campaign (``WebhookRegistration.source``), ours or not.
+
+        Kind ``not_found`` if the campaign is gone.
+        """
+        ...

@@ -57,6 +57,10 @@ class Connection(OrganizationModel):
     webhooks_checked_at = models.DateTimeField(null=True)
     #: Why they could not be looked at, blank if they could.
     webhooks_check_error = models.TextField(blank=True)
+    #: A pass over the webhooks of each campaign (``services.webhook_passes``), empty while there is none; and until
+    #: when a worker holds it, or it waits.
+    webhooks_pass = models.JSONField(default=dict)
+    webhooks_pass_until = models.DateTimeField(null=True)
     #: How far the provider's lists of suppressed addresses were read: list -> ISO time.
     suppressions_read = models.JSONField(default=dict)
 

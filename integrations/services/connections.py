@@ -12,7 +12,13 @@ from django.conf import settings
 from django.db import transaction
 
 from integrations import registry
-from integrations.base import CAMPAIGN_SOURCE, ManagesWebhooks, VerifiesCredentials, require
+from integrations.base import (
+    CAMPAIGN_SOURCE,
+    ManagesWebhooks,
+    RegistersByCampaign,
+    VerifiesCredentials,
+    require,
+)
 from integrations.declaring import Provider
 from integrations.errors import ProviderError
 from integrations.models import Connection
@@ -187,11 +193,7 @@ def ensure_webhooks(*, connection: Connection, actor: User | None = None) -> tup
     adapter, required = _required(connection)
     registered = adapter.list_webhooks()
     findings = adapter.check_webhooks(registered=registered, required=required)
-    for finding in findings:
-        if finding.create is not None:
-            adapter.create_webhook(finding.create)
-        for registration_id in finding.remove:
-            adapter.delete_webhook(registration_id)
+    carry_out(adapter, findings)
     _learn_keys(connection, adapter.list_webhooks() if findings else registered, required)
     if findings:
         with transaction.atomic():
@@ -204,6 +206,15 @@ def ensure_webhooks(*, connection: Connection, actor: User | None = None) -> tup
     return findings
 
 
+def carry_out(adapter: ManagesWebhooks, findings: Sequence[WebhookFinding]) -> None:
+    """Register what is missing, then remove what is wrong. Raises ``ProviderError``."""
+    for finding in findings:
+        if finding.create is not None:
+            adapter.create_webhook(finding.create)
+        for registration_id in finding.remove:
+            adapter.delete_webhook(registration_id)
+
+
 def register_campaign(*, connection: Connection, campaign_id: str) -> tuple[str, ...]:
     """Register what is needed to hear of one campaign that the provider runs; return the ids of the webhooks that
     belong to it alone (``unregister`` takes them away). What is right already stays. Raises ``ProviderError``.
@@ -214,16 +225,17 @@ def register_campaign(*, connection: Connection, campaign_id: str) -> tuple[str,
         want for want in required if want.source == source or not want.source.startswith(CAMPAIGN_SOURCE)
     )
     known = {want.source for want in required}
-    registered = [found for found in adapter.list_webhooks() if found.source in known]
-    for finding in adapter.check_webhooks(registered=registered, required=required):
-        if finding.create is not None:
-            adapter.create_webhook(finding.create)
-        for registration_id in finding.remove:
-            adapter.delete_webhook(registration_id)
+
+    def listed() -> list[WebhookRegistration]:
+        if isinstance(adapter, RegistersByCampaign):
+            return list(adapter.campaign_webhooks(source))
+        return [found for found in adapter.list_webhooks() if found.source in known]
+
+    carry_out(adapter, adapter.check_webhooks(registered=listed(), required=required))
     ours = {want.url for want in required}
     return tuple(
         found.registration_id
-        for found in adapter.list_webhooks()
+        for found in listed()
         if found.source == source and found.url in ours and found.registration_id
     )
 
@@ -265,12 +277,10 @@ def _learn_keys(
     connection.credentials = locked.credentials
 
 
-def rotate_webhook_secret(*, connection: Connection, actor: User | None = None) -> tuple[WebhookFinding, ...]:
-    """Give the connection a new webhook secret and register it; the old one stays valid until the next
-    rotation.
+def replace_webhook_secret(*, connection: Connection, actor: User | None = None) -> None:
+    """Give the connection a new webhook secret; the old one stays valid until the next one, for calls signed with it.
 
-    Calls signed with either are accepted meanwhile. Raises ``ProviderError``; the new secret is stored even
-    then, and ``ensure_webhooks`` registers it later.
+    What is registered at the provider is another step (``hygiene.rotate_secret`` does both).
     """
     with transaction.atomic():
         locked = Connection.objects.select_for_update(of=("self",)).get(id=connection.id)
@@ -281,7 +291,6 @@ def rotate_webhook_secret(*, connection: Connection, actor: User | None = None) 
         locked.save(update_fields=["credentials", "updated_at"])
         audit.record(actor=actor, action="connection.secret_rotated", subject=locked)
     connection.credentials = locked.credentials
-    return ensure_webhooks(connection=connection, actor=actor)
 
 
 def _required(connection: Connection) -> tuple[ManagesWebhooks, tuple[WebhookRegistration, ...]]:

@@ -6,7 +6,6 @@ that no webhook told of. Both are said on the page, by the API, and to the rooms
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -18,10 +17,11 @@ from django.db.models.functions import Coalesce, Greatest
 
 from integrations import registry, streams
 from integrations.base import Capability
-from integrations.domain_events import WebhooksDrifted, WebhooksFellSilent
+from integrations.domain_events import WebhooksFellSilent
 from integrations.errors import ProviderError
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
-from integrations.services import connections, freshness, readers
+from integrations.services import connections, freshness, hygiene_findings, readers, webhook_passes
+from integrations.services.hygiene_findings import Checked
 from integrations.values import WebhookFinding
 from project.core.clock import now
 from project.core.events import publish
@@ -39,65 +39,48 @@ SILENCE_GRACE: Final = timedelta(minutes=5)
 SILENCE_WINDOW: Final = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check found: one plain sentence for each thing that is wrong, or why it could not be looked at."""
-
-    problems: tuple[str, ...] = ()
-    error: str = ""
-
-    @property
-    def is_right(self) -> bool:
-        """Whether everything is as it has to be."""
-        return not self.problems and not self.error
-
-
 def is_managed(connection: Connection) -> bool:
     """Whether we can see and mend what is registered at the provider."""
     return registry.can(connection.provider, Capability.MANAGES_WEBHOOKS)
 
 
 def check(*, connection: Connection) -> Checked:
-    """Compare what is registered at the provider with what is needed and keep what was found."""
+    """Compare what is registered at the provider with what is needed and keep what was found.
+
+    Where webhooks are registered with each campaign that is asked for only (``webhook_passes``): what is returned is
+    then what was known before.
+    """
+    if webhook_passes.is_by_campaign(connection):
+        webhook_passes.request(connection=connection, mend=False)
+        return hygiene_findings.known(connection)
     try:
         found = connections.webhook_findings(connection)
     except ProviderError as error:
-        return _keep(connection, (), error.message)
-    return _keep(connection, found, "")
+        return hygiene_findings.keep(connection, [], error.message)
+    return hygiene_findings.keep(connection, hygiene_findings.as_json(found), "")
 
 
-def mend(*, connection: Connection, actor: User | None) -> tuple[WebhookFinding, ...]:
+def mend(*, connection: Connection, actor: User | None) -> tuple[WebhookFinding, ...] | None:
     """Mend what is registered until there is exactly one of each, and look again; return what was mended.
 
-    Raises ``ProviderError``; what is known of the registrations is then what it was.
+    ``None`` where that goes on campaign by campaign (``webhook_passes``). Raises ``ProviderError``; what is known of
+    the registrations is then what it was.
     """
+    if webhook_passes.is_by_campaign(connection):
+        webhook_passes.request(connection=connection, mend=True, actor=actor)
+        return None
     mended = connections.ensure_webhooks(connection=connection, actor=actor)
     check(connection=connection)
     return mended
 
 
-def _keep(connection: Connection, found: tuple[WebhookFinding, ...], error: str) -> Checked:
-    checked = Checked(tuple(one.message for one in found), error)
-    was = Checked(
-        tuple(one["message"] for one in connection.webhook_findings), connection.webhooks_check_error
-    )
-    connection.webhook_findings = [
-        {"problem": one.problem.value, "source": one.source, "message": one.message} for one in found
-    ]
-    connection.webhooks_checked_at, connection.webhooks_check_error = now(), error[:2000]
-    if error and was.problems:
-        # What was wrong when it could be seen is still the best that is known.
-        connection.webhook_findings = Connection.objects.get(id=connection.id).webhook_findings
-        checked = Checked(was.problems, error)
-    with transaction.atomic():
-        connection.save(
-            update_fields=["webhook_findings", "webhooks_checked_at", "webhooks_check_error", "updated_at"]
-        )
-        if checked != was:
-            problems = checked.problems or ((f"They could not be looked at: {error}",) if error else ())
-            publish(WebhooksDrifted(connection=connection, problems=problems))
-            streams.endpoints_changed(connection.id)
-    return checked
+def rotate_secret(*, connection: Connection, actor: User) -> tuple[WebhookFinding, ...] | None:
+    """Give the connection a new webhook secret and register it; return what was mended, ``None`` as ``mend`` does.
+
+    The old secret stays valid until the next rotation. Raises ``ProviderError``; the new one is stored even then.
+    """
+    connections.replace_webhook_secret(connection=connection, actor=actor)
+    return mend(connection=connection, actor=actor)
 
 
 def due(*, limit: int) -> list[tuple[UUID, UUID]]:
@@ -107,7 +90,9 @@ def due(*, limit: int) -> list[tuple[UUID, UUID]]:
     bad = ~Q(webhook_findings=[]) | ~Q(webhooks_check_error="")
     old = Q(webhooks_checked_at=None) | Q(webhooks_checked_at__lte=at - CHECK_EVERY)
     rows = Connection.objects.filter(old | (bad & Q(webhooks_checked_at__lte=at - CHECK_BAD_EVERY)))
-    rows = rows.filter(provider__in=managed, status=Connection.Status.OK, organization__is_active=True)
+    rows = rows.filter(
+        webhooks_pass={}, provider__in=managed, status=Connection.Status.OK, organization__is_active=True
+    )
     order = F("webhooks_checked_at").asc(nulls_first=True)
     return list(rows.order_by(order, "id").values_list("id", "organization_id")[:limit])
 

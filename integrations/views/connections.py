@@ -16,6 +16,7 @@ from integrations.errors import ProviderError
 from integrations.models import Connection
 from integrations.services import connections as service
 from integrations.services import hygiene, mailboxes
+from integrations.services.webhook_passes import GOES_ON
 from project.core.refusals import Invalid, Refused
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 from project.tenancy.views.settings import section_tabs
@@ -131,6 +132,8 @@ def mend_webhooks(request: OrganizationRequest, connection_id: UUID) -> HttpResp
         mended = hygiene.mend(connection=connection, actor=request.access.user)
     except ProviderError as error:
         return _page(request, 422, problem=error.message)
+    if mended is None:
+        return _page(request, mended=[f"{connection}: {GOES_ON}"])
     sentences = [finding.message for finding in mended] or ["All webhooks were registered already."]
     return _page(request, mended=sentences)
 
@@ -141,9 +144,11 @@ def rotate_secret(request: OrganizationRequest, connection_id: UUID) -> HttpResp
     """Give the connection a new webhook secret; the old one stays valid until the next rotation."""
     connection = _connection(request, connection_id)
     try:
-        service.rotate_webhook_secret(connection=connection, actor=request.access.user)
+        mended = hygiene.rotate_secret(connection=connection, actor=request.access.user)
     except ProviderError as error:
         return _page(request, 422, problem=error.message)
+    if mended is None:
+        return _page(request, mended=[f"The webhook secret was replaced. {connection}: {GOES_ON}"])
     return _page(request, mended=["The webhook secret was replaced and registered."])
 
 

@@ -15,6 +15,7 @@ from integrations.base import Capability
 from integrations.errors import ProviderError
 from integrations.models import ReplayRun, WebhookDelivery
 from integrations.services import hygiene, rehearsals, replays
+from integrations.services.webhook_passes import GOES_ON
 from integrations.views import rehearsed
 from integrations.views.frame import frame
 from integrations.webhook_filters import Filter, is_replayable
@@ -260,12 +261,16 @@ def check_endpoint(request: OrganizationRequest, connection_id: UUID) -> HttpRes
         )
     if "mend" not in request.POST:
         checked = hygiene.check(connection=connection)
+        if connection.webhooks_pass:
+            return _endpoints(request, done=f"{connection}: {GOES_ON}")
         told = "everything is as it has to be" if checked.is_right else "see below"
         return _endpoints(request, done=f"{connection}: looked at, {told}.")
     try:
         mended = hygiene.mend(connection=connection, actor=request.access.user)
     except ProviderError as error:
         return _endpoints(request, problem=f"{connection}: {error.message}", status=409)
+    if mended is None:
+        return _endpoints(request, done=f"{connection}: {GOES_ON}")
     if not mended:
         return _endpoints(request, done=f"{connection}: nothing had to be mended.")
     was = " ".join(one.message for one in mended)

@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.test import Client as Browser
 
 from integrations.models import Connection, ProviderEvent, WebhookDelivery, WebhookKey
-from integrations.services import connections, intake_limits
+from integrations.services import connections, hygiene, intake_limits
 from tests.integrations.conftest import Room, message_webhook
 
 
@@ -223,10 +223,10 @@ def test_unreadable_credentials_ask_the_provider_to_come_back(room: Room) -> Non
 
 def test_both_secrets_are_accepted_while_one_is_rotated(room: Room) -> None:
     with room.scope():
-        connections.rotate_webhook_secret(connection=room.connection, actor=room.agency.admin)
+        hygiene.rotate_secret(connection=room.connection, actor=room.agency.admin)
     assert room.post(message_webhook()).status_code == 200
     with room.scope():
-        connections.rotate_webhook_secret(connection=room.connection, actor=room.agency.admin)
+        hygiene.rotate_secret(connection=room.connection, actor=room.agency.admin)
     assert room.post(message_webhook()).status_code == 401
 
 

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 
 from integrations.errors import ErrorKind
 from integrations.models import Connection, ConnectRequest, OutboundMessage, SendAttempt, SenderAccount
-from integrations.services import connecting, connections, senders
+from integrations.services import connecting, connections, hygiene, senders
 from integrations.services.adapters import credentials_of
 from integrations.tasks import refresh_senders, retest_connections
 from integrations.values import AccountStatus
@@ -204,7 +204,7 @@ def test_webhooks_are_registered_mended_and_left_alone(room: Room) -> None:
             assert registration.headers["Unipile-Auth"] == room.secret
             assert registration.headers["Content-Type"] == "application/json"
         count = len(room.world.registered)
-        connections.rotate_webhook_secret(connection=room.connection, actor=room.agency.admin)
+        hygiene.rotate_secret(connection=room.connection, actor=room.agency.admin)
         assert len(room.world.registered) == count
         assert all(row.headers["Unipile-Auth"] != room.secret for row in room.world.registered)
         assert credentials_of(Connection.objects.get())["previous_webhook_secret"] == room.secret

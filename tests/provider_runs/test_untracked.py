@@ -6,7 +6,7 @@ import pytest
 
 from integrations.base import RunsCampaigns, require
 from integrations.providers.smartlead.adapter import SmartleadAdapter
-from integrations.services import connections, hygiene
+from integrations.services import connections, hygiene, hygiene_findings
 from integrations.services.adapters import adapter_of
 from tests.provider_runs.conftest import Run
 
@@ -45,9 +45,12 @@ def test_hygiene_names_the_event_that_a_registration_lacks_and_mends_it(run: Run
         [old] = adapter.list_webhooks()
         adapter.delete_webhook(old.registration_id)
         adapter.create_webhook(old.model_copy(update={"events": old.events - {"UNTRACKED_REPLIES"}}))
-        found = hygiene.check(connection=run.connection.refreshed())
+        hygiene.check(connection=run.connection.refreshed())
+        run.work()
+        found = hygiene_findings.known(run.connection.refreshed())
         assert [problem.endswith("lacks events: UNTRACKED_REPLIES.") for problem in found.problems] == [True]
         hygiene.mend(connection=run.connection.refreshed(), actor=run.agency.admin)
-        assert hygiene.check(connection=run.connection.refreshed()).is_right
+        run.work()
+        assert hygiene_findings.known(run.connection.refreshed()).is_right
         [mended] = adapter.list_webhooks()
         assert "UNTRACKED_REPLIES" in mended.events

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from integrations.base import MessageKnowledge
+from integrations.base import CAMPAIGN_SOURCE, MessageKnowledge
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import Normalised
 from integrations.outreach import registrations, steps, variables
@@ -422,6 +422,10 @@ class SmartleadAdapter:
         """Return the registrations of all campaigns, one request for each: there is no list over all."""
         campaigns = self.list_campaigns().items
         return tuple(found for item in campaigns for found in webhooks.listed(self._client, item.campaign_id))
+
+    def campaign_webhooks(self, source: str) -> tuple[WebhookRegistration, ...]:
+        """Return the registrations of one campaign."""
+        return tuple(webhooks.listed(self._client, source.removeprefix(CAMPAIGN_SOURCE)))
 
     def check_webhooks(
         self, *, registered: Sequence[WebhookRegistration], required: Sequence[WebhookRegistration]

@@ -15,7 +15,8 @@ DECLARATION: Final = Provider(
     adapter_path="integrations.providers.smartlead.adapter:SmartleadAdapter",
     base_url_setting="SMARTLEAD_BASE_URL",
     base_url_help="Leave it blank for Smartlead's own address.",
-    capabilities=CAMPAIGN_RUNNER | {Capability.HOLDS_LEADS, Capability.CATEGORISES_LEADS},
+    capabilities=CAMPAIGN_RUNNER
+    | {Capability.HOLDS_LEADS, Capability.CATEGORISES_LEADS, Capability.REGISTERS_BY_CAMPAIGN},
     emits=frozenset(
         {
             "message_received",

@@ -19,7 +19,7 @@ from integrations.models import (
     WebhookDelivery,
 )
 from integrations.sandbox.testing import API_KEY, SandboxHandle, running_sandbox
-from integrations.services import connections, identities, outbox, senders, suppressions
+from integrations.services import connections, hygiene, identities, outbox, senders, suppressions
 from integrations.services.adapters import credentials_of
 from integrations.tasks import pull_due_suppressions, settle_due
 from project.core.clock import now
@@ -311,7 +311,7 @@ def test_a_replaced_key_stays_valid_until_the_next(
 ) -> None:
     with organization_scope(kestrel.id):
         before = credentials_of(connection)["event_public_key"]
-        connections.rotate_webhook_secret(connection=connection, actor=kestrel.admin)
+        hygiene.rotate_secret(connection=connection, actor=kestrel.admin)
         values = credentials_of(Connection.objects.get(id=connection.id))
         assert values["previous_event_public_key"] == before != values["event_public_key"]
         queue(sender)

@@ -1,0 +1,96 @@
+"""Webhooks that are registered with each campaign by itself: mended in turns, never inside one click."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client as Browser
+
+from integrations.models import Connection
+from integrations.providers.smartlead.adapter import SmartleadAdapter
+from integrations.services import connections, hygiene, webhook_passes
+from integrations.services.adapters import adapter_of
+from integrations.tasks import check_due_webhooks
+from project.core.scoping import no_scope
+from project.tenancy.models import AuditEntry
+from tests.provider_runs.conftest import Run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def with_campaigns(run: Run, number: int) -> SmartleadAdapter:
+    adapter = adapter_of(run.connection)
+    assert isinstance(adapter, SmartleadAdapter)
+    for place in range(number):
+        adapter.create_campaign(name=f"Made there {place}")
+    Connection.objects.update(status=Connection.Status.OK)
+    return adapter
+
+
+def asked(run: Run) -> int:
+    return len(run.sandbox.calls(path="/smartlead/*"))
+
+
+def health(run: Run) -> dict[str, object]:
+    browser = Browser()
+    browser.force_login(run.agency.admin)
+    answer = browser.get("/api/v1/analytics/webhook-health", headers={"X-Organization": run.agency.slug})
+    return next(row for row in answer.json() if row["connection_id"] == str(run.connection.id))
+
+
+def test_a_click_asks_nothing_and_the_page_shows_how_far_it_is(
+    run: Run, client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_passes, "AT_ONCE", 3)
+    with run.scope():
+        adapter = with_campaigns(run, 7)
+        before = asked(run)
+        client.force_login(run.agency.admin)
+        url = run.agency.url(f"ops/webhooks/endpoints/{run.connection.id}/")
+        told = client.post(url, {"mend": "1"}).content.decode()
+        assert asked(run) == before
+        assert "its campaigns are gone through one after the other" in told
+        assert "Asking for its campaigns" in told
+        assert webhook_passes.go_on(run.connection.id) == "again"
+        page = client.get(run.agency.url("ops/webhooks/endpoints/")).content.decode()
+        assert "Mending campaign by campaign" in page
+        assert health(run)["under_way"] == {"mend": True, "done": 3, "total": 7}
+        # A worker that died is found by the schedule; another click changes nothing.
+        assert not webhook_passes.request(connection=run.connection.refreshed(), mend=True)
+        run.hints.lose()
+        Connection.objects.update(webhooks_pass_until="2020-01-01T00:00:00Z")
+        with no_scope():
+            assert check_due_webhooks.run() >= 1
+        run.work()
+        assert (health(run)["status"], health(run)["under_way"]) == ("ok", None)
+        assert len(adapter.list_webhooks()) == 7
+        assert len(AuditEntry.objects.get(action="connection.webhooks_mended").data["problems"]) == 7
+        # All is right: a look costs one request for each campaign, and the list of them.
+        before = asked(run)
+        hygiene.check(connection=run.connection.refreshed())
+        run.work()
+        assert asked(run) - before <= 7 + 3
+
+
+def test_a_new_campaign_costs_few_requests_however_many_there_are(run: Run) -> None:
+    with run.scope():
+        one = with_campaigns(run, 20).list_campaigns().items[0]
+        before = asked(run)
+        ids = connections.register_campaign(connection=run.connection, campaign_id=one.campaign_id)
+        assert len(ids) == 1
+        assert asked(run) - before <= 6
+
+
+def test_a_provider_that_cannot_be_asked_is_waited_for_and_one_that_refuses_is_told(run: Run) -> None:
+    with run.scope():
+        with_campaigns(run, 2)
+        run.sandbox.add_fault("status", provider="smartlead", path="*/webhooks", status=503)
+        hygiene.mend(connection=run.connection, actor=run.agency.admin)
+        assert webhook_passes.go_on(run.connection.id) == "later"
+        # Not before its time.
+        assert webhook_passes.go_on(run.connection.id) == ""
+        run.sandbox.clear_faults()
+        run.sandbox.add_fault("status", provider="smartlead", path="*/webhooks", status=403)
+        Connection.objects.update(webhooks_pass_until="2020-01-01T00:00:00Z")
+        assert webhook_passes.go_on(run.connection.id) == "failed"
+        assert (health(run)["status"], health(run)["under_way"]) == ("wrong", None)
+        assert health(run)["error"]
