@@ -80,7 +80,17 @@ def run_of(campaign: Campaign) -> dict[str, Any] | None:
             (word, mirror.statistics[name]) for name, word in _COUNTERS if name in mirror.statistics
         ],
         "notes": list(
-            dict.fromkeys(filter(None, (untaken_of(mirror, label), mirror.lead_sync_note, reading["note"])))
+            dict.fromkeys(
+                filter(
+                    None,
+                    (
+                        untaken_of(mirror, label),
+                        strangers_of(mirror, label),
+                        mirror.lead_sync_note,
+                        reading["note"],
+                    ),
+                )
+            )
         ),
         "problems": problems_of(campaign, mirror, label, reading["last_message_sync_error"]),
     }
@@ -104,6 +114,19 @@ def untaken_of(mirror: CampaignMirror, label: str) -> str:
     if counts["unsaid"]:
         told.append(f"{label} did not say whether it took {counts['unsaid']}.")
     return " ".join([*told, "Its list will show who is not there."]) if told else ""
+
+
+def strangers_of(mirror: CampaignMirror, label: str) -> str:
+    """How many people somebody has put into the campaign there, and what that holds up; ``""`` for none."""
+    number = mirror.lead_sync_unknown
+    if not number or mirror.lead_sync_cursor:
+        return ""
+    were = "1 person was" if number == 1 else f"{number} people were"
+    return (
+        f"{were} put into this campaign at {label}, not here. Reconciliation takes in who is a lead here. Until the"
+        f" others are removed there, or imported as leads, nobody of ours whom {label} dropped can be marked as not"
+        " taken: they could be the same people under another address."
+    )
 
 
 def runners(access: Access) -> list[tuple[Client, list[Provider]]]:

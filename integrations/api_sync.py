@@ -140,7 +140,7 @@ class ReconciliationIn(Schema):
 
 
 class ReconciliationOut(Schema):
-    """A reconciliation: by part what was created, updated, unchanged, missing on one side, or not comparable."""
+    """A reconciliation: by part what was created, updated, unchanged, missing there, not ours, or not comparable."""
 
     id: UUID
     connection_id: UUID

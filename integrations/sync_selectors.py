@@ -276,7 +276,8 @@ OUTCOMES: Final = (
     ("created", "New here", "there and not here; recorded by applying"),
     ("updated", "Changed", "here and different there"),
     ("unchanged", "The same", "nothing is written for these"),
-    ("missing", "On one side only", "gone there, or only there"),
+    ("missing", "Gone there", "here, and not at the provider any more"),
+    ("not_ours", "Not ours", "there, and made past us; left alone, the sentences say why"),
     ("errors", "Not comparable", "see the sentences"),
 )
 

@@ -87,7 +87,7 @@ class CampaignMirror(OrganizationModel):
     #: Where the reading of its people stands that one turn did not finish, and when it began.
     lead_sync_cursor = models.CharField(max_length=120, blank=True)
     lead_sync_began_at = models.DateTimeField(null=True)
-    #: How many people that reading has found that we did not hand over.
+    #: How many people whom we did not hand over that reading has found, or the last whole one did.
     lead_sync_unknown = models.PositiveIntegerField(default=0)
     #: How many people the provider counted as not taken, by its reason, and did not name; until its list is read.
     untaken = models.JSONField(default=dict)

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from campaigns.models import CampaignMirror, EnrollmentMirror
-from campaigns.services.provider_runs import mirroring, mirrors, people
+from campaigns.services.provider_runs import adopting, mirroring, mirrors, people
 from integrations import registry
 from integrations.base import Capability, KeepsLeads, RunsCampaigns, require
 from integrations.errors import ErrorKind, ProviderError
@@ -62,9 +62,10 @@ def compare_campaigns(work: Work) -> bool:
 
 def _campaign(work: Work, shown: ProviderCampaign, mirror: CampaignMirror | None, asked_at: datetime) -> None:
     if mirror is None:
-        work.found(
-            "missing", sample=f"“{shown.name}” is at {_label(work)} and not here ({shown.raw_status})."
+        sentence = (
+            f"“{shown.name}” was made at {_label(work)}, not here ({shown.raw_status}): it is left alone."
         )
+        work.found("not_ours", sample=sentence)
         return
     if (mirror.status, mirror.raw_status) == (shown.status.value, shown.raw_status[:60]):
         work.found("unchanged")
@@ -84,9 +85,8 @@ def compare_leads(work: Work) -> bool:
     """Compare the people of every campaign of a connection."""
     keeper = require(work.adapter, KeepsLeads)
     standing = work.place.get("mirror")
-    rows = CampaignMirror.objects.select_related("campaign", "connection").filter(
-        connection_id=work.report.connection_id
-    )
+    related = ("campaign", "campaign__client", "campaign__current_version", "connection")
+    rows = CampaignMirror.objects.select_related(*related).filter(connection_id=work.report.connection_id)
     rows = rows.exclude(provider_campaign_id="").order_by("id")
     if standing:
         rows = rows.filter(id__gte=UUID(standing))
@@ -143,13 +143,13 @@ def _page(work: Work, mirror: CampaignMirror, listed: Sequence[ProviderLead]) ->
     """Compare a page of people; return how many of ours that were handed over are on it."""
     rows = _rows(mirror, listed)
     matched = unchanged = 0
+    strangers: list[ProviderLead] = []
     for shown in listed:
         row = rows.get(f"id:{shown.lead_id}") or next(
             (rows[key] for key in _keys(shown) if key in rows), None
         )
         if row is None:
-            who = shown.email or shown.profile_url or shown.lead_id
-            work.found("missing", sample=f"{who} is in “{mirror.campaign}” there and not here.")
+            strangers.append(shown)
             continue
         matched += row.state in {people.State.ADDED, people.State.HELD, people.State.HANDING}
         changes = mirroring.changes_of(row, shown)
@@ -163,7 +163,24 @@ def _page(work: Work, mirror: CampaignMirror, listed: Sequence[ProviderLead]) ->
             unchanged += 1
     if unchanged:
         work.found("unchanged", unchanged)
+    _strangers(work, mirror, strangers)
     return matched
+
+
+def _strangers(work: Work, mirror: CampaignMirror, strangers: Sequence[ProviderLead]) -> None:
+    """People whom somebody put into the campaign there: those who are leads here are taken in, others left alone."""
+    known = adopting.leads_of(mirror, strangers)
+    channel = people.channel_of(mirror)
+    for shown in strangers:
+        lead = known.get(adopting.address_of(shown, channel))
+        if lead is None:
+            who = shown.email or shown.profile_url or shown.lead_id
+            sentence = f"{who} was put into “{mirror.campaign}” there and is no lead of {mirror.campaign.client} here."
+            work.found("not_ours", sample=sentence)
+            continue
+        work.found("created", sample=f"{lead} was put into “{mirror.campaign}” there.")
+        if work.apply:
+            adopting.take_in(mirror, lead=lead, seen=shown, at=now())
 
 
 def _rows(mirror: CampaignMirror, listed: Sequence[ProviderLead]) -> dict[str, EnrollmentMirror]:

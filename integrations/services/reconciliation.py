@@ -56,7 +56,7 @@ EVERY: Final = timedelta(days=1)
 EVERY_FAILED: Final = timedelta(hours=1)
 #: So often in a row it waits for a provider that cannot be asked (some two hours in all).
 MAX_TRIES: Final = 8
-OUTCOMES: Final = ("created", "updated", "unchanged", "missing", "errors")
+OUTCOMES: Final = ("created", "updated", "unchanged", "missing", "not_ours", "errors")
 
 
 class Outrun(Exception):

@@ -252,11 +252,32 @@ def test_a_dry_run_says_what_differs_and_changes_nothing_and_applying_twice_does
         dry = runner.reconcile("dry_run")
     assert seen == [], "a dry run writes nothing but its report"
     assert (dry.state, dry.error) == ("done", "")
-    assert dry.counts["campaigns"] == {"created": 0, "updated": 1, "unchanged": 1, "missing": 2, "errors": 0}
-    assert dry.counts["leads"] == {"created": 0, "updated": 1, "unchanged": 12, "missing": 3, "errors": 1}
-    assert dry.counts["messages"] == {"created": 9, "updated": 0, "unchanged": 0, "missing": 0, "errors": 1}
+    assert dry.counts["campaigns"] == {
+        "created": 0,
+        "updated": 1,
+        "unchanged": 1,
+        "missing": 1,
+        "not_ours": 1,
+        "errors": 0,
+    }
+    assert dry.counts["leads"] == {
+        "created": 0,
+        "updated": 1,
+        "unchanged": 12,
+        "missing": 2,
+        "not_ours": 1,
+        "errors": 1,
+    }
+    assert dry.counts["messages"] == {
+        "created": 9,
+        "updated": 0,
+        "unchanged": 0,
+        "missing": 0,
+        "not_ours": 0,
+        "errors": 1,
+    }
     told = json.dumps(dry.samples, ensure_ascii=False)
-    for words in ("“There 9” is at HeyReach and not here", "is gone at HeyReach", "lead99@x.test is in",
+    for words in ("“There 9” was made at HeyReach, not here", "is gone at HeyReach", "lead99@x.test was put into",
                   "1 of ours are not listed there", "is PAUSED there; we had RUNNING", "Text 7"):  # fmt: skip
         assert words in told, words
     applied = runner.reconcile("apply")
@@ -339,7 +360,8 @@ def test_it_takes_turns_and_goes_on_after_a_crash(runner: Runner, monkeypatch: p
             "created": 0,
             "updated": 0,
             "unchanged": 1,
-            "missing": 11,
+            "missing": 0,
+            "not_ours": 11,
             "errors": 0,
         }
         assert len(facts()) == 31

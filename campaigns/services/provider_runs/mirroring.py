@@ -96,7 +96,11 @@ def read_people(mirror: CampaignMirror, keeper: KeepsLeads) -> int:
             break
     kept: dict[str, Any] = {"lead_sync_cursor": cursor or "", "lead_sync_began_at": began if cursor else None}
     if cursor is None:
-        kept |= {"last_lead_sync_at": now(), "lead_sync_note": note[:300]}
+        kept |= {
+            "last_lead_sync_at": now(),
+            "lead_sync_note": note[:300],
+            "lead_sync_unknown": 0 if note else unknown,
+        }
         if not note:
             changed += people.drop_unlisted(mirror, since=began, listed=listed, unknown=unknown)
             if not mirror.people.filter(added_at__gte=began - people.LISTED_AFTER).exists():
