@@ -6,9 +6,11 @@ No Django. The name service is asked through ``Resolver``, so that tests and a s
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Protocol
 
 import dns.exception
@@ -35,6 +37,15 @@ LOOKUP_SECONDS: Final = 2.0
 PARALLEL: Final = 32
 #: After so many look-ups without any answer, and none with one, the network is taken for gone.
 GIVE_UP_AFTER: Final = 16
+#: Longest address (RFC 5321, 4.5.3.1.3), in characters.
+LONGEST: Final = 254
+#: Domains whose syntax a process remembers.
+REMEMBERED_DOMAINS: Final = 20_000
+_ATOM: Final = r"[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]+"
+#: A dot-atom (RFC 5322, 3.2.3) in ASCII.
+_PLAIN_NAME: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+#: Host names in ASCII that stand for nothing else: Punycode is written otherwise, and longer, when it is decoded.
+_PLAIN_DOMAIN: Final = re.compile(r"(?!.*xn--)[a-z0-9.\-]+")
 
 
 class Servers(StrEnum):
@@ -111,11 +122,34 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def judge(address: str, servers: Servers = Servers.UNKNOWN) -> AddressVerdict:
-    """Judge one normalised address by what is known locally. Reasons: syntax, no_mx, disposable, role, typo."""
+def is_written_well(address: str) -> bool:
+    """Whether the syntax of an address is right (email-validator, as for mail that is to arrive).
+
+    What that library says about a domain is remembered, and what it says about plain names is one expression: a long
+    file has many people at few domains, and a whole address costs it a fifth of a millisecond.
+    """
+    name, _, domain = address.rpartition("@")
+    if len(address) <= LONGEST and _PLAIN_NAME.fullmatch(name) and _PLAIN_DOMAIN.fullmatch(domain):
+        return _takes_plain_names(domain)
+    return _is_valid(address)
+
+
+@lru_cache(maxsize=REMEMBERED_DOMAINS)
+def _takes_plain_names(domain: str) -> bool:
+    return _is_valid(f"a@{domain}")
+
+
+def _is_valid(address: str) -> bool:
     try:
         validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
+        return False
+    return True
+
+
+def judge(address: str, servers: Servers = Servers.UNKNOWN) -> AddressVerdict:
+    """Judge one normalised address by what is known locally. Reasons: syntax, no_mx, disposable, role, typo."""
+    if not is_written_well(address):
         return AddressVerdict(address=address, verdict="invalid", reasons=("syntax",))
     name, _, domain = address.rpartition("@")
     suggestion = _suggestion(name, domain)
@@ -140,8 +174,14 @@ def judge(address: str, servers: Servers = Servers.UNKNOWN) -> AddressVerdict:
 
 def _suggestion(name: str, domain: str) -> str:
     """The address that was probably meant: one letter off a domain that everybody has."""
+    near = _meant(domain)
+    return f"{name}@{near}" if near else ""
+
+
+@lru_cache(maxsize=REMEMBERED_DOMAINS)
+def _meant(domain: str) -> str:
     if domain in COMMON:
         return ""
     close = difflib.get_close_matches(domain, COMMON, n=1, cutoff=0.88)
     near = close[0] if close and abs(len(close[0]) - len(domain)) <= 1 else ""
-    return f"{name}@{near}" if near and near.rpartition(".")[2][:1] == domain.rpartition(".")[2][:1] else ""
+    return near if near and near.rpartition(".")[2][:1] == domain.rpartition(".")[2][:1] else ""

@@ -22,6 +22,7 @@ from campaigns.validation import (
     Resolver,
     Servers,
     domain_of,
+    is_written_well,
     judge,
     servers_of,
 )
@@ -32,6 +33,7 @@ from integrations.models import Connection
 from integrations.services.adapters import adapter_of
 from integrations.values import AddressVerdict
 from project.core.clock import now
+from project.core.db.bulk import insert_rows, is_one_of
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +63,10 @@ def resolver() -> Resolver:
 
 def known(addresses: Iterable[str]) -> dict[str, AddressVerdict]:
     """Return what is remembered about addresses and still believed; one query."""
-    wanted = sorted(set(addresses))
-    rows = AddressCheck.objects.filter(address__in=wanted, expires_at__gt=now()) if wanted else []
+    wanted = set(addresses)
+    if not wanted:
+        return {}
+    rows = AddressCheck.objects.filter(is_one_of("address", wanted), expires_at__gt=now())
     return {row.address: _verdict(row) for row in rows}
 
 
@@ -77,13 +81,9 @@ def check_many(
     missing = [address for address in dict.fromkeys(addresses) if address not in found]
     if not missing:
         return found
-    written = {address: judge(address) for address in missing}
-    domains = {domain_of(address) for address, verdict in written.items() if verdict.verdict != "invalid"}
+    domains = {domain_of(address) for address in missing if is_written_well(address)}
     servers = _servers(domains, ask or resolver())
-    fresh = {
-        address: judge(address, servers[domain_of(address)]) if verdict.verdict != "invalid" else verdict
-        for address, verdict in written.items()
-    }
+    fresh = {address: judge(address, servers.get(domain_of(address), Servers.UNKNOWN)) for address in missing}
     sources = _ask_provider(fresh, client_id)
     _remember(fresh, sources, servers)
     return {**found, **fresh}
@@ -142,24 +142,23 @@ def _validating_connection(client_id: UUID) -> Connection | None:
 
 def _remember(fresh: dict[str, AddressVerdict], sources: dict[str, str], servers: dict[str, Servers]) -> None:
     moment = now()
-    AddressCheck.objects.bulk_create(
+    insert_rows(
+        AddressCheck,
         [
-            AddressCheck(
-                address=address,
-                verdict=verdict.verdict,
-                reasons=list(verdict.reasons),
-                suggestion=verdict.suggestion[:254],
-                source=sources.get(address, "local"),
-                checked_at=moment,
-                expires_at=moment + _believed(verdict, servers.get(domain_of(address)), address in sources),
-            )
+            {
+                "address": address,
+                "verdict": verdict.verdict,
+                "reasons": list(verdict.reasons),
+                "suggestion": verdict.suggestion[:254],
+                "source": sources.get(address, "local"),
+                "checked_at": moment,
+                "expires_at": moment
+                + _believed(verdict, servers.get(domain_of(address)), address in sources),
+            }
             for address, verdict in fresh.items()
             if len(address) <= 254
         ],
-        update_conflicts=True,
-        unique_fields=["organization", "address"],
-        update_fields=["verdict", "reasons", "suggestion", "source", "checked_at", "expires_at"],
-        batch_size=1000,
+        replacing=("organization_id", "address"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
@@ -21,7 +22,14 @@ from campaigns.imports import mapping as columns
 from campaigns.imports import sheets
 from campaigns.imports.mapping import RowDraft
 from campaigns.imports.reading import SAMPLE_BYTES, FileShape, RawRow, UnreadableFile, detect, rows
-from campaigns.models import LeadImport, LeadImportError, LeadImportLead, LeadImportRow, OutreachPolicy
+from campaigns.models import (
+    LeadField,
+    LeadImport,
+    LeadImportError,
+    LeadImportLead,
+    LeadImportRow,
+    OutreachPolicy,
+)
 from campaigns.services import addresses, import_rows, lead_fields, leads
 from campaigns.services.outreach import policy_of
 from project.core.claims import compare_and_set
@@ -37,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
 CHUNK = 1000
-#: Rows that a run takes in one transaction.
+#: Rows that a run takes in one transaction; the first time fewer, after which the server knows how much there is.
 TAKEN_AT_ONCE = 5000
 #: What the preview counted that stays so, whoever the run makes.
 SETTLED = ("invalid", "duplicate", "suppressed", "risky")
@@ -178,16 +186,25 @@ def work(*, import_id: UUID) -> None:
         _finish(lead_import, LeadImport.State.FAILED, error=detail)
 
 
-def _reader(source: BinaryIO, shape: FileShape, skip: int) -> AbstractContextManager[Iterator[RawRow]]:
+def _reader(source: BinaryIO, shape: FileShape) -> AbstractContextManager[Iterator[RawRow]]:
     if shape.encoding == sheets.XLSX:
-        return sheets.rows_of(source, shape, skip=skip)
-    return nullcontext(rows(source, shape, skip=skip))
+        return sheets.rows_of(source, shape, skip=0)
+    return nullcontext(rows(source, shape))
 
 
-def _chunks(lead_import: LeadImport, skip: int) -> Iterator[list[RowDraft]]:
+def _ahead(chunks: Iterator[list[RowDraft]]) -> Iterator[list[RowDraft]]:
+    """Read one chunk while another is worked on: that is the database's work for the most part."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reader:
+        waiting = reader.submit(next, chunks, None)
+        while (chunk := waiting.result()) is not None:
+            waiting = reader.submit(next, chunks, None)
+            yield chunk
+
+
+def _chunks(lead_import: LeadImport, fields: dict[str, LeadField]) -> Iterator[list[RowDraft]]:
+    """The rows of a file, a chunk at a time; asks the database nothing."""
     shape = FileShape(lead_import.encoding, lead_import.delimiter, lead_import.headers)
-    fields = lead_fields.fields_of(lead_import.client_id)
-    with lead_import.file.open("rb") as source, _reader(source.file, shape, skip) as stream:
+    with lead_import.file.open("rb") as source, _reader(source.file, shape) as stream:
         while chunk := list(islice(stream, CHUNK)):
             drafts = [columns.draft(row, lead_import.mapping, lead_import.headers) for row in chunk]
             lead_fields.check_drafts(drafts, fields)
@@ -256,7 +273,7 @@ def _preview(lead_import: LeadImport) -> None:
     LeadImportError.objects.filter(lead_import=lead_import).delete()
     import_rows.clear(lead_import)
     total = reported = 0
-    for drafts in _chunks(lead_import, skip=0):
+    for drafts in _ahead(_chunks(lead_import, lead_fields.fields_of(lead_import.client_id))):
         verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
         risky = check_addresses(lead_import, drafts, verdicts)
         counts.update(verdicts)
@@ -315,9 +332,10 @@ def _run(lead_import: LeadImport) -> None:
     if not done:
         # What the preview left out is done with the beginning.
         done = lead_import.rows_total - import_rows.left(lead_import)
+    made = 0
     while True:
         with transaction.atomic():
-            taken = import_rows.take(lead_import, TAKEN_AT_ONCE)
+            taken = import_rows.take(lead_import, TAKEN_AT_ONCE if made else CHUNK)
             if taken is None:
                 break
             _link(lead_import, taken.upserted)
@@ -326,7 +344,9 @@ def _run(lead_import: LeadImport) -> None:
             if taken.stopped:
                 counts["suppressed"] += len(taken.stopped)
             done += taken.rows
+            made += taken.created
             going_on = _progress(lead_import, rows_done=done, counts=dict(counts))
+        import_rows.count_people(made)
         if not going_on:
             _finish(lead_import, LeadImport.State.CANCELLED)
             return

@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import AddressCheck, LeadImport, OutreachPolicy
 from campaigns.services import addresses, imports
-from campaigns.validation import Servers, judge, servers_of
+from campaigns.validation import Servers, is_written_well, judge, servers_of
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import Connection
 from integrations.values import AddressVerdict
@@ -60,6 +61,40 @@ def test_a_misspelt_domain_is_named() -> None:
 @given(st.text(max_size=80))
 def test_any_text_gets_a_verdict(text: str) -> None:
     assert judge(text).verdict in {"valid", "risky", "invalid"}
+
+
+_NAMES = st.text(alphabet="abyz09AZ._-+!#'*/=?^`{|}~%&$@ \"()<>,;:é\n", max_size=70)
+_DOMAINS = st.one_of(
+    st.text(alphabet="axn0-.é", max_size=20),
+    st.sampled_from(
+        [
+            "kestrel.test",
+            "test",
+            "a.localhost",
+            "xn--bcher-kva.example.com",
+            "1.2",
+            "a..com",
+            "-a.com",
+            "ab--c.com",
+        ]
+    ),
+    st.builds(
+        lambda label, count: ".".join([label] * count),
+        st.text("ab", min_size=1, max_size=66),
+        st.integers(1, 90),
+    ),
+)
+
+
+@given(_NAMES, _DOMAINS)
+def test_what_is_remembered_about_domains_says_what_the_library_says(name: str, domain: str) -> None:
+    address = f"{name}@{domain}"
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True)
+        expected = True
+    except EmailNotValidError:
+        expected = False
+    assert is_written_well(address) is expected
 
 
 def test_a_network_that_is_gone_is_not_asked_for_ever() -> None:
