@@ -9,7 +9,6 @@ What cannot be proven genuine is refused, counted, and stored only so often a mi
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +21,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from prometheus_client import Counter
-from pydantic_core import to_json
 
 from integrations import metrics, registry, streams
 from integrations.base import CALLED_QUERY
@@ -200,7 +198,7 @@ def _row(known: Opened, call: Call, event_type: str, key: str = "") -> Row:
         # A call without a name of its own is news each time: its key is its own id.
         key=(key or f"once:{identifier}").replace("\x00", "")[:200],
         event_type=event_type.replace("\x00", "")[:80],
-        headers=to_json(headers).decode(),
+        headers=headers,
         body=call.body,
         size=min(call.size, _MAX_SIZE),
         hash=hashlib.sha256(call.body).hexdigest(),
@@ -226,7 +224,7 @@ def _refuse(known: Opened, call: Call, reason: str, event_type: str) -> None:
             event_type=row.event_type,
             state=WebhookDelivery.State.REJECTED,
             reason=reason[:300],
-            headers=json.loads(row.headers),
+            headers=row.headers,
             body=row.body[:OVERSIZE_KEPT],
             size=row.size,
             payload_hash=row.hash,

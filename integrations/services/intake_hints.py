@@ -1,4 +1,4 @@
-"""Telling the workers what was taken in: few hints for many calls.
+"""Telling the workers what was taken in, and noting when a provider called: few words for many calls.
 
 ``taken`` counts a call and hints at once. A server of nothing but calls and pages (``project.wsgi``) may ``gather``
 instead: a thread of its own then talks with Redis, at most every ``PAUSE_S`` seconds, for all calls since. What it was
@@ -15,8 +15,8 @@ from uuid import UUID
 
 import structlog
 
-from integrations.services import intake_limits
-from project.core.scoping import no_scope
+from integrations.services import intake_limits, intake_store
+from project.core.scoping import no_scope, organization_scope
 from project.core.tasks import enqueue
 
 log = structlog.get_logger(__name__)
@@ -58,6 +58,8 @@ def gather() -> None:
 
 def _tell(connection_id: UUID, gathered: _Gathered) -> None:
     organization_id = gathered.organization_id
+    with organization_scope(organization_id):
+        intake_store.seen(connection_id)
     if intake_limits.taken(
         connection_id, organization_id=organization_id, calls=gathered.calls, is_news=gathered.has_news
     ):

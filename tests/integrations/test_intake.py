@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from django.db import connection as database
 from django.test import Client as Browser
 
 from integrations.models import Connection, ProviderEvent, WebhookDelivery, WebhookKey
-from integrations.services import connections, hygiene, intake_limits
+from integrations.services import connections, hygiene, intake_limits, intake_store
+from project.core.embedded.processes import wait_until
 from tests.integrations.conftest import Room, message_webhook
 
 
@@ -68,6 +70,46 @@ def test_the_same_call_at_once_from_many_threads_is_one_delivery(room: Room) -> 
     with room.scope():
         assert ProviderEvent.objects.count() == 1
         assert WebhookKey.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_that_come_while_one_is_stored_are_stored_together(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["first", "second", "third", "third", "fourth"]
+    payloads = {
+        text: {**message_webhook(text), "message_id": text, "provider_message_id": text} for text in texts
+    }
+    first_begun, all_wait, statements = threading.Event(), threading.Event(), []
+    run = intake_store.execute_prepared
+
+    def slow(sql: Any, values: dict[str, Any]) -> Any:
+        statements.append(len(values["bodies"]))
+        first_begun.set()
+        assert all_wait.wait(30)
+        return run(sql, values)
+
+    monkeypatch.setattr(intake_store, "execute_prepared", slow)
+    words: Counter[bytes] = Counter()
+
+    def call(text: str) -> None:
+        words[room.post(payloads[text]).content] += 1
+        database.close()
+
+    threads = [threading.Thread(target=call, args=[text]) for text in texts]
+    threads[0].start()
+    assert first_begun.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    lines = intake_store._combiner._lines
+    assert wait_until(lambda: sum(map(len, lines.values())) == 4, seconds=30)
+    all_wait.set()
+    for thread in threads:
+        thread.join()
+    assert statements == [1, 4]
+    assert words == {b"received": 4, b"repeated": 1}
+    kept = {json.loads(bytes(row.body))["message"]: row.duplicates for row in room.deliveries()}
+    assert kept == {"first": 0, "second": 0, "third": 1, "fourth": 0}
 
 
 def test_calls_without_a_name_of_their_own_are_news_each_time(room: Room) -> None:
