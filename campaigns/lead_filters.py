@@ -22,9 +22,9 @@ from campaigns.models import (
     LeadChannel,
     LeadImportLead,
     LeadLabel,
-    ReplyReading,
     SendOutcome,
 )
+from campaigns.querysets import answers
 from campaigns.replies.intents import POSITIVE
 from integrations.models import OutboundMessage
 from integrations.models.connections import Channel
@@ -59,7 +59,7 @@ def _outcome(column: str) -> Callable[[datetime | None], Q]:
 
 def _reading(**narrowed: Any) -> Callable[[datetime | None], Q]:
     def found(since: datetime | None) -> Q:
-        rows = ReplyReading.objects.filter(enrollment__lead=OuterRef("pk"), **narrowed)
+        rows = answers().filter(enrollment__lead=OuterRef("pk"), **narrowed)
         return Q(Exists(rows.filter(occurred_at__gte=since) if since else rows))
 
     return found

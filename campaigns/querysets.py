@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
-from campaigns.models import Enrollment, EnrollmentSender
+from campaigns.models import Enrollment, EnrollmentSender, ReplyReading
+from campaigns.replies.intents import NO_REPLY
 
 
 def senders_prefetch() -> Prefetch[Any]:
@@ -17,3 +18,9 @@ def senders_prefetch() -> Prefetch[Any]:
 def with_senders(rows: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
     """Enrollments with their senders loaded: one more query for all."""
     return rows.prefetch_related(senders_prefetch())
+
+
+def answers() -> QuerySet[ReplyReading]:
+    """What people answered; notes of absence and machines' mails are read, too, but are no replies."""
+    rows: QuerySet[ReplyReading] = ReplyReading.objects.exclude(intent__in=NO_REPLY)
+    return rows

@@ -19,13 +19,12 @@ from campaigns.models import (
     LeadImportError,
     OwnHoliday,
     Relation,
-    ReplyReading,
     ScheduledAction,
     Snippet,
     Transition,
 )
 from campaigns.plans.schema import SendNode, StopNode, WaitNode
-from campaigns.querysets import with_senders
+from campaigns.querysets import answers, with_senders
 from campaigns.replies.intents import POSITIVE
 from campaigns.services.planning import plan_of
 from integrations.models import KillSwitch, OutboundMessage, SenderAccount
@@ -186,7 +185,7 @@ def progress_of(campaign_ids: list[UUID]) -> dict[UUID, Progress]:
         count=Count("enrollment_id", distinct=True)
     ):
         found[campaign_id].connected = count
-    readings = ReplyReading.objects.filter(campaign_id__in=campaign_ids)
+    readings = answers().filter(campaign_id__in=campaign_ids)
     for campaign_id, replied, positive in readings.values_list("campaign_id").annotate(
         replied=Count("enrollment_id", distinct=True),
         positive=Count("enrollment_id", distinct=True, filter=Q(intent__in=POSITIVE)),

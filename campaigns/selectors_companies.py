@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from campaigns.models import Campaign, Company, Enrollment, Lead, ReplyReading
+from campaigns.models import Campaign, Company, Enrollment, Lead
+from campaigns.querysets import answers
 from campaigns.selectors_leads import fill, with_addresses
 from integrations.models import OutboundMessage
 from project.core.ids import parse_uuid
@@ -73,7 +74,7 @@ def _count(found: list[Any]) -> None:
     ids = [company.id for company in found]
     people = Lead.objects.filter(company__in=ids, removed_at=None)
     counts = dict(people.values_list("company_id").annotate(Count("id")))
-    answered = ReplyReading.objects.filter(enrollment__lead__company__in=ids)
+    answered = answers().filter(enrollment__lead__company__in=ids)
     replied = dict(
         answered.values_list("enrollment__lead__company_id").annotate(
             Count("enrollment__lead_id", distinct=True)

@@ -30,8 +30,8 @@ from campaigns.models import (
     LeadField,
     LeadImport,
     LeadSegment,
-    ReplyReading,
 )
+from campaigns.querysets import answers
 from integrations.models import OutboundMessage
 from integrations.models.connections import Channel
 from project.core.counting import capped_counts
@@ -81,7 +81,7 @@ def fill(leads: list[Any], columns: Iterable[str]) -> None:
         out = OutboundMessage.objects.filter(lead_id__in=ids, state=OutboundMessage.State.SENT)
         sent = dict(out.values_list("lead_id").annotate(Max("sent_at")))
     if "last_reply" in wanted:
-        readings = ReplyReading.objects.filter(enrollment__lead__in=ids)
+        readings = answers().filter(enrollment__lead__in=ids)
         replied = dict(readings.values_list("enrollment__lead_id").annotate(Max("occurred_at")))
     for lead in leads:
         lead.enrollment = newest.get(lead.id)

@@ -15,8 +15,9 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 
-from campaigns.models import Campaign, Enrollment, Lead, LeadChannel, LeadLabel, ReplyReading, Suppression
+from campaigns.models import Campaign, Enrollment, Lead, LeadChannel, LeadLabel, Suppression
 from campaigns.plans.state import Cause
+from campaigns.querysets import answers
 from campaigns.services import checklist, enrollments, entry, suppression, suppression_marks
 from campaigns.services.assignment import Rotation
 from campaigns.services.provider_runs import mirrors
@@ -313,7 +314,7 @@ def replied_of(leads: Sequence[Lead]) -> set[UUID]:
     """Who of them has answered, in whatever campaign."""
     answered = Q(stage__in=[Enrollment.Stage.REPLIED, Enrollment.Stage.MEETING])
     stages = Enrollment.objects.filter(answered, lead__in=leads).values_list("lead_id", flat=True)
-    readings = ReplyReading.objects.filter(enrollment__lead__in=leads)
+    readings = answers().filter(enrollment__lead__in=leads)
     return {*stages, *readings.values_list("enrollment__lead_id", flat=True)}
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from campaigns.events import MessageMatched, ReplyRead
 from campaigns.models import Campaign, Enrollment, ReplyReading
-from campaigns.replies.intents import NO_REPLY, VERSION, Intent, judge
+from campaigns.replies.intents import VERSION, Intent, judge
 from campaigns.services import campaigns
 from integrations.events import MessageReceived
 from integrations.models import OutboundMessage
@@ -21,7 +21,9 @@ from project.tenancy.models import User
 
 
 def on_message_matched(fact: MessageMatched) -> None:
-    """Read a reply in the transaction that stores it. Notes of absence and machines' mails are no replies."""
+    """Read an answer in the transaction that stores it. Notes of absence and machines' mails are no replies; how they
+    were read is kept, so that a person can say that one is a reply after all.
+    """
     event = fact.event
     if fact.lead is None or not isinstance(event, MessageReceived) or not event.is_reply:
         return
@@ -36,8 +38,6 @@ def on_message_matched(fact: MessageMatched) -> None:
         subject=event.subject,
         is_automatic=event.is_automatic,
     )
-    if found.intent in NO_REPLY:
-        return
     reading, is_new = ReplyReading.objects.get_or_create(
         event_id=fact.event_id,
         defaults={

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from campaigns.events import EnrollmentFact, ReplyRead
 from campaigns.models import ReplyReading
-from campaigns.replies.intents import POSITIVE
+from campaigns.replies.intents import POSITIVE, Intent
 from campaigns.services.brakes import lists_of
 from inbox.events import ConversationAnswered, ConversationResolved, PromiseBroken, ResolutionTakenBack
 from inbox.models import Conversation
@@ -137,17 +137,49 @@ def _hint(kinds: Collection[str], clients: Collection[UUID]) -> None:
 
 
 def record_reading(event: ReplyRead) -> None:
-    """Write, or take back, that a reply was positive, as it is read now."""
+    """Write, or take back, that a reply was positive, as it is read now; and what it is, where a person said that."""
     reading = event.reading
-    key = f"{reading.enrollment_id}:positive:{reading.event_id}"
-    if reading.intent not in POSITIVE:
-        take_back(Fact.objects.filter(kind=Fact.Kind.POSITIVE, key=key, occurred_at=reading.occurred_at))
+    if reading.source == ReplyReading.Source.PERSON:
+        _follow_correction(event)
+    if reading.intent in POSITIVE:
+        _record_read(event, Fact.Kind.POSITIVE)
         return
-    outbound, lead_id = event.answered, reading.enrollment.lead_id
+    key = f"{reading.enrollment_id}:{Fact.Kind.POSITIVE}:{reading.event_id}"
+    take_back(Fact.objects.filter(kind=Fact.Kind.POSITIVE, key=key, occurred_at=reading.occurred_at))
+
+
+def _follow_correction(event: ReplyRead) -> None:
+    """Count an answer as a reply, as a note of absence, or (what machines write) as neither.
+
+    It may be a fact of several campaigns that the lead is in: what it was there, it becomes there.
+    """
+    reading = event.reading
+    wanted = {Intent.OUT_OF_OFFICE: Fact.Kind.AWAY, Intent.AUTOMATIC: None}.get(
+        Intent(reading.intent), Fact.Kind.REPLIED
+    )
+    told = Fact.objects.filter(
+        lead_id=reading.enrollment.lead_id,
+        occurred_at=reading.occurred_at,
+        key__endswith=f":{reading.event_id}",
+    )
+    gone = take_back(told.filter(kind__in={Fact.Kind.REPLIED, Fact.Kind.AWAY} - {wanted}))
+    if wanted is None:
+        return
+    for row in gone:
+        kept = {name: getattr(row, name) for name in RETRACTED if name != "kind"}
+        _write(Fact(kind=wanted, key=f"{row.enrollment_id}:{wanted}:{reading.event_id}", **kept))
+    if not told.filter(kind=wanted).exists():
+        _record_read(event, wanted)  # it was a machine's until now
+
+
+def _record_read(event: ReplyRead, kind: Fact.Kind) -> None:
+    """Write one fact about an answer, with what it answers."""
+    reading, outbound = event.reading, event.answered
+    lead_id = reading.enrollment.lead_id
     since = outbound.sent_at if outbound is not None else None
     record(
-        kind=Fact.Kind.POSITIVE,
-        key=key,
+        kind=kind,
+        key=f"{reading.enrollment_id}:{kind}:{reading.event_id}",
         occurred_at=reading.occurred_at,
         client_id=reading.client_id,
         campaign_id=reading.campaign_id,

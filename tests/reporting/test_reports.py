@@ -15,6 +15,7 @@ import pytest
 from django.test import Client as Browser
 
 from campaigns.models import ReplyReading
+from campaigns.selectors import progress_of
 from campaigns.services import campaigns, readings, steering
 from project.tenancy.models import AuditEntry
 from reporting import selectors, selectors_facts
@@ -110,6 +111,33 @@ def test_a_note_of_absence_is_no_reply(answered: World) -> None:
     counted()
     people = report_of(answered)["people"]
     assert (people["replied"], people["away"]) == (1, 1)
+    assert [row.intent for row in ReplyReading.objects.order_by("occurred_at")] == [
+        "interested",
+        "out_of_office",
+    ]
+    assert progress_of([answered.campaign.id])[answered.campaign.id].replied == 1
+
+
+def test_a_corrected_note_of_absence_becomes_a_reply_and_back(answered: World) -> None:
+    answered.says(
+        "owen", "I am out of the office until 1 December.", WORKING + timedelta(minutes=6), message="m2"
+    )
+    note = ReplyReading.objects.get(intent="out_of_office")
+    real = ReplyReading.objects.get(intent="interested")
+
+    def says(reading: ReplyReading, intent: str) -> tuple[int, ...]:
+        readings.correct(reading=reading.refreshed(), intent=intent, actor=answered.agency.manager)
+        counted()
+        people = report_of(answered)["people"]
+        return tuple(people[kind] for kind in ("replied", "positive", "away"))
+
+    assert says(note, "question") == (2, 2, 0)
+    assert says(note, "automatic") == (1, 1, 0)
+    assert says(note, "not_now") == (2, 1, 0)
+    assert says(note, "out_of_office") == (1, 1, 1)
+    assert says(real, "out_of_office") == (0, 0, 2)
+    assert says(real, "interested") == (1, 1, 1)
+    assert campaign_report_of(answered)["waits"]["total"] == 1, "with what it answers"
 
 
 def test_a_correction_and_a_meeting_change_the_figures(answered: World) -> None:
