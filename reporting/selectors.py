@@ -171,7 +171,7 @@ def _parts(subject: Subject, period: Period, here: Kinds) -> dict[str, Any]:
         "channels": _channels(by_key(subject.rows(Grain.CHANNEL, period), "part")),
         "heat": parts_of.heat(subject, period),
         "waits": parts_of.waits(waits, here),
-        "domains": parts_of.domains(by_key(subject.rows(Grain.DOMAIN, period), "part")),
+        "domains": parts_of.domains(subject, period),
         "service": parts_of.service(here) if subject.is_client else None,
     }
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, Final
 
+from django.db import connection
+from django.db.models import Q, QuerySet, Sum
+
 from campaigns.models import Campaign, LeadImport
 from campaigns.plans.schema import SendNode
 from campaigns.selectors import node_label
@@ -12,17 +15,20 @@ from campaigns.services import variants
 from campaigns.services.planning import plan_of_version
 from integrations.models import SenderAccount
 from project.core.ids import parse_uuid
+from project.theme import formats
 from reporting import charts
-from reporting.counting import LAST_WAIT, WAITS
+from reporting.counting import DOMAIN_KINDS, LAST_WAIT, WAITS
 from reporting.filters import Period
 from reporting.forecasting import LOOK_BACK, forecast
-from reporting.selectors_rollups import Grain, Kinds, Subject, by_key, total
+from reporting.selectors_rollups import Grain, Kinds, Subject, Sums, by_key, total
 
 #: A share of fewer people than this says nothing.
 LEAST: Final = 20
 #: Sends that an hour must have had before it may be called the best.
 LEAST_SENDS: Final = 30
 FORECAST_DAYS: Final = 30
+#: Recipient domains that a report names.
+MOST_DOMAINS: Final = 12
 
 
 def heat(subject: Subject, period: Period) -> dict[str, Any]:
@@ -146,19 +152,48 @@ def lists(parts: dict[str, Kinds]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (-row["contacted"], row["label"]))
 
 
-def domains(parts: dict[str, Kinds], most: int = 12) -> list[dict[str, Any]]:
-    """The recipient domains with most mail; the rest in one row, so that the column adds up."""
-    for kinds in parts.values():
-        kinds["contacted"] = kinds["emailed"]  # nobody is contacted at a domain but by mail
-    rows = sorted(
-        (figures(part, kinds, part) for part, kinds in parts.items()),
-        key=lambda row: (-row["emailed"], row["key"]),
+def _of_domains(subject: Subject, period: Period) -> QuerySet[Any]:
+    """Sums of recipient domains that something was sent to, or came back from, those with most mail first."""
+    kinds = {f"{kind}_people": Sum("people", filter=Q(kind=kind), default=0) for kind in DOMAIN_KINDS}
+    rows: Any = subject.rows(Grain.DOMAIN, period)
+    found: QuerySet[Any] = (
+        rows.values("part")
+        .annotate(sent=Sum("n", filter=Q(kind="emailed"), default=0), **kinds)
+        .filter(Q(emailed_people__gt=0) | Q(bounced_people__gt=0) | Q(complained_people__gt=0))
+        .order_by("-emailed_people", "part")
     )
-    rows = [row for row in rows if row["emailed"] or row["bounced"] or row["complained"]]
-    if len(rows) <= most:
-        return rows
-    rest = total([parts[row["key"]] for row in rows[most:]])
-    return [*rows[:most], figures(f"{len(rows) - most} others", rest, "")]
+    return found
+
+
+def top_domains(subject: Subject, period: Period) -> list[str]:
+    """The domains that a report names; the others are one row."""
+    return list(_of_domains(subject, period).values_list("part", flat=True)[:MOST_DOMAINS])
+
+
+def domains(subject: Subject, period: Period) -> list[dict[str, Any]]:
+    """The recipient domains with most mail; the rest in one row (``others``), so that the column adds up.
+
+    There are nearly as many domains as people: the database adds up the rest.
+    """
+    names = ["sent", *(f"{kind}_people" for kind in DOMAIN_KINDS)]
+    sql, given = _of_domains(subject, period).query.sql_with_params()
+    added = ", ".join(f"sum({name})" for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT CASE WHEN place <= {MOST_DOMAINS} THEN part ELSE '' END AS named, min(place), count(*), {added}"  # noqa: S608
+            f" FROM (SELECT *, row_number() OVER (ORDER BY emailed_people DESC, part) AS place FROM ({sql}) AS domain)"
+            " AS placed GROUP BY named ORDER BY min(place)",
+            given,
+        )
+        found = cursor.fetchall()
+    rows = []
+    for part, _, count, sent, *people in found:
+        kinds = Kinds({kind: Sums(people=int(n)) for kind, n in zip(DOMAIN_KINDS, people, strict=True)})
+        # Nobody is contacted at a domain but by mail.
+        kinds["contacted"] = Sums(n=int(sent), people=kinds["emailed"].people)
+        label = part or f"{formats.number(count)} {'other' if count == 1 else 'others'}"
+        rows.append({**figures(label, kinds, part), "others": "" if part else "1"})
+    return rows
 
 
 def service(kinds: Kinds) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from reporting.counting import EVENTS, PEOPLE
 from reporting.filters import Filters, Period
 from reporting.models import Fact, FirstFact, RollupState
 from reporting.row_slices import Slice
+from reporting.selectors_parts import top_domains
+from reporting.selectors_rollups import Subject
 
 ORDER: Final = ("-occurred_at", "-id")
 #: A kind that is counted -> the kinds of facts that it is counted from.
@@ -60,6 +62,8 @@ class RowFilters:
     #: Only what belongs to a campaign, whichever.
     in_campaigns: bool = False
     domain: str = ""
+    #: Whatever recipient domain the report of these days does not name.
+    others: bool = False
     channel: str = ""
     variant: str = ""
     part: Slice = field(default_factory=Slice)
@@ -97,6 +101,7 @@ class RowFilters:
             user_id=parse_uuid(data.get("user", "")),
             in_campaigns=data.get("campaigns") == "1",
             domain=data.get("domain", "")[:255],
+            others=client is not None and data.get("others") == "1",
             channel=data.get("channel", "")[:16],
             variant=data.get("variant", "")[:80],
             part=part,
@@ -131,9 +136,12 @@ class RowFilters:
             "channel": self.channel, "variant_id": self.variant, "user_id": self.user_id,
         }  # fmt: skip
         rows = rows.filter(**{name: value for name, value in given.items() if value})
-        if self.channel or self.list_id or self.in_campaigns:
-            # Sums by channel and by list are those of campaigns.
+        if self.channel or self.list_id or self.domain or self.others or self.in_campaigns:
+            # Sums by channel, by list and by domain are those of campaigns.
             rows = rows.filter(campaign_id__isnull=False)
+        if self.others and self.client is not None:
+            named = top_domains(Subject(self.client, self.campaign), self.period)
+            rows = rows.exclude(domain__in=["", *named])
         return self.part.apply(rows, self.period)
 
     def events(self, access: Access) -> QuerySet[Fact]:
@@ -149,8 +157,8 @@ class RowFilters:
             "client": self.client.id if self.client and not self.campaign else "",
             "from": self.period.first, "to": self.period.last, "node": self.node, "sender": self.sender_id or "",
             "user": self.user_id or "", "campaigns": "1" if self.in_campaigns else "", "list": self.list_id or "",
-            "domain": self.domain, "channel": self.channel, "variant": self.variant,
-            **self.part.query, "each": "1" if self.each else "",
+            "domain": self.domain, "others": "1" if self.others else "", "channel": self.channel,
+            "variant": self.variant, **self.part.query, "each": "1" if self.each else "",
         }  # fmt: skip
         return urlencode({name: str(value) for name, value in given.items() if value})
 
@@ -173,6 +181,7 @@ class RowFilters:
         return (
             [f"{name} {value}" for name, value in parts if value]
             + (["one sender"] if self.sender_id else [])
+            + (["other domains"] if self.others else [])
             + (["one list"] if self.list_id else [])
             + (["one member"] if self.user_id else [])
             + (["all campaigns"] if self.in_campaigns else [])

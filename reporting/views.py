@@ -55,6 +55,7 @@ def index(request: OrganizationRequest) -> HttpResponse:
         "can_see_senders": can_see_senders,
         "rows_url": rows_url,
         **freshness(),
+        **selectors_portal.frame(request.access, None),
     }
     return render(request, "reporting/index.html", context)
 
@@ -210,6 +211,7 @@ def compare(request: OrganizationRequest) -> HttpResponse:
     context = {
         "compared": current, "earlier": earlier["all"], "filters": filters, "period": filters.period,
         "periods": PERIODS.items(), "rows_url": f"{rows_base(request)}?{urlencode(filters.days)}", **freshness(),
+        **selectors_portal.frame(request.access, None),
     }  # fmt: skip
     return render(request, "reporting/compare.html", context)
 

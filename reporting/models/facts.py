@@ -87,6 +87,10 @@ class Fact(PartitionedByOccurrence, OrganizationModel):
             models.Index(
                 fields=["organization", "campaign_id", "kind", "occurred_at"], name="fact_by_campaign"
             ),
+            # Of all clients together; whose it is can be read from it, too.
+            models.Index(
+                fields=["organization", "kind", "occurred_at"], name="fact_by_kind", include=["client_id"]
+            ),
             models.Index(fields=["organization", "lead_id"], name="fact_by_lead"),
             models.Index(fields=["organization", "written_in"], name="fact_by_transaction"),
         ]

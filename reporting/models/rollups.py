@@ -71,7 +71,14 @@ class FirstFact(DerivedModel):
     fact_id = models.UUIDField()
 
     class Meta(DerivedModel.Meta):
-        pass
+        indexes = [
+            # Who answered, of those contacted: a small part of all rows.
+            models.Index(
+                fields=["organization", "client_id", "contact_id"],
+                name="first_fact_answers",
+                condition=models.Q(kind__in=["replied", "positive", "meeting"]),
+            )
+        ]
 
 
 class FactRetraction(OrganizationModel):

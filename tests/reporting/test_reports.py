@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -18,7 +19,7 @@ from campaigns.models import ReplyReading
 from campaigns.selectors import progress_of
 from campaigns.services import campaigns, readings, steering
 from project.tenancy.models import AuditEntry
-from reporting import selectors, selectors_facts
+from reporting import selectors, selectors_facts, selectors_live
 from reporting.filters import Filters
 from reporting.models import Fact
 from reporting.selectors_rows import RowFilters
@@ -177,9 +178,22 @@ def test_every_number_opens_as_many_rows(answered: World, client: Browser, time_
             kind=kind, key=f"{kind}:{in_time}", occurred_at=WORKING, client_id=answered.agency.first.id,
             user_id=answered.agency.agent.id, in_time=in_time,
         )  # fmt: skip
+    for number in range(14):
+        for kind in ("emailed", *(["bounced"] if number > 11 else [])):
+            Fact.objects.create(
+                kind=kind, key=f"{kind}:{number}", occurred_at=WORKING, client_id=answered.agency.first.id,
+                campaign_id=answered.campaign.id, enrollment_id=uuid4(), channel="email", node_id="message",
+                domain=f"d{number:02}.test", sender_id=answered.sender.id,
+            )  # fmt: skip
+    counted()
+    domains = campaign_report_of(answered)["domains"]
+    assert [(row["label"], row["emailed"], row["bounced"]) for row in domains[11:]] == [
+        ("d11.test", 1, 0),
+        ("2 others", 2, 2),
+    ]
     pages = {
-        "reports/inbox/": 9, campaign: 22, f"{campaign}cohorts/": 6,
-        report: 20, f"{report}?channel=linkedin": 12, "reports/": 3,
+        "reports/inbox/": 9, campaign: 37, f"{campaign}cohorts/": 6,
+        report: 35, f"{report}?channel=linkedin": 12, "reports/": 3,
         f"{report}?campaign={answered.campaign.id}&only=sender:{answered.sender.id}": 11, "reports/compare/": 3,
         "reports/live/": 2,
     }  # fmt: skip
@@ -233,6 +247,24 @@ def test_a_narrowed_report_has_the_figures_of_its_part(
     assert "Contacted,0," in text
     assert "Time to reply" not in text
     assert "tell me more" not in page
+
+
+def test_today_is_compared_with_the_same_hours_of_weeks_before(answered: World, time_machine: Any) -> None:
+    access = answered.agency.access(answered.agency.manager)
+    time_machine.move_to(WORKING + timedelta(minutes=30), tick=False)
+    for weeks, minutes in ((1, 0), (1, 29), (1, 31), (2, 0), (5, 0)):
+        Fact.objects.create(
+            kind="replied", key=f"{weeks}:{minutes}", client_id=answered.agency.second.id,
+            occurred_at=WORKING - timedelta(weeks=weeks) + timedelta(minutes=minutes),
+        )  # fmt: skip
+    shown = selectors_live.today(access)
+    pace = {row["kind"]: (row["today"], row["usual"]) for row in shown["pace"]}
+    assert pace == {"contacted": (5, 0), "replied": (1, 0.8), "positive": (1, 0), "meeting": (0, 0)}
+    assert [row["kind"] for row in shown["activity"]][:3] == ["positive", "replied", "connected"]
+    assert len(shown["activity"]) == 8
+    assert len(selectors_live.today(access, limit=3)["activity"]) == 3
+    limited = answered.agency.access(answered.agency.client_user)
+    assert [row["usual"] for row in selectors_live.today(limited)["pace"]] == [0, 0, 0, 0]
 
 
 def test_hours_and_waits_open_what_they_count(answered: World, client: Browser) -> None:
