@@ -15,7 +15,7 @@ from inbox.models import Conversation, Note
 from inbox.services import notes
 from project.core.realtime.models import StreamEvent
 from project.core.scoping import no_scope, platform_scope
-from project.tenancy.models import AuditEntry
+from project.tenancy.models import AuditEntry, Membership, MembershipClient
 from reporting.models import Fact, PortalPolicy, ReplyVerdict
 from reporting.redaction import COVER, cover
 from reporting.services import portal, sharing
@@ -302,3 +302,14 @@ def test_whoever_has_no_name_is_covered_like_what_they_wrote(answered: World, cl
         access=agency.access(agency.manager), client=agency.first, shows_replies=True, hides_addresses=True
     )
     assert "kari@fjord.test" not in client.get(report).content.decode()
+
+
+def test_people_of_two_clients_stay_in_the_clients_frame(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    membership = Membership.objects.get(user=agency.client_user)
+    MembershipClient.objects.create(membership=membership, client=agency.second)
+    client.force_login(agency.client_user)
+    for path in ("reports/", "reports/compare/"):
+        page = client.get(agency.url(path)).content.decode()
+        assert "portal-head" in page, path
+        assert str(agency.first) in page
