@@ -210,7 +210,8 @@ def compare(request: OrganizationRequest) -> HttpResponse:
     )
     context = {
         "compared": current, "earlier": earlier["all"], "filters": filters, "period": filters.period,
-        "before": filters.period.before, "periods": PERIODS.items(), "rows_url": f"{rows_base(request)}?{urlencode(filters.days)}", **freshness(),
+        "before": filters.period.before, "periods": PERIODS.items(),
+        "rows_url": f"{rows_base(request)}?{urlencode(filters.days)}", **freshness(),
         **selectors_portal.frame(request.access, None),
     }  # fmt: skip
     return render(request, "reporting/compare.html", context)
