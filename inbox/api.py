@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from ninja import Query, Router, Status
+from pydantic import Field
 
 from inbox import api_rows as rows
 from inbox import api_schemas as schemas
@@ -168,9 +169,14 @@ def assign_conversation(request: ApiRequest, conversation_id: UUID, payload: sch
 
 @router.post("/conversations/{conversation_id}/close", response=schemas.ConversationOut, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
-def close_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
-    """Close it; a new message of theirs opens it again."""
-    triage.close(conversation_id=_conversation(request, conversation_id).id, actor=request.access.user)
+def close_conversation(
+    request: ApiRequest,
+    conversation_id: UUID,
+    seen_revision: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None,
+) -> Any:
+    """Close it; a new message of theirs opens it again. With `seen_revision` it is refused where they wrote since."""
+    found = _conversation(request, conversation_id)
+    triage.close(conversation_id=found.id, actor=request.access.user, seen_revision=seen_revision)
     return _fresh(request, conversation_id)
 
 
@@ -187,7 +193,12 @@ def reopen_conversation(request: ApiRequest, conversation_id: UUID) -> Any:
 def snooze_conversation(request: ApiRequest, conversation_id: UUID, payload: schemas.SnoozeIn) -> Any:
     """Put it away until a time."""
     found = _conversation(request, conversation_id)
-    triage.snooze(conversation_id=found.id, until=payload.until, actor=request.access.user)
+    triage.snooze(
+        conversation_id=found.id,
+        until=payload.until,
+        actor=request.access.user,
+        seen_revision=payload.seen_revision,
+    )
     return _fresh(request, conversation_id)
 
 

@@ -252,6 +252,12 @@ class SnoozeIn(Schema):
     """Until when a conversation is put away, at most 400 days; null: until they write."""
 
     until: Instant | None
+    seen_revision: int | None = Field(
+        None,
+        ge=0,
+        le=2_147_483_647,
+        description="``revision`` that the caller has seen: refused where they wrote since.",
+    )
 
 
 class LinkIn(Schema):

@@ -38,7 +38,7 @@ class ReplyStored(DomainEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyCalledOff(DomainEvent):
-    """A scheduled reply does not leave, because the other side wrote first."""
+    """A reply that had not left does not leave, because the other side wrote first."""
 
     conversation: Conversation
     message: Message

@@ -157,7 +157,7 @@ class ActForm(forms.Form):
     snooze = forms.CharField(max_length=20, required=False)
     until = forms.DateTimeField(required=False)
     macro = forms.UUIDField(required=False)
-    #: Of a macro: ``id:revision`` of what is on the screen, separated by commas.
+    #: Of closing, snoozing and macros: ``id:revision`` of what is on the screen, separated by commas.
     seen = forms.CharField(max_length=400_000, required=False)
 
     def clean_seen(self) -> dict[UUID, int]:

@@ -6,9 +6,9 @@ from campaigns.events import LeadErased, LeadsMerged, LeadsParted, MessageMatche
 from campaigns.services import erasure, matching
 from inbox import row_words
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
-from inbox.services import chats, leads, notifications, replies, reports, threads
+from inbox.services import chats, departures, leads, notifications, replies, reports, threads
 from integrations.domain_events import ChatFound, OutboundChanged
-from integrations.services import ledger, sync_windows
+from integrations.services import ledger, outbox, sync_windows
 from project.core.events import subscribe, subscribe_many
 
 subscribe_many(MessageMatched, id="inbox.thread")(reports.on_messages_matched)
@@ -26,4 +26,5 @@ erasure.register_record("conversations", leads.record)
 row_words.register()
 sync_windows.register_nameless("inbox.conversations", chats.nameless)
 ledger.register_desk("inbox.desk", chats.linked_among)
+outbox.register_gate("inbox.wrote_first", departures.gate)
 matching.register_threads("inbox.threads", threads.lead_of)

@@ -41,6 +41,14 @@ def close_silent() -> None:
     _each(clocks.to_close(), triage.close_silent)
 
 
+@task(queue="inbound", name="inbox.call_off_elsewhere")
+def call_off_elsewhere(conversation_id: str) -> None:
+    """Call off replies that wait in other threads with somebody who has written."""
+    from inbox.services import departures
+
+    departures.call_off_elsewhere(conversation_id=UUID(conversation_id))
+
+
 @task(queue="bulk", name="inbox.run_act")
 def run_act(entry_id: str) -> None:
     """Do an act on the many conversations it was asked for."""

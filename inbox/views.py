@@ -197,7 +197,9 @@ def add_note(request: OrganizationRequest, conversation_id: UUID) -> HttpRespons
     form = forms.NoteForm(request.POST)
     given = form.cleaned_data if form.is_valid() else {"body": ""}
     try:
-        added = notes.add_note(conversation_id=found.id, author=request.access.user, **given)
+        added = notes.add_note(
+            conversation_id=found.id, author=request.access.user, from_composer=True, **given
+        )
     except Refused as refusal:
         return _refused(request, found, refusal.message, 422, mode="note")
     # The composer stays what it is: what was meant for the team must not leave because it changed by itself.

@@ -108,6 +108,12 @@ def _told(request: OrganizationRequest, entry: JournalEntry, ids: list[UUID]) ->
     return response
 
 
+def _seen(request: OrganizationRequest, conversation: Conversation) -> dict[UUID, int]:
+    """The revision that was on the screen, if it is told."""
+    told = request.POST.get("seen_revision", "")
+    return {conversation.id: int(told)} if told.isdecimal() and len(told) < 10 else {}
+
+
 # --- one conversation: a change of state is a resource of its own -----------------------------------
 
 
@@ -129,7 +135,8 @@ def assignment(request: OrganizationRequest, conversation_id: UUID) -> HttpRespo
 def closure(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """Close a conversation (POST) or open it again (DELETE)."""
     found = _mine(request, conversation_id)
-    return _act(request, "close" if request.method == "POST" else "reopen", [found.id], {})
+    act = "close" if request.method == "POST" else "reopen"
+    return _act(request, act, [found.id], {}, _seen(request, found))
 
 
 @require_POST
@@ -142,7 +149,7 @@ def snooze(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
         return _refused("Choose until when.")
     until = form.cleaned_data["until"]
     given = {"until": until.isoformat()} if until else {"snooze": form.cleaned_data["snooze"]}
-    return _act(request, "snooze", [found.id], given)
+    return _act(request, "snooze", [found.id], given, _seen(request, found))
 
 
 @require_http_methods(["POST", "DELETE"])

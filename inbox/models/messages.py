@@ -66,6 +66,8 @@ class Message(OrganizationModel):
     blind_copied_to = models.JSONField(default=list)
     #: Of a reply: when it may leave at the earliest, and why not at once.
     leaves_at = models.DateTimeField(null=True)
+    #: When somebody last said that it shall leave: what they write later calls it off.
+    decided_at = models.DateTimeField(null=True)
     timing = models.CharField(max_length=12, choices=Timing.choices, blank=True, default=Timing.NOW)
     #: The canned reply that it was made of.
     canned_id = models.UUIDField(null=True)

@@ -50,10 +50,15 @@ ACTS: Final[dict[str, Do]] = {
         note=given.get("note", ""),
         actor=actor,
     ),
-    "close": lambda id_, _given, actor: triage.close(conversation_id=id_, actor=actor),
+    "close": lambda id_, given, actor: triage.close(
+        conversation_id=id_, actor=actor, seen_revision=given["seen"]
+    ),
     "reopen": lambda id_, _given, actor: triage.reopen(conversation_id=id_, actor=actor),
     "snooze": lambda id_, given, actor: triage.snooze(
-        conversation_id=id_, until=snoozing.instant(given.get("until", "")), actor=actor
+        conversation_id=id_,
+        until=snoozing.instant(given.get("until", "")),
+        actor=actor,
+        seen_revision=given["seen"],
     ),
     "label": lambda id_, given, actor: triage.add_label(
         conversation_id=id_, label_id=UUID(given["label"]), actor=actor
@@ -82,7 +87,8 @@ def begin(
 ) -> JournalEntry:
     """Write down what is to be done to which conversations, in their order; ``run`` or a worker does it.
 
-    ``seen``: for a macro, the revisions that its runner has seen. Raises ``TriageRefused`` for an unknown act, for none
+    ``seen``: the revisions that were on the screen of whoever acts (else as they are now): what came later is neither
+    answered by a macro nor put away unseen. Raises ``TriageRefused`` for an unknown act, for none
     and for more than ``MOST``.
     """
     if act in {"label", "unlabel"} and not parse_uuid(given.get("label")):
@@ -97,13 +103,13 @@ def begin(
             f"At most {MOST:,} conversations can be changed at once; {len(ids):,} were chosen."
         )
     entry: JournalEntry = JournalEntry.objects.create(act=act, given=given, actor=actor, total=len(ids))
-    revisions = macros.seen_revisions(ids, seen or {}) if act == MACRO else {}
+    revisions = {**_revisions(ids), **(seen or {})}
     JournalItem.objects.bulk_create(
         [
             JournalItem(
                 entry=entry,
                 conversation_id=id_,
-                before={"seen": revisions.get(id_, 0)} if act == MACRO else {},
+                before={"seen": revisions.get(id_, 0)},
             )
             for id_ in ids
         ]
@@ -113,6 +119,10 @@ def begin(
 
         enqueue(run_act, entry_id=entry.id)
     return entry
+
+
+def _revisions(conversation_ids: Sequence[UUID]) -> dict[UUID, int]:
+    return dict(Conversation.objects.filter(id__in=conversation_ids).values_list("id", "revision"))
 
 
 def perform(
@@ -163,13 +173,13 @@ def _do(entry: JournalEntry, item: JournalItem) -> None:
         macros.lock(item.conversation_id)
     before = snapshot(threads.locked(item.conversation_id))
     reply_id = None
+    seen = item.before["seen"]
     if entry.act == MACRO:
-        seen = item.before["seen"]
         reply_id = macros.run(
             conversation_id=item.conversation_id, given=entry.given, seen=seen, actor=entry.actor
         )
     else:
-        ACTS[entry.act](item.conversation_id, entry.given, entry.actor)
+        ACTS[entry.act](item.conversation_id, {**entry.given, "seen": seen}, entry.actor)
     item.before, item.after = _changed(before, snapshot(Conversation.objects.get(id=item.conversation_id)))
     if reply_id is not None:
         item.after["reply"] = str(reply_id)

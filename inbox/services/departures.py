@@ -11,21 +11,27 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from inbox.events import ReplyCalledOff
 from inbox.models import Conversation, Message
 from inbox.services import clocks, drafts, files, live, threads
+from inbox.services.arrivals import NEWS_FOR
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage
 from integrations.services import outbox
+from integrations.services.holds import Hold
 from project.core.clock import now
 from project.core.events import publish
 from project.core.refusals import Invalid
+from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import User
 
 #: How far ahead a reply may be scheduled.
 FURTHEST: Final = timedelta(days=180)
+#: Why the outbox gave a reply up that they have written after.
+WROTE_FIRST: Final = "wrote_first"
 
 
 class TooLate(Invalid):
@@ -65,7 +71,8 @@ def leave_now(*, message_id: UUID, actor: User) -> Message:
     at = now()
     OutboundMessage.objects.filter(id=message.outbound_id).update(not_before=at, updated_at=at)
     message.timing, message.leaves_at, message.occurred_at = Message.Timing.UNDO, at, at
-    message.save(update_fields=["timing", "leaves_at", "occurred_at", "updated_at"])
+    message.decided_at = at
+    message.save(update_fields=["timing", "leaves_at", "occurred_at", "decided_at", "updated_at"])
     outbox.nudge(message.conversation.sender_id)
     audit.record(
         actor=actor, action="reply.sent_early", subject=message.conversation, message=str(message.id)
@@ -79,8 +86,8 @@ def move(*, message_id: UUID, leaves_at: datetime, actor: User) -> Message:
     """Choose another time for a scheduled reply. Raises ``TooLate`` and ``Invalid``."""
     message = _waiting(message_id)
     message.timing, message.leaves_at = timing_of(leaves_at, 0)
-    message.occurred_at = leaves_at
-    message.save(update_fields=["timing", "leaves_at", "occurred_at", "updated_at"])
+    message.occurred_at, message.decided_at = leaves_at, now()
+    message.save(update_fields=["timing", "leaves_at", "occurred_at", "decided_at", "updated_at"])
     OutboundMessage.objects.filter(id=message.outbound_id).update(not_before=leaves_at, updated_at=now())
     audit.record(
         actor=actor, action="reply.rescheduled", subject=message.conversation, message=str(message.id)
@@ -90,8 +97,10 @@ def move(*, message_id: UUID, leaves_at: datetime, actor: User) -> Message:
     return message
 
 
-def _waiting(message_id: UUID) -> Message:
-    """A reply that waits, with its account's and its conversation's locks. Raises ``TooLate``."""
+def _waiting(message_id: UUID, *, held_too: bool = False) -> Message:
+    """A reply that waits, with its account's and its conversation's locks; with ``held_too`` also one that something
+    holds up. Raises ``TooLate``.
+    """
     sender_id = Message.objects.values_list("conversation__sender_id", flat=True).get(id=message_id)
     lock_sender(sender_id)
     message: Message = Message.objects.select_related("outbound", "outbound__sender", "author").get(
@@ -99,7 +108,7 @@ def _waiting(message_id: UUID) -> Message:
     )
     message.conversation = threads.locked(message.conversation_id)
     is_waiting = (
-        message.timing
+        (message.timing or held_too)
         and message.outbound is not None
         and message.outbound.state == OutboundMessage.State.QUEUED
         and message.state == Message.State.QUEUED
@@ -116,7 +125,8 @@ def _withdraw(message: Message, reason: str, *, keeps_text: bool = True) -> None
     message.revision = threads.next_revision(conversation)
     message.save(update_fields=["state", "failure", "revision", "updated_at"])
     assert message.outbound is not None
-    outbox.cancel(message.outbound, reason=reason)
+    if message.outbound.state == OutboundMessage.State.QUEUED:
+        outbox.cancel(message.outbound, reason=reason)
     files.give_back(message=message)
     if message.author is not None and keeps_text:
         drafts.give_back(
@@ -132,24 +142,96 @@ def _withdraw(message: Message, reason: str, *, keeps_text: bool = True) -> None
 
 
 def call_off(*, conversation: Conversation, message: Message) -> None:
-    """They wrote first: what was scheduled was an answer to something else. The caller holds the locks."""
-    rows = Message.objects.filter(
-        conversation=conversation, state=Message.State.QUEUED, timing=Message.Timing.SCHEDULED
-    ).select_related("outbound", "outbound__sender", "author")
-    for waiting in rows:
-        if waiting.outbound is None or waiting.outbound.state != OutboundMessage.State.QUEUED:
-            continue
+    """They wrote, so what has not left answers something else: scheduled, held or within its undo window.
+
+    Here at once; in other threads with the same person by a task, and by ``gate`` in any case. The caller holds the
+    locks.
+    """
+    for waiting in _waiting_in(Q(conversation=conversation)):
         waiting.conversation = conversation
-        _withdraw(waiting, "They wrote first.")
-        author = waiting.author.display_name if waiting.author else "somebody"
-        threads.add_line(
-            conversation,
-            "called_off",
-            f"{conversation.title} wrote first, so the reply that {author} had scheduled does not leave. "
-            "Its text is a draft again.",
-            message.occurred_at,
-        )
-        publish(ReplyCalledOff(conversation=conversation, message=waiting))
+        _call_off(waiting)
+    if conversation.lead_id is not None and _waiting_elsewhere(conversation).exists():
+        from inbox.tasks import call_off_elsewhere
+
+        enqueue(call_off_elsewhere, conversation_id=conversation.id)
+
+
+def call_off_elsewhere(*, conversation_id: UUID) -> None:
+    """Call off what waits in the other threads with the person of a conversation, each in a transaction of its own."""
+    conversation = Conversation.objects.get(id=conversation_id)
+    if conversation.lead_id is None:
+        return
+    for waiting in list(_waiting_elsewhere(conversation)):
+        with transaction.atomic():
+            try:
+                message = _waiting(waiting.id, held_too=True)
+            except TooLate:
+                continue
+            if _wrote_since(message):
+                _call_off(message)
+
+
+def _waiting_in(threads_of: Q) -> QuerySet[Message]:
+    """Replies of people that have not left."""
+    rows = Message.objects.filter(
+        threads_of,
+        state=Message.State.QUEUED,
+        author__isnull=False,
+        outbound__state=OutboundMessage.State.QUEUED,
+    )
+    return rows.select_related("outbound", "outbound__sender", "author").order_by("id")
+
+
+def _waiting_elsewhere(conversation: Conversation) -> QuerySet[Message]:
+    theirs = Q(conversation__lead_id=conversation.lead_id)
+    return _waiting_in(theirs).exclude(conversation=conversation)
+
+
+def gate(outbound: OutboundMessage) -> Hold | None:
+    """A gate of the outbox: a reply that they have written after is final; its author gets the text back."""
+    if outbound.origin != OutboundMessage.Origin.REPLY:
+        return None
+    message = Message.objects.filter(outbound=outbound).select_related("conversation").first()
+    if message is None or not _wrote_since(message):
+        return None
+    return Hold(WROTE_FIRST, "They wrote first.", final=True)
+
+
+def _wrote_since(message: Message) -> bool:
+    """Whether the person has written, in whatever thread, since somebody decided that a reply leaves."""
+    decided = message.decided_at or message.created_at
+    conversation = message.conversation
+    threads_of = Q(conversation=conversation)
+    if conversation.lead_id is not None:
+        theirs = Conversation.objects.filter(lead_id=conversation.lead_id).values_list("id", flat=True)
+        threads_of = Q(conversation__in=list(theirs))
+    rows = Message.objects.filter(
+        threads_of,
+        direction=Message.Direction.INBOUND,
+        created_at__gt=decided,
+        occurred_at__gt=decided - NEWS_FOR,
+    )
+    return bool(rows.exists())
+
+
+def called_off(*, message_id: UUID) -> None:
+    """The outbox has given a reply up because they wrote first. The caller holds the account's lock."""
+    message: Message = Message.objects.select_related("outbound", "outbound__sender", "author").get(
+        id=message_id
+    )
+    message.conversation = threads.locked(message.conversation_id)
+    _call_off(message)
+
+
+def _call_off(waiting: Message) -> None:
+    conversation = waiting.conversation
+    was_scheduled = waiting.timing == Message.Timing.SCHEDULED
+    _withdraw(waiting, "They wrote first.")
+    author = waiting.author.display_name if waiting.author else "somebody"
+    kind = "had scheduled" if was_scheduled else "had sent, and that had not left yet,"
+    text = f"{conversation.title} wrote first, so the reply that {author} {kind} does not leave."
+    threads.add_line(conversation, "called_off", f"{text} Its text is a draft again.", now())
+    publish(ReplyCalledOff(conversation=conversation, message=waiting))
 
 
 def answered(*, conversation: Conversation, message: Message) -> None:

@@ -98,11 +98,13 @@ def save(
 
 
 @transaction.atomic
-def clear(*, conversation_id: UUID, author: User) -> None:
-    """The draft was sent, or thrown away."""
-    deleted, _ = ReplyDraft.objects.filter(conversation_id=conversation_id, author=author).delete()
-    if deleted:
-        _tell(conversation_id, author, version=0, mode=ReplyDraft.Mode.REPLY, body="", cc="", bcc="")
+def clear(*, conversation_id: UUID, author: User, mode: str = "") -> None:
+    """The draft was sent, or thrown away. With ``mode`` only one of that mode: a half-written reply outlives a note."""
+    rows = ReplyDraft.objects.filter(conversation_id=conversation_id, author=author)
+    draft = (rows.filter(mode=mode) if mode else rows).first()
+    if draft is not None:
+        draft.delete()
+        _tell(conversation_id, author, version=0, mode=draft.mode, body="", cc="", bcc="")
 
 
 @transaction.atomic

@@ -181,12 +181,6 @@ def given_for(macro: Macro, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def seen_revisions(conversation_ids: Sequence[UUID], seen: dict[UUID, int]) -> dict[UUID, int]:
-    """The revision of each conversation that whoever runs it has seen: as they say, else as it is now."""
-    rows = Conversation.objects.filter(id__in=conversation_ids).values_list("id", "revision")
-    return {**dict(rows), **seen}
-
-
 def lock(conversation_id: UUID) -> None:
     """Take the account's lock, which comes before the conversation's. Raises ``Conversation.DoesNotExist``."""
     lock_sender(Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id))
@@ -220,6 +214,8 @@ def run(*, conversation_id: UUID, given: dict[str, Any], seen: int, actor: User)
     if macro.assign:
         people = {Macro.Assign.ME.value: actor.id, Macro.Assign.PERSON.value: macro.assignee_id}
         triage.assign(conversation_id=conversation_id, assignee_id=people.get(macro.assign), actor=actor)
+    if macro.end:
+        triage.check_seen(conversation_id, seen)
     if macro.end == Macro.End.CLOSE:
         triage.close(conversation_id=conversation_id, actor=actor)
     elif macro.end == Macro.End.SNOOZE:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from inbox.events import NoteAdded, NoteShownChanged
-from inbox.models import Conversation, Note
+from inbox.models import Conversation, Note, ReplyDraft
 from inbox.services import drafts, live, threads
 from project.core.clock import now
 from project.core.events import publish
@@ -72,8 +72,15 @@ def _names(people: list[User]) -> dict[str, User]:
 
 
 @transaction.atomic
-def add_note(*, conversation_id: UUID, author: User, body: str, show_to_client: bool = False) -> Note:
-    """Add a note; the client's people see it only if ``show_to_client`` says so.
+def add_note(
+    *,
+    conversation_id: UUID,
+    author: User,
+    body: str,
+    show_to_client: bool = False,
+    from_composer: bool = False,
+) -> Note:
+    """Add a note; the client's people see it only if ``show_to_client`` says so. ``from_composer``: it was the draft.
 
     Raises ``Invalid`` for empty or over-long text.
     """
@@ -96,7 +103,8 @@ def add_note(*, conversation_id: UUID, author: User, body: str, show_to_client: 
         mentions=names,
         shown_to_client_at=now() if show_to_client else None,
     )
-    drafts.clear(conversation_id=conversation_id, author=author)
+    if from_composer:
+        drafts.clear(conversation_id=conversation_id, author=author, mode=ReplyDraft.Mode.NOTE)
     live.entry_changed(conversation, "note", note.id)
     publish(NoteAdded(conversation=conversation, note=note, author=author, mentioned=tuple(people)))
     if show_to_client:

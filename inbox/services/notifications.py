@@ -112,14 +112,14 @@ def on_failed(event: ReplyFailed) -> None:
 
 
 def on_called_off(event: ReplyCalledOff) -> None:
-    """Tell the author of a scheduled reply that it does not leave."""
+    """Tell the author of a reply that had not left that it does not leave."""
     if event.message.author_id is not None:
         _tell(
             [event.message.author_id],
             event.conversation,
             Occasion.FAILED,
             key=f"called_off:{event.message.id}",
-            title=f"{event.conversation.title} wrote first, so your scheduled reply does not leave",
+            title=f"{event.conversation.title} wrote first, so your reply that had not left stays here",
             text=" ".join(event.message.body.split()),
         )
 

@@ -149,7 +149,7 @@ def send_reply(
     )
     text = _checked(body, conversation, has_files=bool(chosen.file_ids))
     message = _queue(conversation, seen_in, author, text, client_token, chosen)
-    drafts.clear(conversation_id=seen_in.id, author=author)
+    drafts.clear(conversation_id=seen_in.id, author=author, mode=ReplyDraft.Mode.REPLY)
     if conversation.id != seen_in.id:
         told = f"{author.display_name} answered from {conversation.sender.name} by {conversation.channel}."
         threads.add_line(seen_in, "elsewhere", told, now())
@@ -182,6 +182,7 @@ def _queue(
         state=Message.State.QUEUED,
         timing=timing,
         leaves_at=leaves_at,
+        decided_at=now(),
         client_token=client_token,
         author=author,
         sender_name=conversation.sender.name,
@@ -258,6 +259,7 @@ def retry(*, message_id: UUID, actor: User) -> Message:
     )
     if message.outbound is None or not outbox.retry(message.outbound, actor=actor):
         raise ReplyRefused("Only a message that surely did not leave can be sent again.")
+    Message.objects.filter(id=message.id).update(decided_at=now(), updated_at=now())
     return message.refreshed()
 
 
@@ -302,6 +304,9 @@ _STATES = {
 def _follow(message: Message, outbound: OutboundMessage) -> None:
     if message.state == Message.State.WITHDRAWN:
         return  # it was taken back; the conversation has been told
+    if outbound.state == OutboundMessage.State.CANCELLED and outbound.error_kind == departures.WROTE_FIRST:
+        departures.called_off(message_id=message.id)
+        return
     before = (message.state, message.failure, message.api_message_id, message.provider_message_id)
     if message.state not in {Message.State.DELIVERED, Message.State.SEEN}:
         message.state = _state_of(outbound)

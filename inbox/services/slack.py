@@ -65,7 +65,7 @@ def blocks(
             {
                 "type": "button",
                 "action_id": name,
-                "value": str(notice.conversation_id),
+                "value": f"{notice.conversation_id}:{seen.get(notice.id, '')}",
                 "text": {"type": "plain_text", "text": label},
             }
             for name, label in BUTTONS.items()
@@ -162,7 +162,7 @@ def pressed(own: NotificationSettings, body: bytes) -> tuple[str, str]:
     try:
         if name == ANSWER:
             return _answer(found, access.user, value, payload.get("state")), answer_at
-        return _do(name, found, access, own.time_zone), answer_at
+        return _do(name, found, access, own.time_zone, _revision(value)), answer_at
     except Refused as refusal:
         return refusal.message, answer_at
 
@@ -185,9 +185,9 @@ def _answer(conversation: Conversation, user: User, value: str, state: Any) -> s
     It answers what the notice told of: a thread that has moved on since refuses it, as the composer does. The same text
     under the same notice is the same reply, however often the button is pressed.
     """
-    _, revision, notice = [*value.split(":"), "", ""][:3]
-    text = _written(state, f"{ANSWER}:{notice}")
-    if not revision.isdecimal() or len(revision) > 9 or not text:
+    notice = [*value.split(":"), "", ""][2]
+    text, revision = _written(state, f"{ANSWER}:{notice}"), _revision(value)
+    if revision is None or not text:
         raise Invalid("Write your answer into the field first. Nothing was sent.")
     draft = drafts.draft_of(conversation_id=conversation.id, author=user)
     if draft is not None and draft.mode == ReplyDraft.Mode.REPLY:
@@ -197,7 +197,7 @@ def _answer(conversation: Conversation, user: User, value: str, state: Any) -> s
         author=user,
         body=text,
         client_token=uuid5(NAMESPACE_URL, f"slack:{notice}:{text}"),
-        seen_revision=int(revision),
+        seen_revision=revision,
         options=replies.Options(undo_seconds=settings.REPLY_UNDO_SECONDS),
     )
     if message.state == Message.State.WITHDRAWN:
@@ -208,6 +208,12 @@ def _answer(conversation: Conversation, user: User, value: str, state: Any) -> s
     return f"Your answer to {conversation.title} is on its way."
 
 
+def _revision(value: str) -> int | None:
+    """The position in the thread that a button's notice told of; ``None`` where it told of no message."""
+    revision = [*value.split(":"), ""][1]
+    return int(revision) if revision.isdecimal() and len(revision) <= 9 else None
+
+
 def _written(state: Any, block: str) -> str:
     """What stands in a field; nothing where Slack's state is not as documented."""
     found = state
@@ -216,7 +222,7 @@ def _written(state: Any, block: str) -> str:
     return found.strip()[:_LONGEST] if isinstance(found, str) else ""
 
 
-def _do(name: str, conversation: Conversation, access: Access, zone_name: str) -> str:
+def _do(name: str, conversation: Conversation, access: Access, zone_name: str, revision: int | None) -> str:
     """Do it; return what is said of it. Triage goes through the journal, so that it can be taken back in the inbox."""
     user, who = access.user, conversation.title
     if name in {"interested", "not_interested"}:
@@ -229,7 +235,8 @@ def _do(name: str, conversation: Conversation, access: Access, zone_name: str) -
         until = snoozing.until("tomorrow", now(), _zone(zone_name))
         given = {"until": until.isoformat() if until else ""}
     act = {"take": "assign"}.get(name, name)
-    entry = acts.perform(act=act, conversation_ids=[conversation.id], given=given, actor=user)
+    seen = {conversation.id: revision} if revision is not None else {}
+    entry = acts.perform(act=act, conversation_ids=[conversation.id], given=given, actor=user, seen=seen)
     if entry.failures:
         return str(entry.failures[0]["why"])
     said = {"take": "is yours", "snooze": "is snoozed until tomorrow morning", "close": "is closed"}[name]

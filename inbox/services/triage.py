@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from inbox.events import ConversationAssigned, ConversationResolved
-from inbox.models import Conversation, ConversationLabel, Label
+from inbox.models import Conversation, ConversationLabel, Label, Message
 from inbox.services import arrivals, assignment, live, notes, threads
 from project.core.clock import now
 from project.core.events import publish
@@ -85,9 +85,29 @@ def mark_unread(*, conversation_id: UUID) -> None:
         live.conversation_changed(Conversation.objects.get(id=conversation_id))
 
 
+def check_seen(conversation_id: UUID, seen_revision: int | None) -> None:
+    """Raise ``TriageRefused`` where they wrote after a revision: nobody puts away what nobody has looked at.
+
+    The caller is in a transaction; the conversation stays locked.
+    """
+    if seen_revision is None:
+        return
+    threads.locked(conversation_id)
+    if Message.objects.filter(
+        conversation_id=conversation_id,
+        direction=Message.Direction.INBOUND,
+        revision__gt=seen_revision,
+    ).exists():
+        raise TriageRefused("They wrote since this was on your screen. Look at it first.")
+
+
 @transaction.atomic
-def close(*, conversation_id: UUID, actor: User) -> Conversation:
-    """Close a conversation; a new message of theirs opens it again. Nobody waits for an answer any more."""
+def close(*, conversation_id: UUID, actor: User, seen_revision: int | None = None) -> Conversation:
+    """Close a conversation; a new message of theirs opens it again. Nobody waits for an answer any more.
+
+    Raises ``TriageRefused`` where they wrote after ``seen_revision``.
+    """
+    check_seen(conversation_id, seen_revision)
     return _set_status(
         conversation_id, Conversation.Status.CLOSED, actor, "closed", "closed this conversation."
     )
@@ -111,11 +131,14 @@ def reopen(*, conversation_id: UUID, actor: User) -> Conversation:
 
 
 @transaction.atomic
-def snooze(*, conversation_id: UUID, until: datetime | None, actor: User) -> Conversation:
+def snooze(
+    *, conversation_id: UUID, until: datetime | None, actor: User, seen_revision: int | None = None
+) -> Conversation:
     """Put a conversation away until an instant in the next 400 days, or (``None``) until the other side writes.
 
-    A promised answer stays promised. Raises ``TriageRefused``.
+    A promised answer stays promised. Raises ``TriageRefused``, also where they wrote after ``seen_revision``.
     """
+    check_seen(conversation_id, seen_revision)
     if until is not None and not now() < until < now() + FARTHEST:
         raise TriageRefused("Choose a time in the future, within 400 days.")
     return _set_status(

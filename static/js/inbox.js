@@ -9,6 +9,8 @@ const COUNT_CAP = 999;
 const THREAD_KINDS = new Set(["thread.message", "thread.note", "thread.line"]);
 const countsByClient = new Map();
 let openId = "";
+/** The newest revision of the open thread that was told, looked at or not. */
+let latest = 0;
 let contextTimer = 0;
 
 const pane = () => document.getElementById("inbox-open");
@@ -20,6 +22,7 @@ const form = () => pane()?.querySelector("[data-reply-form]");
 function opened() {
   const id = pane()?.dataset.open ?? "";
   if (openId && openId !== id) live.presence(openId, "away");
+  if (openId !== id) latest = 0;
   openId = id;
   const inbox = document.getElementById("inbox");
   if (id) inbox.dataset.view = "thread";
@@ -37,6 +40,7 @@ function opened() {
   if (back) back.search = location.search;
   toEnd();
   prepare();
+  shown();
 }
 
 // Rows are the same for every viewer: the view that is open is added when one of them is opened.
@@ -134,6 +138,7 @@ document.addEventListener("keydown", (event) => {
 
 function afterSend(status) {
   prepare();
+  shown();
   if (!hasLeft) form()?.querySelector("textarea")?.focus();
   if (status === 200) live.presence(openId, "viewing");
   refreshRegion(scroller()).then(toEnd);
@@ -165,13 +170,32 @@ document.addEventListener("live:frame", (event) => {
   contextTimer = setTimeout(() => refreshRegion(document.getElementById("p-context")), CONTEXT_AFTER);
 });
 
-/** A message that comes while nothing is being written is seen; one that comes into a draft is shown on sending. */
+/**
+ * A message that comes while nothing is being written is seen; one that comes into a draft is shown on sending. What is
+ * put away is asked only whether it was shown: in a tab that somebody looks at.
+ */
 function seen(data) {
   const field = form()?.querySelector("[data-seen-revision]");
+  if (!field || !data?.revision) return;
+  latest = Math.max(latest, data.revision);
+  if (document.hidden) return;
+  shown();
   const isWriting = form()?.querySelector("textarea")?.value.trim();
-  if (!field || isWriting || document.hidden || !data?.revision) return;
-  field.value = String(Math.max(Number(field.value), data.revision));
+  if (!isWriting) field.value = String(Math.max(Number(field.value), data.revision));
 }
+
+function shown() {
+  const field = form()?.querySelector("[data-seen-revision]");
+  if (field) field.dataset.shownRevision = String(Math.max(latest, Number(field.value)));
+}
+
+document.addEventListener("visibilitychange", () => document.hidden || shown());
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  const field = form()?.querySelector("[data-seen-revision]");
+  if (detail.verb === "post" && detail.path.endsWith(`${openId}/closure/`) && field) {
+    detail.parameters.seen_revision = field.dataset.shownRevision;
+  }
+});
 
 /** Counts come per client and are the same for all viewers; ours is the sum over the clients we see. */
 function count(data) {

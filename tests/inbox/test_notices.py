@@ -296,6 +296,8 @@ def test_a_reply_is_answered_from_slack_unless_the_thread_has_moved_on(
     assert [(one.body, one.timing) for one in ours] == [("Forty a month.", "undo")]
     # They wrote again: what was written to the first question does not leave.
     world.says("marta", "Never mind, too late", now(), message="m-later")
+    assert "writing a reply there" in press("Also: five seats."), "it is a draft again"
+    drafts.clear(conversation_id=thread.id, author=agency.agent)
     assert "Nothing was sent" in press("Also: five seats.")
     assert ours.count() == 1
 

@@ -198,6 +198,30 @@ def test_acts_are_undone_where_nobody_changed_anything_since(world: World) -> No
         acts.undo(entry_id=entry.id, actor=agent)
 
 
+@pytest.mark.parametrize("act", ["close", "snooze"])
+def test_what_came_after_it_was_on_the_screen_is_not_put_away(
+    world: World, client: Browser, act: str
+) -> None:
+    agent = world.agency.agent
+    marta, olga = conversation(world, "marta"), conversation(world, "olga")
+    shown = marta.revision
+    # Chosen, and before the worker comes to it, she writes.
+    entry = acts.begin(act=act, conversation_ids=[marta.id, olga.id], given={"until": ""}, actor=agent)
+    wrote(world, "marta", "And what does it cost?")
+    done = acts.run(entry_id=entry.id)
+    assert [one["conversation"] for one in done.failures] == [str(marta.id)]
+    assert "They wrote since" in done.failures[0]["why"]
+    assert (marta.refreshed().status, marta.refreshed().sla_due_at is None) == ("open", False)
+    assert olga.refreshed().status != "open"
+    # The same from a page that has not shown it yet, and not from one that has.
+    client.force_login(agent)
+    url = world.agency.url(f"inbox/{marta.id}/{'closure' if act == 'close' else 'snooze'}/")
+    refused = client.post(url, {"snooze": "3h", "seen_revision": shown})
+    assert (refused.status_code, marta.refreshed().status) == (422, "open")
+    client.post(url, {"snooze": "3h", "seen_revision": marta.refreshed().revision})
+    assert marta.refreshed().status != "open"
+
+
 def test_every_act_can_be_taken_back(world: World) -> None:
     agent = world.agency.agent
     found = conversation(world, "marta")

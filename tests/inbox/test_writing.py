@@ -20,12 +20,13 @@ from inbox.models import (
     ReplyDraft,
     SystemLine,
 )
-from inbox.services import canned, channels, departures, drafts, files, macros, notes, replies
+from inbox.services import canned, channels, departures, drafts, files, macros, notes, replies, triage
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import OutboundMessage, SenderAccount
 from integrations.services import attachments, dispatch, outgoing
 from integrations.values import Attachment
 from project.core.clock import now
+from project.core.ids import uuid7
 from project.core.refusals import Invalid, Refused
 from project.core.scoping import no_scope
 from reporting.models import Fact
@@ -101,6 +102,61 @@ def test_a_scheduled_reply_is_called_off_when_they_write_first(world: World, thr
     assert ReplyDraft.objects.get().body == "Good morning"
     assert SystemLine.objects.filter(kind="called_off", text__contains="Marta").exists()
     assert thread.refreshed().last_snippet == "Never mind"
+
+
+def test_a_reply_that_is_held_up_does_not_leave_after_they_wrote(
+    world: World, thread: Conversation, time_machine: Any
+) -> None:
+    """However it came to wait: a limit, a pause, a disconnected account, the undo window."""
+    sent = reply(world, thread, "Gladly, on Monday?")
+    [row] = OutboundMessage.objects.all()
+    time_machine.shift(timedelta(minutes=5))
+    world.says("marta", "Not any more", now(), message="m2")
+    assert (sent.refreshed().state, row.refreshed().state) == ("withdrawn", "cancelled")
+    assert ReplyDraft.objects.get().body == "Gladly, on Monday?"
+    # They wrote on another channel, and the task that says so was lost: the outbox asks again before it leaves.
+    answer = reply(world, thread, "Then on Tuesday?", leaves_at=now() + timedelta(hours=1))
+    time_machine.shift(timedelta(minutes=5))
+    elsewhere = Conversation.objects.create(
+        client_id=thread.client_id, sender_id=thread.sender_id, channel="linkedin", lead_id=thread.lead_id,
+        last_message_at=now(), counterpart_id="her other account",
+    )  # fmt: skip
+    theirs = Message.objects.create(
+        conversation=elsewhere, revision=1, direction="inbound", state="received", occurred_at=now()
+    )
+    time_machine.shift(timedelta(hours=1))
+    assert dispatch.claim_next(thread.sender_id) is None
+    answer.refresh_from_db()
+    assert (answer.state, answer.outbound.state) == ("withdrawn", "cancelled")
+    assert ReplyDraft.objects.get().body.startswith("Then on Tuesday?")
+    assert Notification.objects.filter(title__contains="wrote first").count() == 2
+    # Whoever sends it all the same, having seen what they wrote, is not stopped by it.
+    again = reply(world, thread, "Then on Tuesday?")
+    claimed = dispatch.claim_next(thread.sender_id)
+    assert claimed is not None
+    assert claimed.outbound.id == again.outbound_id
+    # And at once, where it is told.
+    waiting = reply(world, thread, "Or in May?", leaves_at=now() + timedelta(hours=1))
+    time_machine.shift(timedelta(minutes=1))
+    theirs.pk, theirs.created_at, theirs.occurred_at, theirs._state.adding = uuid7(), now(), now(), True
+    theirs.save()
+    departures.call_off_elsewhere(conversation_id=elsewhere.id)
+    assert waiting.refreshed().state == "withdrawn"
+
+
+def test_a_note_takes_no_half_written_reply_away(world: World, thread: Conversation) -> None:
+    agent = world.agency.agent
+    drafts.save(conversation_id=thread.id, author=agent, body="Dear Marta, we co", version=0)
+    triage.assign(
+        conversation_id=thread.id, assignee_id=world.agency.manager.id, actor=agent, note="Yours, please"
+    )
+    notes.add_note(conversation_id=thread.id, author=agent, body="She likes cats", from_composer=True)
+    assert ReplyDraft.objects.get().body == "Dear Marta, we co"
+    drafts.save(conversation_id=thread.id, author=agent, body="A note to my", mode="note")
+    reply(world, thread, "Gladly.")
+    assert ReplyDraft.objects.get().body == "A note to my"
+    notes.add_note(conversation_id=thread.id, author=agent, body="A note to myself", from_composer=True)
+    assert not ReplyDraft.objects.exists()
 
 
 def test_a_scheduled_reply_can_leave_earlier_or_later(world: World, thread: Conversation) -> None:

@@ -80,7 +80,7 @@ function act(name, given = {}) {
   if (!mayAct() || (!picksAll && !ids.length)) return;
   const values = { act: name, ...given };
   if (picksAll) Object.assign(values, { all: "1", query: list().dataset.query });
-  else values.ids = ids.join(",");
+  else Object.assign(values, { ids: ids.join(","), seen: seenOf(ids, "shown") });
   if (!picksAll && ids.length <= ASK_ABOVE) {
     send(values, ids);
     return;
@@ -91,13 +91,17 @@ function act(name, given = {}) {
   openDialog("act-confirm");
 }
 
-/** The revisions that are on the screen: a macro's reply is refused where the thread has moved on since. */
-function seenOf(ids) {
+/**
+ * The revisions that are on the screen: a macro's reply is refused where the thread has moved on since its writer saw it
+ * ("answered"), and nothing is put away that came after what is shown ("shown").
+ */
+function seenOf(ids, kind = "answered") {
   const field = document.querySelector("#inbox-open [data-seen-revision]");
   return ids
     .map((id) => {
       const facts = factsOf(id);
-      const revision = id === openId() && field ? field.value : facts.revision;
+      const open = kind === "shown" ? field?.dataset.shownRevision : field?.value;
+      const revision = id === openId() && field ? open : facts.revision;
       return revision === undefined ? "" : `${id}:${revision}`;
     })
     .filter(Boolean)
