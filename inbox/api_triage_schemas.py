@@ -27,9 +27,9 @@ class ActIn(Schema):
     """An act on conversations: the named ones, or (``query``) all that a list of the page shows.
 
     ``assignee_id`` (null: nobody) and ``note`` are for assign, ``until`` (null: until they write) for snooze,
-    ``label_id`` for label and unlabel, ``priority`` (0 to 2) for priority, ``macro_id`` for macro, and for close, snooze
-    and macro ``seen``: revisions by conversation that the caller has seen; else as they are now. What they wrote since is
-    not put away unseen: it is listed among ``failures``.
+    ``label_id`` for label and unlabel, ``priority`` (0 to 2) for priority, ``macro_id`` for macro; for close, snooze
+    and macro ``seen``: revisions by conversation that the caller has seen, else as they are now. Where they wrote
+    since, nothing is put away unseen: it is listed among ``failures``.
     """
 
     act: ActName

@@ -173,7 +173,7 @@ def call_off_elsewhere(*, conversation_id: UUID) -> None:
 
 def _waiting_in(threads_of: Q) -> QuerySet[Message]:
     """Replies of people that have not left."""
-    rows = Message.objects.filter(
+    rows: QuerySet[Message] = Message.objects.filter(
         threads_of,
         state=Message.State.QUEUED,
         author__isnull=False,
