@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -34,6 +35,7 @@ from integrations.services.events import record_event
 from integrations.values import Direction
 from integrations.values import Person as NetworkPerson
 from project.core.clock import now
+from project.core.http import client_for
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy.access import Access, access_for
 from project.tenancy.models import Client, Organization, User
@@ -221,39 +223,65 @@ def _history(client: Client, sender: SenderAccount) -> None:
 
 
 def _threads(client: Client, sender: SenderAccount) -> None:
-    """Conversations of the last days, through the same door as a provider's history."""
+    """Conversations of the last days: in the sandbox, and here through the same door as a provider's history."""
     dice = random.Random("threads")  # noqa: S311 - invented data, not a secret
     found = people(len(THREADS), "threads")
     _leads(client, found)
     for number, (person, thread) in enumerate(zip(found, THREADS, strict=True)):
-        at = now() - timedelta(hours=1 + number * 5, minutes=dice.randrange(50))
-        for position, line in enumerate(thread):
-            _say(sender, person, number, position, line, at + timedelta(minutes=9 * position))
+        began = now() - timedelta(hours=1 + number * 5, minutes=dice.randrange(50))
+        # As the sandbox keeps them: to the millisecond.
+        began = began.replace(microsecond=0)
+        lines = [(line, began + timedelta(minutes=9 * position)) for position, line in enumerate(thread)]
+        _say(sender, person, lines, _at_provider(sender, person, lines))
 
 
-def _say(sender: SenderAccount, person: Person, number: int, position: int, line: str, at: datetime) -> None:
+def _at_provider(
+    sender: SenderAccount, person: Person, lines: Sequence[tuple[str, datetime]]
+) -> dict[str, Any]:
+    """Have the conversation in the sandbox, too, so that it can be read and answered there; return its ids."""
+    sandbox = client_for("sandbox", base_url=str(settings.SANDBOX_URL), allow_private=True)
+    body = {
+        "slug": person.slug,
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "role": person.title,
+        "company": person.company,
+        "messages": [
+            {"text": line[2:], "at": at.isoformat(), "ours": not line.startswith("<")} for line, at in lines
+        ],
+    }
+    made: dict[str, Any] = sandbox.request(
+        "POST", f"/_sandbox/accounts/{sender.provider_account_id}/threads", json=body
+    ).json()
+    return made
+
+
+def _say(
+    sender: SenderAccount, person: Person, lines: Sequence[tuple[str, datetime]], there: dict[str, Any]
+) -> None:
     theirs = NetworkPerson(
-        provider_id=f"ACoAADemo{number:04d}",
+        provider_id=there["provider_id"],
         name=f"{person.first_name} {person.last_name}",
         public_identifier=person.slug,
     )
     ours = NetworkPerson(provider_id=sender.own_user_id, name=sender.name, is_self=True)
-    inbound = line.startswith("<")
-    event = MessageReceived(
-        provider="unipile",
-        account_id=sender.provider_account_id,
-        occurred_at=at,
-        message_id=f"demo_{number}_{position}",
-        provider_message_id=f"demo-network-{number}-{position}",
-        chat_id=f"demo_chat_{number}",
-        provider_chat_id=f"demo-thread-{number}",
-        direction=Direction.INBOUND if inbound else Direction.OUTBOUND,
-        sender=theirs if inbound else ours,
-        counterpart=theirs,
-        participants=(theirs, ours),
-        text=line[2:],
-    )
-    record_event(event, sender=sender, source="poll")
+    for (line, at), message in zip(lines, there["messages"], strict=True):
+        inbound = line.startswith("<")
+        event = MessageReceived(
+            provider="unipile",
+            account_id=sender.provider_account_id,
+            occurred_at=at,
+            message_id=message["id"],
+            provider_message_id=message["provider_id"],
+            chat_id=there["chat_id"],
+            provider_chat_id=there["thread_id"],
+            direction=Direction.INBOUND if inbound else Direction.OUTBOUND,
+            sender=theirs if inbound else ours,
+            counterpart=theirs,
+            participants=(theirs, ours),
+            text=line[2:],
+        )
+        record_event(event, sender=sender, source="poll")
 
 
 def _campaigns(clients: list[Client], seats: list[SenderAccount], manager: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ from django.core.management import call_command
 from campaigns.models import CampaignMirror, Enrollment, EnrollmentMirror
 from inbox.models import Conversation
 from integrations.errors import ProviderError
-from integrations.models import SenderAccount
+from integrations.models import ProviderEvent, SenderAccount
 from integrations.sandbox.testing import running_sandbox
+from integrations.services.adapters import StoredKnowledge, adapter_of
+from integrations.services.sync_sources import source_of
+from project.core.clock import now
 from project.core.isolation import tenant_models
-from project.core.scoping import platform_scope
+from project.core.scoping import organization_scope, platform_scope
 from project.tenancy.models import Organization
 from reporting.demo import seeding
 
@@ -44,10 +48,33 @@ def test_the_demo_is_made_and_removed(settings: Any) -> None:
                 ("smartlead", "running", "idle", ""),
             ]
             assert EnrollmentMirror.objects.filter(state="added").count() == 36
+            assert_listed_at_the_provider()
         call_command("demo", reset=True)
         with platform_scope("test"):
+            assert_listed_at_the_provider()
             assert Organization.objects.filter(slug="demo").count() == 1
             assert Enrollment.objects.count() == 106
+
+
+def assert_listed_at_the_provider() -> None:
+    """What the demo tells of Erik's seat is what the provider lists of it: the ledger has no difference."""
+    sender = SenderAccount.objects.select_related("connection").get(
+        name="Erik Sand", channel="linkedin", connection__provider="unipile"
+    )
+    with organization_scope(sender.organization_id):
+        knowledge = StoredKnowledge(sender.connection_id)
+        source = source_of(adapter_of(sender.connection), sender, knowledge, now())
+        page = source.page(since=now() - timedelta(days=4), before=None, cursor=None)
+        listed = {
+            event.dedupe_key
+            for told in page.items
+            for event in told.events
+            if event.kind == "message_received"
+        }
+        rows = ProviderEvent.objects.filter(sender_id=sender.id, kind="message_received")
+        stored = set(rows.values_list("dedupe_key", flat=True))
+    assert len(stored) > 8
+    assert listed == stored
 
 
 def test_half_a_demo_is_taken_back(settings: Any) -> None:

@@ -14,8 +14,10 @@ import pytest
 from django.core.management import call_command
 
 from campaigns import tasks as campaign_tasks
+from campaigns.models import CampaignMirror
 from integrations.sandbox.testing import SandboxHandle, running_sandbox
-from integrations.tasks import dispatch_due
+from integrations.tasks import dispatch_due, sweep_deliveries
+from project.core.clock import now
 from project.core.scoping import no_scope, platform_scope
 from project.tenancy.models import Organization, User
 from reporting.drills import outreach, playing, scoring
@@ -26,6 +28,7 @@ from reporting.drills.scoring import Outcome, judge
 from reporting.management.commands.drill import excerpt
 from reporting.models import DrillRun
 from reporting.services import drill_runs
+from reporting.tasks import alerts_due
 from tests.factories import Agency
 from tests.integrations.conftest import Hints, hints
 
@@ -51,6 +54,30 @@ class Bench(Ground):
     def restore(self) -> None:
         super().restore()
         raise RuntimeError("This did not work.")
+
+
+class RunningBench(Bench):
+    """The same where a provider runs the campaign: its clock goes on, so that people are written to one by one, and
+    campaigns are read whenever they are waited for.
+    """
+
+    def wait(self, seconds: float) -> None:
+        self.sandbox.call("POST", "/clock/jump", {"seconds": 20})
+        with no_scope(), platform_scope("what is due"):
+            CampaignMirror.objects.update(next_sync_at=now())
+            campaign_tasks.sweep_provider_runs.run()
+            sweep_deliveries.run()
+            alerts_due.run()
+        super().wait(seconds)
+
+
+@pytest.fixture
+def running_bench(hints: Hints, live_server: Any, clean_redis: Any, settings: Any) -> Iterator[Bench]:
+    with running_sandbox() as sandbox:
+        settings.SMARTLEAD_BASE_URL = sandbox.url_of("smartlead")
+        settings.WEBHOOK_BASE_URL = live_server.url
+        settings.REQUEST_RATES = {}
+        yield RunningBench(sandbox, hints)
 
 
 @pytest.fixture
@@ -83,6 +110,25 @@ def test_a_drill_is_played_to_its_score_and_leaves_nothing_behind(
         assert not Organization.objects.filter(slug__startswith="drill-").exists()
         assert not User.objects.filter(email__endswith="@drill.test").exists()
     assert bench.sandbox.state()["faults"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_of_a_running_campaign_goes_down_and_tells_everything_three_times_and_backwards(
+    running_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (outreach, scoring):
+        monkeypatch.setattr(module, "PEOPLE", 3)
+    monkeypatch.setattr(playing, "MOVE_S", 0.0)
+    told: list[str] = []
+    score = playing.play(DRILLS["campaign_provider_down"], running_bench, seconds=1.0, tell=told.append)
+    assert score.passed, (score, told)
+    assert (score.lost, score.sent_twice, score.same, score.problems) == (0, 0, True, [])
+    assert score.detected_s is not None
+    assert score.recovered_s is not None
+    # It was struck: the provider told the same several times, and refused to be asked meanwhile.
+    told_of = Counter(call["event"] for call in running_bench.sandbox.deliveries())
+    assert told_of["EMAIL_SENT"] + told_of["EMAIL_REPLY"] > 4 * 3, told_of
+    assert any(call["status"] == 503 for call in running_bench.sandbox.calls())
 
 
 def outcome(*, without: int = -1, answers: int = 1, sent: int = 1) -> Outcome:

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from integrations.sandbox.control_http import body_of, controlled, ok
 from integrations.sandbox.people import clean_slug
 from integrations.sandbox.store import Row
-from integrations.sandbox.unipile import seats, state
+from integrations.sandbox.unipile import seats, state, threads
 from integrations.sandbox.world import ControlError, World
 
 
@@ -85,8 +85,20 @@ def routes(world: World) -> list[BaseRoute]:
         Route("/accounts", controlled(world, create_seat), methods=["POST"]),
         Route("/accounts/{account_id}/status", controlled(world, set_status), methods=["POST"]),
         _credits(world),
+        _threads(world),
         Route("/accounts/{account_id}", controlled(world, delete_seat), methods=["DELETE"]),
     ]
+
+
+def _threads(world: World) -> Route:
+    """A conversation that the seat had before."""
+
+    async def add_thread(request: Request) -> Response:
+        body = await body_of(request)
+        with world.store.transaction():
+            return ok(threads.add(world, _seat(world, request), body), 201)
+
+    return Route("/accounts/{account_id}/threads", controlled(world, add_thread), methods=["POST"])
 
 
 def _credits(world: World) -> Route:
