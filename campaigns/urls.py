@@ -18,6 +18,7 @@ from campaigns.views import (
     lead_records,
     leads,
     outreach,
+    plan_templates,
     publishing,
     reviews,
     segments,
@@ -36,6 +37,11 @@ urlpatterns = [
     path("campaigns/holidays/<uuid:holiday_id>/delete/", holidays.delete, name="holiday_delete"),
     path("campaigns/snippets/", snippets.snippets, name="snippets"),
     path("campaigns/snippets/<uuid:snippet_id>/delete/", snippets.delete, name="snippet_delete"),
+    path("campaigns/templates/", plan_templates.templates, name="plan_templates"),
+    path("campaigns/templates/<uuid:template_id>/", plan_templates.template, name="plan_template"),
+    path(
+        "campaigns/templates/<uuid:template_id>/delete/", plan_templates.remove, name="plan_template_delete"
+    ),
     path("campaigns/actions/<uuid:action_id>/why/", explanations.action, name="why_action"),
     path("campaigns/sends/<uuid:outbound_id>/why/", explanations.send, name="why_send"),
     path("campaigns/<uuid:campaign_id>/", campaigns.detail, name="detail"),
@@ -70,6 +76,7 @@ urlpatterns = [
         name="roll_back",
     ),
     path("campaigns/<uuid:campaign_id>/copy/", campaigns.copy, name="copy"),
+    path("campaigns/<uuid:campaign_id>/template/", plan_templates.of_campaign, name="campaign_template"),
     path("campaigns/<uuid:campaign_id>/file/", campaigns.file, name="file"),
     path("campaigns/<uuid:campaign_id>/simulation/", simulations.simulation, name="simulation"),
     path("campaigns/<uuid:campaign_id>/launch/", sequence.launch, name="launch"),

@@ -42,6 +42,7 @@ def _begun() -> dict[str, Any]:
 
 #: Columns whose content has a shape that the code relies on.
 CONTENT: dict[str, Callable[[], Any]] = {
+    "campaigns.PlanTemplate.plan": lambda: PLAN,
     "campaigns.PlanVersion.plan": lambda: PLAN,
     "campaigns.Enrollment.state": _begun,
 }

@@ -33,6 +33,7 @@ from campaigns.models.leads import (
 )
 from campaigns.models.mirrors import CampaignMirror, EnrollmentMirror
 from campaigns.models.outreach import OutreachPolicy, Unsubscribe, UnsubscribeLink
+from campaigns.models.plan_templates import PlanTemplate
 from campaigns.models.replies import ReplyReading, VariantChoice
 from campaigns.models.segments import LeadColumns, LeadSegment
 from campaigns.models.simulations import Simulation
@@ -72,6 +73,7 @@ __all__ = [
     "PlanMigration",
     "PlanMigrationItem",
     "PlanReview",
+    "PlanTemplate",
     "PlanVersion",
     "Relation",
     "ReplyReading",

@@ -75,6 +75,13 @@ class Campaign(OrganizationModel):
     copied_from = OrganizationForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    #: The template that its steps were taken from: in which version, and what they were then
+    #: (``services.plan_templates.fingerprint``).
+    template = OrganizationForeignKey(
+        "campaigns.PlanTemplate", on_delete=models.SET_NULL, null=True, blank=True
+    )
+    template_version = models.PositiveIntegerField(default=0)
+    template_hash = models.CharField(max_length=64, blank=True)
     created_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     launched_at = models.DateTimeField(null=True)
     #: Since when the audience waits to be enrolled; empty once everybody is in. A sweeper looks for it.

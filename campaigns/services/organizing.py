@@ -40,6 +40,10 @@ def copy(
         raise Invalid("What a provider runs is not copied: make a new one and write its steps.")
     made = campaigns.create(client=client, name=name, actor=actor)
     values = {field: getattr(campaign, field) for field in _COPIED}
+    if campaign.template_id and (same or campaign.template.client_id is None):
+        values |= {
+            name: getattr(campaign, name) for name in ("template_id", "template_version", "template_hash")
+        }
     if same and with_audience:
         values["audience"] = campaign.audience
     Campaign.objects.filter(id=made.id).update(copied_from=campaign, updated_at=now(), **values)

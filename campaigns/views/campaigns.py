@@ -15,7 +15,7 @@ from campaigns.forms import CampaignForm, CopyForm
 from campaigns.models import Campaign
 from campaigns.selectors_outreach import brakes_of_campaign
 from campaigns.services import campaigns as service
-from campaigns.services import entry, historical, organizing, switching, variants
+from campaigns.services import entry, historical, organizing, plan_templates, switching, variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
@@ -110,6 +110,7 @@ def _overview(request: OrganizationRequest, campaign: Campaign) -> dict[str, obj
         **_funnel(overview["counts"], selectors.progress_of([campaign.id])[campaign.id]),
         "trials": variants.trials(campaign),
         "brakes": brakes_of_campaign(campaign),
+        "drift": plan_templates.drift_of(campaign),
         "stream": streams.campaign(campaign.id),
         "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
         "can_match": request.access.can(Permission.OPS_ACT)

@@ -235,3 +235,30 @@ def test_what_is_next_for_a_lead_and_why(world: World, manager: Program, time_ma
     enrollments.stop(enrollment_id=world.enrollment(lead).id, reason="Enough.", actor=world.agency.manager)
     shown = manager("GET", f"leads/{lead.id}")[1]
     assert (shown["next"], shown["timeline"][0]["reason"]) == (None, "Enough.")
+
+
+def test_templates_of_plans_are_kept_taken_over_and_compared(world: World, manager: Program) -> None:
+    here = f"campaigns/{world.campaign.id}"
+    status, kept = manager(
+        "POST", "plan-templates", {"name": "Invite first", "campaign_id": str(world.campaign.id)}
+    )
+    assert (status, kept["version"], kept["client_id"]) == (201, 1, None)
+    assert manager("POST", "plan-templates", {"name": "Neither"})[0] == 422
+    _, made = manager("POST", "campaigns", {"client_id": str(world.agency.second.id), "name": "Others"})
+    other = f"campaigns/{made['id']}"
+    assert manager("GET", f"{other}/template")[1]["state"] == "none"
+    status, taken = manager("PUT", f"{other}/template", {"template_id": kept["id"]})
+    assert (status, taken["state"], taken["template_version"]) == (200, "same", 1)
+    assert manager("PUT", f"{other}/template", {"template_id": kept["id"], "version": 0})[0] == 409
+
+    linear = {**LINEAR, "steps": LINEAR["steps"][:1]}
+    assert manager("PUT", f"{here}/sequence", linear)[0] == 200
+    assert manager("GET", f"{here}/template")[1]["state"] == "changed"
+    manager("POST", "plan-templates", {"name": "Invite first", "campaign_id": str(world.campaign.id)})
+    drift = manager("GET", f"{other}/template")[1]
+    assert (drift["state"], bool(drift["changes"])) == ("behind", True)
+    (row,) = manager("GET", "plan-templates")[1]["items"]
+    assert (row["name"], row["version"]) == ("Invite first", 2)
+    assert manager("GET", f"plan-templates/{row['id']}")[1]["plan"]["timezone"] == "UTC"
+    assert manager("PUT", f"{other}/template", {"template_id": None})[1]["state"] == "none"
+    assert manager("DELETE", f"plan-templates/{row['id']}")[0] == 204

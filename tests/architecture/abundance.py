@@ -142,6 +142,10 @@ class Abundance:
         )  # fmt: skip
         campaign.current_version = freeze(campaign=campaign)
         campaign.save()
+        template = self._new("campaigns.PlanTemplate", client=client, name=f"Template {mark}", plan=plan)
+        self._keep(template=template)
+        campaign.template = self.first["template"]
+        campaign.save()
         self._new("campaigns.CampaignSender", campaign=campaign, sender=sender)
         if "campaign" in self.first and self.first["campaign"].client_id == client.id:
             self._new("campaigns.CampaignSender", campaign=self.first["campaign"], sender=sender)

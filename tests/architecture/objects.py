@@ -57,6 +57,7 @@ MODELS: dict[str, str] = {
     "snippet_id": "campaigns.Snippet",
     "suppression_id": "campaigns.Suppression",
     "switch_id": "integrations.KillSwitch",
+    "template_id": "campaigns.PlanTemplate",
     "token_id": "tenancy.ApiToken",
     "version_id": "campaigns.PlanVersion",
 }
