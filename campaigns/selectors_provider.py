@@ -123,9 +123,9 @@ def strangers_of(mirror: CampaignMirror, label: str) -> str:
         return ""
     were = "1 person was" if number == 1 else f"{number} people were"
     return (
-        f"{were} put into this campaign at {label}, not here. Reconciliation takes in who is a lead here. Until the"
-        f" others are removed there, or imported as leads, nobody of ours whom {label} dropped can be marked as not"
-        " taken: they could be the same people under another address."
+        f"{were} put into this campaign at {label}, not here. Reconciliation takes in who is a lead here; remove"
+        f" anybody else there, or import them as leads. Until then nobody of ours whom {label} dropped can be marked"
+        " as not taken: they could be the same people under another address."
     )
 
 

@@ -157,8 +157,9 @@ def _page(work: Work, mirror: CampaignMirror, listed: Sequence[ProviderLead]) ->
             if work.apply:
                 # As when the campaign is read: what the provider has come to an end with ends here.
                 mirroring.note_person(mirror, seen=shown, at=now())
-            what = ", ".join(sorted(changes)).replace("_", " ")
-            work.found("updated", sample=f"{row.key} in “{mirror.campaign}”: {what} changed.")
+            work.found(
+                "updated", sample=f"{row.key} in “{mirror.campaign}”: {_what_differs(row, shown, changes)}"
+            )
         else:
             unchanged += 1
     if unchanged:
@@ -181,6 +182,18 @@ def _strangers(work: Work, mirror: CampaignMirror, strangers: Sequence[ProviderL
         work.found("created", sample=f"{lead} was put into “{mirror.campaign}” there.")
         if work.apply:
             adopting.take_in(mirror, lead=lead, seen=shown, at=now())
+
+
+def _what_differs(row: EnrollmentMirror, shown: ProviderLead, changes: dict[str, Any]) -> str:
+    """What of a person is another there, as the end of a sentence."""
+    if {"status", "raw_status"} & set(changes):
+        was = row.raw_status or row.get_status_display().lower()
+        return f"{shown.raw_status or shown.status.value} there; we had {was}."
+    if "category" in changes:
+        return f"sorted as “{shown.category}” there; we had {row.category or 'nothing'}."
+    if "state" in changes:
+        return f"there after all; we had “{row.get_state_display()}”."
+    return "known there by an id that we did not have."
 
 
 def _rows(mirror: CampaignMirror, listed: Sequence[ProviderLead]) -> dict[str, EnrollmentMirror]:

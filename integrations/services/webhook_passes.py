@@ -102,6 +102,7 @@ def _turn(connection: Connection) -> bool:
     place = connection.webhooks_pass
     wanted = sorted(required, key=lambda one: one.source)
     left = [one for one in wanted if one.source > place["after"]]
+    place["total"] = len(wanted)
     for want in left[:AT_ONCE]:
         wrong = _looked_at(adapter, want)
         if wrong and place["mend"]:
@@ -110,7 +111,7 @@ def _turn(connection: Connection) -> bool:
             # What the provider would not take stays wrong, and is said.
             wrong = _looked_at(adapter, want)
         place["found"] += hygiene_findings.as_json(wrong)
-        place |= {"after": want.source, "total": len(wanted), "tries": 0}
+        place |= {"after": want.source, "tries": 0}
         place["done"] = sum(one.source <= want.source for one in wanted)
         _keep(connection, until=now() + LEASE)
     return len(left) <= AT_ONCE
