@@ -33,6 +33,7 @@ app_name = "campaigns"
 urlpatterns = [
     path("campaigns/", campaigns.campaigns, name="list"),
     path("campaigns/new/", campaigns.new, name="new"),
+    path("campaigns/calendar/", campaigns.calendar, name="calendar"),
     path("campaigns/holidays/", holidays.holidays, name="holidays"),
     path("campaigns/holidays/<uuid:holiday_id>/delete/", holidays.delete, name="holiday_delete"),
     path("campaigns/snippets/", snippets.snippets, name="snippets"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -10,13 +11,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import selectors, selectors_provider, streams
+from campaigns import selectors, selectors_calendar, selectors_provider, streams
 from campaigns.forms import CampaignForm, CopyForm
 from campaigns.models import Campaign
 from campaigns.selectors_outreach import brakes_of_campaign
 from campaigns.services import campaigns as service
 from campaigns.services import entry, historical, organizing, plan_templates, switching, variants
 from campaigns.views.lookups import campaign_or_404, chosen_client
+from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
 from project.core.refusals import Invalid, NotFound, Refused
@@ -60,6 +62,31 @@ def campaigns(request: OrganizationRequest) -> HttpResponse:
     return render(
         request, "campaigns/_list_rows.html" if is_partial(request) else "campaigns/list.html", context
     )
+
+
+@require_GET
+@organization_view(Permission.CAMPAIGNS_VIEW)
+def calendar(request: OrganizationRequest) -> HttpResponse:
+    """What leaves when, over all running campaigns."""
+    first = selectors_calendar.first_day(request.GET.get("from", ""))
+    try:
+        rows, cursor = selectors_calendar.calendar(
+            request.access, client_id=chosen_client(request), first=first, cursor=request.GET.get("cursor")
+        )
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    step = timedelta(days=selectors_calendar.DAYS)
+    today = now().date()
+    context = {
+        "rows": rows,
+        "days": [first + timedelta(days=number) for number in range(selectors_calendar.DAYS)],
+        "today": today,
+        "earlier": first - step if first > today else None,
+        "later": first + step if first + step <= today + selectors_calendar.FARTHEST else None,
+        "next_url": _next_url(request, cursor),
+        "can_edit": request.access.can(Permission.CAMPAIGNS_EDIT),
+    }
+    return render(request, "campaigns/calendar.html", context)
 
 
 def _next_url(request: OrganizationRequest, cursor: str | None) -> str:
