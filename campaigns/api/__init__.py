@@ -3,6 +3,7 @@ variants, enrollments, outreach.
 """
 
 from campaigns.api import (
+    calendar,
     campaigns,
     diagnostics,
     editing,
@@ -29,6 +30,7 @@ from campaigns.api import (
 from campaigns.api.routing import router
 
 __all__ = [
+    "calendar",
     "campaigns",
     "diagnostics",
     "editing",

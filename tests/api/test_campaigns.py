@@ -262,3 +262,14 @@ def test_templates_of_plans_are_kept_taken_over_and_compared(world: World, manag
     assert manager("GET", f"plan-templates/{row['id']}")[1]["plan"]["timezone"] == "UTC"
     assert manager("PUT", f"{other}/template", {"template_id": None})[1]["state"] == "none"
     assert manager("DELETE", f"plan-templates/{row['id']}")[0] == 204
+
+
+def test_the_calendar_says_what_leaves_when(world: World, manager: Program) -> None:
+    world.lead("Marta", "marta")
+    world.launch()
+    status, found = manager("GET", "campaign-calendar?from=2026-11-18")
+    (row,) = found["items"]
+    assert (status, found["first"], row["campaign_id"]) == (200, "2026-11-16", str(world.campaign.id))
+    assert (len(row["days"]), sum(day["sends"] for day in row["days"])) == (21, 1)
+    assert manager("GET", f"campaign-calendar?filter[client]={world.agency.second.id}")[1]["items"] == []
+    assert manager("GET", "campaign-calendar?cursor=nonsense")[0] == 422
