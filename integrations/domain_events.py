@@ -196,6 +196,18 @@ class ProviderFailed(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SystemMailRefused(DomainEvent):
+    """A mail of the installation came back for good, or was marked as unwanted; there may be no scope.
+
+    ``key`` and ``kind`` are those that it was sent with.
+    """
+
+    key: str
+    kind: str
+    is_complaint: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkWorkFinished(DomainEvent):
     """Work on many rows that has no event of its own has ended; ``kind`` says which (``replay``)."""
 

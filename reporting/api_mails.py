@@ -26,6 +26,7 @@ class ReportMailPlanBody(Schema):
     weekday: int = Field(ge=0, le=6)
     hour: int = Field(ge=0, le=23)
     needs_approval: bool
+    reply_to: str = Field("", max_length=254, description="Whom answers go to; empty: nobody reads them.")
 
 
 class ReportRecipientIn(Schema):
@@ -35,10 +36,11 @@ class ReportRecipientIn(Schema):
 
 
 class ReportRecipientOut(ReportRecipientIn):
-    """Who gets it, and since when they want it no more."""
+    """Who gets it, or since when no more, and why: choice, complained, bounced or removed."""
 
     id: UUID
     left_at: datetime | None
+    left_because: str
 
 
 class ReportDeliveryOut(Schema):

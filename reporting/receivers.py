@@ -19,6 +19,7 @@ from integrations.domain_events import (
     LedgerDifferenceHealed,
     ProviderFailed,
     ReconciliationFinished,
+    SystemMailRefused,
     WebhooksDrifted,
     WebhooksFellSilent,
     WebhooksHeardAgain,
@@ -27,7 +28,16 @@ from project.core.events import subscribe, subscribe_many
 from project.core.retention import register
 from reporting import row_words
 from reporting.models import Fact
-from reporting.services import alert_sources, alerts, erasure, facts, portal, retention, snapshots
+from reporting.services import (
+    alert_sources,
+    alerts,
+    erasure,
+    facts,
+    portal,
+    report_mails,
+    retention,
+    snapshots,
+)
 
 _KINDS = {
     campaign_events.LeadEnrolled: Fact.Kind.ENROLLED,
@@ -115,6 +125,7 @@ subscribe(ConversationAnswered, id="reporting.answered")(facts.record_answer)
 subscribe(PromiseBroken, id="reporting.promise_broken")(facts.record_broken_promise)
 subscribe(ConversationResolved, id="reporting.resolved")(facts.record_resolution)
 subscribe(campaign_events.DealChanged, id="reporting.deal")(portal.on_deal)
+subscribe(SystemMailRefused, id="reporting.report_refused")(report_mails.on_refused)
 subscribe(NoteShownChanged, id="reporting.note_shown")(portal.on_note_shown)
 subscribe(ResolutionTakenBack, id="reporting.resolution_taken_back")(facts.take_back_resolution)
 subscribe(campaign_events.LeadErased, id="reporting.lead_erased")(erasure.on_lead_erased)

@@ -31,7 +31,7 @@ def _page(request: OrganizationRequest, client: Client, **more: Any) -> HttpResp
     context = {
         "client": client,
         "plan": report_mails.plan_of(client),
-        "recipients": ReportRecipient.objects.filter(client=client)[:100],
+        "recipients": ReportRecipient.objects.filter(client=client).exclude(left_because="removed")[:100],
         "mails": selectors_mails.told(
             list(ReportMail.objects.filter(client=client).select_related("decided_by").order_by("-week")[:12])
         ),
@@ -66,6 +66,7 @@ def set_plan(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
             weekday=_number(request.POST.get("weekday", "")),
             hour=_number(request.POST.get("hour", "")),
             needs_approval=request.POST.get("needs_approval") == "1",
+            reply_to=request.POST.get("reply_to", ""),
         )
     except Refused as error:
         return _page(request, client, problem=error.message)

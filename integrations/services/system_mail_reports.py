@@ -18,9 +18,11 @@ from django.db.models import Q
 
 from integrations import events, registry
 from integrations.base import NoKnowledge, ReceivesWebhooks, require
+from integrations.domain_events import SystemMailRefused
 from integrations.errors import ProviderError, WebhookRefusedError
 from integrations.models import SystemMail
 from project.core.clock import now
+from project.core.events import publish
 
 KEPT_EVENTS: Final = 50
 State = SystemMail.State
@@ -85,6 +87,8 @@ def _apply(event: events.MessageEvent, call_id: str) -> str:
     if state in {State.BOUNCED, State.FAILED}:
         mail.error = str(getattr(event, "reason", ""))[:500]
     mail.save()
+    if state in {State.BOUNCED, State.COMPLAINED}:
+        publish(SystemMailRefused(key=mail.key, kind=mail.kind, is_complaint=state is State.COMPLAINED))
     return "applied"
 
 

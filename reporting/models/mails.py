@@ -25,19 +25,33 @@ class ReportMailPlan(OrganizationModel):
     hour = models.PositiveSmallIntegerField(default=8, validators=[MaxValueValidator(23)])
     #: Whether somebody of the agency reads it before it leaves.
     needs_approval = models.BooleanField(default=True)
+    #: Since when it is on: weeks whose hour had passed by then are not made up for.
+    on_since = models.DateTimeField(null=True)
+    #: Whom answers go to; empty: nobody reads them.
+    reply_to = models.EmailField(blank=True, default="", db_default="")
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["client"], name="report_mail_plan_once")]
 
 
 class ReportRecipient(OrganizationModel):
-    """Somebody who gets the weekly report, until they say no."""
+    """Somebody who gets the weekly report, until they or the agency say no. Rows stay: links in mails lead here."""
+
+    class Left(models.TextChoices):
+        CHOICE = "choice", "left"
+        COMPLAINED = "complained", "marked it as unwanted"
+        BOUNCED = "bounced", "mail comes back"
+        REMOVED = "removed", "removed"
 
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
     address = models.EmailField()
     #: Part of the link by which they leave.
     token = models.CharField(max_length=64, unique=True, default=_token)
     left_at = models.DateTimeField(null=True)
+    #: Why, once ``left_at`` is set.
+    left_because = models.CharField(
+        max_length=12, choices=Left.choices, blank=True, default="", db_default=""
+    )
 
     class Meta(OrganizationModel.Meta):
         constraints = [models.UniqueConstraint(fields=["client", "address"], name="report_recipient_once")]

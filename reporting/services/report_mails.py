@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from email.utils import formataddr, parseaddr
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,11 +12,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Q
 from django.template.loader import render_to_string
 
+from integrations.domain_events import SystemMailRefused
 from integrations.services import system_mail
 from project.core.claims import compare_and_set
 from project.core.clock import now
+from project.core.ids import parse_uuid
 from project.core.refusals import Invalid
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy import audit
@@ -28,7 +32,10 @@ from reporting.models import ReportMail, ReportMailPlan, ReportRecipient, Rollup
 MOST_RECIPIENTS: Final = 50
 #: What stands in a made report for each recipient's own link.
 LEAVE: Final = "%LEAVE%"
+#: What these mails are called in the outbox.
+KIND: Final = "weekly_report"
 State = ReportMail.State
+Left = ReportRecipient.Left
 
 
 def plan_of(client: Client) -> ReportMailPlan:
@@ -41,34 +48,68 @@ def plan_of(client: Client) -> ReportMailPlan:
 
 @transaction.atomic
 def set_plan(
-    *, access: Access, client: Client, is_on: bool, weekday: int, hour: int, needs_approval: bool
+    *,
+    access: Access,
+    client: Client,
+    is_on: bool,
+    weekday: int,
+    hour: int,
+    needs_approval: bool,
+    reply_to: str = "",
 ) -> ReportMailPlan:
-    """Say when the report leaves, in the client's zone. Raises ``Invalid``."""
+    """Say when the report leaves, in the client's zone, and whom answers go to (nobody). Raises ``Invalid``.
+
+    Switched on after its hour of this week, it leaves for the first time at that of the next.
+    """
     if not 0 <= weekday <= 6:
         raise Invalid("A weekday is 0 (Monday) to 6.", field="weekday")
     if not 0 <= hour <= 23:
         raise Invalid("An hour is 0 to 23.", field="hour")
+    reply_to = reply_to.strip().lower()
+    if reply_to:
+        _valid(reply_to, field="reply_to")
     wanted: dict[str, Any] = {
-        "is_on": is_on, "weekday": weekday, "hour": hour, "needs_approval": needs_approval,
+        "is_on": is_on, "weekday": weekday, "hour": hour, "needs_approval": needs_approval, "reply_to": reply_to,
     }  # fmt: skip
-    row: ReportMailPlan = ReportMailPlan.objects.update_or_create(client=client, defaults=wanted)[0]
+    before = plan_of(client)
+    on_since = before.on_since if before.is_on else now()
+    row: ReportMailPlan = ReportMailPlan.objects.update_or_create(
+        client=client, defaults={**wanted, "on_since": on_since if is_on else None}
+    )[0]
     audit.record(actor=access.user, action="report_mail.planned", client_id=client.id, **wanted)
     return row
 
 
-@transaction.atomic
-def add_recipient(*, access: Access, client: Client, address: str) -> ReportRecipient:
-    """Send the report to somebody from now on. Raises ``Invalid``, also for whoever has left by their own link."""
-    address = address.strip().lower()
+def _valid(address: str, *, field: str) -> None:
     try:
         validate_email(address)
     except ValidationError as error:
-        raise Invalid("That is no mail address.", field="address") from error
-    if ReportRecipient.objects.filter(client=client).count() >= MOST_RECIPIENTS:
+        raise Invalid("That is no mail address.", field=field) from error
+
+
+_KEPT_OUT: Final = {
+    Left.CHOICE: "This person has said that they want no report.",
+    Left.COMPLAINED: "This person has marked the report as unwanted; their provider would hold it against all mail.",
+    Left.BOUNCED: "Mail to this address comes back for good.",
+}
+
+
+@transaction.atomic
+def add_recipient(*, access: Access, client: Client, address: str) -> ReportRecipient:
+    """Send the report to somebody from now on, also to whom the agency had removed.
+
+    Raises ``Invalid``, also for whoever has left by their own link, marked it as unwanted, or cannot be reached.
+    """
+    address = address.strip().lower()
+    _valid(address, field="address")
+    if ReportRecipient.objects.filter(client=client, left_at=None).count() >= MOST_RECIPIENTS:
         raise Invalid(f"At most {MOST_RECIPIENTS} people get a report.", field="address")
     row, is_new = ReportRecipient.objects.get_or_create(client=client, address=address)
     if row.left_at is not None:
-        raise Invalid("This person has said that they want no report.", field="address")
+        if row.left_because != Left.REMOVED:
+            raise Invalid(_KEPT_OUT[Left(row.left_because or Left.CHOICE)], field="address")
+        row.left_at, row.left_because, is_new = None, "", True
+        row.save(update_fields=["left_at", "left_because", "updated_at"])
     if is_new:
         audit.record(
             actor=access.user, action="report_mail.recipient_added", client_id=client.id, recipient=address
@@ -79,13 +120,29 @@ def add_recipient(*, access: Access, client: Client, address: str) -> ReportReci
 
 @transaction.atomic
 def remove_recipient(*, access: Access, recipient: ReportRecipient) -> None:
-    """Send it to somebody no more. Whoever has left stays known, so that nobody adds them by mistake."""
-    if recipient.left_at is None:
+    """Send it to somebody no more. They stay known: the link in mails that they have goes on to work."""
+    if _left(recipient.id, Left.REMOVED):
         audit.record(
             actor=access.user, action="report_mail.recipient_removed", client_id=recipient.client_id,
             recipient=recipient.address,
         )  # fmt: skip
-        recipient.delete()
+
+
+def _left(recipient_id: UUID, because: ReportRecipient.Left) -> bool:
+    """Note that somebody gets no more, and why; what came first stays. Their own word replaces the agency's."""
+    rows = ReportRecipient.objects.filter(id=recipient_id)
+    open_rows = rows.filter(Q(left_at=None) | Q(left_because=Left.REMOVED))
+    if because == Left.REMOVED:
+        open_rows = rows.filter(left_at=None)
+    return bool(open_rows.update(left_at=now(), left_because=because, updated_at=now()))
+
+
+def on_refused(event: SystemMailRefused) -> None:
+    """Whoever marked a report as unwanted, or cannot be reached, gets no more."""
+    recipient_id = parse_uuid(event.key.rpartition(":")[2]) if event.kind == KIND else None
+    if recipient_id is not None:
+        with platform_scope("a weekly report was refused"):
+            _left(recipient_id, Left.COMPLAINED if event.is_complaint else Left.BOUNCED)
 
 
 def leave(token: str) -> bool:
@@ -95,7 +152,7 @@ def leave(token: str) -> bool:
     if row is None:
         return False
     with organization_scope(row.organization_id), transaction.atomic():
-        ReportRecipient.objects.filter(id=row.id, left_at=None).update(left_at=now(), updated_at=now())
+        _left(row.id, Left.CHOICE)
     return True
 
 
@@ -121,7 +178,8 @@ def due() -> list[tuple[UUID, UUID]]:
     for plan in plans.select_related("client").order_by("id"):
         local = now().astimezone(ZoneInfo(plan.client.time_zone))
         monday = local.date() - timedelta(days=local.weekday())
-        is_time = (local.weekday(), local.hour) >= (plan.weekday, plan.hour)
+        hour = datetime.combine(monday + timedelta(days=plan.weekday), time(plan.hour), local.tzinfo)
+        is_time = hour <= local and (plan.on_since is None or plan.on_since <= hour)
         counted_at = counted.get(plan.organization_id)
         if counted_at is None or counted_at < datetime.combine(monday, time(), local.tzinfo):
             continue
@@ -201,7 +259,13 @@ def key_of(mail: ReportMail, recipient: str) -> str:
 
 
 def _send(mail: ReportMail) -> None:
-    """Put it into the outbox, once for each recipient: the key of each mail names both."""
+    """Put it into the outbox, once for each recipient: the key of each mail names both.
+
+    It leaves from the installation's address in the agency's name, and answers go where the plan says.
+    """
+    organization = Organization.objects.get(id=mail.organization_id)
+    sender = formataddr((organization.name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
+    reply_to = plan_of(mail.client).reply_to
     recipients = list(ReportRecipient.objects.filter(client_id=mail.client_id, left_at=None))
     for recipient in recipients:
         link = f"{settings.PUBLIC_URL.rstrip('/')}/r/leave/{recipient.token}"
@@ -210,7 +274,9 @@ def _send(mail: ReportMail) -> None:
             subject=mail.subject,
             text=mail.text.replace(LEAVE, link),
             html=mail.html.replace(LEAVE, link),
-            kind="weekly_report",
+            kind=KIND,
+            from_email=sender,
+            reply_to=reply_to,
             key=key_of(mail, str(recipient.id)),
             headers={
                 "List-Unsubscribe": f"<{link}>",

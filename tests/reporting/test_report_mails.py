@@ -10,8 +10,10 @@ import pytest
 from django.core import mail as outbox
 from django.test import Client as Browser
 
+from integrations.domain_events import SystemMailRefused
 from integrations.models import SystemMail
 from integrations.services import system_mail
+from project.core.events import publish
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope, platform_scope
 from project.tenancy.access import Access
@@ -33,12 +35,18 @@ def access_of(world: World) -> Access:
     return world.agency.access(world.agency.manager)
 
 
-def plan(world: World, *, needs_approval: bool) -> None:
+def plan(world: World, *, needs_approval: bool, reply_to: str = "") -> None:
     client = world.agency.first
     client.time_zone = "Europe/Stockholm"
     client.save()
     report_mails.set_plan(
-        access=access_of(world), client=client, is_on=True, weekday=0, hour=8, needs_approval=needs_approval
+        access=access_of(world),
+        client=client,
+        is_on=True,
+        weekday=0,
+        hour=8,
+        needs_approval=needs_approval,
+        reply_to=reply_to,
     )
     for name in ("ceo", "sales"):
         report_mails.add_recipient(access=access_of(world), client=client, address=f"{name}@halden.test")
@@ -56,7 +64,7 @@ def hand_over() -> None:
 
 
 def test_it_leaves_once_at_the_clients_hour(answered: World, time_machine: Any) -> None:
-    plan(answered, needs_approval=False)
+    plan(answered, needs_approval=False, reply_to="Ann@kestrel.test")
     time_machine.move_to(MONDAY, tick=False)
     assert tick() == [], "it is half past seven there"
     time_machine.move_to(MONDAY + timedelta(minutes=31), tick=False)
@@ -70,6 +78,8 @@ def test_it_leaves_once_at_the_clients_hour(answered: World, time_machine: Any) 
     hand_over()
     assert sorted(message.to[0] for message in outbox.outbox) == ["ceo@halden.test", "sales@halden.test"]
     message = outbox.outbox[0]
+    assert message.from_email.startswith(str(answered.agency.organization.name))
+    assert message.reply_to == ["ann@kestrel.test"]
     assert "Positive replies: 1 of 3 contacted" in message.body
     assert "16 November to 22 November" in message.subject
     html = message.alternatives[0][0]  # type: ignore[attr-defined]
@@ -129,6 +139,43 @@ def test_leaving_takes_one_click_and_holds(answered: World, time_machine: Any) -
     hand_over()
     assert [message.to for message in outbox.outbox] == [["sales@halden.test"]]
     assert stranger.get("/r/leave/unknown").status_code == 404
+
+
+def test_it_is_not_made_up_for_weeks_before_it_was_on(answered: World, time_machine: Any) -> None:
+    time_machine.move_to(MONDAY + timedelta(days=2), tick=False)
+    plan(answered, needs_approval=False)
+    counted()
+    assert tick() == [], "its hour of this week had passed"
+    time_machine.move_to(MONDAY + timedelta(days=7, hours=1), tick=False)
+    counted()
+    assert tick() == [(answered.agency.id, answered.agency.first.id)]
+
+
+def test_who_refuses_it_or_was_removed_gets_no_more(
+    answered: World, time_machine: Any, client: Browser
+) -> None:
+    plan(answered, needs_approval=False)
+    first = answered.agency.first
+    time_machine.move_to(MONDAY + timedelta(hours=1), tick=False)
+    report_mails.make(first.id)
+    keys = {
+        row.recipient.partition("@")[0]: row.key for row in SystemMail.objects.filter(kind="weekly_report")
+    }
+    with no_scope():
+        publish(SystemMailRefused(key=keys["ceo"], kind="weekly_report", is_complaint=True))
+        publish(SystemMailRefused(key=keys["sales"], kind="password_reset", is_complaint=False))
+    left = dict(ReportRecipient.objects.values_list("address", "left_because"))
+    assert left == {"ceo@halden.test": "complained", "sales@halden.test": ""}
+    with pytest.raises(Invalid, match="marked the report as unwanted"):
+        report_mails.add_recipient(access=access_of(answered), client=first, address="ceo@halden.test")
+    client.force_login(answered.agency.manager)
+    page = client.get(answered.agency.url(f"reports/clients/{first.id}/mail/")).content.decode()
+    assert "marked it as unwanted" in page
+    sales = ReportRecipient.objects.get(address="sales@halden.test")
+    report_mails.remove_recipient(access=access_of(answered), recipient=sales)
+    assert Browser().get(f"/r/leave/{sales.token}").status_code == 200, "a mail of before leads somewhere"
+    report_mails.add_recipient(access=access_of(answered), client=first, address="sales@halden.test")
+    assert list(ReportRecipient.objects.filter(left_at=None)) == [sales]
 
 
 def test_a_day_that_does_not_exist_is_refused(answered: World, client: Browser) -> None:
