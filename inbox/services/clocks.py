@@ -68,12 +68,16 @@ def note_breach(conversation: Conversation) -> None:
 
 
 def to_close() -> list[Conversation]:
-    """Open conversations in which we had the last word for as long as the client's policy says (platform scope)."""
+    """Open conversations in which we had the last word for as long as the client's policy says (platform scope).
+
+    Where they never wrote there is no conversation that could be resolved.
+    """
     found: list[Conversation] = []
     for policy in InboxPolicy.objects.filter(close_after_days__gt=0):
         silent = Conversation.objects.filter(
             organization_id=policy.organization_id,
             status=Conversation.Status.OPEN,
+            has_inbound=True,
             last_inbound=False,
             last_message_at__lte=now() - timedelta(days=policy.close_after_days),
         )

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
 from inbox.models import (
@@ -60,6 +61,9 @@ def on_reply(event: ReplyStored) -> None:
     conversation, message = event.conversation, event.message
     if conversation.assignee_id is not None:
         people, occasion = [conversation.assignee_id], Occasion.REPLY
+        if not _who_reach(people, conversation.client_id):
+            # Whoever has it works here no more: it is the team's.
+            people, occasion = _who_may_take(conversation.client_id), Occasion.UNASSIGNED
     else:
         people, occasion = _who_may_take(conversation.client_id), Occasion.UNASSIGNED
     _tell(
@@ -131,10 +135,20 @@ def _who_may_take(client_id: UUID) -> list[UUID]:
     return list(rows.order_by("user_id").values_list("user_id", flat=True).distinct()[:MAX_TOLD])
 
 
+def _who_reach(people: list[UUID], client_id: UUID) -> list[UUID]:
+    """Those who are members still and reach the client still: nobody else is told what is said there."""
+    rows = Membership.objects.filter(user_id__in=people, is_active=True).filter(
+        Q(all_clients=True) | Q(client_links__client_id=client_id)
+    )
+    reach = set(rows.values_list("user_id", flat=True))
+    return [person for person in people if person in reach]
+
+
 @transaction.atomic
 def _tell(
     people: list[UUID], conversation: Conversation, occasion: str, *, key: str, title: str, text: str
 ) -> None:
+    people = _who_reach(people, conversation.client_id)
     if not settings.NOTIFICATIONS_ENABLED or not people:
         return
     known = set(Notification.objects.filter(user_id__in=people, key=key).values_list("user_id", flat=True))

@@ -34,6 +34,7 @@ const copyField = (name) => form()?.querySelector(`[data-copies] [name=${name}]`
 const copies = () => ({ cc: copyField("cc")?.value ?? "", bcc: copyField("bcc")?.value ?? "" });
 
 async function save() {
+  timer = 0;
   const target = form();
   const text = field()?.value ?? "";
   const sentCopies = JSON.stringify(copies());
@@ -122,8 +123,19 @@ document.addEventListener("click", (event) => {
   timer = setTimeout(save, SAVE_AFTER);
 });
 document.addEventListener("visibilitychange", () => document.hidden && save());
+/** The last words are kept when another thread, or another page, takes the place of this one. */
+function flush() {
+  if (!timer) return;
+  clearTimeout(timer);
+  timer = 0;
+  save();
+}
+document.addEventListener("htmx:beforeSwap", ({ detail }) => detail.target?.id === "inbox-open" && flush());
+addEventListener("pagehide", flush);
 document.addEventListener("htmx:configRequest", (event) => {
-  if (event.target.matches?.("[data-reply-form]")) clearTimeout(timer);
+  if (!event.target.matches?.("[data-reply-form]")) return;
+  clearTimeout(timer);
+  timer = 0;
 });
 
 document.addEventListener("live:frame", (event) => {

@@ -73,6 +73,11 @@ function inField(target) {
   return target.isContentEditable || target.matches?.('input:not([type="checkbox"], [type="radio"]), textarea, select');
 }
 
+/** Whether a key is what the focused control is worked by: Enter and Space press the link or button that has the focus. */
+function presses(key, target) {
+  return ["Enter", "Space"].includes(key) && target.closest?.("a[href], button, summary, [role='menuitem'], [role='option']");
+}
+
 function usable(element) {
   return element.getClientRects().length > 0 && !element.disabled && element.getAttribute("aria-disabled") !== "true";
 }
@@ -113,6 +118,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const isChord = key.startsWith("Ctrl ");
+  if (presses(key, event.target)) return;
   if (!isChord && (inField(event.target) || document.querySelector(":popover-open"))) return;
   const keys = waiting && !isChord ? `${waiting} ${key}` : key;
   clearTimeout(timer);

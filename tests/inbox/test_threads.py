@@ -20,6 +20,7 @@ from integrations.services import outcomes
 from integrations.services.events import record_event
 from integrations.values import Direction, SendReceipt
 from project.core.clock import now
+from project.tenancy.models import Membership
 from project.tenancy.services import people
 from tests.campaigns.conftest import WORKING, World
 
@@ -286,6 +287,18 @@ def test_whom_a_thread_was_linked_to_is_who_writes_in_it(world: World) -> None:
     # Sven's address has another id of the network: only the thread tells who this is.
     world.says("stranger", "Who is this?", WORKING + timedelta(minutes=1))
     assert (world.enrollment(sven).status, world.enrollment(bo).status) == ("ended", "active")
+
+
+def test_whoever_works_here_no_more_is_told_nothing_and_the_team_is(
+    world: World, thread: Conversation
+) -> None:
+    agency = world.agency
+    triage.assign(conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.agent)
+    Membership.objects.filter(user=agency.agent).update(is_active=False)
+    world.says("marta", "Are you there?", WORKING + timedelta(minutes=1), message="m2")
+    told = Notification.objects.filter(text="Are you there?").values_list("user_id", flat=True)
+    assert agency.agent.id not in told
+    assert agency.manager.id in told
 
 
 def test_assignment_is_told_in_the_thread(world: World, thread: Conversation) -> None:

@@ -111,10 +111,14 @@ def test_a_silent_conversation_closes_by_itself(world: World, time_machine: Any)
     policies.set_policy(client=None, actor=world.agency.admin, close_after_days=3)
     silent, waiting = conversation(world, "marta"), conversation(world, "olga")
     answer(world, silent)
+    # Our own first message that nobody answered is no conversation: nothing is resolved there.
+    unanswered = conversation(world, "piet")
+    Conversation.objects.filter(id=unanswered.id).update(has_inbound=False, last_inbound=False)
     time_machine.move_to(WORKING + timedelta(days=3, hours=1), tick=False)
     with no_scope():
         tasks.close_silent()
     assert (silent.refreshed().status, waiting.refreshed().status) == ("closed", "open")
+    assert [fact.conversation_id for fact in facts("resolved")] == [silent.id]
 
 
 # --- rules ------------------------------------------------------------------------------------------
