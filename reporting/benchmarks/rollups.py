@@ -1,8 +1,9 @@
 """``rollup``: new facts into sums, against the same deltas by bare SQL; reports from sums, against facts.
 
-Two sizes of the ledger, so that growth shows. History is written by statements over whole tables; what is measured is
-the product's own path: ``services.rollups.count`` and the selectors of reports. The baseline writes the same sums and
-firsts by two bare statements (``_RAW_FIRST``, ``_raw_sums``); how long three kinds of sums take is told beside it.
+Pages of reports are asked for as a manager does (``pages``). Two sizes of the ledger, so that growth shows. History
+is written by statements over whole tables; what is measured is the product's own path: ``services.rollups.count`` and
+the selectors of reports. The baseline writes the same sums and firsts by two bare statements (``_RAW_FIRST``,
+``_raw_sums``); how long three kinds of sums take is told beside it.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from project.core.clock import now
 from project.core.db.base import owner_connection
 from project.core.scoping import organization_scope, platform_scope
 from project.tenancy.models import Client, Organization
-from reporting import counting, selectors
+from reporting import counting
+from reporting.benchmarks.pages import page_times
 from reporting.demo import removal
-from reporting.filters import Filters, Period
+from reporting.filters import Period
 from reporting.models import Fact
 from reporting.selectors_rollups import Grain, of_subjects
 from reporting.services import rollups
@@ -139,6 +141,7 @@ def rollup(options: BenchOptions) -> BenchResult:
             found.append(
                 {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
                 | _reports(organizations[0], 3 if options.quick else 7)
+                | page_times(organizations[0], 3 if options.quick else 5)
             )
             options.say("rollup: " + ", ".join(f"{key} {value:.1f}" for key, value in found[-1].items()))
     small, large = found
@@ -148,7 +151,7 @@ def rollup(options: BenchOptions) -> BenchResult:
         "client_direct_to_report": large["client_direct_ms"] / large["client_ms"],
         "organization_direct_to_report": large["organization_direct_ms"] / large["organization_ms"],
         "count_growth": large["count_ms"] / small["count_ms"],
-        "report_page_ms": large["page_ms"],
+        "slowest_page_ms": max(value for name, value in large.items() if name.startswith("page_")),
     }
     return BenchResult(
         name="rollup",
@@ -170,7 +173,7 @@ def rollup(options: BenchOptions) -> BenchResult:
             "client_direct_to_report": Target(10.0, "at_least"),
             "organization_direct_to_report": Target(10.0, "at_least"),
             "count_growth": Target(1.2, "at_most"),
-            "report_page_ms": Target(300.0, "at_most"),
+            "slowest_page_ms": Target(300.0, "at_most"),
         },
     )
 
@@ -330,20 +333,18 @@ def _round(organizations: list[Organization], new: int, mark: str) -> dict[str, 
 
 
 def _reports(organization: Organization, rounds: int) -> dict[str, float]:
-    """Ninety days of one client and of all clients: from sums, and from facts; and a whole report."""
+    """Ninety days of one client and of all clients: from sums, and from facts."""
     times: dict[str, list[float]] = {}
     with organization_scope(organization.id):
         clients = list(Client.objects.order_by("id"))
         # Campaigns are dealt out in order: the second client's run in the last three parts of the year.
         one = clients[1]
         period = Period.last_days(90, ZoneInfo("UTC"))
-        filters = Filters.of({"days": "90"}, ZoneInfo("UTC"))
         asked: dict[str, Callable[[], Any]] = {
             "client_ms": lambda: of_subjects(Grain.CLIENT, [one.id], period),
             "client_direct_ms": lambda: _direct(period, [one]),
             "organization_ms": lambda: of_subjects(Grain.CLIENT, [client.id for client in clients], period),
             "organization_direct_ms": lambda: _direct(period, clients),
-            "page_ms": lambda: selectors.client_report(one, filters),
         }
         for name, ask in asked.items():
             ask()
