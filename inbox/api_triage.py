@@ -49,7 +49,7 @@ def perform_act(request: ApiRequest, payload: schemas.ActIn) -> Any:
     """Do an act on conversations. A few are done at once; many by a worker: ask for the act until it is done."""
     access = request.access
     if payload.query:
-        filters = Filters.of(dict(parse_qsl(payload.query)), access)
+        filters = Filters.strictly(dict(parse_qsl(payload.query)), access)
         chosen = selectors_lists.chosen(access, filters).order_by(*filters.order)
         ids = list(chosen.values_list("id", flat=True)[: acts.MOST + 1])
     else:
@@ -168,7 +168,7 @@ def list_saved_views(request: ApiRequest) -> Any:
 @api_rule(Permission.INBOX_VIEW)
 def save_view(request: ApiRequest, payload: schemas.SavedViewIn) -> Any:
     """Save a list under a name; one's own view of that name is replaced."""
-    filters = Filters.of(dict(parse_qsl(payload.query)), request.access)
+    filters = Filters.strictly(dict(parse_qsl(payload.query)), request.access)
     return Status(
         201,
         saved_views.save(
@@ -316,6 +316,6 @@ def create_lead(request: ApiRequest, conversation_id: UUID, payload: schemas.New
 def export_conversations(request: ApiRequest, query: str = "view=all") -> Any:
     """All conversations of a list as CSV, streamed. `query` is the query string of the list's address."""
     access = request.access
-    filters = Filters.of(dict(parse_qsl(query)), access)
+    filters = Filters.strictly(dict(parse_qsl(query)), access)
     exporting.note_export(access=access, query=filters.query)
     return StreamingHttpResponse(exports.lines(access, filters), content_type="text/csv; charset=utf-8")

@@ -194,7 +194,7 @@ def upload_file(request: ApiRequest, conversation_id: UUID, file: File[UploadedF
 @api_rule(Permission.INBOX_VIEW)
 def download_file(request: ApiRequest, file_id: UUID) -> Any:
     """The bytes of a file, fetched from the provider the first time (502 `FILE_UNAVAILABLE` if it has it no more)."""
-    wanted = MessageFile.objects.filter(request.access.client_filter("conversation__client_id"))
+    wanted = querysets.files(request.access)
     found: MessageFile = get_or_404(
         wanted.select_related("message__conversation__sender__connection"), file_id
     )
@@ -210,8 +210,7 @@ def download_file(request: ApiRequest, file_id: UUID) -> Any:
 @api_rule(Permission.INBOX_REPLY)
 def delete_file(request: ApiRequest, file_id: UUID) -> Any:
     """Throw an uploaded file away that has not been sent; harmless for any other."""
-    wanted = MessageFile.objects.filter(request.access.client_filter("conversation__client_id"))
-    found: MessageFile = get_or_404(wanted, file_id)
+    found: MessageFile = get_or_404(querysets.files(request.access), file_id)
     files.discard(file_id=found.id, author=request.access.user)
     return Status(204, None)
 

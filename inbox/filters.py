@@ -17,9 +17,11 @@ from django.utils.dateparse import parse_date
 from campaigns.replies.intents import Intent
 from inbox import querysets
 from inbox.models import ConversationLabel
+from inbox.search.query import parse
 from integrations.models.connections import Channel
 from project.core.clock import now
 from project.core.ids import parse_uuid
+from project.core.refusals import Invalid
 from project.tenancy.access import Access, Permission
 
 #: How soon "at risk" is.
@@ -45,6 +47,14 @@ COLUMNS: Final[dict[str, str]] = {
 }
 #: What an address says of the look of a list, not of what belongs into it.
 _LOOK: Final = ("density", "hide")
+#: All that an address may narrow a list by, and of it what is on or off.
+_PARAMETERS: Final = (
+    "view", "client", "campaign", "sender", "label", "assignee", "channel", "intent", "sla", "unread", "urgent",
+    "after", "before", "sort", "q", *_LOOK,
+)  # fmt: skip
+_SWITCHES: Final = ("unread", "urgent")
+#: Characters of a search.
+LONGEST_TEXT: Final = 300
 #: Stands for the viewer, and for nobody, where a person is chosen.
 ME, NOBODY = "me", "none"
 
@@ -99,10 +109,36 @@ class Filters:
             after=_date(data.get("after", "")),
             before=_date(data.get("before", "")),
             sort=_one_of(data.get("sort", ""), SORTS) or "newest",
-            text=" ".join(str(data.get("q", "")).split())[:300],
+            text=" ".join(str(data.get("q", "")).split())[:LONGEST_TEXT],
             density=_one_of(data.get("density", ""), DENSITIES),
             hidden=_columns(str(data.get("hide", "")).split(",")),
         )
+
+    @classmethod
+    def strictly(cls, data: Any, access: Access) -> Self:
+        """The same for what changes or leaves: an act, an export, a saved view.
+
+        Raises ``Invalid`` where ``of`` would leave something out, for the list would be a wider one than was meant.
+        """
+        found = cls.of(data, access)
+        understood = found.parameters
+        for name, value in data.items():
+            if name not in _PARAMETERS:
+                raise Invalid(
+                    f"There is no filter “{name[:40]}”; there are {', '.join(_PARAMETERS)}.", field="query"
+                )
+            is_off = not value or (name in _SWITCHES and value == "0") or (name, value) == ("sort", "newest")
+            if not is_off and name not in understood:
+                raise Invalid(
+                    f"“{value[:80]}” is nothing to filter by with “{name}”, or it is not yours to see.",
+                    field="query",
+                )
+        if data.get("view") and found.view != data["view"]:
+            raise Invalid(f"There is no view “{data['view'][:40]}”.", field="query")
+        problems = parse(found.text).problems
+        if problems or len(str(data.get("q", ""))) > LONGEST_TEXT:
+            raise Invalid(problems[0] if problems else "This search is too long.", field="query")
+        return found
 
     @property
     def parameters(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
-from inbox.models import Conversation, ConversationLabel, Message
+from inbox.models import Conversation, ConversationLabel, Message, MessageFile
 from inbox.models.conversations import SHOWN
 from project.tenancy.access import Access
 
@@ -41,6 +41,12 @@ def scheduled(access: Access, *, mine: bool = False) -> QuerySet[Any]:
     """The scheduled replies within the viewer's reach: everybody's, or their own."""
     rows = waiting_for_their_time().filter(access.client_filter("conversation__client_id"))
     return rows.filter(author=access.user) if mine else rows
+
+
+def files(access: Access) -> QuerySet[Any]:
+    """Files within the viewer's reach; what somebody has uploaded and not sent is theirs alone."""
+    unsent = Q(message=None) & Q(uploaded_by__isnull=False) & ~Q(uploaded_by=access.user)
+    return MessageFile.objects.filter(~unsent, access.client_filter("conversation__client_id"))
 
 
 def for_rows(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -133,7 +133,7 @@ def composer(conversation: Conversation) -> dict[str, Any]:
         "revision": conversation.revision,
         "max_length": MAX_LENGTH[conversation.channel],
         "subject": reply_subject(conversation.subject) if conversation.channel == "email" else "",
-        "to": conversation.counterpart_id if conversation.channel in {"email", "sms"} else "",
+        "to": conversation.answers_to if conversation.channel in {"email", "sms"} else "",
     }
 
 

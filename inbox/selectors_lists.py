@@ -105,8 +105,16 @@ def _label(access: Access, filters: Filters) -> str:
 
 
 def own_views(access: Access) -> QuerySet[SavedView]:
-    """The saved views of a person: their own, and what others share."""
+    """The saved views of a person: their own, and what others share; none of a client out of their reach.
+
+    Without its client such a view would show all others under that client's name.
+    """
     found: QuerySet[SavedView] = SavedView.objects.filter(Q(owner=access.user) | Q(is_shared=True))
+    if access.client_ids is not None:
+        within = ~Q(query__contains="client=")
+        for client_id in access.client_ids:
+            within |= Q(query__contains=f"client={client_id}")
+        found = found.filter(within)
     return found.order_by("name", "id")
 
 

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 from uuid import UUID
+
+import structlog
 
 from inbox.models import Conversation
 from project.core.scoping import organization_scope
 from project.core.tasks import enqueue, platform_task, task
 
 
-def _each(found: list[Conversation], act: Callable[..., object]) -> None:
-    for conversation in found:
-        with organization_scope(conversation.organization_id):
-            act(conversation_id=conversation.id)
+log = structlog.get_logger(__name__)
+
+#: Batches that one run works off; the next run goes on.
+ROUNDS: Final = 25
+
+
+def _each(due: Callable[[], list[Conversation]], act: Callable[..., object]) -> None:
+    """Do ``act`` on what is due until nothing is; one conversation that breaks holds up no other."""
+    tried: set[UUID] = set()
+    for _ in range(ROUNDS):
+        found = [conversation for conversation in due() if conversation.id not in tried]
+        if not found:
+            return
+        for conversation in found:
+            tried.add(conversation.id)
+            try:
+                with organization_scope(conversation.organization_id):
+                    act(conversation_id=conversation.id)
+            except Exception:
+                log.exception("inbox.due_broke", act=act.__name__, conversation=str(conversation.id))
 
 
 @platform_task(queue="inbound", name="inbox.wake_snoozed")
@@ -21,7 +40,7 @@ def wake_snoozed() -> None:
     """Open snoozed conversations whose time has come."""
     from inbox.services import triage
 
-    _each(triage.due_to_wake(), triage.wake)
+    _each(triage.due_to_wake, triage.wake)
 
 
 @platform_task(queue="inbound", name="inbox.watch_promises")
@@ -29,8 +48,8 @@ def watch_promises() -> None:
     """Say which answers are late, and give back what was taken and not acted on."""
     from inbox.services import assignment, clocks
 
-    _each(clocks.due_promises(), clocks.break_promise)
-    _each(assignment.expired_leases(), assignment.release)
+    _each(clocks.due_promises, clocks.break_promise)
+    _each(assignment.expired_leases, assignment.release)
 
 
 @platform_task(queue="bulk", name="inbox.close_silent")
@@ -38,7 +57,7 @@ def close_silent() -> None:
     """Close conversations in which we had the last word for as long as their policy says."""
     from inbox.services import clocks, triage
 
-    _each(clocks.to_close(), triage.close_silent)
+    _each(clocks.to_close, triage.close_silent)
 
 
 @task(queue="inbound", name="inbox.call_off_elsewhere")

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from campaigns.rendering.mail import to_html
-from inbox import mail_html
+from inbox import mail_html, querysets
 from inbox.file_types import DOWNLOAD, shown_type
 from inbox.models import Message, MessageFile
 from inbox.services import files, images
@@ -49,10 +49,8 @@ _FRAME: Final = {
 @organization_view(Permission.INBOX_VIEW)
 def file(request: OrganizationRequest, file_id: UUID) -> HttpResponse:
     """A file of a message: to save, or with ``show=1`` to look at, where its own bytes prove that it is harmless."""
-    rows = MessageFile.objects.filter(request.access.client_filter("conversation__client_id"))
-    found: MessageFile = get_or_404(rows.select_related("message__conversation__sender__connection"), file_id)
-    if found.uploaded_by_id not in {None, request.access.user.id} and found.message_id is None:
-        raise Http404("There is nothing here, or it is not yours to see.")
+    rows = querysets.files(request.access).select_related("message__conversation__sender__connection")
+    found: MessageFile = get_or_404(rows, file_id)
     try:
         shown = files.load(file=found)
     except Refused as error:

@@ -80,8 +80,8 @@ def save_view(request: OrganizationRequest) -> HttpResponse:
     form = forms.SavedViewForm(request.POST)
     if not form.is_valid():
         return _said("Give the view a name of at most 60 characters.")
-    filters = Filters.of(dict(form.choice), request.access)
     try:
+        filters = Filters.strictly(form.choice, request.access)
         saved_views.save(
             name=form.cleaned_data["name"],
             filters=filters,
@@ -113,7 +113,10 @@ def _said(message: str) -> HttpResponse:
 @organization_view(Permission.INBOX_VIEW)
 def export(request: OrganizationRequest) -> HttpResponseBase:
     """The list as it is narrowed now, as CSV with a row for each conversation."""
-    filters = Filters.of(request.GET, request.access)
+    try:
+        filters = Filters.strictly(request.GET, request.access)
+    except Refused as refusal:
+        return _said(refusal.message)
     exporting.note_export(access=request.access, query=filters.query)
     response = StreamingHttpResponse(
         exports.lines(request.access, filters), content_type="text/csv; charset=utf-8"

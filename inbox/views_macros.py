@@ -84,7 +84,10 @@ def preview(request: OrganizationRequest, macro_id: UUID) -> HttpResponse:
             str(next(iter(form.errors.values()))[0]), status=422, content_type="text/plain; charset=utf-8"
         )
     if request.POST.get("all"):
-        filters = Filters.of(form.choice, request.access)
+        try:
+            filters = Filters.strictly(form.choice, request.access)
+        except Refused as refusal:
+            return HttpResponse(refusal.message, status=422, content_type="text/plain; charset=utf-8")
         rows = selectors_lists.chosen(request.access, filters).order_by(*filters.order)
         ids = list(rows.values_list("id", flat=True)[: acts.MOST + 1])
     else:

@@ -19,6 +19,7 @@ from inbox.services import acts, macros
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
+from project.core.refusals import Invalid
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 
 
@@ -50,7 +51,10 @@ def perform(request: OrganizationRequest) -> HttpResponse:
     if not form.is_valid():
         return _refused(str(next(iter(form.errors.values()))[0]))
     if request.POST.get("all"):
-        filters = Filters.of(form.choice, request.access)
+        try:
+            filters = Filters.strictly(form.choice, request.access)
+        except Invalid as refusal:
+            return _refused(refusal.message)
         rows = selectors_lists.chosen(request.access, filters).order_by(*filters.order)
         ids = list(rows.values_list("id", flat=True)[: acts.MOST + 1])
     else:

@@ -143,7 +143,7 @@ class MessageReceived(MessageEvent):
     references: tuple[str, ...] = ()
     #: E-mail: written by a machine (RFC 3834 headers): out of office, ticket systems. Never a reply.
     is_automatic: bool = False
-    #: E-mail: copies, as addresses.
+    #: E-mail: who else it was written to, in To or in copy, as addresses; without us and whom it is between.
     copied_to: tuple[str, ...] = ()
 
     @property

@@ -54,6 +54,9 @@ class Conversation(OrganizationModel):
     #: network's, the e-mail address or the telephone number.
     counterpart_name = models.CharField(max_length=200, blank=True)
     counterpart_id = models.CharField(max_length=160, blank=True)
+    #: E-mail: who wrote last, where that is not the counterpart: a colleague who took the thread over.
+    answer_address = models.CharField(max_length=254, blank=True, default="")
+    answer_name = models.CharField(max_length=200, blank=True, default="")
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
     snoozed_until = models.DateTimeField(null=True)
     assignee = models.ForeignKey(
@@ -196,6 +199,11 @@ class Conversation(OrganizationModel):
     def title(self) -> str:
         """Whom the thread is with: the lead, else the name the network gives."""
         return self.lead.full_name if self.lead else self.counterpart_name or "Somebody"
+
+    @property
+    def answers_to(self) -> str:
+        """Where an answer goes: to whoever wrote the newest e-mail, else to the counterpart."""
+        return self.answer_address or self.counterpart_id
 
     def __str__(self) -> str:
         return self.title

@@ -52,6 +52,8 @@ class Message(OrganizationModel):
     client_token = models.UUIDField(null=True)
     author = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
     sender_name = models.CharField(max_length=200, blank=True)
+    #: E-mail of theirs: the address that it was written from, which is answered; empty where a machine wrote it.
+    sender_address = models.CharField(max_length=254, blank=True, default="")
     #: E-mail.
     subject = models.CharField(max_length=300, blank=True)
     body = models.TextField(blank=True)
@@ -60,7 +62,7 @@ class Message(OrganizationModel):
     html = models.TextField(blank=True)
     quoted = models.TextField(blank=True)
     remote_images = models.PositiveSmallIntegerField(default=0)
-    #: E-mail: other recipients, as addresses.
+    #: E-mail: other recipients (To and Cc), as addresses.
     copied_to = models.JSONField(default=list)
     #: E-mail of ours: whom the others do not see.
     blind_copied_to = models.JSONField(default=list)

@@ -105,11 +105,13 @@ def _marked(text: str) -> SafeString:
 
 
 def _tsquery(words: list[Word]) -> tuple[str, list[str]]:
-    """SQL of what must stand in a text, and its parameters."""
+    """SQL of what must stand in a text, and its parameters. The beginning of nothing but quotes narrows nothing."""
     parts, given = [], []
     for word in words:
         if word.is_prefix:
             quoted = word.text.replace("\\", "").replace("'", " ").strip()
+            if not quoted:
+                continue
             part, value = "to_tsquery('simple', %s)", f"'{quoted}':*"
         else:
             part, value = "phraseto_tsquery('simple', %s)", word.text

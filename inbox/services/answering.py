@@ -31,7 +31,7 @@ class Answer:
 
 
 def answer(conversation: Conversation, text: str) -> Answer:
-    """Return what a reply in a conversation leaves as. E-mail answers the newest message and keeps the thread.
+    """Return what a reply in a conversation leaves as. E-mail answers whoever wrote last and keeps the thread.
 
     Raises ``NotAnswerable`` where a provider keeps the thread and there is no message of theirs in it.
     """
@@ -85,23 +85,27 @@ def _email(conversation: Conversation, text: str) -> Answer:
         .exclude(provider_message_id="")
         .exclude(state=Message.State.FAILED)
         .order_by("occurred_at", "id")
-        .values_list("provider_message_id", "direction")
+        .values_list("provider_message_id", "direction", "sender_address")
     )
-    ids = list(dict.fromkeys([conversation.chat_id, *(found for found, _ in known)]))
+    ids = list(dict.fromkeys([conversation.chat_id, *(found for found, *_ in known)]))
     references = [found for found in ids if found]
     if len(references) > MAX_REFERENCES:
         references = [references[0], *references[-(MAX_REFERENCES - 1) :]]
-    theirs = [found for found, direction in known if direction == Message.Direction.INBOUND]
+    inbound = [(found, author) for found, way, author in known if way == Message.Direction.INBOUND]
+    answered = [found for found, author in inbound if author == conversation.answers_to.lower()]
+    theirs = answered or [found for found, _ in inbound]
     body = mail_body(text, signature=conversation.sender.signature)
     subject = reply_subject(conversation.subject) if references else conversation.subject
     payload: dict[str, Any] = {"subject": subject, "html": body.html}
     if references:
         payload |= {"in_reply_to": theirs[-1] if theirs else references[-1], "references": references}
-    recipient = {"email": conversation.counterpart_id, "name": _name(conversation)}
+    recipient = {"email": conversation.answers_to, "name": _name(conversation)}
     return Answer("email", recipient, body.text, payload)
 
 
 def _name(conversation: Conversation) -> str:
+    if conversation.answer_address and not thread_replies.answers_through_provider(conversation.sender):
+        return "" if conversation.answer_name == conversation.answer_address else conversation.answer_name
     if conversation.lead is not None:
         return str(conversation.lead.full_name)
     name = conversation.counterpart_name

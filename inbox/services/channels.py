@@ -54,7 +54,7 @@ ACTIONS = {"linkedin": "message", "email": "email", "sms": "sms"}
 def ways(conversation: Conversation) -> list[Way]:
     """All ways to the person of a conversation, its own first. Reads ``lead`` with ``channels``."""
     own = conversation.sender
-    found = [Way(own, conversation.counterpart_id, is_own=True, off=_off(own))]
+    found = [Way(own, conversation.answers_to, is_own=True, off=_off(own))]
     lead = conversation.lead
     if lead is None:
         return found
@@ -92,7 +92,7 @@ def forbidden(conversation: Conversation) -> Hold | None:
         client_id=conversation.client_id,
         channel=conversation.channel,
         addresses=list(conversation.lead.channels.all()) if conversation.lead is not None else [],
-        value=conversation.counterpart_id,
+        value=conversation.answers_to,
     )
     return suppression.hold_of(found) if found is not None else None
 

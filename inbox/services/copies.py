@@ -7,6 +7,7 @@ from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import Case, When
 
 from campaigns.services.suppression import suppression_of_value
 from inbox.models import Conversation, Message
@@ -41,7 +42,7 @@ def checked(conversation: Conversation, cc: list[str], bcc: list[str]) -> tuple[
         return [], []
     if conversation.channel != "email":
         raise Invalid("Only e-mails have copies. Nothing was sent.", field="cc")
-    known = {conversation.counterpart_id.lower(), conversation.sender.address.lower()}
+    known = {conversation.answers_to.lower(), conversation.sender.address.lower()}
     shown = [address for address in cc if address not in known]
     hidden = [address for address in bcc if address not in {*known, *shown}]
     if len(shown) + len(hidden) > MOST:
@@ -57,10 +58,15 @@ def checked(conversation: Conversation, cc: list[str], bcc: list[str]) -> tuple[
 
 
 def offered(conversation: Conversation) -> list[str]:
-    """Who had a copy of their last e-mail, and so gets one of the answer unless its writer takes them off."""
+    """Who else was written to in their last e-mail, and so gets a copy of the answer unless its writer takes them off.
+
+    Where a colleague answered, whom the thread began with is one of them.
+    """
     if conversation.channel != "email":
         return []
     theirs = Message.objects.filter(conversation=conversation, direction=Message.Direction.INBOUND)
-    last = theirs.order_by("-occurred_at", "-id").values_list("copied_to", flat=True).first()
-    known = {conversation.counterpart_id.lower(), conversation.sender.address.lower()}
-    return [address for address in dict.fromkeys(map(str.lower, last or ())) if address not in known]
+    by_author = Case(When(sender_address=conversation.answers_to.lower(), then=0), default=1)
+    last = theirs.order_by(by_author, "-occurred_at", "-id").values_list("copied_to", flat=True).first()
+    known = {conversation.answers_to.lower(), conversation.sender.address.lower()}
+    others = [*(last or ()), *([conversation.counterpart_id] if conversation.answer_address else [])]
+    return [address for address in dict.fromkeys(map(str.lower, others)) if address not in known]

@@ -49,7 +49,7 @@ def on_lead_erased(event: LeadErased) -> None:
     found = list(Conversation.objects.filter(lead=event.lead).order_by("id"))
     messages = Message.objects.filter(conversation__in=found)
     messages.update(
-        body=ERASED, html="", quoted="", subject="", sender_name="", copied_to=[], blind_copied_to=[],
+        body=ERASED, html="", quoted="", subject="", sender_name="", sender_address="", copied_to=[], blind_copied_to=[],
         attachments=[], reactions=[], updated_at=now(),
     )  # fmt: skip
     Note.objects.filter(conversation__in=found).update(body=ERASED, mentions=[], updated_at=now())
@@ -58,7 +58,11 @@ def on_lead_erased(event: LeadErased) -> None:
     Participant.objects.filter(conversation__in=found).delete()
     for row in found:
         row.counterpart_name, row.subject, row.last_snippet, row.updated_at = "", "", ERASED, now()
-    Conversation.objects.bulk_update(found, ["counterpart_name", "subject", "last_snippet", "updated_at"])
+        row.answer_address = row.answer_name = ""
+    Conversation.objects.bulk_update(
+        found,
+        ["counterpart_name", "answer_address", "answer_name", "subject", "last_snippet", "updated_at"],
+    )
     for row in found:
         live.conversation_changed(row)
 

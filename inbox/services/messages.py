@@ -126,6 +126,7 @@ def _store(
         sender_name=(_writer(conversation, event) if inbound else event.sender.name or matched.sender.name)[
             :200
         ],
+        sender_address=event.sender.email.lower()[:254] if inbound and not event.is_automatic else "",
         subject=event.subject[:300],
         body=event.text,
         quoted=mail_html.quoted_part(event.text, event.full_text)[:LONGEST_QUOTE],
@@ -249,6 +250,8 @@ def _settle_into(conversation: Conversation, message: Message, *, counts_as_unre
         conversation.last_inbound = inbound
     if not inbound:
         return
+    if conversation.last_inbound_at is None or message.occurred_at >= conversation.last_inbound_at:
+        threads.answer_to(conversation, message)
     conversation.has_inbound = True
     conversation.last_inbound_at = max(filter(None, [conversation.last_inbound_at, message.occurred_at]))
     if counts_as_unread:

@@ -203,6 +203,11 @@ def summarise(conversation: Conversation) -> None:
     shown = rows.exclude(state=Message.State.QUEUED, timing=Message.Timing.SCHEDULED)
     newest = shown.order_by("-occurred_at", "-id").first()
     theirs = rows.filter(direction=Message.Direction.INBOUND)
+    conversation.answer_address = conversation.answer_name = ""
+    if conversation.channel == "email":
+        written = theirs.exclude(sender_address="").order_by("-occurred_at", "-id").first()
+        if written is not None:
+            answer_to(conversation, written)
     conversation.last_inbound_at = (
         theirs.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
     )
@@ -213,6 +218,16 @@ def summarise(conversation: Conversation) -> None:
         conversation.last_message_at = newest.occurred_at
         conversation.last_inbound = newest.direction == Message.Direction.INBOUND
     conversation.save()
+
+
+def answer_to(conversation: Conversation, message: Message) -> None:
+    """Have a locked conversation's answers go to whoever wrote this e-mail of theirs. The caller saves it."""
+    address = message.sender_address
+    if conversation.channel != "email" or not address or address == conversation.sender.address.lower():
+        return
+    is_other = address != conversation.counterpart_id.lower()
+    conversation.answer_address = address if is_other else ""
+    conversation.answer_name = message.sender_name if is_other else ""
 
 
 def snippet(text: str) -> str:

@@ -234,7 +234,9 @@ class _Reader:
             full_text="" if mail.text == shown else mail.text,
             references=tuple(references),
             is_automatic=not outbound and bool(automatic_because(fields)),
-            copied_to=tuple(box.address for box in fields.mailboxes("Cc")),
+            copied_to=tuple(
+                dict.fromkeys(box.address for box in others if box.address != counterpart.address)
+            ),
         )
         return Normalised(events=(event,))
 

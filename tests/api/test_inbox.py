@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from inbox.models import Conversation
 from integrations.models import OutboundMessage
+from project.core.scoping import no_scope
 from tests.api.conftest import Program
 from tests.campaigns.conftest import WORKING, World
 
@@ -165,3 +167,27 @@ def test_rules_are_switched_and_a_clients_promise_is_removed(
     assert limited("DELETE", f"inbox-promises/{client}")[0] == 404
     assert manager("DELETE", f"inbox-promises/{client}")[0] == 204
     assert manager("GET", "inbox-promises")[1] == []
+
+
+def test_an_upload_that_was_not_sent_is_its_own_programs_alone(
+    thread: Conversation, agent: Program, manager: Program
+) -> None:
+    given = SimpleUploadedFile("offer.png", b"\x89PNG\r\n\x1a\n" + b"0" * 40)
+    _, kept = agent.upload(f"conversations/{thread.id}/files", {"file": given})
+    assert manager("DELETE", f"files/{kept['id']}")[0] == 404
+    with no_scope():
+        found = [
+            program.browser.get(
+                f"/api/v1/files/{kept['id']}", headers={"Authorization": f"Bearer {program.token}"}
+            ).status_code
+            for program in (manager, agent)
+        ]
+    assert found == [404, 200]
+
+
+def test_a_misspelt_filter_acts_on_nothing(thread: Conversation, agent: Program) -> None:
+    status, error = agent("POST", "conversation-acts", {"act": "close", "query": "view=all&intent=intrested"})
+    assert (status, error["code"]) == (422, "VALIDATION_ERROR")
+    assert "“intrested” is nothing to filter by" in error["message"]
+    assert agent("GET", "conversations-export?query=intnt%3Dinterested")[0] == 422
+    assert thread.refreshed().status == "open"

@@ -124,6 +124,34 @@ def test_two_people_at_one_mailbox_are_two_conversations(post: Post) -> None:
     }  # fmt: skip
 
 
+def test_a_colleague_who_takes_over_is_answered_and_the_first_one_gets_a_copy(
+    post: Post, client: Browser
+) -> None:
+    post.lead("Ada")
+    post.answers("ada@prospect.test", "Bo knows more", WORKING, message_id="<a@prospect.test>")
+    post.answers(
+        "bo@prospect.test", "I do", WORKING + HOUR, references=("<a@prospect.test>",), message_id="<b@prospect.test>",
+        copied_to=("Ada@prospect.test", "cy@prospect.test"),
+    )  # fmt: skip
+    post.answers(
+        "robot@prospect.test", "Ticket 7", WORKING + 2 * HOUR, references=("<b@prospect.test>",),
+        message_id="<r@prospect.test>", is_automatic=True,
+    )  # fmt: skip
+    conversation = Conversation.objects.get()
+    client.force_login(post.agency.agent)
+    page = client.get(post.agency.url(f"inbox/{conversation.id}/")).content.decode()
+    assert " to bo@prospect.test</span>" in page, "whom it goes to is seen before it is sent"
+    reply = write(post, conversation, "Gladly")
+    assert reply.recipient["email"] == "bo@prospect.test"
+    assert reply.payload["in_reply_to"] == "<b@prospect.test>"
+    post.answers(
+        "ada@prospect.test", "Me again", WORKING + 3 * HOUR, references=("<b@prospect.test>",),
+        message_id="<c@prospect.test>", copied_to=("bo@prospect.test",),
+    )  # fmt: skip
+    assert conversation.refreshed().answers_to == "ada@prospect.test"
+    assert write(post, conversation, "And so").recipient == {"email": "ada@prospect.test", "name": "Ada Berg"}
+
+
 def test_an_answer_goes_to_whoever_had_a_copy_and_says_so(post: Post, client: Browser) -> None:
     post.lead("Ada")
     post.answers("ada@prospect.test", "My colleague is in copy", WORKING, copied_to=("Bo@prospect.test",))

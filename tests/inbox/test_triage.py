@@ -121,6 +121,28 @@ def test_a_silent_conversation_closes_by_itself(world: World, time_machine: Any)
     assert [fact.conversation_id for fact in facts("resolved")] == [silent.id]
 
 
+def test_one_conversation_that_breaks_holds_up_no_other(
+    world: World, time_machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, second, third = (conversation(world, name) for name in ("marta", "olga", "piet"))
+    for minutes, found in enumerate((broken, second, third), 1):
+        triage.snooze(conversation_id=found.id, until=now() + minutes * MINUTE, actor=world.agency.agent)
+    time_machine.move_to(WORKING + 10 * MINUTE, tick=False)
+    wake, due = triage.wake, triage.due_to_wake
+
+    def breaks(*, conversation_id: uuid.UUID) -> None:
+        if conversation_id == broken.id:
+            raise RuntimeError("broken")
+        wake(conversation_id=conversation_id)
+
+    monkeypatch.setattr(triage, "wake", breaks)
+    # Two at a time: what is left over does not wait for the next run.
+    monkeypatch.setattr(triage, "due_to_wake", lambda: due()[:2])
+    with no_scope():
+        tasks.wake_snoozed()
+    assert [found.refreshed().status for found in (broken, second, third)] == ["snoozed", "open", "open"]
+
+
 # --- rules ------------------------------------------------------------------------------------------
 
 
@@ -323,6 +345,42 @@ def test_counts_agree_with_lists_for_every_view_and_filter(world: World) -> None
     assert all(counts[key] == sidebar[key] for key in ("all", "unassigned", "snoozed", "failed", "unmatched"))
 
 
+def test_what_is_no_filter_widens_no_act_and_no_export(world: World, client: Browser) -> None:
+    """A misspelt filter, or a client out of reach, is refused: without it all that is open would be closed."""
+    agency = world.agency
+    kept = conversation(world, "marta")
+    wrong = [
+        "intent=intrested",
+        "intnt=interested",
+        "after=2026-13-01",
+        "view=opne",
+        "q=is:opne",
+        "unread=yes",
+    ]
+    asked = [*((agency.agent, query) for query in wrong), (agency.limited, f"client={agency.first.id}")]
+    for user, query in asked:
+        client.force_login(user)
+        act = client.post(
+            agency.url("inbox/acts/"), {"act": "close", "all": "1", "query": f"view=all&{query}"}
+        )
+        assert (act.status_code, act["Content-Type"]) == (422, "text/plain; charset=utf-8"), query
+        assert client.get(agency.url(f"inbox/export.csv?{query}")).status_code == 422, query
+    assert kept.refreshed().status == "open"
+    access = agency.access(agency.agent)
+    given = {"view": "all", "client": str(agency.first.id), "unread": "1", "sort": "newest", "q": "is:open"}
+    assert Filters.strictly(given, access) == Filters.of(given, access)
+
+
+def test_a_shared_view_of_a_client_out_of_reach_is_not_shown(world: World) -> None:
+    agency = world.agency
+    owner, limited = agency.access(agency.manager), agency.access(agency.limited)
+    for name, one in (("First", agency.first), ("Second", agency.second)):
+        saved_views.save(name=name, filters=Filters(client_id=one.id), is_shared=True, access=owner)
+    saved_views.save(name="All", filters=Filters(unread=True), is_shared=True, access=owner)
+    for access, names in ((owner, {"First", "Second", "All"}), (limited, {"Second", "All"})):
+        assert {view["label"] for view in selectors_lists.sidebar(access, Filters())["saved_views"]} == names
+
+
 def test_a_shared_view_is_everybodys_and_its_owners_to_remove(world: World) -> None:
     agency = world.agency
     owner, other = agency.access(agency.manager), agency.access(agency.agent)
@@ -367,6 +425,14 @@ def search(world: World, text: str, role: str = "agent") -> list[str]:
     access = world.agency.access(world.agency.people[role])
     found = selectors_lists.conversation_list(access, Filters.of({"q": text}, access), None)
     return [row["who"] for row in found["rows"]]
+
+
+def test_a_beginning_of_nothing_narrows_nothing(world: World) -> None:
+    conversation(world, "marta", "Two cold rooms in Kiruna?")
+    for text in ("'*", "\\*", "-'*", "'* kiruna", "kiru* ''*"):
+        assert search(world, text) == ["Marta Lindqvist"], text
+    assert search(world, "from:'") == []
+    assert search(world, "'* xylophone") == []
 
 
 def test_search_finds_words_people_and_companies_within_reach(world: World, rival: Any) -> None:

@@ -224,6 +224,19 @@ def test_a_draft_lies_on_the_server_and_is_never_overwritten_unseen(
     assert [row.author for row in ReplyDraft.objects.all()] == [world.agency.manager]
 
 
+def test_a_file_that_was_not_sent_is_its_uploaders_alone(
+    world: World, thread: Conversation, client: Browser
+) -> None:
+    agency = world.agency
+    row = files.upload(conversation=thread, author=agency.agent, name="offer.png", data=PNG)
+    for user, status in ((agency.manager, 404), (agency.agent, 200)):
+        client.force_login(user)
+        assert client.get(agency.url(f"inbox/files/{row.id}/")).status_code == status
+    reply(world, thread, file_ids=(row.id,))
+    client.force_login(agency.manager)
+    assert client.get(agency.url(f"inbox/files/{row.id}/")).status_code == 200, "it is in the thread by now"
+
+
 # --- canned replies and variables -------------------------------------------------------------------
 
 

@@ -56,6 +56,11 @@ def test_copies_and_names_are_decoded() -> None:
     assert answer.subject == "Grüße €"
 
 
+def test_whoever_else_was_written_to_is_kept() -> None:
+    answer = event(raw(From=THEIRS, To=f"{OWN}, Bo <bo@globex.example>", Cc=f"{THEIRS}, cy@globex.example"))
+    assert answer.copied_to == ("bo@globex.example", "cy@globex.example")
+
+
 def test_the_thread_is_its_first_mail() -> None:
     answer = event(
         raw(References="<root@x.example>\r\n <second@x.example>", In_Reply_To="<second@x.example>")
