@@ -6,10 +6,11 @@ from campaigns.events import LeadErased, LeadsMerged, LeadsParted, MessageMatche
 from campaigns.services import erasure, matching
 from inbox import row_words
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
-from inbox.services import chats, departures, leads, notifications, replies, reports, threads
+from inbox.services import chats, departures, leads, leaving, notifications, replies, reports, threads
 from integrations.domain_events import ChatFound, OutboundChanged
 from integrations.services import ledger, outbox, sync_windows
 from project.core.events import subscribe, subscribe_many
+from project.tenancy.events import MembershipChanged
 
 subscribe_many(MessageMatched, id="inbox.thread")(reports.on_messages_matched)
 subscribe(ChatFound, id="inbox.chat_found")(chats.on_chat_found)
@@ -22,6 +23,7 @@ subscribe(ReplyCalledOff, id="inbox.notify_called_off")(notifications.on_called_
 subscribe(LeadsMerged, id="inbox.leads_merged")(leads.on_leads_merged)
 subscribe(LeadsParted, id="inbox.leads_parted")(leads.on_leads_parted)
 subscribe(LeadErased, id="inbox.lead_erased")(leads.on_lead_erased)
+subscribe(MembershipChanged, id="inbox.give_back_lost")(leaving.on_membership_changed)
 erasure.register_record("conversations", leads.record)
 row_words.register()
 sync_windows.register_nameless("inbox.conversations", chats.nameless)

@@ -12,7 +12,6 @@ from inbox.models import Conversation
 from project.core.scoping import organization_scope
 from project.core.tasks import enqueue, platform_task, task
 
-
 log = structlog.get_logger(__name__)
 
 #: Batches that one run works off; the next run goes on.
@@ -66,6 +65,14 @@ def call_off_elsewhere(conversation_id: str) -> None:
     from inbox.services import departures
 
     departures.call_off_elsewhere(conversation_id=UUID(conversation_id))
+
+
+@task(queue="inbound", name="inbox.give_back_lost")
+def give_back_lost(user_id: str) -> int:
+    """Give conversations back to the team that somebody may not answer any more."""
+    from inbox.services import leaving
+
+    return leaving.give_back(user_id=UUID(user_id))
 
 
 @task(queue="bulk", name="inbox.run_act")

@@ -49,8 +49,8 @@ def on_lead_erased(event: LeadErased) -> None:
     found = list(Conversation.objects.filter(lead=event.lead).order_by("id"))
     messages = Message.objects.filter(conversation__in=found)
     messages.update(
-        body=ERASED, html="", quoted="", subject="", sender_name="", sender_address="", copied_to=[], blind_copied_to=[],
-        attachments=[], reactions=[], updated_at=now(),
+        body=ERASED, html="", quoted="", subject="", sender_name="", sender_address="", copied_to=[],
+        blind_copied_to=[], attachments=[], reactions=[], updated_at=now(),
     )  # fmt: skip
     Note.objects.filter(conversation__in=found).update(body=ERASED, mentions=[], updated_at=now())
     MessageFile.objects.filter(conversation__in=found).delete()

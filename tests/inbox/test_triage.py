@@ -17,12 +17,13 @@ from inbox import selectors_board, selectors_lists, tasks
 from inbox.filters import Filters
 from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine, WorkingHours
 from inbox.search.finding import CANDIDATES
-from inbox.services import acts, labels, policies, replies, rules, saved_views, triage
+from inbox.services import acts, labels, leaving, policies, replies, rules, saved_views, triage
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope
-from project.tenancy.models import AuditEntry
+from project.tenancy.models import AuditEntry, Membership
+from project.tenancy.services import memberships
 from reporting.models import Fact
 from tests.campaigns.conftest import WORKING, World
 
@@ -200,6 +201,36 @@ def test_the_first_rule_that_fits_and_finds_somebody_wins(world: World) -> None:
     wrote(world, "marta", "And who are you?", WORKING + MINUTE)
     # She has been answered by this agent before.
     assert found.refreshed().assignee == agency.agent
+
+
+def test_what_somebody_no_longer_reaches_is_the_teams_again(
+    world: World,
+) -> None:
+    agency = world.agency
+    rules.create(method="load", actor=agency.manager, people=[str(agency.agent2.id)])
+    waits, put_away, done = (conversation(world, name) for name in ("marta", "olga", "piet"))
+    triage.snooze(conversation_id=put_away.id, until=None, actor=agency.manager)
+    triage.close(conversation_id=done.id, actor=agency.manager)
+    for found in (waits, put_away, done):
+        triage.assign(conversation_id=found.id, assignee_id=agency.agent.id, actor=agency.manager)
+    admin, member = agency.access(agency.admin), Membership.objects.get(user=agency.agent)
+    everything: dict[str, Any] = {"member_id": member.id, "all_clients": False}
+    memberships.change(access=admin, role="agent", client_ids=[agency.first.id], **everything)
+    tasks.give_back_lost(organization_id=str(agency.organization.id), user_id=str(agency.agent.id))
+    assert waits.refreshed().assignee == agency.agent, "the client is still theirs"
+    memberships.change(access=admin, role="agent", client_ids=[agency.second.id], **everything)
+    tasks.give_back_lost(organization_id=str(agency.organization.id), user_id=str(agency.agent.id))
+    assert [found.refreshed().assignee for found in (waits, put_away, done)] == [
+        agency.agent2, None, agency.agent,
+    ]  # fmt: skip
+    line = SystemLine.objects.filter(conversation=waits, kind="assigned", text__contains="Halden any more")
+    assert line.count() == 1
+
+    # Whoever is deactivated has nothing; the hint is given with the change.
+    other = Membership.objects.get(user=agency.agent2)
+    memberships.set_active(access=admin, member_id=other.id, active=False)
+    assert leaving.give_back(user_id=agency.agent2.id) == 1
+    assert waits.refreshed().assignee is None
 
 
 # --- acts on many -----------------------------------------------------------------------------------

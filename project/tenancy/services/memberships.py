@@ -7,10 +7,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from project.core.events import publish
 from project.core.realtime.broker import publish_membership_changed
 from project.core.refusals import Invalid, Refused
 from project.tenancy import audit
 from project.tenancy.access import Access, get_or_404
+from project.tenancy.events import MembershipChanged
 from project.tenancy.models import Client, Membership, MembershipClient, Organization, Role, User
 
 
@@ -67,8 +69,10 @@ def _set_clients(membership: Membership, client_ids: list[UUID]) -> None:
     )
 
 
-def _recheck_sockets(membership: Membership) -> None:
+def _tell(membership: Membership) -> None:
+    """Open sockets are checked again at once, and the rooms above hear of it."""
     organization_id, user_id = membership.organization_id, membership.user_id
+    publish(MembershipChanged(membership=membership))
     transaction.on_commit(lambda: publish_membership_changed(organization_id, user_id))
 
 
@@ -95,7 +99,7 @@ def add(
     audit.record(
         actor=actor, action="member.added", subject=membership, role=role, clients=[str(i) for i in ids]
     )
-    _recheck_sockets(membership)
+    _tell(membership)
     return membership
 
 
@@ -134,7 +138,7 @@ def change(
             "clients": [str(client_id) for client_id in ids],
         },
     )
-    _recheck_sockets(membership)
+    _tell(membership)
     return membership
 
 
@@ -157,5 +161,5 @@ def set_active(*, access: Access, member_id: UUID, active: bool) -> Membership:
     membership.save(update_fields=["is_active", "updated_at"])
     action = "member.reactivated" if active else "member.deactivated"
     audit.record(actor=access.user, action=action, subject=membership)
-    _recheck_sockets(membership)
+    _tell(membership)
     return membership
