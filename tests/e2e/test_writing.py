@@ -76,6 +76,38 @@ def test_the_inbox_works_by_keys(browsers: Browsers, sandbox: SandboxHandle) -> 
     assert [text for text in prospect.received() if mark in text] == [], "a note goes to nobody"
 
 
+def test_the_last_words_are_kept_and_enter_presses_what_has_the_focus(
+    browsers: Browsers, sandbox: SandboxHandle
+) -> None:
+    first, second = next_prospect(sandbox), next_prospect(sandbox)
+    mark = f"{time.time():.0f}"
+    first.says(f"One {mark}")
+    second.says(f"Two {mark}")
+    ana = browsers.open("agent", "inbox/?view=all")
+    # Both before the pointer rests on the list: from then on new rows wait above it.
+    expect(row_of(ana, f"One {mark}")).to_be_visible()
+    expect(row_of(ana, f"Two {mark}")).to_be_visible()
+    opened = open_thread(ana, f"One {mark}")
+    composer(ana).press_sequentially(f"Half a thought {mark}")
+    # No pause: the draft's timer has not run when the other thread takes its place.
+    row_of(ana, f"Two {mark}").locator("a.cover").click()
+    other = (row_of(ana, f"Two {mark}").get_attribute("id") or "").removeprefix("conversation-row-")
+    expect(ana.locator(f"#inbox-open[data-open='{other}'] #p-thread")).to_be_visible()
+    expect(composer(ana)).to_have_value("")
+    ana.goto(f"/o/demo/inbox/{opened}/?view=all")
+    expect(composer(ana)).to_have_value(f"Half a thought {mark}")
+    # The cursor is on a row of the list, and the focus on a button: Enter is the button's.
+    composer(ana).fill("")
+    composer(ana).blur()
+    ana.keyboard.press("j")
+    expect(ana.locator("#conversation-list > .row.cursor")).to_have_count(1)
+    note = ana.locator("[data-composer] [data-mode=note]")
+    note.focus()
+    ana.keyboard.press("Enter")
+    expect(ana.locator("[data-composer=note]")).to_be_visible()
+    expect(ana.locator("#inbox-open")).to_have_attribute("data-open", opened)
+
+
 def test_files_come_one_after_the_other_and_a_note_stays_a_note(
     browsers: Browsers, sandbox: SandboxHandle
 ) -> None:
