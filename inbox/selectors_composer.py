@@ -44,7 +44,7 @@ def writing(access: Access, conversation: Conversation) -> dict[str, Any]:
     """All that the composer offers to one person, beside what ``selectors.composer`` says to everybody."""
     clock = clock_of(conversation)
     at = now()
-    rows = ReplyDraft.objects.filter(conversation=conversation).select_related("author")
+    rows = ReplyDraft.objects.filter(conversation=conversation).exclude(body="").select_related("author")
     # One's own first: there is one at most.
     written = list(rows.order_by(Case(When(author=access.user, then=0), default=1), "-updated_at")[:4])
     draft = next((row for row in written if row.author_id == access.user.id), None)

@@ -12,7 +12,11 @@ from project.tenancy.models import Client
 
 
 class ReplyDraft(OrganizationModel):
-    """What one person is writing in one conversation, on whatever device. ``version`` rises with every save."""
+    """What one person is writing in one conversation, on whatever device. ``version`` rises with every change.
+
+    What was sent or thrown away has no text; the row stays, so that a device that was offline takes no later draft
+    for one that it knows.
+    """
 
     class Mode(models.TextChoices):
         REPLY = "reply", "Reply"

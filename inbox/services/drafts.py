@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from inbox.models import Conversation, ReplyDraft
 from project.core.clock import now
@@ -34,6 +35,12 @@ class DraftConflict(Refused):
 
 def draft_of(*, conversation_id: UUID, author: User) -> ReplyDraft | None:
     """What somebody is writing in a conversation, or ``None``."""
+    found = _row(conversation_id, author)
+    return found if found is not None and found.body else None
+
+
+def _row(conversation_id: UUID, author: User) -> ReplyDraft | None:
+    """Their row of a conversation: without a text it only remembers the version, which no other draft gets again."""
     found: ReplyDraft | None = ReplyDraft.objects.filter(
         conversation_id=conversation_id, author=author
     ).first()
@@ -45,7 +52,7 @@ def being_written(*, conversation_id: UUID, author: User) -> ReplyDraft | None:
     own = draft_of(conversation_id=conversation_id, author=author)
     rows = ReplyDraft.objects.filter(
         conversation_id=conversation_id, mode=ReplyDraft.Mode.REPLY, updated_at__gte=now() - FRESH
-    ).exclude(author=author)
+    ).exclude(Q(author=author) | Q(body=""))
     if own is not None:
         rows = rows.filter(created_at__lt=own.created_at)
     found: ReplyDraft | None = rows.select_related("author").order_by("created_at", "id").first()
@@ -74,9 +81,10 @@ def save(
     if len(body) > MAX_LENGTH:
         raise Invalid(f"A draft has at most {MAX_LENGTH:,} characters.", field="body")
     conversation = Conversation.objects.select_for_update(of=("self",)).get(id=conversation_id)
-    draft = draft_of(conversation_id=conversation.id, author=author)
+    draft = _row(conversation.id, author)
     if (
         draft is not None
+        and draft.body
         and version is not None
         and version < draft.version
         and (draft.body, draft.mode) != (body, mode)
@@ -90,7 +98,8 @@ def save(
     elif (draft.body, draft.mode, draft.sender_id, draft.cc, draft.bcc) == (body, mode, sender_id, cc, bcc):
         return draft
     else:
-        draft.version += 1
+        draft.created_at = draft.created_at if draft.body else now()
+        draft.version = max(draft.version, version or 0) + 1
     draft.body, draft.mode, draft.sender_id, draft.cc, draft.bcc = body, mode, sender_id, cc, bcc
     draft.save()
     _tell(conversation_id, author, version=draft.version, mode=draft.mode, body=draft.body, cc=cc, bcc=bcc)
@@ -101,22 +110,34 @@ def save(
 def clear(*, conversation_id: UUID, author: User, mode: str = "") -> None:
     """The draft was sent, or thrown away. With ``mode`` only one of that mode: a half-written reply outlives a note."""
     rows = ReplyDraft.objects.filter(conversation_id=conversation_id, author=author)
-    draft = (rows.filter(mode=mode) if mode else rows).first()
+    draft = (rows.filter(mode=mode) if mode else rows).exclude(body="").select_for_update().first()
     if draft is not None:
-        draft.delete()
-        _tell(conversation_id, author, version=0, mode=draft.mode, body="", cc="", bcc="")
+        draft.body, draft.cc, draft.bcc, draft.sender_id = "", "", "", None
+        draft.version += 1
+        draft.save()
+        _tell(conversation_id, author, version=draft.version, mode=draft.mode, body="", cc="", bcc="")
 
 
 @transaction.atomic
-def give_back(*, conversation_id: UUID, author: User, body: str, cc: str = "", bcc: str = "") -> None:
-    """Put a text that was not sent before whatever its author is writing now."""
+def give_back(
+    *,
+    conversation_id: UUID,
+    author: User,
+    body: str,
+    mode: str = ReplyDraft.Mode.REPLY,
+    cc: str = "",
+    bcc: str = "",
+) -> None:
+    """Put a text that was not sent before whatever its author is writing now. A note among them makes both a note."""
     there = draft_of(conversation_id=conversation_id, author=author)
     text = f"{body}\n\n{there.body}" if there is not None and there.body.strip() != body.strip() else body
     save(
         conversation_id=conversation_id,
         author=author,
         body=text[:MAX_LENGTH],
-        mode=there.mode if there is not None else ReplyDraft.Mode.REPLY,
+        mode=ReplyDraft.Mode.NOTE
+        if ReplyDraft.Mode.NOTE in {mode, there.mode if there is not None else mode}
+        else ReplyDraft.Mode.REPLY,
         sender_id=there.sender_id if there is not None else None,
         cc=there.cc if there is not None else cc,
         bcc=there.bcc if there is not None else bcc,

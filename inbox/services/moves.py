@@ -15,7 +15,7 @@ from django.db.models import Q
 from campaigns.models import Enrollment, Lead, LeadChannel
 from campaigns.services import recognition
 from inbox.models import Conversation, Message, MessageFile, Note, SystemLine, ThreadMove
-from inbox.services import live, threads
+from inbox.services import joining, live, threads
 from integrations.locks import in_lock_order, lock_sender
 from integrations.models.connections import Channel
 from project.core.clock import now
@@ -38,7 +38,10 @@ class MoveRefused(Invalid):
 
 @transaction.atomic
 def merge(*, source_id: UUID, target_id: UUID, actor: User) -> ThreadMove:
-    """Move all that is in one thread into another one of the same sender. Raises ``MoveRefused``."""
+    """Move all that is in one thread, and what it stood at, into another one of the same sender.
+
+    Raises ``MoveRefused``.
+    """
     if source_id == target_id:
         raise MoveRefused("A thread cannot be merged into itself.")
     source, target = _locked_pair(source_id, target_id)
@@ -55,15 +58,14 @@ def merge(*, source_id: UUID, target_id: UUID, actor: User) -> ThreadMove:
     move.moved = {
         **{name: _ids(model, source) for name, model in _KINDS.items()},
         "unread": source.unread,
-        "status": source.status,
-        "target_lead": str(target.lead_id or ""),
+        "source": joining.state_of(source),
+        "target": joining.state_of(target),
     }
     _carry(move.moved, target)
-    if target.lead_id is None and source.lead_id is not None:
-        target.lead_id = source.lead_id
+    move.moved["labels"] = joining.carry(source, target, actor=actor)
+    move.moved["after"] = joining.state_of(target)
     target.unread += source.unread
     source.unread, source.merged_into = 0, target
-    source.status, source.closed_at = Conversation.Status.CLOSED, now()
     return _done(move, f"{actor.display_name} merged another thread of {source.title} into this one.")
 
 
@@ -208,11 +210,7 @@ def undo(*, move_id: UUID, actor: User) -> ThreadMove:
         _carry(move.moved, source)
     if move.kind == ThreadMove.Kind.MERGE:
         source.merged_into = None
-        source.status, source.closed_at = move.moved.get("status", Conversation.Status.OPEN), None
-        source.unread = move.moved.get("unread", 0)
-        target.unread = max(0, target.unread - source.unread)
-        if not move.moved.get("target_lead"):
-            target.lead_id = None
+        joining.part(move, source, target)
     elif move.kind == ThreadMove.Kind.SPLIT:
         if Message.objects.filter(conversation=target).exists():
             raise MoveRefused("Messages came into the new thread since. Merge the two instead.")

@@ -142,7 +142,7 @@ document.addEventListener("live:frame", (event) => {
   const { kind, data } = event.detail;
   const target = form();
   if (kind !== "draft.changed" || !target || !target.dataset.draft.includes(data.conversation)) return;
-  if (data.version !== 0 && data.version <= Number(target.dataset.draftVersion)) return;
+  if (data.version <= Number(target.dataset.draftVersion)) return;
   const isOwn = data.body === field().value;
   target.dataset.draftVersion = String(data.version);
   if (isOwn) kept = data.body;
@@ -150,8 +150,8 @@ document.addEventListener("live:frame", (event) => {
     write(data);
     // Whoever writes is at the other device.
     live.presence(data.conversation, "viewing");
-    say(data.version ? "Draft from another device" : "");
-  } else if (data.version) offer(data);
+    say(data.body ? "Draft from another device" : "");
+  } else if (data.body) offer(data);
 });
 
 // The same file can be chosen again, after it was refused or taken off.

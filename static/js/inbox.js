@@ -1,5 +1,6 @@
 // The inbox: what is open, the composer, presence, counts, and moving through the list by keys.
 import { live } from "./live.js";
+import { recountViews } from "./inbox/counts.js";
 import { register } from "./keys.js";
 import { refreshRegion } from "./live/regions.js";
 
@@ -206,7 +207,7 @@ function count(data) {
   // Of a narrowed list, or before every client has spoken, only the server can tell.
   const isAll = !new URLSearchParams(list?.dataset.query).has("client");
   if (!isAll || streams.some((name) => !countsByClient.has(name.replace("inbox:", "")))) {
-    refreshRegion(document.getElementById("inbox-views")).then(countList);
+    recountViews();
     return;
   }
   const own = list.dataset.own;
@@ -215,14 +216,6 @@ function count(data) {
   for (const key of ["all", "unassigned", "snoozed", "failed", "unmatched", "scheduled"]) show(`view-${key}`, total(key));
   show("view-mine", mine);
   show("area-inbox", total("unread"));
-}
-
-/** The list's own count follows its view's. */
-function countList() {
-  const shown = document.getElementById("list-count");
-  const view = shown?.dataset.liveCount;
-  const fresh = view && document.querySelector(`#inbox-views [data-live-count="${view}"]`);
-  if (fresh) shown.textContent = fresh.textContent;
 }
 
 /** Counts are exact up to 999, each client's too: a sum above it is "999+" in any case. */

@@ -17,11 +17,14 @@ from inbox.models import (
     SystemLine,
 )
 from inbox.services import (
+    drafts,
+    labels,
     moves,
     notes,
     replies,
     steering,
     threads,
+    triage,
 )
 from integrations.services.outgoing import message_id_of
 from project.core.clock import now
@@ -192,6 +195,53 @@ def test_merged_threads_are_one_whatever_comes_later_and_can_be_parted_again(
     assert [row.body for row in Message.objects.filter(conversation=second)] == ["Two"]
     assert second.refreshed().merged_into is None
     assert second.refreshed().status == "open"
+
+
+def test_what_waited_in_a_merged_thread_still_waits(post: Post) -> None:
+    """Merged into one that is put away, an open thread stays in sight with its promise, rank, label and drafts."""
+    agency = post.agency
+    post.lead("Ada")
+    post.answers("ada@prospect.test", "One", WORKING, message_id="<a@x>", subject="A")
+    post.answers("ada@prospect.test", "Two", WORKING + HOUR, message_id="<b@x>", subject="B")
+    target, source = (Message.objects.get(body=body).conversation for body in ("One", "Two"))
+    triage.snooze(conversation_id=target.id, until=now() + 5 * HOUR, actor=agency.agent)
+    triage.close(conversation_id=target.id, actor=agency.agent)
+    closed_at = target.refreshed().closed_at
+    label = labels.create(name="Hot", client=None, actor=agency.manager)
+    triage.add_label(conversation_id=source.id, label_id=label.id, actor=agency.agent)
+    triage.set_priority(conversation_id=source.id, priority=2, actor=agency.agent)
+    triage.assign(conversation_id=source.id, assignee_id=agency.agent2.id, actor=agency.agent)
+    drafts.save(conversation_id=source.id, author=agency.agent, body="Hm", mode="note")
+    drafts.save(conversation_id=target.id, author=agency.agent, body="Dear Ada")
+    drafts.save(conversation_id=source.id, author=agency.agent2, body="Gladly,")
+    waited, due = source.refreshed().awaiting_since, source.refreshed().sla_due_at
+    assert waited is not None
+    move = moves.merge(source_id=source.id, target_id=target.id, actor=agency.agent)
+    kept = target.refreshed()
+    assert (kept.status, kept.closed_at, kept.priority, kept.assignee) == ("open", None, 2, agency.agent2)
+    assert (kept.awaiting_since, kept.sla_due_at) == (waited, due)
+    assert [link.label for link in kept.label_links.all()] == [label]
+    texts = {row.author: (row.mode, row.body) for row in kept.drafts.exclude(body="")}
+    assert texts == {agency.agent: ("note", "Hm\n\nDear Ada"), agency.agent2: ("reply", "Gladly,")}
+    assert not source.drafts.exclude(body="").exists()
+    empty = source.refreshed()
+    assert (empty.status, empty.awaiting_since, empty.sla_due_at) == ("closed", None, None)
+
+    triage.set_priority(conversation_id=target.id, priority=1, actor=agency.agent)
+    moves.undo(move_id=move.id, actor=agency.agent)
+    back, parted = target.refreshed(), source.refreshed()
+    assert (back.status, back.closed_at, back.assignee, back.awaiting_since) == (
+        "closed",
+        closed_at,
+        None,
+        None,
+    )
+    assert back.priority == 1, "somebody has ranked it since"
+    assert not back.label_links.exists()
+    assert (parted.status, parted.closed_at, parted.awaiting_since, parted.sla_due_at, parted.priority) == (
+        "open", None, waited, due, 2,
+    )  # fmt: skip
+    assert parted.assignee == agency.agent2
 
 
 def test_whoever_undoes_a_split_is_led_to_the_whole_thread_in_the_same_list(

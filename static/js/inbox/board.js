@@ -23,8 +23,11 @@ const refresh = () => refreshRegion(board());
 
 live.on("frame", ({ kind }) => {
   if (kind !== "conversation.changed" || dragged) return;
-  clearTimeout(timer);
-  timer = setTimeout(refresh, REFRESH_AFTER);
+  // Not put off by what comes meanwhile: under steady traffic it would never be asked.
+  timer ||= setTimeout(() => {
+    timer = 0;
+    if (!dragged) refresh();
+  }, REFRESH_AFTER * (1 + Math.random()));
 });
 
 // --- dragging ---------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 //   <button data-act="assign" data-given="assignee" value="...">   in that menu
 import { openDialog } from "../dialog.js";
 import { register } from "../keys.js";
+import { recountViews } from "./counts.js";
 import { openMenu, placeBeside } from "../menu.js";
 import { refreshRegion } from "../live/regions.js";
 import { live } from "../live.js";
@@ -211,7 +212,7 @@ document.getElementById("list-filters")?.addEventListener("htmx:afterSwap", (eve
 
 for (const name of ["htmx:afterSwap", "live:entered"]) document.addEventListener(name, () => (picked.size || picksAll) && show());
 
-/** Saved views, narrowed lists and lists whose order only the server knows are asked for again, once a second at most. */
+/** Lists whose rows or order only the server knows are asked for again, once a second at most; counts more seldom. */
 live.on("frame", ({ kind }) => {
   if (kind !== "conversation.changed") return;
   if (picked.size || picksAll) requestAnimationFrame(show);
@@ -220,14 +221,9 @@ live.on("frame", ({ kind }) => {
 
 async function recount() {
   countTimer = 0;
-  const shown = document.getElementById("list-count");
-  const isPlain = Boolean(shown?.dataset.liveCount);
+  const isPlain = Boolean(document.getElementById("list-count")?.dataset.liveCount);
   if (list()?.dataset.liveWhere === "server" && !isBusy()) await refreshRegion(document.getElementById("p-list"));
-  const views = document.getElementById("inbox-views");
-  if (isPlain && !views?.hasAttribute("data-saved")) return;
-  await refreshRegion(views);
-  const fresh = document.getElementById("inbox-views")?.dataset.listCount;
-  if (!isPlain && fresh !== undefined) document.getElementById("list-count").textContent = fresh;
+  if (!isPlain || document.getElementById("inbox-views")?.hasAttribute("data-saved")) recountViews();
 }
 
 function isBusy() {
