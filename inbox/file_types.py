@@ -8,10 +8,11 @@ from typing import Final
 #: Programs, scripts and what hides them: mail servers refuse them, and so do we.
 REFUSED_ENDINGS: Final = frozenset(
     {
-        "ade", "adp", "apk", "app", "appx", "bat", "cab", "chm", "cmd", "com", "cpl", "dll", "dmg", "exe", "gadget",
-        "hta", "html", "htm", "img", "ins", "iso", "jar", "js", "jse", "lib", "lnk", "mde", "msc", "msi", "msix",
-        "msp", "mst", "nsh", "pif", "ps1", "scr", "sct", "sh", "svg", "sys", "vb", "vbe", "vbs", "vhd", "vxd", "wsc",
-        "wsf", "wsh", "xhtml", "xll",
+        "ade", "adp", "apk", "app", "appx", "bat", "cab", "chm", "cmd", "com", "cpl", "dll", "dmg", "docm", "dotm",
+        "exe", "gadget", "hta", "html", "htm", "img", "inf", "ins", "iso", "jar", "js", "jse", "lib", "lnk", "mde",
+        "msc", "msi", "msix", "msp", "mst", "nsh", "pif", "potm", "ppam", "pptm", "ps1", "reg", "scr", "sct", "sh",
+        "svg", "sys", "url", "vb", "vbe", "vbs", "vhd", "vxd", "wsc", "wsf", "wsh", "xhtml", "xlam", "xll", "xlsm",
+        "xltm",
     }
 )  # fmt: skip
 #: What browsers may show by themselves, by how such files begin; everything else is only ever downloaded.

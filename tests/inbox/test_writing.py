@@ -370,7 +370,7 @@ def test_files_go_with_a_reply_by_the_policy(world: World, thread: Conversation)
     layout = upload("../hall layout.png", PNG)
     assert (layout.name, layout.mime_type, layout.size) == ("hall layout.png", "image/png", len(PNG))
     for name, data, why in (
-        ("run.exe", b"MZ", "programs"), ("empty.txt", b"", "empty"),
+        ("run.exe", b"MZ", "programs"), ("prices.xlsm", b"PK", "programs"), ("empty.txt", b"", "empty"),
         ("big.pdf", b"0" * (files.MAX_FILE + 1), "at most"),
     ):  # fmt: skip
         with pytest.raises(files.FileRefused, match=why):
