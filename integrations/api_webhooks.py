@@ -31,10 +31,10 @@ def list_deliveries(request: ApiRequest, page: Query[PageIn], criteria: Query[sh
 @router.get("/webhook-deliveries/{delivery_id}", response=DeliveryDetailOut, tags=["Webhooks"])
 @api_rule(Permission.OPS_VIEW)
 def get_delivery(request: ApiRequest, delivery_id: UUID) -> Any:
-    """One webhook call as it came in, and what became of it."""
+    """One webhook call as it came in (secrets masked), and what became of it."""
     row = get_or_404(api_rows.deliveries(request.access), delivery_id)
     shown = DeliveryOut.from_orm(row).model_dump()
-    body = bytes(row.body).decode("utf-8", "replace")
+    body = webhook_selectors.body_shown(row)
     return {**shown, "headers": row.headers, "body": body, "payload_hash": row.payload_hash}
 
 

@@ -20,7 +20,7 @@ from django.db.models.functions import Cast
 
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
 from integrations.webhook_filters import mentioning
-from integrations.webhook_selectors import readable
+from integrations.webhook_selectors import bodies_shown, readable
 from project.core.clock import now
 from project.tenancy.access import Access
 
@@ -114,7 +114,9 @@ def diagnose(access: Access, subject: Subject) -> Diagnosis:
     facts = _facts(made, senders)
     told = {fact.delivery_id for fact in facts if fact.delivery_id}
     made.findings = [_of_fact(fact, senders, subject) for fact in facts]
-    made.findings += [_of_delivery(row, subject) for row in _deliveries(access, made) if row.id not in told]
+    calls = [row for row in _deliveries(access, made) if row.id not in told]
+    bodies = bodies_shown(calls) if calls else {}
+    made.findings += [_of_delivery(row, bodies[row.id], subject) for row in calls]
     made.findings.sort(key=lambda one: one.at, reverse=True)
     del made.findings[SHOWN:]
     return made
@@ -196,8 +198,7 @@ def _why_not(fact: ProviderEvent, mentions: tuple[str, ...], subject: Subject) -
     return f"Nothing in it is an address, profile or id of {subject.name}."
 
 
-def _of_delivery(row: WebhookDelivery, subject: Subject) -> Finding:
-    body = bytes(row.body).decode("utf-8", errors="replace")
+def _of_delivery(row: WebhookDelivery, body: str, subject: Subject) -> Finding:
     outcomes = [entry.get("outcome", {}) for entry in row.outcome]
     sentences = [text for one in outcomes for name, text in one.items() if not name.endswith("_id")]
     matched = any(

@@ -15,10 +15,13 @@ from django.utils.timezone import localtime
 
 from integrations import registry
 from integrations.base import Capability
+from integrations.errors import ProviderError
 from integrations.models import Connection, ProviderEvent, ReplayRun, SenderAccount, WebhookDelivery
 from integrations.services import connections, hygiene
+from integrations.services.adapters import credentials_of, webhook_secrets
 from integrations.webhook_filters import Filter, with_reason, within
 from project.core.clock import now
+from project.core.http import Redactor
 from project.core.pagination import Page, keyset_page
 from project.core.scoping import platform_scope
 from project.tenancy.access import Access
@@ -137,9 +140,40 @@ def replay_of(delivery: WebhookDelivery) -> ReplayRun | None:
     return found
 
 
+def body_shown(delivery: WebhookDelivery) -> str:
+    """The body as text as it came, without what would let a reader make calls (``bodies_shown``)."""
+    return bodies_shown([delivery])[delivery.id]
+
+
+def bodies_shown(deliveries: Sequence[WebhookDelivery]) -> dict[UUID, str]:
+    """Bodies as text by delivery, in one statement, without the secrets that prove a provider's calls and without the
+    words in fields that are named like one.
+    """
+    redactors = {
+        row.id: Redactor(_proofs(row))
+        for row in Connection.objects.filter(id__in={one.connection_id for one in deliveries})
+    }
+    nothing_known = Redactor()
+    texts = {
+        one.id: redactors.get(one.connection_id, nothing_known).payload(
+            bytes(one.body).decode("utf-8", errors="replace")
+        )
+        for one in deliveries
+    }
+    return {key: text.encode("utf-8", errors="replace").decode() for key, text in texts.items()}
+
+
+def _proofs(connection: Connection) -> list[str]:
+    try:
+        return webhook_secrets(connection.provider, credentials_of(connection))
+    except ProviderError:
+        # No key of ours fits any more: fields are masked by their names all the same.
+        return []
+
+
 def payload_text(delivery: WebhookDelivery) -> str:
-    """The raw body as text: JSON indented, anything else as it came, at most ``BODY_SHOWN`` characters."""
-    return readable(bytes(delivery.body).decode("utf-8", errors="replace"))
+    """The body as it is shown: JSON indented, anything else as it came, at most ``BODY_SHOWN`` characters."""
+    return readable(body_shown(delivery))
 
 
 def readable(text: str) -> str:

@@ -190,7 +190,8 @@ def _row(known: Opened, call: Call, event_type: str, key: str = "") -> Row:
         name: value.replace("\x00", "") for name, value in masked.items() if name.lower() != _CALLED_QUERY
     }
     if query := urlsplit(call.url).query:
-        headers[CALLED_QUERY] = query[:_KEPT_QUERY]
+        # Our token in it is the proof that the provider calls: whoever may see calls must not be able to make them.
+        headers[CALLED_QUERY] = known.redactor.text(query, _KEPT_QUERY)
     identifier = uuid7()
     return Row(
         id=identifier,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from integrations.declaring import CAMPAIGN_RUNNER, CredentialField, Provider
+from integrations.declaring import CAMPAIGN_RUNNER, CredentialField, Provider, WebhookRule
 
 DECLARATION: Final = Provider(
     kind="emailbison",
@@ -32,4 +32,6 @@ DECLARATION: Final = Provider(
             help="Of kind api-user: it belongs to one workspace, which is all that we then see.",
         ),
     ),
+    # Whether it comes again after 4xx is not documented; after 5xx every sender of webhooks may.
+    webhook_rule=WebhookRule(too_many=503),
 )

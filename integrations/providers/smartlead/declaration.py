@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from integrations.base import Capability
-from integrations.declaring import CAMPAIGN_RUNNER, CredentialField, Provider
+from integrations.declaring import CAMPAIGN_RUNNER, CredentialField, Provider, WebhookRule
 
 DECLARATION: Final = Provider(
     kind="smartlead",
@@ -43,4 +43,6 @@ DECLARATION: Final = Provider(
         ),
     ),
     webhook_secret_fields=("webhook_secret", "signing_secret"),
+    # It gives up on 4xx, and what is not a message is in no list that could be read later.
+    webhook_rule=WebhookRule(too_many=503),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 MASK: Final = "[masked]"
@@ -14,6 +15,8 @@ MAX_DETAIL: Final = 500
 REMEMBERED: Final = 200
 
 _SECRET_NAME = re.compile(r"(?i)(auth|api[-_]?key|token|secret|password|passwd|cookie|signature|credential)")
+#: In payloads an author or the signature below a mail is no secret.
+_SECRET_FIELD = re.compile(r"(?i)(api[-_]?key|token|secret|password|passwd|credential)")
 _SECRET_PAIR = re.compile(
     r"""(?ix)
     ( ["']? [\w.-]* (?:api[-_]?key|token|secret|password|passwd|authorization|signature|credential) [\w.-]*
@@ -48,6 +51,21 @@ class Redactor:
             value = _SECRET_PAIR.sub(lambda match: match.group(1) + MASK, value)
         return value if len(value) <= limit else value[: limit - 1] + "…"
 
+    def payload(self, value: str) -> str:
+        """Return a whole payload without known secrets; of JSON, also without the words in fields that are named
+        like one. JSON without any comes back as it is.
+        """
+        for secret in self._secrets:
+            value = value.replace(secret, MASK)
+        if not _SECRET_FIELD.search(value):
+            return value
+        try:
+            raw = json.loads(value)
+            masked = _masked(raw)
+        except (ValueError, RecursionError):
+            return value
+        return value if masked == raw else json.dumps(masked, ensure_ascii=False)
+
     def url(self, value: str) -> str:
         """Return ``value`` without user info, query and fragment, and without known secrets in the path."""
         parts = urlsplit(value)
@@ -70,3 +88,15 @@ class Redactor:
                 self._masked.clear()
             masked = self._masked[value] = self.text(value)
         return masked
+
+
+def _masked(value: Any) -> Any:
+    """Return JSON with the words in secret fields masked, at any depth."""
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: MASK if isinstance(item, str) and item and _SECRET_FIELD.search(name) else _masked(item)
+        for name, item in value.items()
+    }
