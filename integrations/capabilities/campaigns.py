@@ -169,6 +169,8 @@ class KeepsThreads(Protocol):
     ) -> Page[ProviderMessage]:
         """Return a page of what people wrote, over all campaigns, newest first; with a note where the provider or
         the connection's mode does not give it. ``own`` adds what our side wrote in the same threads.
+
+        ``after`` is when the provider took a message in, where it tells that: it may be long after ``sent_at``.
         """
         ...
 

@@ -97,8 +97,11 @@ def count_day(progress: Progress) -> bool:
     """Count what the provider lists of the day and how much of it is stored; nothing is recorded."""
     source, sender = _source(progress), progress.run.sender
     progress.result.setdefault("lists_own", source.lists_own)
+    begins = progress.run.since or progress.started
     for items in _pages(progress, source):
-        counted = [(told, message) for told in items if (message := _message(told, source)) is not None]
+        # A list that goes by when a mail was fetched holds some of the day before: they are in that day's count.
+        of_day = [told for told in items if told.occurred_at >= begins]
+        counted = [(told, message) for told in of_day if (message := _message(told, source)) is not None]
         known = progress.known(sender, [message.dedupe_key for _told, message in counted])
         progress.tally("listed", len(counted))
         for told, message in counted:

@@ -620,6 +620,19 @@ def test_the_commands_do_what_they_say(runner: Runner) -> None:
     assert command("reconcile", "--connection", str(runner.room.sender.id))[0] == 2
 
 
+def test_a_mail_of_the_day_before_that_was_fetched_late_is_not_in_a_days_count(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that goes by when the provider fetched a mail holds such ones (EmailBison)."""
+    day = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = [message(1, at=day + timedelta(hours=1)), message(3, at=day - timedelta(hours=1))]
+    monkeypatch.setattr(Adapter, "list_replies", lambda self, **_asked: OUTSIDE.page(rows, None))
+    window = {"since": day, "until": day + timedelta(days=1)}
+    assert sync.request(sender=runner.senders[0], resource="ledger", trigger="test", **window)
+    runner.room.hints.run_all()
+    assert LedgerDay.objects.get().listed == 1
+
+
 def test_all_connections_are_matched_with_the_leads_there_are_now(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:

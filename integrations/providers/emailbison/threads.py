@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from integrations.errors import ErrorKind
 from integrations.outreach.client import number_id, segment
-from integrations.outreach.fields import asked_list, mapping, text
+from integrations.outreach.fields import asked_list, first_moment, mapping, text
 from integrations.providers.emailbison import parse
 from integrations.providers.emailbison.client import PROVIDER, VENDOR, EmailBisonClient
 from integrations.running import ProviderLead, ProviderMessage, SequenceStep, ThreadReply
@@ -47,15 +47,18 @@ def replies(
     )
     body = client.get("/api/replies", params)
     rows = asked_list(PROVIDER, body, "data")
-    told = [message for raw in rows if (message := parse.reply(raw)) is not None]
-    fresh = [
-        message
-        for message in told
-        if (own or message.direction is Direction.INBOUND) and (after is None or message.sent_at > after)
-    ]
-    ended = after is not None and bool(told) and told[-1].sent_at <= after
+    # The feed goes by when a mail was fetched, which may be long after it was received.
+    fresh = rows if after is None else [raw for raw in rows if (_listed_at(raw) or after) > after]
+    found = [message for raw in fresh if (message := parse.reply(raw)) is not None]
+    wanted = [message for message in found if own or message.direction is Direction.INBOUND]
+    last = _listed_at(rows[-1]) if rows else None
+    ended = after is not None and last is not None and last <= after
     following = text(mapping(mapping(body).get("meta")), "next_cursor")
-    return Page(items=tuple(fresh), cursor=following if following and not ended else None)
+    return Page(items=tuple(wanted), cursor=following if following and not ended else None)
+
+
+def _listed_at(raw: Raw) -> datetime | None:
+    return first_moment(raw, "created_at", "date_received")
 
 
 def answer(client: EmailBisonClient, reply: ThreadReply) -> SendReceipt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -202,6 +203,31 @@ def test_the_inbox_holds_more_than_replies(router: respx.MockRouter) -> None:
     assert [message.chat_id for message in page.items] == ["41:7001", "mail:301:lee@acme.test"]
     assert page.cursor == "abc"
     assert make().list_replies(after=page.items[0].sent_at).cursor is None
+
+
+def test_the_inbox_is_read_by_when_a_mail_was_fetched_not_by_when_it_was_received(
+    router: respx.MockRouter,
+) -> None:
+    """A mail that was fetched hours late neither ends a pass before newer ones nor is too old to be news itself."""
+    late = REPLY | {"date_received": "2026-03-02T08:00:00.000000Z", "created_at": "2026-03-03T10:30:00.000000Z"}
+    before_it = REPLY | {"id": 9, "raw_message_id": "<r9@acme.test>", "created_at": "2026-03-03T10:20:00.000000Z"}
+    old = REPLY | {"id": 5, "raw_message_id": "<r5@acme.test>", "created_at": "2026-03-03T09:50:00.000000Z"}
+    pages = {"1": ([late], "2"), "2": ([before_it, old], "3")}
+    router.get("/replies").mock(
+        side_effect=lambda request: httpx.Response(
+            200,
+            json={
+                "data": pages[request.url.params.get("cursor", "1")][0],
+                "meta": {"next_cursor": pages[request.url.params.get("cursor", "1")][1]},
+            },
+        )
+    )
+    after = datetime(2026, 3, 3, 10, tzinfo=UTC)
+    first = make().list_replies(after=after)
+    assert [message.message_id for message in first.items] == ["reply:8801"]
+    second = make().list_replies(after=after, cursor=first.cursor)
+    assert [message.message_id for message in second.items] == ["reply:9"]
+    assert second.cursor is None
 
 
 def test_answers_name_recipients_as_they_are_written(router: respx.MockRouter) -> None:
