@@ -17,7 +17,6 @@ from integrations.models import Connection, WebhookDelivery
 from integrations.services import connections, intake_limits
 from integrations.services.adapters import credentials_of
 from project.core.scoping import no_scope
-from tests.factories import Agency
 from tests.integrations.conftest import Room
 from tests.integrations.test_replay_pages import Api
 
@@ -53,7 +52,12 @@ def token(outreach: Connection, room: Room) -> str:
 
 def test_no_proof_of_origin_is_shown(outreach: Connection, room: Room, client: Browser) -> None:
     secret = token(outreach, room)
-    body = {"event": "OTHER", "note": f"echoes {secret}", "secret_key": OWN, "kept": "The token: of our thanks"}
+    body = {
+        "event": "OTHER",
+        "note": f"echoes {secret}",
+        "secret_key": OWN,
+        "kept": "The token: of our thanks",
+    }
     assert called(outreach, room, body, f"a=1&token={secret}") == 200
     [delivery] = room.deliveries()
     assert delivery.headers["X-Called-Query"] == "a=1&token=[masked]"
