@@ -514,6 +514,7 @@ class WebhookProblem(StrEnum):
     WRONG_HEADERS = "wrong_headers"
     WRONG_FORMAT = "wrong_format"
     LIMITED_TO_ACCOUNTS = "limited_to_accounts"
+    UNNEEDED = "unneeded"
 
 
 class WebhookFinding(Value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from integrations.base import CAMPAIGN_SOURCE
 from integrations.values import WebhookFinding, WebhookProblem, WebhookRegistration
 
 _WORDS = {
@@ -19,7 +20,8 @@ _WORDS = {
 def check(
     registered: Sequence[WebhookRegistration], required: Sequence[WebhookRegistration]
 ) -> tuple[WebhookFinding, ...]:
-    """Say what is wrong, source by source: exactly one right registration for each source is right.
+    """Say what is wrong, source by source: exactly one right registration for each source is right, and none of ours
+    for anything else. Those of single campaigns are looked at with their campaign.
 
     Ours are those whose path is ours, on whatever host: it holds the connection's unguessable key. Others' are left
     alone.
@@ -31,7 +33,26 @@ def check(
             found for found in registered if found.source == want.source and urlsplit(found.url).path == path
         ]
         findings += _of_source(want, ours)
-    return tuple(findings)
+    return (*findings, *_unneeded(registered, required))
+
+
+def _unneeded(
+    registered: Sequence[WebhookRegistration], required: Sequence[WebhookRegistration]
+) -> list[WebhookFinding]:
+    """Those of ours that nothing asks for: made by hand or by an earlier version, they tell what another one tells."""
+    paths, sources = {urlsplit(want.url).path for want in required}, {want.source for want in required}
+    return [
+        WebhookFinding(
+            problem=WebhookProblem.UNNEEDED,
+            source=found.source,
+            message=f"The webhook “{found.name or found.source}” ({found.source}) calls us and is not needed.",
+            remove=(found.registration_id,),
+        )
+        for found in registered
+        if found.source not in sources
+        and not found.source.startswith(CAMPAIGN_SOURCE)
+        and urlsplit(found.url).path in paths
+    ]
 
 
 def _of_source(want: WebhookRegistration, ours: list[WebhookRegistration]) -> list[WebhookFinding]:

@@ -38,6 +38,8 @@ GRACE: Final = timedelta(seconds=30)
 AT_ONCE: Final = 40
 #: So often in a row a pass waits for a provider that cannot be asked.
 MAX_TRIES: Final = 6
+#: About one campaign, whatever the others are.
+_REFUSALS: Final = frozenset({ErrorKind.VALIDATION, ErrorKind.CONFLICT, ErrorKind.NOT_FOUND})
 GOES_ON: Final = (
     "its campaigns are gone through one after the other, for each has webhooks of its own. It goes on by itself, and"
     " Webhooks, Endpoints shows how far it is."
@@ -106,8 +108,8 @@ def _turn(connection: Connection) -> bool:
     for want in left[:AT_ONCE]:
         wrong = _looked_at(adapter, want)
         if wrong and place["mend"]:
-            connections.carry_out(adapter, wrong)
-            place["mended"].append(f"{want.source}: {wrong[0].problem.value}")
+            if _carried_out(adapter, wrong):
+                place["mended"].append(f"{want.source}: {wrong[0].problem.value}")
             # What the provider would not take stays wrong, and is said.
             wrong = _looked_at(adapter, want)
         place["found"] += hygiene_findings.as_json(wrong)
@@ -115,6 +117,18 @@ def _turn(connection: Connection) -> bool:
         place["done"] = sum(one.source <= want.source for one in wanted)
         _keep(connection, until=now() + LEASE)
     return len(left) <= AT_ONCE
+
+
+def _carried_out(adapter: RegistersByCampaign, wrong: Sequence[WebhookFinding]) -> bool:
+    """Mend one campaign's. One that takes no webhooks (any more) does not keep the others from theirs."""
+    try:
+        connections.carry_out(adapter, wrong)
+    except ProviderError as error:
+        if error.kind not in _REFUSALS:
+            raise
+        log.info("webhooks.not_taken", source=wrong[0].source, kind=error.kind)
+        return False
+    return True
 
 
 def _looked_at(adapter: RegistersByCampaign, want: WebhookRegistration) -> Sequence[WebhookFinding]:

@@ -94,3 +94,20 @@ def test_a_provider_that_cannot_be_asked_is_waited_for_and_one_that_refuses_is_t
         assert webhook_passes.go_on(run.connection.id) == "failed"
         assert (health(run)["status"], health(run)["under_way"]) == ("wrong", None)
         assert health(run)["error"]
+
+
+def test_ended_campaigns_keep_theirs_and_one_that_takes_none_keeps_nobody_from_theirs(run: Run) -> None:
+    """People answer for weeks after a campaign has ended; of what is put away nothing comes."""
+    with run.scope():
+        adapter = with_campaigns(run, 3)
+        first, ended, _last = sorted(adapter.list_campaigns().items, key=lambda one: int(one.campaign_id))[:3]
+        adapter.stop_campaign(ended.campaign_id)
+        run.sandbox.add_fault(
+            "status", provider="smartlead", method="POST", path=f"*/{first.campaign_id}/webhooks", status=400
+        )
+        hygiene.mend(connection=run.connection, actor=run.agency.admin)
+        run.work()
+        assert ended.campaign_id in {one.source.partition(":")[2] for one in adapter.list_webhooks()}
+        assert len(adapter.list_webhooks()) == 2
+        [finding] = run.connection.refreshed().webhook_findings
+        assert (finding["problem"], finding["source"]) == ("missing", f"campaign:{first.campaign_id}")

@@ -415,7 +415,7 @@ class SmartleadAdapter:
         return inbound.from_webhook(load_call(body, PROVIDER), received_at=received_at, knowledge=knowledge)
 
     def required_webhooks(self, *, url: str, secret: str) -> tuple[WebhookRegistration, ...]:
-        """Return one registration for each campaign that goes on. Asks for the campaigns."""
+        """Return one registration for each campaign that is not put away. Asks for the campaigns."""
         return webhooks.required(self.list_campaigns().items, url, secret)
 
     def list_webhooks(self) -> tuple[WebhookRegistration, ...]:

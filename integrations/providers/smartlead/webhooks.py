@@ -23,7 +23,6 @@ from integrations.values import Raw, WebhookRegistration
 
 SIGNATURE_HEADER: Final = "X-Smartlead-Signature"
 _PREFIX: Final = "sha256="
-_ENDED: Final = frozenset({CampaignStatus.STOPPED, CampaignStatus.COMPLETED, CampaignStatus.ARCHIVED})
 
 
 def verify(url: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
@@ -49,7 +48,9 @@ def verify(url: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[
 
 
 def required(campaigns: Sequence[ProviderCampaign], url: str, secret: str) -> tuple[WebhookRegistration, ...]:
-    """Return one registration for each campaign that still goes on: only these can be listed."""
+    """Return one registration for each campaign that is not put away: only these can be listed. People answer for
+    weeks after a campaign has ended.
+    """
     return tuple(
         WebhookRegistration(
             source=f"{CAMPAIGN_SOURCE}{campaign.campaign_id}",
@@ -58,7 +59,7 @@ def required(campaigns: Sequence[ProviderCampaign], url: str, secret: str) -> tu
             name=f"Outbound Engine X: {campaign.name}"[:100],
         )
         for campaign in campaigns
-        if campaign.status not in _ENDED
+        if campaign.status is not CampaignStatus.ARCHIVED
     )
 
 

@@ -209,8 +209,15 @@ def test_the_inbox_is_read_by_when_a_mail_was_fetched_not_by_when_it_was_receive
     router: respx.MockRouter,
 ) -> None:
     """A mail that was fetched hours late neither ends a pass before newer ones nor is too old to be news itself."""
-    late = REPLY | {"date_received": "2026-03-02T08:00:00.000000Z", "created_at": "2026-03-03T10:30:00.000000Z"}
-    before_it = REPLY | {"id": 9, "raw_message_id": "<r9@acme.test>", "created_at": "2026-03-03T10:20:00.000000Z"}
+    late = REPLY | {
+        "date_received": "2026-03-02T08:00:00.000000Z",
+        "created_at": "2026-03-03T10:30:00.000000Z",
+    }
+    before_it = REPLY | {
+        "id": 9,
+        "raw_message_id": "<r9@acme.test>",
+        "created_at": "2026-03-03T10:20:00.000000Z",
+    }
     old = REPLY | {"id": 5, "raw_message_id": "<r5@acme.test>", "created_at": "2026-03-03T09:50:00.000000Z"}
     pages = {"1": ([late], "2"), "2": ([before_it, old], "3")}
     router.get("/replies").mock(
