@@ -67,7 +67,10 @@ class Vendor:
         known = {
             400: Rule(_K.VALIDATION, f"{label} does not accept the request."),
             401: Rule(_K.AUTH, f"{label} does not accept the key."),
-            403: Rule(_K.AUTH, f"The key may not do this at {label}."),
+            # About one thing: a key that is good for nothing answers 401, and checks of credentials tell the rest.
+            403: Rule(
+                _K.CONFLICT, f"The key may not do this at {label}: it may belong to another workspace."
+            ),
             404: Rule(_K.NOT_FOUND, f"{label} does not have this."),
             405: Rule(_K.UNSUPPORTED, f"{label} does not offer this here."),
             408: Rule(_K.TIMEOUT, f"{label} did not answer in time."),

@@ -8,11 +8,14 @@ from typing import Final
 from integrations.errors import ErrorKind, ProviderError
 from integrations.outreach.fields import address, listing, mapping, text
 from integrations.providers.emailbison import parse
-from integrations.providers.emailbison.client import EmailBisonClient
-from integrations.running import LeadsAdded, NewLead
+from integrations.providers.emailbison.client import VENDOR, EmailBisonClient
+from integrations.running import CampaignStatus, LeadsAdded, NewLead
 from integrations.values import Raw
 
 _REFUSALS: Final = frozenset({ErrorKind.VALIDATION, ErrorKind.CONFLICT})
+#: So many people who are refused in the same words, and nobody taken, are no culprits.
+_IN_A_ROW: Final = 20
+_CLOSED: Final = frozenset({CampaignStatus.ARCHIVED, CampaignStatus.FAILED})
 
 
 def add(client: EmailBisonClient, path: str, campaign_id: str, leads: Sequence[NewLead]) -> LeadsAdded:
@@ -66,7 +69,10 @@ def _attach(
     attached: list[str],
     refused: dict[str, str],
 ) -> None:
-    """Attach all or none, as EmailBison does: a refused batch is halved until the culprits stand alone."""
+    """Attach all or none, as EmailBison does: a refused batch is halved until the culprits stand alone.
+
+    Where it is the campaign that takes nobody, raises what EmailBison said of it: nobody is given up for that.
+    """
     if not people:
         return
     try:
@@ -76,13 +82,29 @@ def _attach(
         if error.kind not in _REFUSALS:
             raise
         if len(people) == 1:
-            refused[people[0][0]] = error.detail or error.message
+            words = error.detail or error.message
+            if not attached:
+                _look_at_campaign(client, path, error, sum(said == words for said in refused.values()))
+            refused[people[0][0]] = words
             return
         middle = len(people) // 2
         for half in (people[:middle], people[middle:]):
             _attach(client, path, half, attached, refused)
         return
     attached += [mail for mail, _ in people]
+
+
+def _look_at_campaign(client: EmailBisonClient, path: str, error: ProviderError, before: int) -> None:
+    """Raise if a refusal is about the campaign: it is put away, or it refused so many in the same words (``before``)
+    and took nobody.
+    """
+    if before == 0:
+        campaign = parse.campaign(client.data(path))
+        if campaign.status in _CLOSED:
+            said = f"The campaign is {campaign.raw_status.lower()} at EmailBison: it takes nobody."
+            raise VENDOR.error(ErrorKind.CONFLICT, said, detail=error.detail) from error
+    if before + 1 >= _IN_A_ROW:
+        raise error
 
 
 def standing(raw: Raw, campaign_id: str) -> Raw:

@@ -32,7 +32,7 @@ VENDOR: Final = Vendor(
         "unauthenticated": Rule(
             _K.AUTH, "EmailBison does not accept the token. Check the instance's address too."
         ),
-        "switch": Rule(_K.AUTH, "This belongs to another EmailBison workspace than the token."),
+        "switch": Rule(_K.CONFLICT, "This belongs to another EmailBison workspace than the token."),
         "do not exist": Rule(_K.NOT_FOUND, "EmailBison does not have this."),
         "does not exist": Rule(_K.NOT_FOUND, "EmailBison does not have this."),
         "record not found": Rule(_K.NOT_FOUND, "EmailBison does not have this."),

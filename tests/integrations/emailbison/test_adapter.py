@@ -79,7 +79,8 @@ def test_pages(router: respx.MockRouter, meta: Any, links: Any, cursor: str | No
     ("status", "body", "kind"),
     [
         (401, {"message": "Unauthenticated."}, ErrorKind.AUTH),
-        (403, {"message": "Please switch workspace first"}, ErrorKind.AUTH),
+        (403, {"message": "Please switch workspace first"}, ErrorKind.CONFLICT),
+        (403, {"message": "This action is unauthorized."}, ErrorKind.CONFLICT),
         (404, {"message": "The route api/x could not be found."}, ErrorKind.NOT_FOUND),
         (404, {"data": {"success": False, "message": "Record not found"}}, ErrorKind.NOT_FOUND),
         (405, {"message": "Supported methods: GET."}, ErrorKind.UNSUPPORTED),
@@ -176,6 +177,7 @@ def test_a_refused_batch_is_halved_until_the_culprit_stands_alone(router: respx.
             )
         return httpx.Response(200, json={"data": {"success": True}})
 
+    router.get("/campaigns/41").respond(json={"data": CAMPAIGN})
     route = router.post("/campaigns/41/leads/attach-leads").mock(side_effect=attach)
     leads = [NewLead(email=f"a{number}@b.test", first_name="A", last_name="B") for number in range(1, 6)]
     added = make().add_leads("41", [*leads, NewLead(email="x@y.test", first_name="Only")])
@@ -183,6 +185,33 @@ def test_a_refused_batch_is_halved_until_the_culprit_stands_alone(router: respx.
     assert "Bounced" in added.refused["a3@b.test"]
     assert added.refused["x@y.test"] == "EmailBison needs last name."
     assert route.call_count <= 5
+
+
+@pytest.mark.parametrize(("campaign", "kind", "most"), [
+    (CAMPAIGN | {"status": "archived"}, ErrorKind.CONFLICT, 8),
+    (CAMPAIGN, ErrorKind.VALIDATION, 60),
+])  # fmt: skip
+def test_nobody_is_given_up_where_the_campaign_takes_nobody(
+    router: respx.MockRouter, campaign: Any, kind: ErrorKind, most: int
+) -> None:
+    people = [{"id": number, "email": f"a{number}@b.test", "lead_campaign_data": []} for number in range(100)]
+    router.get("/campaigns/41").respond(json={"data": campaign})
+    router.post("/leads/create-or-update/multiple").respond(json={"data": people})
+    route = router.post("/campaigns/41/leads/attach-leads").respond(400, json={"message": "No room is left."})
+    leads = [NewLead(email=f"a{number}@b.test", first_name="A", last_name="B") for number in range(100)]
+    with pytest.raises(ProviderError) as caught:
+        make().add_leads("41", leads)
+    assert caught.value.kind is kind
+    assert route.call_count <= most
+
+
+def test_a_small_batch_of_people_who_are_all_refused_is_told_by_person(router: respx.MockRouter) -> None:
+    people = [{"id": number, "email": f"a{number}@b.test", "lead_campaign_data": []} for number in range(5)]
+    router.get("/campaigns/41").respond(json={"data": CAMPAIGN})
+    router.post("/leads/create-or-update/multiple").respond(json={"data": people})
+    router.post("/campaigns/41/leads/attach-leads").respond(400, json={"message": "Bounced."})
+    leads = [NewLead(email=f"a{number}@b.test", first_name="A", last_name="B") for number in range(5)]
+    assert set(make().add_leads("41", leads).refused) == {lead.email for lead in leads}
 
 
 def test_undeclared_variables_are_declared(router: respx.MockRouter) -> None:

@@ -310,6 +310,7 @@ def test_deletes_have_a_body_and_may_answer_text(router: respx.MockRouter, adapt
         (200, {"ok": False, "message": "Something is off"}, ErrorKind.VALIDATION),
         (200, {"success": False, "message": "Something is off"}, ErrorKind.VALIDATION),
         (400, {}, ErrorKind.VALIDATION),
+        (403, {"message": "Forbidden"}, ErrorKind.CONFLICT),
         (404, "Cannot PATCH /api/v1/campaigns/1/status", ErrorKind.NOT_FOUND),
         (422, {"error": {"code": "X", "message": "bad", "details": {"field": "name"}}}, ErrorKind.VALIDATION),
         (503, "<html>", ErrorKind.UNAVAILABLE),
