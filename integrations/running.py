@@ -117,7 +117,7 @@ class SequenceStep(Value):
     """One step. ``wait_days`` and ``wait_hours`` pass since the step before (since the start, for the first).
 
     ``body`` is HTML for e-mail and plain text elsewhere. ``fallback`` is what is sent where a variable is unfilled,
-    for providers that have such a text.
+    for providers that have such a text; an InMail's subject has ``fallback_subject``.
     """
 
     #: From 1.
@@ -128,6 +128,7 @@ class SequenceStep(Value):
     subject: str = ""
     body: str = ""
     fallback: str = ""
+    fallback_subject: str = ""
     #: Whether it answers in the thread of the step before.
     same_thread: bool = False
     variants: tuple[StepVariant, ...] = ()

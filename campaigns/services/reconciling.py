@@ -38,7 +38,7 @@ def compare_campaigns(work: Work) -> bool:
     """Compare the campaigns of a connection: those of ours that are gone there, and those that only are there."""
     runner = require(work.adapter, RunsCampaigns)
     seen: list[str] = list(work.place.get("seen", ()))
-    cursor = work.place.get("cursor")
+    cursor, is_cut = work.place.get("cursor"), bool(work.place.get("cut"))
     kept = CampaignMirror.objects.select_related("campaign", "connection").filter(
         connection_id=work.report.connection_id
     )
@@ -51,9 +51,12 @@ def compare_campaigns(work: Work) -> bool:
         for shown in page.items:
             _campaign(work, shown, ours.get(shown.campaign_id), asked_at)
         seen += sorted(ours)
-        cursor = page.cursor
-        work.page_done(len(page.items), {"cursor": cursor, "seen": seen})
+        cursor, is_cut = page.cursor, is_cut or bool(page.note)
+        work.page_done(len(page.items), {"cursor": cursor, "seen": seen, "cut": is_cut})
         if cursor is None:
+            # A list that was cut does not show what is gone.
+            if is_cut:
+                return True
             for gone in kept.exclude(provider_campaign_id="").exclude(provider_campaign_id__in=seen):
                 work.found("missing", sample=f"“{gone.campaign}” is gone at {_label(work)}.")
             return True

@@ -41,6 +41,10 @@ IMPOSSIBLE = (
     ((STEPS[0], STEPS[1].model_copy(update={"wait_days": 9, "wait_hours": 2})), "wait_hours"),
     ((STEPS[0].model_copy(update={"body": "x" * 301}),), "body"),
     ((STEPS[0].model_copy(update={"fallback": ""}),), "fallback"),
+    (
+        (STEPS[1].model_copy(update={"action": StepAction.INMAIL, "subject": "For {{first_name}}"}),),
+        "subject",
+    ),
 )
 
 

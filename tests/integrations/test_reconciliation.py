@@ -620,6 +620,24 @@ def test_the_commands_do_what_they_say(runner: Runner) -> None:
     assert command("reconcile", "--connection", str(runner.room.sender.id))[0] == 2
 
 
+def test_a_list_of_campaigns_that_was_cut_does_not_show_what_is_gone(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OUTSIDE.campaigns = [campaign(number) for number in range(1, 9)]
+    pages = {None: "Only the newest are given out.", "5": ""}
+    monkeypatch.setattr(
+        Adapter,
+        "list_campaigns",
+        lambda self, cursor=None: OUTSIDE.page(OUTSIDE.campaigns, cursor, pages[cursor]),
+    )
+    with runner.room.scope():
+        runner.mirror(1)
+        runner.mirror(77)
+    report = runner.reconcile("dry_run")
+    assert report.counts["campaigns"]["missing"] == 0
+    assert "Only the newest are given out." in json.dumps(report.notes)
+
+
 def test_a_mail_of_the_day_before_that_was_fetched_late_is_not_in_a_days_count(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ from integrations.running import (
     CampaignStatus,
     LeadStatus,
     ProviderCampaign,
+    SequenceStep,
 )
 from integrations.services import connections
 from project.core.clock import now
@@ -172,7 +173,7 @@ def settings(work: Work) -> None:
 def sequence(work: Work) -> None:
     """Save the steps. A running campaign is paused for that; the last part starts it again."""
     linear = work.linear
-    digest = _digest([step.model_dump(mode="json", exclude={"raw"}) for step in linear.steps])
+    digest = _digest([_wanted(step) for step in linear.steps])
     if digest == work.mirror.sequence_digest:
         return
     keeper = require(work.adapter, KeepsSequences)
@@ -346,6 +347,13 @@ def farewell(work: Work) -> None:
     if work.campaign.status == Campaign.Status.ARCHIVED and work.mirror.webhook_ids:
         connections.unregister(connection=work.mirror.connection, ids=work.mirror.webhook_ids)
         work.keep(webhook_ids=[])
+
+
+def _wanted(step: SequenceStep) -> dict[str, Any]:
+    """What is asked of a step. Only what InMails have is left out of others, so that their digests stay as they were."""
+    return step.model_dump(
+        mode="json", exclude={"raw"} if step.fallback_subject else {"raw", "fallback_subject"}
+    )
 
 
 def _digest(value: Any) -> str:

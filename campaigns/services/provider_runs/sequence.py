@@ -97,6 +97,7 @@ def _step(number: int, step: AnyStep) -> tuple[SequenceStep, list[Hole], list[tu
         subject=subject.text,
         body=_body(step, body),
         fallback=body.fallback,
+        fallback_subject=subject.fallback if isinstance(step, InMailStep) else "",
         same_thread=isinstance(step, EmailStep) and step.threaded,
     )
     return made, [*body.holes, *subject.holes], objections

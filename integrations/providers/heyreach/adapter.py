@@ -207,6 +207,10 @@ class HeyReachAdapter:
             if variables.names(step.body) and not step.fallback.strip():
                 message = "HeyReach needs a text without variables for people who lack one."
                 found.append(StepProblem(step=place, field="fallback", message=message))
+            is_letter = step.action is StepAction.INMAIL
+            if is_letter and variables.names(step.subject) and not step.fallback_subject.strip():
+                message = "HeyReach needs a subject without variables for people who lack one."
+                found.append(StepProblem(step=place, field="subject", message=message))
         return tuple(found)
 
     def get_sequence(self, campaign_id: str) -> ProviderSequence:

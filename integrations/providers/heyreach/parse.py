@@ -136,7 +136,10 @@ def _payload(step: SequenceStep) -> Raw:
     if step.action is StepAction.INMAIL:
         return {
             "messages": [{"subject": spelled(step.subject), "message": spelled(step.body)}],
-            "fallbackMessage": {"subject": step.subject, "message": step.fallback or step.body},
+            "fallbackMessage": {
+                "subject": step.fallback_subject or step.subject,
+                "message": step.fallback or step.body,
+            },
         }
     if step.action in {StepAction.MESSAGE, StepAction.INVITE}:
         messages = [spelled(step.body)] if step.body else []
@@ -178,6 +181,7 @@ def _step(node: Raw, place: int) -> SequenceStep:
         subject=_ours(text(letter, "subject")),
         body=_ours(body),
         fallback=said,
+        fallback_subject=text(mapping(fallback), "subject"),
         raw={
             name: value
             for name, value in node.items()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from integrations.errors import ErrorKind
 from integrations.outreach.client import segment
 from integrations.outreach.fields import asked_list, mapping, objects, text
-from integrations.providers.smartlead import parse
+from integrations.providers.smartlead import inbound, parse
 from integrations.providers.smartlead.client import PROVIDER, VENDOR, SmartleadClient
 from integrations.running import ProviderLead, ProviderMessage, ThreadReply
 from integrations.values import Direction, Page, Raw, SendReceipt
@@ -45,10 +45,16 @@ def replies(
     fresh = [message for message in found if after is None or message.sent_at > after]
     newest = sorted(fresh, key=lambda message: message.sent_at, reverse=True)
     # Threads come by their last reply: one that is too old ends the list.
-    last = _inbound(threads[-1]) if threads else []
-    older = after is not None and bool(last) and max(message.sent_at for message in last) <= after
+    last = _answered_at(threads[-1]) if threads else None
+    older = after is not None and last is not None and last <= after
     more = len(threads) >= size and not older
     return Page(items=tuple(newest), cursor=str(offset + size) if more else None)
+
+
+def _answered_at(raw: Raw) -> datetime | None:
+    """When a thread was last answered, also where the list comes without the messages."""
+    told = inbound.moment_of(raw)
+    return told or max((message.sent_at for message in _inbound(raw)), default=None)
 
 
 def _inbound(raw: Raw) -> list[ProviderMessage]:

@@ -15,7 +15,7 @@ from integrations import registry
 from integrations.errors import ErrorKind, ProviderError
 from integrations.providers.heyreach import parse
 from integrations.providers.heyreach.adapter import HeyReachAdapter
-from integrations.running import LeadStatus, NewLead, StepAction
+from integrations.running import LeadStatus, NewLead, SequenceStep, StepAction
 
 BASE = "https://heyreach.test/api/public"
 CAMPAIGN = {
@@ -167,3 +167,13 @@ def test_a_webhook_whose_making_answers_nothing_is_found_in_the_list(
     rows = [{**row, "id": 9}, {**row, "id": 12}, {**others, "id": 40}]
     router.post("/webhooks/GetAllWebhooks").respond(json={"totalCount": 3, "items": rows})
     assert adapter.create_webhook(wanted) == "12"
+
+
+def test_an_inmails_subject_has_a_fallback_of_its_own() -> None:
+    step = SequenceStep(
+        number=1, action=StepAction.INMAIL, subject="For {{first_name}}", body="Hello", fallback="Hello",
+        fallback_subject="For you",
+    )  # fmt: skip
+    [message] = [payload["fallbackMessage"] for payload in [parse.tree([step])["payload"]]]
+    assert message == {"subject": "For you", "message": "Hello"}
+    assert parse.steps(parse.tree([step]))[0][0].fallback_subject == "For you"

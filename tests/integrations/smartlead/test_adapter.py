@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -253,6 +254,22 @@ NEWER = {
     ],
     "from": "ana@x.test", "to": "lee@acme.test",
 }  # fmt: skip
+
+
+def test_a_list_of_threads_without_their_messages_ends_by_when_they_were_answered(
+    router: respx.MockRouter, adapter: SmartleadAdapter
+) -> None:
+    rows = [
+        {
+            "email_lead_id": number,
+            "lead_email": "lee@acme.test",
+            "last_reply_time": f"2026-03-0{9 - number}T10:00:00Z",
+        }
+        for number in range(1, 3)
+    ]
+    router.post("/master-inbox/inbox-replies").respond(json={"ok": True, "data": rows})
+    assert adapter.list_replies(after=datetime(2026, 3, 8, tzinfo=UTC), limit=2).cursor is None
+    assert adapter.list_replies(after=datetime(2026, 3, 1, tzinfo=UTC), limit=2).cursor == "2"
 
 
 @pytest.mark.parametrize("body", [HISTORY, NEWER])
