@@ -350,7 +350,7 @@ def farewell(work: Work) -> None:
 
 
 def _wanted(step: SequenceStep) -> dict[str, Any]:
-    """What is asked of a step. Only what InMails have is left out of others, so that their digests stay as they were."""
+    """What is asked of a step. What only InMails have is left out of others: their digests stay as they were."""
     return step.model_dump(
         mode="json", exclude={"raw"} if step.fallback_subject else {"raw", "fallback_subject"}
     )
