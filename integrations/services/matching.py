@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from integrations.events import MessageEvent, MessageReceived
+from integrations.mail.replies import new_text
 from integrations.models import OutboundMessage, SendAttempt, SenderAccount
 from integrations.services.adapters import with_message_ids
 from integrations.values import Direction, MessageKind, SendAction
@@ -105,7 +106,15 @@ def _by_text(event: MessageReceived, rows: Any) -> OutboundMessage | None:
         )
     candidates = candidates.filter(_same_chat(event), message_id="", provider_message_id="")
     text = _words(event.text)
-    return next((row for row in candidates.order_by("created_at")[:50] if _words(row.body) == text), None)
+    # Of mails comes back what was newly written: without the signature and what they quote.
+    return next(
+        (
+            row
+            for row in candidates.order_by("created_at")[:50]
+            if text in {_words(row.body), _words(new_text(row.body))}
+        ),
+        None,
+    )
 
 
 def _same_chat(event: MessageReceived) -> Q:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import Q
+
 from integrations import registry
 from integrations.base import Adapter, Capability, KeepsThreads, require
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import MessageReceived, dedupe_key, from_json
 from integrations.mail.plain import plain_of
+from integrations.mail.replies import new_text
 from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey, SenderAccount
 from integrations.running import LeadStatus, ProviderLead, ProviderMessage, ThreadReply
 from integrations.values import Direction, SendReceipt, Settlement, SettlementOutcome
@@ -98,10 +101,13 @@ def settle(adapter: Adapter, outbound: OutboundMessage, *, attempted_at: datetim
         )
     if page.note:
         return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=page.note)
-    wanted = _words(outbound.body)
-    for message in page.items:
-        ours = message.direction is Direction.OUTBOUND and message.sent_at >= attempted_at - SLACK
-        if ours and _words(message.text or plain_of(message.html).full).startswith(wanted):
+    shown = [
+        message
+        for message in page.items
+        if message.direction is Direction.OUTBOUND and message.sent_at >= attempted_at - SLACK
+    ]
+    for message in shown:
+        if _is_same(outbound, message):
             receipt = SendReceipt(
                 message_id=message.message_id,
                 provider_message_id=message.provider_message_id,
@@ -114,8 +120,39 @@ def settle(adapter: Adapter, outbound: OutboundMessage, *, attempted_at: datetim
     if now() < attempted_at + SHOWN_WITHIN:
         text = "The provider's thread does not have it yet."
         return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=text)
+    if any(_is_nobodys(outbound, message) for message in shown):
+        # It may be this one in other words: sending again could be a second time.
+        text = "The provider's thread has a message of ours since then that may be this one."
+        return Settlement(outcome=SettlementOutcome.UNDECIDED, evidence=text)
     text = "The provider's thread does not have it: it did not leave."
     return Settlement(outcome=SettlementOutcome.NOT_SENT, evidence=text)
+
+
+def _wordings(text: str) -> set[str]:
+    """How a text may come back from a provider: whole, or without its signature and what it quotes."""
+    return {_words(text), _words(new_text(text))} - {""}
+
+
+def _is_same(outbound: OutboundMessage, message: ProviderMessage) -> bool:
+    html = str(outbound.payload.get("html", ""))
+    wanted = _wordings(outbound.body) | (_wordings(plain_of(html).full) if html else set())
+    told = _wordings(message.text) | (_wordings(plain_of(message.html).full) if message.html else set())
+    body = _words(outbound.body)
+    # A provider may put its own signature or the answered mail below.
+    return bool(wanted & told) or (bool(body) and any(text.startswith(body) for text in told))
+
+
+def _is_nobodys(outbound: OutboundMessage, message: ProviderMessage) -> bool:
+    """Whether a message of ours is neither a step of the campaign nor another answer of which we know the id."""
+    if message.sequence_step_number is not None:
+        return False
+    ids = Q(pk__in=[])
+    if message.provider_message_id:
+        ids |= Q(provider_message_id=message.provider_message_id)
+    if message.message_id:
+        ids |= Q(message_id=message.message_id)
+    rows = OutboundMessage.objects.filter(ids, sender_id=outbound.sender_id).exclude(id=outbound.id)
+    return not rows.exists()
 
 
 def _words(text: str) -> str:

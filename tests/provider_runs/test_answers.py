@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.provider_runs.conftest import Run
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def answered(run: Run) -> Message:
+def answered(run: Run, body: str = "It is Ana, from Halden.") -> Message:
     """Somebody has answered the first mail, and an operator answers them."""
     run.launch()
     run.work()
@@ -27,7 +28,7 @@ def answered(run: Run) -> Message:
     return replies.send_reply(
         conversation_id=conversation.id,
         author=run.agency.agent,
-        body="It is Ana, from Halden.",
+        body=body,
         client_token=uuid.uuid4(),
         seen_revision=conversation.revision,
     )
@@ -55,6 +56,25 @@ def test_an_unclear_answer_is_settled_by_the_thread_or_its_echo(run: Run) -> Non
         assert message.refreshed().state == "sent"
         assert len(run.sandbox.calls(path=path)) == 1
         assert [row.body for row in run.thread("lee-park")].count("It is Ana, from Halden.") == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "It is Ana, from Halden.\n\n-- \nAna Ruiz\nHalden Ltd",
+        "It is Ana.\n\nOn Tue, 3 Mar 2026 at 10:00, Lee Park <lee@acme.test> wrote:\n> Who is this?",
+    ],
+)
+def test_an_unclear_answer_with_a_signature_or_a_quote_is_never_sent_twice(run: Run, body: str) -> None:
+    with run.scope():
+        path = "/campaigns/*/reply-email-thread"
+        run.sandbox.add_fault("drop", provider="smartlead", method="POST", path=path, perform=True, times=1)
+        answered(run, body)
+        run.work()
+        SendAttempt.objects.update(started_at=now() - timedelta(minutes=11))
+        assert settle().state == "sent"
+        run.work()
+        assert len(run.sandbox.calls(path=path)) == 1
 
 
 def test_what_the_thread_does_not_show_is_not_sent_again_at_once(run: Run) -> None:
