@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from campaigns import sync_health
 from campaigns.models import Campaign, CampaignMirror, Enrollment, EnrollmentMirror
-from campaigns.services.provider_runs import creating
+from campaigns.services.provider_runs import creating, parts, stopping
 from integrations import registry
 from integrations.base import Capability
 from integrations.declaring import Provider
@@ -28,6 +28,7 @@ STEPS: Final = {
     "webhooks": "registering its webhooks",
     "leads": "handing people over",
     "stops": "stopping people",
+    stopping.STEP: "stopping people",
     "holds": "holding people or letting them go on",
     "status": "starting or pausing it",
 }
@@ -69,6 +70,7 @@ def run_of(campaign: Campaign) -> dict[str, Any] | None:
         "provider": mirror.connection.provider,
         "label": label,
         "status_label": mirror.get_status_display(),
+        "can_push": mirror.job != CampaignMirror.Job.IDLE or runs_there(campaign, mirror),
         "next_try_at": mirror.not_before if waiting else None,
         "doing": STEPS.get(mirror.step, ""),
         "people": people,
@@ -152,25 +154,38 @@ def senders_for(campaign: Campaign) -> list[SenderAccount]:
     return [row for row in rows if not registry.can(row.connection.provider, Capability.RUNS_CAMPAIGNS)]
 
 
+def runs_there(campaign: Campaign, mirror: CampaignMirror) -> bool:
+    """Whether somebody started a campaign at the provider that does not run here."""
+    asked_not_to = mirror.asked_status in {"paused", "stopped"}
+    return asked_not_to and campaign.status != Campaign.Status.ACTIVE and mirror.status in parts.GOING
+
+
+def _failure(mirror: CampaignMirror, label: str) -> str:
+    """What went wrong with the job, and what can be done."""
+    again = " Mend it, then try again."
+    if mirror.job == CampaignMirror.Job.DUE:
+        again = " It is tried again by itself."
+    elif mirror.step == stopping.STEP:
+        again = ""  # its text says what
+    return f"{label}, {STEPS.get(mirror.step, 'working on it')}: {mirror.error}{again}"
+
+
 def problems_of(
     campaign: Campaign, mirror: CampaignMirror, label: str, not_read: str
 ) -> list[dict[str, str]]:
     """What somebody should know about a campaign there; ``not_read`` is why its messages could not be read."""
     found: list[tuple[str, str]] = []
     if mirror.error:
-        doing = STEPS.get(mirror.step, "working on it")
-        again = (
-            "It is tried again by itself."
-            if mirror.job == CampaignMirror.Job.DUE
-            else "Mend it, then try again."
-        )
-        found.append((mirror.error_kind or "error", f"{label}, {doing}: {mirror.error} {again}"))
+        found.append((mirror.error_kind or "error", _failure(mirror, label)))
     active = campaign.status == Campaign.Status.ACTIVE
     if active and mirror.held_reason:
         found.append(("held", f"It waits: {mirror.held_reason}"))
     elif active and mirror.asked_status == "running" and mirror.status == CampaignStatus.PAUSED.value:
         text = f"It was paused at {label}, not here. Pause and resume it here to start it again."
         found.append(("paused_there", text))
+    elif runs_there(campaign, mirror):
+        text = f"It was started at {label} although it does not run here. “Try again now” pauses it there."
+        found.append(("runs_there", text))
     if mirror.status == CampaignStatus.FAILED.value:
         found.append(("failed", f"{label} says that the campaign failed ({mirror.raw_status})."))
     if mirror.raw_status == "not found":

@@ -52,8 +52,9 @@ class CampaignMirror(OrganizationModel):
     statistics = models.JSONField(default=dict)
     statistics_at = models.DateTimeField(null=True)
 
-    #: What we last asked it to be (``running``, ``paused``, ``stopped``); empty: nothing yet. Where it differs from
-    #: ``status``, somebody changed it at the provider, or it came to its end.
+    #: What we last asked it to be (``running``, ``paused``, ``stopped``); empty: nothing yet; ``starting``: asked to
+    #: run, and the answer is not in. Where it differs from ``status``, somebody changed it at the provider, or it came
+    #: to its end.
     asked_status = models.CharField(max_length=16, blank=True)
     #: Why it must not run although the campaign is active, in plain words.
     held_reason = models.CharField(max_length=300, blank=True)
@@ -68,7 +69,7 @@ class CampaignMirror(OrganizationModel):
     #: Failures in a row.
     attempts = models.PositiveIntegerField(default=0)
     #: What is being done, or was when it failed: ``campaign``, ``senders``, ``schedule``, ``settings``,
-    #: ``sequence``, ``webhooks``, ``leads``, ``stops``, ``status``, ``holds``.
+    #: ``sequence``, ``webhooks``, ``leads``, ``stops``, ``unstopped``, ``status``, ``holds``.
     step = models.CharField(max_length=16, blank=True)
     error_kind = models.CharField(max_length=40, blank=True)
     #: In plain words.

@@ -12,7 +12,7 @@ from campaigns.models import Campaign, CampaignSender, Enrollment, LeadImport, P
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
 from campaigns.services import checklist, draft_history, holidays, live, snippets
-from campaigns.services.provider_runs import creating, mirrors
+from campaigns.services.provider_runs import creating, mirrors, stopping
 from campaigns.services.settings import CampaignSettings
 from integrations.models import SenderAccount
 from project.core.claims import compare_and_set
@@ -194,11 +194,16 @@ def _tell_provider(campaign: Campaign) -> None:
 
 @transaction.atomic
 def push_again(*, campaign: Campaign, actor: User) -> Campaign:
-    """Try once more to bring the provider in line, as a person asks for. Raises ``CampaignRefused`` for others."""
+    """Try once more to bring the provider in line, as a person asks for. Raises ``CampaignRefused`` for others.
+
+    Where the page has asked somebody to stop people there by hand, this says that they did.
+    """
     if campaign.kind != Campaign.Kind.PROVIDER or campaign.launched_at is None:
         raise CampaignRefused(["Only a launched campaign that a provider runs is pushed."])
+    confirmed = stopping.confirm(mirrors.of_campaign(campaign.id))
     mirrors.request(campaign.id)
-    audit.record(actor=actor, action="campaign.pushed_again", subject=campaign)
+    facts: dict[str, Any] = {"stopped_by_hand": confirmed} if confirmed else {}
+    audit.record(actor=actor, action="campaign.pushed_again", subject=campaign, **facts)
     changed(campaign.id)
     return campaign.refreshed()
 

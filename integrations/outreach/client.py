@@ -5,6 +5,7 @@ A ``Vendor`` says what is special: how an answer that claims success tells of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,6 +29,10 @@ from project.core.http import (
 
 _TIMEOUT_S: Final = 30.0
 _K = ErrorKind
+_TELLS_SUCCESS: Final = re.compile(
+    r"\s*(ok|done|true|success\w*)\b|.*\bsuccessfully\b", re.IGNORECASE | re.DOTALL
+)
+_TELLS_FAILURE: Final = re.compile(r"\b(not|error|fail\w*)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +177,11 @@ class JsonClient:
         if rule is None or status == 429:
             # A refusal that comes as success is a matter of content.
             rule = self.vendor.by_status(status if not response.is_success else 400)
+        is_page = response.is_success and said.lstrip().startswith("<")
+        if is_page:
+            rule = Rule(_K.UNAVAILABLE, f"{self.vendor.label} answered with a page instead of data.")
         kind, if_not_sent = rule.kind, None
-        if once and (status == 408 or status >= 500) and kind in {_K.UNAVAILABLE, _K.TIMEOUT}:
+        if once and (is_page or status == 408 or status >= 500) and kind in {_K.UNAVAILABLE, _K.TIMEOUT}:
             kind, if_not_sent = _K.INDETERMINATE, _K.UNAVAILABLE
         wait = parse_retry_after(response.headers.get("Retry-After")) or self.vendor.hint(body)
         redactor = self.http.redactor
@@ -215,6 +223,13 @@ class JsonClient:
             retry_after=retry_after,
             if_not_sent=if_not_sent,
         )
+
+
+def is_odd_text(body: Any) -> bool:
+    """Whether a 2xx body is text that tells of no success: an error in words, or a page of something in between."""
+    if not isinstance(body, str) or not body:
+        return False
+    return bool(_TELLS_FAILURE.search(body)) or not _TELLS_SUCCESS.match(body)
 
 
 def _written(value: Any) -> str:

@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "webhook_retry_minutes": [1, 5, 15, 60, 180],
     "webhook_concurrency": 1,
     "calls_kept": 20000,
+    "attach_delay_minutes": 0,
 }
 
 

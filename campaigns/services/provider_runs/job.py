@@ -91,11 +91,13 @@ def bring_in_line(campaign_id: UUID) -> str:
     mirror = claim(campaign_id)
     if mirror is None:
         return ""
+    held = standing.held(mirror, standing.circumstances([campaign_id]))
+    # Kept even where nothing can be asked of the provider: the sweeper compares with it.
+    CampaignMirror.objects.filter(id=mirror.id, claims=mirror.claims).update(held_reason=held[:300])
     try:
         adapter = adapter_of(mirror.connection)
     except ProviderError as error:
         return _failed(mirror, error)
-    held = standing.held(mirror, standing.circumstances([campaign_id]))
     work = Work(mirror, adapter, mirrors.label_of(mirror), mirror.claims, mirror.wanted, held)
     try:
         for name, do in PARTS:
@@ -160,17 +162,20 @@ def _failed(mirror: CampaignMirror, error: ProviderError) -> str:
     if error.kind is ErrorKind.INDETERMINATE:
         pause = max(pause, SETTLES_AFTER.total_seconds())
     rows = CampaignMirror.objects.filter(id=mirror.id, claims=mirror.claims)
-    ours = compare_and_set(
-        rows,
-        job=Job.DUE if passes else Job.BLOCKED,
-        attempts=attempts,
-        not_before=now() + timedelta(seconds=error.retry_after or pause),
-        claimed_until=None,
-        error=error.message[:400],
-        error_kind=error.kind.value,
-        updated_at=now(),
+    values: dict[str, Any] = {
+        "attempts": attempts,
+        "not_before": now() + timedelta(seconds=error.retry_after or pause),
+        "claimed_until": None,
+        "error": error.message[:400],
+        "error_kind": error.kind.value,
+        "updated_at": now(),
+    }
+    # What was asked for meanwhile, a pause say, does not wait for a person.
+    asked_since = not passes and not compare_and_set(
+        rows.filter(wanted=mirror.wanted), job=Job.BLOCKED, **values
     )
-    if not ours:
+    passes = passes or asked_since
+    if passes and not compare_and_set(rows, job=Job.DUE, **values):
         return "outrun"
     log.info("provider_run.failed", campaign=str(mirror.campaign_id), kind=error.kind, step=mirror.step)
     if error.disposition is Disposition.FIX_CONNECTION:

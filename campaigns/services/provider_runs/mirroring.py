@@ -151,6 +151,10 @@ def note_person(mirror: CampaignMirror, *, seen: ProviderLead, at: datetime) -> 
     return bool(changed)
 
 
+#: Statuses in which the provider writes to a person.
+_ON: Final = frozenset({LeadStatus.PENDING, LeadStatus.IN_PROGRESS})
+
+
 def changes_of(row: EnrollmentMirror, seen: ProviderLead) -> dict[str, Any]:
     """What of a person's row is not as the provider shows it."""
     values: dict[str, Any] = {
@@ -163,8 +167,10 @@ def changes_of(row: EnrollmentMirror, seen: ProviderLead) -> dict[str, Any]:
     if row.state == EnrollmentMirror.State.HANDING:
         # It is there: the answer that got lost was a yes.
         values["state"] = EnrollmentMirror.State.ADDED
-    elif row.state == EnrollmentMirror.State.DROPPED:
-        # It shows up after all; they are out here.
+    elif row.state == EnrollmentMirror.State.DROPPED or (
+        row.state == EnrollmentMirror.State.STOPPED and seen.status in _ON
+    ):
+        # It shows up after all, or goes on; they are out here.
         values["state"] = EnrollmentMirror.State.STOPPING
     return {name: value for name, value in values.items() if getattr(row, name) != value}
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from campaigns.models import Campaign, CampaignMirror, EnrollmentMirror
 from campaigns.services import live
 from campaigns.services.outreach import policy_of
-from campaigns.services.provider_runs import holding, mirroring, mirrors, people
+from campaigns.services.provider_runs import holding, mirroring, mirrors, people, stopping
 from campaigns.services.provider_runs.job import Work
 from integrations.backoff import wait_after
 from integrations.base import (
@@ -26,7 +26,6 @@ from integrations.base import (
     KeepsLeads,
     KeepsSequences,
     RunsCampaigns,
-    StopsLeads,
     require,
 )
 from integrations.errors import ErrorKind, ProviderError
@@ -45,11 +44,16 @@ from project.core.clock import now
 Part = Callable[[Work], None]
 #: Characters of a campaign's name at the provider: the shortest limit of all.
 NAME_LENGTH: Final = 50
-MOST_STOPS: Final = 200
+MOST_HOLDS: Final = 200
 #: Pages of the provider's campaigns that are looked through for our own.
 MOST_LOOKED_AT: Final = 1000
 #: When a campaign is read after it was started or stopped.
 READ_AFTER: Final = timedelta(minutes=1)
+#: Statuses in which the provider writes to people, or is about to.
+GOING: Final = frozenset({CampaignStatus.RUNNING.value, CampaignStatus.STARTING.value})
+_HALTS: Final = frozenset({"paused", "stopped"})
+#: ``CampaignMirror.asked_status`` from before a start is asked for until its answer is in.
+STARTING: Final = "starting"
 #: How long after a campaign was asked for its absence from the list says that it was not made.
 LISTED_AFTER: Final = timedelta(seconds=15)
 
@@ -182,7 +186,7 @@ def sequence(work: Work) -> None:
         raise ProviderError(
             ErrorKind.VALIDATION, f"{where}{problem.message}", provider=work.mirror.connection.provider
         )
-    if work.mirror.status in {CampaignStatus.RUNNING.value, CampaignStatus.STARTING.value}:
+    if work.mirror.status in GOING or work.mirror.asked_status == STARTING:
         _turn(work, "paused")
     keeper.save_sequence(work.campaign_id, linear.steps)
     work.keep(sequence_digest=digest)
@@ -222,27 +226,14 @@ def leads(work: Work) -> None:
 
 
 def stops(work: Work) -> None:
-    """Stop people at the provider who are out here."""
-    while rows := people.to_stop(work.mirror, MOST_STOPS):
-        if any(not row.provider_lead_id for row in rows):
-            mirroring.read_people(work.mirror, require(work.adapter, KeepsLeads))
-            rows = people.to_stop(work.mirror, MOST_STOPS)
-        for row in rows:
-            work.keep()
-            _stop(work, row)
-
-
-def _stop(work: Work, row: EnrollmentMirror) -> None:
-    try:
-        if row.status not in people.OVER:
-            lead = people.as_provider_lead(row, work.mirror)
-            require(work.adapter, StopsLeads).stop_lead(work.campaign_id, lead)
-    except ProviderError as error:
-        if error.kind is not ErrorKind.NOT_FOUND:
-            pause = timedelta(seconds=wait_after(row.attempts + 1, first=5.0, cap=900.0))
-            people.put_off([row], reason=error.message, wait=pause)
-            raise
-    people.note_stopped(row)
+    """Stop people at the provider who are out here. The campaign waits for those who cannot be stopped."""
+    told = stopping.carry_out(work)
+    if not told or work.campaign.status == Campaign.Status.ARCHIVED:
+        return
+    if work.mirror.status in GOING or work.mirror.asked_status in {"running", STARTING}:
+        _turn(work, "paused")
+    work.keep(step=stopping.STEP)
+    raise ProviderError(ErrorKind.CONFLICT, told, provider=work.mirror.connection.provider)
 
 
 def holds(work: Work) -> None:
@@ -250,10 +241,10 @@ def holds(work: Work) -> None:
 
     One whose last try failed may have been carried out: the list is read before it is asked for again.
     """
-    while rows := holding.due(work.mirror, MOST_STOPS):
+    while rows := holding.due(work.mirror, MOST_HOLDS):
         if any(row.attempts or not row.provider_lead_id for row in rows):
             mirroring.read_people(work.mirror, require(work.adapter, KeepsLeads))
-            rows = holding.due(work.mirror, MOST_STOPS)
+            rows = holding.due(work.mirror, MOST_HOLDS)
         for row in rows:
             work.keep()
             _hold(work, row)
@@ -283,9 +274,12 @@ def _hold(work: Work, row: EnrollmentMirror) -> None:
 
 
 def status(work: Work) -> None:
-    """Start, pause or end the campaign, where that is not what we asked for last."""
+    """Start, pause or end the campaign, where that is not what we asked for last, or where it runs on."""
     wanted = wanted_status(work)
     mirror = work.mirror
+    if wanted in _HALTS and mirror.status in GOING:
+        _turn(work, wanted)
+        return
     fresh = (
         mirror.status in {CampaignStatus.COMPLETED.value, CampaignStatus.DRAFT.value} and wanted == "running"
     )
@@ -295,9 +289,17 @@ def status(work: Work) -> None:
 
 
 def halt(work: Work) -> None:
-    """Pause or end it before anything else is pushed: what cannot be pushed must not keep it running."""
-    if wanted_status(work) in {"paused", "stopped"}:
+    """Pause or end it before anything else is pushed: what cannot be pushed must not keep it running.
+
+    Where that fails, people are stopped one by one all the same.
+    """
+    if wanted_status(work) not in _HALTS:
+        return
+    try:
         status(work)
+    except ProviderError:
+        stops(work)
+        raise
 
 
 def wanted_status(work: Work) -> str:
@@ -310,7 +312,9 @@ def wanted_status(work: Work) -> str:
         return "running" if work.mirror.people.filter(added_at__isnull=False).exists() else ""
     if state == Campaign.Status.COMPLETED:
         return ""
-    return "paused" if work.mirror.asked_status == "running" else ""
+    # A start whose answer got lost may have been carried out, and somebody may have started it there.
+    may_run = work.mirror.asked_status in {"running", STARTING} or work.mirror.status in GOING
+    return "paused" if may_run else ""
 
 
 def _has_unserved(mirror: CampaignMirror) -> bool:
@@ -323,13 +327,33 @@ def _has_unserved(mirror: CampaignMirror) -> bool:
 def _turn(work: Work, wanted: str) -> None:
     runner = require(work.adapter, RunsCampaigns)
     if wanted == "running":
+        # Kept before the call: whatever becomes of its answer, a pause that comes next is told.
+        work.keep(asked_status=STARTING)
         seen = runner.start_campaign(work.campaign_id)
-    elif wanted == "paused":
-        seen = runner.pause_campaign(work.campaign_id)
     else:
-        seen = _ended(runner, work.campaign_id)
-    work.keep(asked_status=wanted, next_sync_at=now() + READ_AFTER)
+        seen = _halted(runner, work.campaign_id, wanted)
+    took = wanted == "running" or seen.status.value not in GOING
+    asked = {"asked_status": wanted} if took else {}
+    work.keep(next_sync_at=now() + READ_AFTER, **asked)
     mirrors.note_campaign(work.mirror, seen, at=now())
+    if not took:
+        text = f"{work.label} was told to pause the campaign and shows it as running still."
+        raise ProviderError(ErrorKind.UNAVAILABLE, text, provider=work.mirror.connection.provider)
+
+
+def _halted(runner: RunsCampaigns, campaign_id: str, wanted: str) -> ProviderCampaign:
+    """Pause or end it. Providers refuse that for one that does not run: then it is looked at."""
+    try:
+        if wanted == "stopped":
+            return _ended(runner, campaign_id)
+        return runner.pause_campaign(campaign_id)
+    except ProviderError as error:
+        if error.kind not in {ErrorKind.VALIDATION, ErrorKind.CONFLICT}:
+            raise
+        seen = runner.get_campaign(campaign_id)
+        if seen.status.value in GOING:
+            raise
+        return seen
 
 
 def _ended(runner: RunsCampaigns, campaign_id: str) -> ProviderCampaign:

@@ -355,7 +355,7 @@ def to_stop(mirror: CampaignMirror, limit: int) -> list[EnrollmentMirror]:
     found: list[EnrollmentMirror] = list(
         rows.select_related("enrollment__lead")
         .prefetch_related("enrollment__lead__channels")
-        .order_by("not_before", "id")[:limit]
+        .order_by("attempts", "not_before", "id")[:limit]
     )
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from integrations.errors import ErrorKind
-from integrations.outreach.client import JsonClient, Rule, Vendor, said_in
+from integrations.outreach.client import JsonClient, Rule, Vendor, is_odd_text, said_in
 from integrations.outreach.fields import asked_list, count, mapping, text
 from integrations.values import Page, Raw
 
@@ -18,9 +18,11 @@ T = TypeVar("T")
 
 
 def _refused(body: Any) -> bool:
-    """``{"data": {"success": false}}`` is a refusal, whatever the status."""
+    """``{"data": {"success": false}}`` is a refusal, whatever the status; so is text."""
     raw = mapping(body)
-    return raw.get("success") is False or mapping(raw.get("data")).get("success") is False
+    return (
+        is_odd_text(body) or raw.get("success") is False or mapping(raw.get("data")).get("success") is False
+    )
 
 
 VENDOR: Final = Vendor(

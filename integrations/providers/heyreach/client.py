@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from integrations.errors import ErrorKind, ProviderError
-from integrations.outreach.client import JsonClient, Rule, Vendor, said_in
+from integrations.outreach.client import JsonClient, Rule, Vendor, is_odd_text, said_in
 
 PROVIDER: Final = "heyreach"
 _K = ErrorKind
@@ -17,8 +17,8 @@ MOST: Final = 100
 
 
 def _refused(body: Any) -> bool:
-    """An organization's key answers everyday routes with 200 and a sentence about workspaces."""
-    return isinstance(body, str) and "workspace" in body.lower()
+    """Text with a 2xx: an organization's key answers everyday routes with a sentence about workspaces."""
+    return is_odd_text(body)
 
 
 VENDOR: Final = Vendor(

@@ -222,8 +222,8 @@ def lead(raw: Raw, campaign_id: str) -> ProviderLead:
     custom = {text(item, "name"): text(item, "value") for item in objects(profile.get("customFields"))}
     parts = (word, text(raw, "leadConnectionStatus"), text(raw, "leadMessageStatus"))
     return ProviderLead(
-        # The only id that stops somebody.
-        lead_id=text(profile, "linkedin_id") or text(raw, "linkedInUserProfileId"),
+        # The only id that stops somebody: others are answered by 404.
+        lead_id=text(profile, "linkedin_id"),
         campaign_id=campaign_id,
         membership_id=text(raw, "id"),
         email=text(profile, "emailAddress").lower(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from integrations.errors import ErrorKind, ProviderError
-from integrations.outreach.client import JsonClient, Rule, Vendor, said_in
+from integrations.outreach.client import JsonClient, Rule, Vendor, is_odd_text, said_in
 from integrations.outreach.fields import count, mapping
 
 PROVIDER: Final = "smartlead"
@@ -15,7 +15,12 @@ _REFUSES_PAGING: Final = ("limit", "offset")
 
 
 def _refused(body: Any) -> bool:
-    """A 2xx that is a refusal: ``ok`` or ``success`` is false, or there is an ``error`` and nothing else to say."""
+    """A 2xx that is a refusal: ``ok`` or ``success`` is false, or there is an ``error`` and nothing else to say.
+
+    Text is one, too, unless it tells of a success (taking somebody out is answered by the word alone).
+    """
+    if is_odd_text(body):
+        return True
     raw = mapping(body)
     if raw.get("ok") is False or raw.get("success") is False:
         return True

@@ -254,13 +254,20 @@ def get_lead(world: World, call: Call) -> Answer:
 
 
 def attach_leads(world: World, call: Call) -> Answer:
-    """All or none: who bounced, unsubscribed or does not exist refuses the batch."""
+    """All or none: who bounced, unsubscribed or does not exist refuses the batch.
+
+    A running campaign has them only after a while (``attach_delay_minutes``).
+    """
     row = _campaign(world, call)
     leads = [state.lead(world, P, number) for number in _body(call).get("lead_ids") or []]
     if any(lead is None or shapes.lead(world, lead)["status"] != "verified" for lead in leads):
         raise refusal(400, "Some leads are in sequence, bounced or unsubscribed: no leads were added.")
+    delay = world.settings["attach_delay_minutes"] * 60 if row["status"] == "running" else 0
     for lead in leads:
-        engine.enrol(world, row, state.must(lead))
+        if delay:
+            engine.enrol_later(world, row, state.must(lead), wait=delay)
+        else:
+            engine.enrol(world, row, state.must(lead))
     call.wrote("attach", campaign=row["id"], leads=len(leads))
     return _done("Leads are being added; this can take up to five minutes.")
 

@@ -101,6 +101,19 @@ def enrol(world: World, campaign: Row, lead: Row, account_id: int | None = None)
     return member
 
 
+def enrol_later(world: World, campaign: Row, lead: Row, *, wait: float) -> None:
+    """Put a lead into a campaign once ``wait`` seconds of the sandbox have passed."""
+    p, payload = campaign["p"], {"campaign": campaign["id"], "lead": lead["id"]}
+    world.agenda.add(
+        f"{p}.attach", due=world.clock.now() + wait, subject=f"{p}|lead|{lead['id']}", payload=payload
+    )
+
+
+def _agenda_attach(p: str, world: World, payload: dict[str, Any], due: float) -> None:
+    campaign = state.must(state.campaign(world, p, payload["campaign"]))
+    enrol(world, campaign, state.must(state.lead(world, p, payload["lead"])))
+
+
 def plan(world: World, member: Row, *, wait: float) -> None:
     """Let the member's next step come due."""
     row = state.must(world.store.one("SELECT p FROM runs_campaigns WHERE id = ?", member["campaign_id"]))
@@ -355,7 +368,7 @@ def _filled(text: str, words: dict[str, str]) -> str:
 def agenda_of(p: str) -> Mapping[str, Callable[[World, dict[str, Any], float], None]]:
     """What may come due for a provider."""
     handlers = {
-        "step": _agenda_step, "read": _agenda_read, "reply": _agenda_reply, "accept": _agenda_accept,
-        "bounce": _agenda_bounce,
+        "step": _agenda_step, "attach": _agenda_attach, "bounce": _agenda_bounce,
+        "read": _agenda_read, "reply": _agenda_reply, "accept": _agenda_accept,
     }  # fmt: skip
     return {f"{p}.{name}": partial(handler, p) for name, handler in handlers.items()}
