@@ -154,13 +154,12 @@ def bodies_shown(deliveries: Sequence[WebhookDelivery]) -> dict[UUID, str]:
         for row in Connection.objects.filter(id__in={one.connection_id for one in deliveries})
     }
     nothing_known = Redactor()
-    texts = {
-        one.id: redactors.get(one.connection_id, nothing_known).payload(
-            bytes(one.body).decode("utf-8", errors="replace")
-        )
-        for one in deliveries
-    }
-    return {key: text.encode("utf-8", errors="replace").decode() for key, text in texts.items()}
+    return {one.id: _masked(one, redactors.get(one.connection_id, nothing_known)) for one in deliveries}
+
+
+def _masked(delivery: WebhookDelivery, redactor: Redactor) -> str:
+    text = redactor.payload(bytes(delivery.body).decode("utf-8", errors="replace"))
+    return text.encode("utf-8", errors="replace").decode()
 
 
 def _proofs(connection: Connection) -> list[str]:
@@ -171,9 +170,14 @@ def _proofs(connection: Connection) -> list[str]:
         return []
 
 
-def payload_text(delivery: WebhookDelivery) -> str:
-    """The body as it is shown: JSON indented, anything else as it came, at most ``BODY_SHOWN`` characters."""
-    return readable(body_shown(delivery))
+def payload_text(delivery: WebhookDelivery, connection: Connection | None) -> str:
+    """The body as it is shown: JSON indented, anything else as it came, at most ``BODY_SHOWN`` characters.
+
+    ``connection`` is the delivery's, if it is at hand.
+    """
+    if connection is None:
+        return readable(body_shown(delivery))
+    return readable(_masked(delivery, Redactor(_proofs(connection))))
 
 
 def readable(text: str) -> str:

@@ -123,13 +123,16 @@ def webhook(request: OrganizationRequest, delivery_id: UUID) -> HttpResponse:
     if delivery is None:
         raise Http404("There is no such delivery, or it is not yours to see.")
     outcomes = [entry.get("outcome", {}) for entry in delivery.outcome]
+    connection = (
+        selectors.visible_connection(request.access, delivery.connection_id)
+        if delivery.connection_id
+        else None
+    )
     context = {
         "delivery": delivery,
         "label": registry.label_of(delivery.provider),
-        "connection": selectors.visible_connection(request.access, delivery.connection_id)
-        if delivery.connection_id
-        else None,
-        "payload": webhook_selectors.payload_text(delivery),
+        "connection": connection,
+        "payload": webhook_selectors.payload_text(delivery, connection),
         "events": webhook_selectors.events_of(delivery),
         "replay": webhook_selectors.replay_of(delivery),
         "replayable": is_replayable(delivery),
