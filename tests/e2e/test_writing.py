@@ -34,6 +34,8 @@ def test_the_inbox_works_by_keys(browsers: Browsers, sandbox: SandboxHandle) -> 
     prospect.says(f"By hand {mark}")
     ana = browsers.open("agent", "inbox/?view=all")
     rows = ana.locator("#conversation-list > .row")
+    # Only now do the rows stand still: what arrives later goes on top of the one that has the cursor.
+    expect(rows.nth(0)).to_contain_text(f"By hand {mark}")
     keys = ana.keyboard
     keys.press("j")
     keys.press("j")
