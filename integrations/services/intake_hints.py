@@ -58,12 +58,13 @@ def gather() -> None:
 
 def _tell(connection_id: UUID, gathered: _Gathered) -> None:
     organization_id = gathered.organization_id
-    with organization_scope(organization_id):
-        intake_store.seen(connection_id)
     if intake_limits.taken(
         connection_id, organization_id=organization_id, calls=gathered.calls, is_news=gathered.has_news
     ):
         hint(connection_id, organization_id)
+    # Last, because it may fail with the database: the workers are told all the same.
+    with organization_scope(organization_id):
+        intake_store.seen(connection_id)
 
 
 class _Gatherer:
