@@ -128,8 +128,12 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.pathInfo?.requestPath?.match(/\/(replies|notes)\/$/)) afterSend(event.detail.xhr.status);
 });
 
-/** Whoever left what is written by Esc goes on in the list: the answer to a send must not call them back. */
+/**
+ * Whoever left what is written, by Esc or for something else that has the focus now, goes on there: the answer to a
+ * send must not call them back.
+ */
 let hasLeft = false;
+const isElsewhere = () => hasLeft || ![document.body, form()?.querySelector("textarea")].includes(document.activeElement);
 document.addEventListener("focusin", (event) => {
   if (event.target.closest("[data-reply-form]")) hasLeft = false;
 });
@@ -140,7 +144,7 @@ document.addEventListener("keydown", (event) => {
 function afterSend(status) {
   prepare();
   shown();
-  if (!hasLeft) form()?.querySelector("textarea")?.focus();
+  if (!isElsewhere()) form()?.querySelector("textarea")?.focus();
   if (status === 200) live.presence(openId, "viewing");
   refreshRegion(scroller()).then(toEnd);
 }

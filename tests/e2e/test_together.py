@@ -19,8 +19,10 @@ def choose(page: Page, key: str, item: str) -> None:
     """Open the menu of an act by its key and choose by keys alone."""
     page.locator("#thread-scroll").focus()
     press(page, key)
-    wanted = page.locator(".menu:popover-open").get_by_role("menuitem").filter(has_text=item)
-    expect(wanted).to_be_visible()
+    menu = page.locator(".menu:popover-open")
+    # A menu takes the focus when it opens: only then is it given to one of its items.
+    expect(menu.locator(":focus")).to_have_count(1)
+    wanted = menu.get_by_role("menuitem").filter(has_text=item)
     wanted.focus()
     press(page, "Enter")
 

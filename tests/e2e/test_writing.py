@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from integrations.sandbox.testing import SandboxHandle
 from tests.e2e.people import Browsers, composer, next_prospect, open_thread, row_of, said_in
@@ -156,3 +156,33 @@ def test_files_come_one_after_the_other_and_a_note_stays_a_note(
     ana.locator("#p-context").get_by_role("button", name="Save").click()
     expect(ana.locator(".toasts")).to_contain_text("Write the value as a number")
     expect(ana.locator("#deal-value")).to_have_value("a lot")
+
+
+def test_the_answer_to_a_send_calls_nobody_back_who_has_gone_on(
+    browsers: Browsers, sandbox: SandboxHandle
+) -> None:
+    prospect = next_prospect(sandbox)
+    mark = f"{time.time():.0f}"
+    prospect.says(f"Ask a colleague {mark}")
+    ana = browsers.open("agent", "inbox/?view=all")
+    open_thread(ana, f"Ask a colleague {mark}")
+    composer(ana).blur()
+    ana.keyboard.press("n")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    ana.route("**/notes/", hold)
+    composer(ana).fill(f"For us {mark}")
+    with ana.expect_request("**/notes/"):
+        composer(ana).press("Control+Enter")
+    ana.locator("#thread-scroll").focus()
+    ana.keyboard.press("a")
+    focused = ana.locator("#act-assign :focus")
+    expect(focused).to_have_count(1)
+    held[0].continue_()
+    expect(ana.locator("#thread-scroll article.note").filter(has_text=f"For us {mark}")).to_be_visible()
+    expect(composer(ana)).to_have_value("")
+    expect(focused).to_have_count(1)
+    ana.keyboard.press("Escape")
