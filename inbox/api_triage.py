@@ -109,7 +109,7 @@ def get_act(request: ApiRequest, act_id: UUID) -> Any:
 @router.post("/conversation-acts/{act_id}/undo", response=schemas.ActOut, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
 def undo_act(request: ApiRequest, act_id: UUID) -> Any:
-    """Take an act back within 24 hours; `kept` lists what somebody has changed since."""
+    """Take an act back within 24 hours, one on many by a worker; `kept` lists what somebody has changed since."""
     return acts.undo(entry_id=_act(request, act_id).id, actor=request.access.user)
 
 

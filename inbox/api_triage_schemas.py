@@ -57,13 +57,17 @@ class LeftOut(Schema):
 
 
 class ActOut(Schema):
-    """An act: how far it is, what failed, and after an undo what stayed because somebody had changed it since."""
+    """An act: how far it is, what failed, and after an undo what stayed because somebody had changed it since.
+
+    ``back``: how many have been looked at while it is taken back.
+    """
 
     id: UUID
     act: ActName
-    state: Literal["running", "done", "undone"]
+    state: Literal["running", "done", "undoing", "undone"]
     total: int
     done: int
+    back: int
     failures: list[LeftOut]
     kept: list[LeftOut]
     created_at: datetime

@@ -292,21 +292,24 @@ def act(entry: JournalEntry) -> dict[str, Any]:
     """One entry of the journal: what was done, what was not, and whether it can be taken back."""
     past = f"Ran “{entry.given['name']}” on" if "name" in entry.given else ACT_WORDS[entry.act]
     people = "1 conversation" if entry.total == 1 else f"{entry.total:,} conversations"
-    done = entry.done - len(entry.failures)
-    if entry.state == JournalEntry.State.UNDONE:
-        back = done - len(entry.kept)
+    done, total = entry.done, entry.total
+    if entry.state == JournalEntry.State.UNDOING:
+        text = f"Taking back: {past[0].lower()}{past[1:]} {people}"
+        done, total = entry.back, entry.done - len(entry.failures)
+    elif entry.state == JournalEntry.State.UNDONE:
+        back = done - len(entry.failures) - len(entry.kept)
         text = f"Taken back: {'1 conversation' if back == 1 else f'{back:,} conversations'}"
     elif entry.failures:
-        text = f"{past} {done:,} of {people}"
+        text = f"{past} {done - len(entry.failures):,} of {people}"
     else:
         text = f"{past} {people}"
     return {
         "id": entry.id,
         "text": text,
         "at": entry.created_at,
-        "done": entry.done,
-        "total": entry.total,
-        "is_running": entry.state == JournalEntry.State.RUNNING,
+        "done": done,
+        "total": total,
+        "is_running": entry.state in {JournalEntry.State.RUNNING, JournalEntry.State.UNDOING},
         "can_undo": entry.state == JournalEntry.State.DONE and entry.created_at >= now() - UNDO_FOR,
         "cannot_undo": CANNOT_UNDO.get(entry.act, ""),
         "failures": entry.failures,

@@ -205,6 +205,6 @@ def _undo(request: OrganizationRequest, entry: JournalEntry) -> HttpResponse:
     response = render(
         request, "inbox/_act.html", {"entry": shown, "organization_slug": request.organization.slug}
     )
-    if not undone.kept:
+    if undone.state == JournalEntry.State.UNDONE and not undone.kept:
         response["HX-Trigger"] = json.dumps({"toast": {"text": shown["text"]}})
     return response

@@ -90,6 +90,7 @@ class JournalEntry(OrganizationModel):
     class State(models.TextChoices):
         RUNNING = "running", "Running"
         DONE = "done", "Done"
+        UNDOING = "undoing", "Being taken back"
         UNDONE = "undone", "Undone"
 
     actor = models.ForeignKey("tenancy.User", on_delete=models.CASCADE, related_name="+")
@@ -102,14 +103,19 @@ class JournalEntry(OrganizationModel):
     done = models.PositiveIntegerField(default=0)
     #: What could not be done: ``[{"conversation": id, "title": "...", "why": "..."}]``.
     failures = models.JSONField(default=list)
-    #: Undoing, what had changed since and stays: the same shape.
+    #: Undoing, how many have been looked at, and what had changed since and stays: the same shape.
+    back = models.PositiveIntegerField(default=0)
     kept = models.JSONField(default=list)
     undone_at = models.DateTimeField(null=True)
 
     class Meta(OrganizationModel.Meta):
         indexes = [
             models.Index(fields=["organization", "actor", "-created_at"], name="journal_of_person"),
-            models.Index(fields=["updated_at"], name="journal_running", condition=models.Q(state="running")),
+            models.Index(
+                fields=["updated_at"],
+                name="journal_unfinished",
+                condition=models.Q(state__in=["running", "undoing"]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -123,6 +129,8 @@ class JournalItem(OrganizationModel):
         WAITING = "waiting", "Waiting"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+        UNDONE = "undone", "Taken back"
+        KEPT = "kept", "Stays, for somebody changed it since"
 
     entry = OrganizationForeignKey(JournalEntry, on_delete=models.CASCADE, related_name="items")
     conversation = OrganizationForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")

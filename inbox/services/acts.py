@@ -1,7 +1,7 @@
 """Acts of a person on one or many conversations, written into a journal from which they can be taken back.
 
-Each conversation is done in a transaction of its own, so that one that cannot be done stops no other; what failed is
-listed. Undoing restores what the act changed, where nobody has changed it since.
+Each conversation is done, and taken back, in a transaction of its own, so that one that cannot be done stops no other and
+none waits for the rest; what failed is listed. Undoing restores what the act changed, where nobody has changed it since.
 """
 
 from __future__ import annotations
@@ -115,10 +115,14 @@ def begin(
         ]
     )
     if len(ids) > AT_ONCE:
-        from inbox.tasks import run_act
-
-        enqueue(run_act, entry_id=entry.id)
+        _work(entry)
     return entry
+
+
+def _work(entry: JournalEntry) -> None:
+    from inbox.tasks import run_act  # tasks call services
+
+    enqueue(run_act, entry_id=entry.id)
 
 
 def _revisions(conversation_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -139,9 +143,10 @@ def perform(
 
 
 def run(*, entry_id: UUID) -> JournalEntry:
-    """Do what is left of an entry. Several may run it at once: each item is taken by one of them."""
+    """Do, or take back, what is left of an entry. Several may run it at once: each item is taken by one of them."""
     entry: JournalEntry = JournalEntry.objects.select_related("actor").get(id=entry_id)
-    while entry.state == JournalEntry.State.RUNNING and _next(entry):
+    turns = {JournalEntry.State.RUNNING.value: _next, JournalEntry.State.UNDOING.value: _next_back}
+    while entry.state in turns and turns[entry.state](entry):
         pass
     return entry.refreshed()
 
@@ -164,6 +169,28 @@ def _next(entry: JournalEntry) -> bool:
         item.after = {"why": str(refusal) or "It is not there any more."}
     item.save(update_fields=["state", "before", "after", "updated_at"])
     _advance(entry, item)
+    return True
+
+
+@transaction.atomic
+def _next_back(entry: JournalEntry) -> bool:
+    """Take the next item back; say whether there was one. With the last one the entry is undone."""
+    done = JournalItem.objects.filter(entry=entry, state=JournalItem.State.DONE)
+    item = done.select_for_update(skip_locked=True, of=("self",)).order_by("id").first()
+    if item is None:
+        if not done.exists():
+            _finish(entry)
+        return False
+    why = _restore(item, entry.actor)
+    item.state = JournalItem.State.KEPT if why else JournalItem.State.UNDONE
+    item.save(update_fields=["state", "updated_at"])
+    locked = JournalEntry.objects.select_for_update(of=("self",)).get(id=entry.id)
+    locked.back += 1
+    if why:
+        locked.kept = [*locked.kept, _about(item.conversation_id, why)]
+    locked.save(update_fields=["back", "kept", "updated_at"])
+    if locked.total > AT_ONCE and locked.back % 20 == 0:
+        live.act_changed(locked)
     return True
 
 
@@ -200,9 +227,12 @@ def _advance(entry: JournalEntry, item: JournalItem) -> None:
 
 
 def _finish(entry: JournalEntry) -> None:
-    if JournalEntry.objects.filter(id=entry.id, state=JournalEntry.State.RUNNING).update(
-        state=JournalEntry.State.DONE, updated_at=now()
-    ):
+    rows = JournalEntry.objects.filter(id=entry.id, state=entry.state)
+    if entry.state == JournalEntry.State.UNDOING:
+        finished = rows.update(state=JournalEntry.State.UNDONE, undone_at=now(), updated_at=now())
+    else:
+        finished = rows.update(state=JournalEntry.State.DONE, updated_at=now())
+    if finished:
         live.act_changed(entry)
 
 
@@ -236,11 +266,10 @@ def _changed(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, A
 def forgotten() -> list[JournalEntry]:
     """Entries that nobody has worked on for a while (platform scope)."""
     since = now() - _FORGOTTEN_AFTER
-    return list(
-        JournalEntry.objects.filter(state=JournalEntry.State.RUNNING, updated_at__lt=since).order_by("id")[
-            :20
-        ]
+    unfinished = JournalEntry.objects.filter(
+        state__in=[JournalEntry.State.RUNNING, JournalEntry.State.UNDOING]
     )
+    return list(unfinished.filter(updated_at__lt=since).order_by("id")[:20])
 
 
 def prune() -> int:
@@ -270,32 +299,35 @@ def last_of(actor: User) -> JournalEntry | None:
     return found
 
 
-@transaction.atomic
 def undo(*, entry_id: UUID, actor: User) -> JournalEntry:
     """Take an act back: every conversation is as it was, except where somebody has changed it since (``kept``).
 
-    Raises ``TriageRefused`` for an act of somebody else, one that runs, that was undone, or that is too old.
+    At once on a few conversations, by a worker on many. Raises ``TriageRefused`` for an act of somebody else, one that
+    runs, that was undone, or that is too old.
     """
+    entry = _begin_undo(entry_id, actor)
+    return run(entry_id=entry.id) if entry.total <= AT_ONCE else entry
+
+
+@transaction.atomic
+def _begin_undo(entry_id: UUID, actor: User) -> JournalEntry:
     entry: JournalEntry = JournalEntry.objects.select_for_update(of=("self",)).get(id=entry_id)
     if entry.actor_id != actor.id:
         raise TriageRefused("Only the person who did this can take it back.")
-    if entry.state == JournalEntry.State.UNDONE:
+    if entry.state in {JournalEntry.State.UNDOING, JournalEntry.State.UNDONE}:
         raise TriageRefused("This was taken back already.")
     if entry.state == JournalEntry.State.RUNNING:
         raise TriageRefused("This is still going on; take it back when it is done.")
     if entry.created_at < now() - UNDO_FOR:
         raise TriageRefused("This is too long ago to be taken back at once.")
-    kept = []
-    items = list(entry.items.filter(state=JournalItem.State.DONE).order_by("id"))
-    macros.lock_all([item.after["reply"] for item in items if item.after.get("reply")])
-    for item in items:
-        why = _restore(item, actor)
-        if why:
-            kept.append(_about(item.conversation_id, why))
-    entry.state, entry.undone_at, entry.kept = JournalEntry.State.UNDONE, now(), kept
-    entry.save(update_fields=["state", "undone_at", "kept", "updated_at"])
-    audit.record(actor=actor, action="inbox.act_undone", subject=entry, act=entry.act, kept=len(kept))
-    live.act_changed(entry)
+    entry.state = JournalEntry.State.UNDOING
+    entry.save(update_fields=["state", "updated_at"])
+    audit.record(
+        actor=actor, action="inbox.act_undone", subject=entry, act=entry.act, conversations=entry.total
+    )
+    if entry.total > AT_ONCE:
+        _work(entry)
+        live.act_changed(entry)
     return entry
 
 

@@ -16,9 +16,8 @@ from inbox import snoozing
 from inbox.models import CannedReply, Conversation, Label, Macro, ReplyDraft
 from inbox.services import assignment, canned, departures, drafts, replies, triage
 from inbox.services.triage import TriageRefused
-from integrations.locks import lock_sender, lock_senders
+from integrations.locks import lock_sender
 from project.core.clock import now
-from project.core.ids import parse_uuid
 from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import Client, Membership, User
@@ -221,12 +220,6 @@ def run(*, conversation_id: UUID, given: dict[str, Any], seen: int, actor: User)
     elif macro.end == Macro.End.SNOOZE:
         triage.snooze(conversation_id=conversation_id, until=snoozing.instant(given["until"]), actor=actor)
     return reply_id
-
-
-def lock_all(reply_ids: Sequence[str]) -> None:
-    """Take the locks of all accounts whose replies are to be taken back, in their order."""
-    found = Conversation.objects.filter(messages__id__in=[parse_uuid(one) for one in reply_ids])
-    lock_senders(set(found.values_list("sender_id", flat=True)))
 
 
 def take_back(*, reply_id: str, actor: User) -> str:

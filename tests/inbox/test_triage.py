@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Company, Lead
 from campaigns.services import erasure, leads
-from inbox import selectors_board, selectors_lists, tasks
+from inbox import presenters, selectors_board, selectors_lists, tasks
 from inbox.filters import Filters
 from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine, WorkingHours
 from inbox.search.finding import CANDIDATES
@@ -336,6 +336,24 @@ def test_many_are_done_by_a_worker_and_a_crash_loses_nothing(world: World, time_
     done = JournalEntry.objects.get(id=entry.id)
     assert (done.state, done.done) == ("done", len(ids))
     assert not Conversation.objects.filter(status="open").exists()
+
+    # So it is taken back: the request only begins it, each conversation by itself, and what stays is listed.
+    triage.reopen(conversation_id=ids[3], actor=world.agency.manager)
+    begun = acts.undo(entry_id=entry.id, actor=world.agency.agent)
+    assert (begun.state, Conversation.objects.filter(status="open").count()) == ("undoing", 1)
+    with pytest.raises(TriageRefused, match="already"):
+        acts.undo(entry_id=entry.id, actor=world.agency.agent)
+    assert acts._next_back(begun)
+    shown = presenters.act(begun.refreshed())
+    assert (shown["is_running"], shown["done"], shown["total"]) == (True, 1, len(ids))
+    time_machine.move_to(WORKING + 10 * MINUTE, tick=False)
+    with no_scope():
+        tasks.sweep_acts()
+    undone = entry.refreshed()
+    assert (undone.state, [one["conversation"] for one in undone.kept]) == ("undone", [str(ids[3])])
+    assert presenters.act(undone)["text"] == f"Taken back: {len(ids) - 1} conversations"
+    assert Conversation.objects.filter(status="open").count() == len(ids)
+    assert len(facts("resolved")) == 1
 
 
 # --- views ------------------------------------------------------------------------------------------
