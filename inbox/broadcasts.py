@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from inbox import presenters, querysets, selectors, selectors_lists
+from inbox import presenters, querysets, selectors, selectors_counts
 from inbox.models import Conversation, JournalEntry, Message, Note, SystemLine
 from project.core.realtime import Fragment, data_kind, renderer
 from project.core.realtime.models import StreamEvent
@@ -35,7 +35,7 @@ def rows(events: list[StreamEvent]) -> Iterable[Fragment]:
             continue
         client_id = conversation.client_id
         if client_id not in counts:
-            counts[client_id] = selectors_lists.counts_by_client(client_id)
+            counts[client_id] = selectors_counts.of_client(client_id)
         row = presenters.row(conversation, slug)
         # What went into another thread is in no list any more.
         name = "gone" if conversation.merged_into_id else "row"

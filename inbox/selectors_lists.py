@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from inbox.filters import COLUMNS, DENSITIES, SORTS, Filters
 from inbox.models import Conversation, Label, SavedView
 from inbox.search.finding import CANDIDATES, Found, find, find_people, headlines
 from inbox.search.query import OPERATORS, SearchQuery, Word, parse
+from inbox.selectors_counts import COUNT_CAP
 from integrations.models import SenderAccount
 from integrations.models.connections import Channel
 from project.core.clock import now
@@ -31,12 +32,8 @@ from project.theme.formats import capped
 from project.theme.marks import INTENTS
 
 PAGE: Final = 40
-#: Counts are exact up to here; beyond it they say "999+".
-COUNT_CAP: Final = 999
 #: Most that a choice of a filter offers.
 CHOICES: Final = 200
-#: Assigned open conversations of a client that are counted by person; more than a team can have open.
-ASSIGNED_CAP: Final = 5_000
 
 
 def chosen(access: Access, filters: Filters) -> QuerySet[Any]:
@@ -69,7 +66,7 @@ def conversation_list(access: Access, filters: Filters, cursor: str | None) -> d
         "chips": filter_chips(access, filters),
         "problems": found.problems,
         "capped": CANDIDATES if found.capped else 0,
-        "view_label": _label(access, filters),
+        **_called(access, filters),
         "where": "server" if where is None else json.dumps(where),
         "list_url": f"{url}?{filters.query}",
         "next_url": f"{url}?{filters.query}&cursor={page.next_cursor}" if page.next_cursor else "",
@@ -95,13 +92,20 @@ def conversation_list(access: Access, filters: Filters, cursor: str | None) -> d
     }
 
 
-def _label(access: Access, filters: Filters) -> str:
-    """What the list is called: as the saved view of just these filters, else as the view that it narrows."""
+def _called(access: Access, filters: Filters) -> dict[str, str]:
+    """What the list is called, as the saved view of just these filters or as the view that it narrows.
+
+    ``count_key``: under which its count is pushed, if it is.
+    """
     if set(filters.parameters) > {"view"}:
-        saved = own_views(access).filter(query=filters.query).values_list("name", flat=True).first()
+        saved = own_views(access).filter(query=filters.query).values_list("id", "name").first()
         if saved is not None:
-            return str(saved)
-    return querysets.VIEWS[filters.view][0] if filters.view in querysets.VIEWS else "Search"
+            return {"view_label": saved[1], "count_key": "" if filters.text else f"view-{saved[0]}"}
+    is_pushed = filters.is_plain and filters.view != "closed"
+    return {
+        "view_label": querysets.VIEWS[filters.view][0] if filters.view in querysets.VIEWS else "Search",
+        "count_key": f"view-{filters.view}" if is_pushed else "",
+    }
 
 
 def own_views(access: Access) -> QuerySet[SavedView]:
@@ -170,11 +174,13 @@ def sidebar(access: Access, filters: Filters, *, is_scheduled: bool = False) -> 
             {
                 "id": view.id, "label": view.name, "url": f"{url}?{choices[view.id].query}",
                 "shown": capped(counts.get(view.id), COUNT_CAP),
+                "searches": bool(choices[view.id].text),
                 "is_own": view.owner_id == access.user.id, "is_shared": view.is_shared,
                 "owner": view.owner.display_name, "active": choices[view.id] == filters and not is_scheduled,
             }
             for view in saved
         ],
+        "streams_counted": " ".join(streams.client_inbox(one) for one in client_ids(access, Filters())),
         "is_scheduled": is_scheduled,
         "scheduled": capped(counts["scheduled"], COUNT_CAP),
         "list_count": capped(counts["list"], COUNT_CAP),
@@ -215,32 +221,6 @@ def area_count(access: Access) -> int | None:
     return (
         capped_counts({"unread": querysets.visible(access).filter(unread)}, cap=COUNT_CAP)["unread"] or None
     )
-
-
-def counts_by_client(client_id: UUID) -> dict[str, Any]:
-    """Counts of one client's conversations, the same for every viewer: the browser adds up the clients it sees."""
-    shown = Conversation.objects.filter(querysets.SHOWN, client_id=client_id)
-    is_open = shown.filter(status=Conversation.Status.OPEN)
-    totals = capped_counts(
-        {
-            "all": is_open,
-            "unassigned": is_open.filter(assignee=None),
-            "snoozed": shown.filter(status=Conversation.Status.SNOOZED),
-            "failed": shown.filter(failed_sends__gt=0),
-            "unmatched": is_open.filter(lead=None),
-            "unread": is_open.filter(unread__gt=0),
-            "scheduled": querysets.waiting_for_their_time().filter(conversation__client_id=client_id),
-        },
-        cap=COUNT_CAP,
-    )
-    ids = is_open.exclude(assignee=None).order_by("-last_message_at").values("id")[:ASSIGNED_CAP]
-    assigned = (
-        Conversation.objects.filter(id__in=ids)
-        .values_list("assignee_id")
-        .annotate(count=Count("id"))
-        .order_by()
-    )
-    return {**totals, "mine": {str(user_id): count for user_id, count in assigned}}
 
 
 # --- what may be chosen -----------------------------------------------------------------------------

@@ -23,6 +23,7 @@ app_name = "inbox"
 urlpatterns = [
     path("", views_lists.conversations, name="list"),
     path("views/", views_lists.view_counts, name="views"),
+    path("views/counts/", views_lists.counts, name="counts"),
     path("views/saved/", views_lists.save_view, name="save_view"),
     path("views/saved/<uuid:view_id>/", views_lists.remove_view, name="remove_view"),
     path("scheduled/", views_scheduled.replies, name="scheduled"),

@@ -11,12 +11,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from inbox import exports, forms, selectors_lists
+from inbox import exports, forms, selectors_counts, selectors_lists
 from inbox.filters import Filters
 from inbox.models import SavedView
 from inbox.services import exporting, saved_views
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
+from project.core.realtime.sequencer import latest_number
 from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 
@@ -63,6 +64,14 @@ def view_counts(request: OrganizationRequest) -> HttpResponse:
     filters = Filters.of(request.GET, request.access)
     shown = selectors_lists.sidebar(request.access, filters, is_scheduled=request.GET.get("scheduled") == "1")
     return render(request, "inbox/_views.html", shown)
+
+
+@require_GET
+@organization_view(Permission.INBOX_VIEW)
+def counts(request: OrganizationRequest) -> HttpResponse:
+    """What is in the views, by client, as changes push it: a page asks once, and adds up from then on."""
+    number = latest_number(request.organization.id)
+    return JsonResponse({"counts": selectors_counts.of_clients(request.access, number=number)})
 
 
 @require_GET

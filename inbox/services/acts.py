@@ -1,7 +1,8 @@
 """Acts of a person on one or many conversations, written into a journal from which they can be taken back.
 
-Each conversation is done, and taken back, in a transaction of its own, so that one that cannot be done stops no other and
-none waits for the rest; what failed is listed. Undoing restores what the act changed, where nobody has changed it since.
+Each conversation is done, and taken back, in a transaction of its own, so that one that cannot be done stops no other
+and none waits for the rest; what failed is listed. Undoing restores what the act changed, where nobody has changed it
+since.
 """
 
 from __future__ import annotations

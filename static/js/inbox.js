@@ -1,14 +1,12 @@
 // The inbox: what is open, the composer, presence, counts, and moving through the list by keys.
 import { live } from "./live.js";
-import { recountViews } from "./inbox/counts.js";
+import { count, forget } from "./inbox/counts.js";
 import { register } from "./keys.js";
 import { refreshRegion } from "./live/regions.js";
 
 const NEAR_END = 120;
 const CONTEXT_AFTER = 400;
-const COUNT_CAP = 999;
 const THREAD_KINDS = new Set(["thread.message", "thread.note", "thread.line"]);
-const countsByClient = new Map();
 let openId = "";
 /** The newest revision of the open thread that was told, looked at or not. */
 let latest = 0;
@@ -152,8 +150,8 @@ function afterSend(status) {
 // --- live -------------------------------------------------------------------------------------------
 
 document.addEventListener("live:frame", (event) => {
-  const { kind, stream, data } = event.detail;
-  if (kind === "conversation.changed") count(data);
+  const { kind, stream, data, stale } = event.detail;
+  if (kind === "conversation.changed") stale ? forget() : count(data);
   if (!openId || stream !== `conversation:${openId}`) return;
   if (kind === "thread.moved") {
     // Whoever is writing keeps what they wrote: sending it tells them where the thread went.
@@ -201,33 +199,6 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     detail.parameters.seen_revision = field.dataset.shownRevision;
   }
 });
-
-/** Counts come per client and are the same for all viewers; ours is the sum over the clients we see. */
-function count(data) {
-  if (!data?.counts) return;
-  countsByClient.set(data.client, data.counts);
-  const list = document.getElementById("conversation-list");
-  const streams = (list?.dataset.liveStream ?? "").split(" ").filter(Boolean);
-  // Of a narrowed list, or before every client has spoken, only the server can tell.
-  const isAll = !new URLSearchParams(list?.dataset.query).has("client");
-  if (!isAll || streams.some((name) => !countsByClient.has(name.replace("inbox:", "")))) {
-    recountViews();
-    return;
-  }
-  const own = list.dataset.own;
-  const total = (key) => [...countsByClient.values()].reduce((sum, counts) => sum + (counts[key] ?? 0), 0);
-  const mine = [...countsByClient.values()].reduce((sum, counts) => sum + (counts.mine[own] ?? 0), 0);
-  for (const key of ["all", "unassigned", "snoozed", "failed", "unmatched", "scheduled"]) show(`view-${key}`, total(key));
-  show("view-mine", mine);
-  show("area-inbox", total("unread"));
-}
-
-/** Counts are exact up to 999, each client's too: a sum above it is "999+" in any case. */
-function show(name, value) {
-  for (const element of document.querySelectorAll(`[data-live-count="${name}"]`)) {
-    element.textContent = value > COUNT_CAP ? `${COUNT_CAP}+` : value || "";
-  }
-}
 
 // --- keys -------------------------------------------------------------------------------------------
 

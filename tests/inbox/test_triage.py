@@ -6,6 +6,7 @@ import csv
 import uuid
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.test import Client as Browser
@@ -13,7 +14,7 @@ from django.test import Client as Browser
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Company, Lead
 from campaigns.services import erasure, leads
-from inbox import presenters, selectors_board, selectors_lists, tasks
+from inbox import presenters, selectors_board, selectors_counts, selectors_lists, tasks
 from inbox.filters import Filters
 from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine, WorkingHours
 from inbox.search.finding import CANDIDATES
@@ -359,7 +360,9 @@ def test_many_are_done_by_a_worker_and_a_crash_loses_nothing(world: World, time_
 # --- views ------------------------------------------------------------------------------------------
 
 
-def test_counts_agree_with_lists_for_every_view_and_filter(world: World) -> None:
+def test_counts_agree_with_lists_for_every_view_and_filter(
+    world: World, django_assert_max_num_queries: Any
+) -> None:
     agency = world.agency
     access = agency.access(agency.agent)
     label = labels.create(name="Nordics", client=None, actor=agency.admin)
@@ -388,7 +391,36 @@ def test_counts_agree_with_lists_for_every_view_and_filter(world: World) -> None
         assert Filters.of(filters.parameters, access) == filters
     assert shown["{'view': 'mine'}"] == {mine.id} == shown["{'q': 'label:nord'}"]
     assert shown["{'q': 'is:snoozed'}"] == {snoozed.id}
-    counts = selectors_lists.counts_by_client(agency.first.id)
+    # What is pushed with a change says the same, for saved views too, and so does what a page asks for once.
+    saved = {
+        str(view.id): view.query
+        for view in (
+            saved_views.save(
+                name=f"View {n}", filters=Filters.of(query, access), is_shared=True, access=access
+            )
+            for n, query in enumerate(queries)
+            if "q" not in query
+        )
+    }
+    saved_views.save(name="Search", filters=Filters(text="tell"), is_shared=False, access=access)
+    with django_assert_max_num_queries(5):
+        counts = selectors_counts.of_client(agency.first.id)
+    with django_assert_max_num_queries(6):
+        everything = selectors_counts.of_clients(access, number=1)
+    assert everything[str(agency.first.id)] == counts
+    own = str(agency.agent.id)
+    for view_id, kept in saved.items():
+        found = [one[view_id] for one in everything.values()]
+        total = sum(one if isinstance(one, int) else one.get(own, 0) for one in found)
+        rows = selectors_lists.conversation_list(access, Filters.of(dict(parse_qsl(kept)), access), None)[
+            "rows"
+        ]
+        assert total == len(rows), kept
+    # Whoever asks while nothing changes gets what was counted before; others see only their clients.
+    limited = agency.access(agency.limited)
+    with django_assert_max_num_queries(0):
+        theirs = selectors_counts.of_clients(limited, number=1)
+    assert set(theirs) == {str(agency.second.id)}
     sidebar = {view["key"]: view["count"] for view in selectors_lists.sidebar(access, Filters())["views"]}
     assert counts["mine"] == {str(agency.agent.id): sidebar["mine"]}
     assert all(counts[key] == sidebar[key] for key in ("all", "unassigned", "snoozed", "failed", "unmatched"))

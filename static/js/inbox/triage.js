@@ -6,7 +6,6 @@
 //   <button data-act="assign" data-given="assignee" value="...">   in that menu
 import { openDialog } from "../dialog.js";
 import { register } from "../keys.js";
-import { recountViews } from "./counts.js";
 import { openMenu, placeBeside } from "../menu.js";
 import { refreshRegion } from "../live/regions.js";
 import { live } from "../live.js";
@@ -14,13 +13,16 @@ import { instantOf } from "../times.js";
 
 /** More than this are changed only after a question. */
 const ASK_ABOVE = 20;
-const COUNT_EVERY = 1_000;
+/** After the first change, and between two questions for the same list (ms). */
+const LIST_AFTER = 1_000;
+const LIST_PAUSE = 5_000;
 const AT_TOP = 8;
 const picked = new Set();
 let picksAll = false;
 let menuRow = "";
 let confirmed = null;
-let countTimer = 0;
+let listTimer = 0;
+let listedAt = -LIST_PAUSE;
 
 const list = () => document.getElementById("conversation-list");
 const rows = () => [...document.querySelectorAll("#conversation-list > .row")];
@@ -212,18 +214,18 @@ document.getElementById("list-filters")?.addEventListener("htmx:afterSwap", (eve
 
 for (const name of ["htmx:afterSwap", "live:entered"]) document.addEventListener(name, () => (picked.size || picksAll) && show());
 
-/** Lists whose rows or order only the server knows are asked for again, once a second at most; counts more seldom. */
-live.on("frame", ({ kind }) => {
+/** Lists whose rows or order only the server knows are asked for again: at once, and then once in a while. */
+live.on("frame", ({ kind, stream }) => {
   if (kind !== "conversation.changed") return;
   if (picked.size || picksAll) requestAnimationFrame(show);
-  countTimer ||= setTimeout(recount, COUNT_EVERY * (1 + Math.random()));
+  if (list()?.dataset.liveWhere !== "server" || !list().dataset.liveStream.split(" ").includes(stream)) return;
+  listTimer ||= setTimeout(listAgain, Math.max(LIST_AFTER, listedAt + LIST_PAUSE - performance.now()) * (1 + Math.random()));
 });
 
-async function recount() {
-  countTimer = 0;
-  const isPlain = Boolean(document.getElementById("list-count")?.dataset.liveCount);
+async function listAgain() {
+  listTimer = 0;
+  listedAt = performance.now();
   if (list()?.dataset.liveWhere === "server" && !isBusy()) await refreshRegion(document.getElementById("p-list"));
-  if (!isPlain || document.getElementById("inbox-views")?.hasAttribute("data-saved")) recountViews();
 }
 
 function isBusy() {
