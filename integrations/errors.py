@@ -50,6 +50,8 @@ class ErrorKind(StrEnum):
     UNSUPPORTED = "unsupported"
     #: The provider answered something that fits no rule; treated as terminal until looked at.
     UNKNOWN = "unknown"
+    #: The provider called with something that we cannot read. A developer has to act where it becomes unusual.
+    UNREADABLE = "unreadable"
 
 
 class Disposition(StrEnum):
@@ -90,6 +92,7 @@ _DISPOSITIONS: Final[dict[ErrorKind, Disposition]] = {
     ErrorKind.ALREADY_DONE: Disposition.TREAT_AS_DONE,
     ErrorKind.UNSUPPORTED: Disposition.REPORT,
     ErrorKind.UNKNOWN: Disposition.REPORT,
+    ErrorKind.UNREADABLE: Disposition.REPORT,
 }
 
 TRANSIENT_KINDS: Final[frozenset[ErrorKind]] = frozenset(

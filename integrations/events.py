@@ -481,3 +481,5 @@ class Normalised(Value):
     events: tuple[Event, ...] = ()
     #: Why nothing is to be done, in plain words; ``""`` if there are events.
     ignored: str = ""
+    #: Whether nothing is to be done because it is of no shape that we know: the provider may have changed something.
+    is_strange: bool = False

@@ -1,7 +1,8 @@
 """What kinds of provider errors mean in plain words, and who has to act. Pure.
 
-Three classes of kinds, which alerts treat differently (mission P4): what passes by itself is worth a word only in a
-burst; what somebody has to mend, from the first on; what concerns one person or text, only where it becomes many.
+Four classes of kinds, which alerts treat differently (mission P4): what passes by itself is worth a word only in a
+burst; what somebody has to mend, from the first on; what concerns one person or text, only where it becomes many;
+calls that cannot be read, where they become more than is usual.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Sort(StrEnum):
     PASSES = "passes"
     SOMEBODY = "somebody"
     ONE_BY_ONE = "one_by_one"
+    UNUSUAL = "unusual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ WORDS: Final[dict[ErrorKind, Words]] = {
     ErrorKind.UNKNOWN: Words(
         "Unknown answer", "The answer fits no rule: the provider may have changed something."
     ),
+    ErrorKind.UNREADABLE: Words(
+        "Webhook not understood",
+        "It is kept under Webhooks; what it told is read by polling where that is possible.",
+    ),
 }
 
 _SOMEBODY: Final = frozenset(
@@ -84,6 +90,7 @@ _DOING: Final = {
     "list": "reading",
     "pause": "pausing",
     "poll": "reading",
+    "receive": "receiving",
     "reply": "answering",
     "resume": "resuming",
     "save": "saving",
@@ -110,6 +117,8 @@ def sort_of(kind: str) -> Sort:
     known = ErrorKind(kind) if kind in set(ErrorKind) else ErrorKind.UNKNOWN
     if known in TRANSIENT_KINDS or known is ErrorKind.INDETERMINATE:
         return Sort.PASSES
+    if known is ErrorKind.UNREADABLE:
+        return Sort.UNUSUAL
     return Sort.SOMEBODY if known in _SOMEBODY else Sort.ONE_BY_ONE
 
 

@@ -23,7 +23,15 @@ from integrations.backoff import SYNC_CAP, SYNC_FIRST, wait_after
 from integrations.base import Capability
 from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.models import Connection, SenderAccount, SyncCursor, SyncRun
-from integrations.services import connections, freshness, readers, senders, sync_pages, sync_windows
+from integrations.services import (
+    connections,
+    freshness,
+    readers,
+    senders,
+    strange_calls,
+    sync_pages,
+    sync_windows,
+)
 from integrations.services.sync_pages import Outrun, Progress
 from integrations.services.sync_sources import can_list
 from integrations.values import AccountStatus
@@ -304,9 +312,11 @@ def request_due() -> int:
     ).exclude(sync_runs__state__in=ACTIVE)
     cursors = {(row.sender_id, row.resource): row for row in SyncCursor.objects.filter(sender__in=accounts)}
     reading = readers.readers_among(accounts)
+    strange = strange_calls.newest()
     for sender in accounts:
         if sender.id in reading:
-            reason = _messages_due(sender, cursors.get((sender.id, "messages")), at)
+            cursor = cursors.get((sender.id, "messages"))
+            reason = _messages_due(sender, cursor, at, strange.get(sender.connection_id))
             if reason:
                 made += request(sender=sender, resource="messages", trigger=reason) is not None
                 continue
@@ -322,8 +332,13 @@ def request_due() -> int:
     return made
 
 
-def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> str:
-    """Say why an account's messages are to be polled now, ``""`` if they are not."""
+def _messages_due(
+    sender: SenderAccount, cursor: SyncCursor | None, at: datetime, strange_at: datetime | None = None
+) -> str:
+    """Say why an account's messages are to be polled now, ``""`` if they are not.
+
+    ``strange_at`` is when its connection last called with something that could not be read.
+    """
     provider = sender.connection.provider
     if not readers.can_read(provider):
         return ""
@@ -334,18 +349,25 @@ def _messages_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime
             return ""
         if cursor.position or cursor.failures:
             return "continue"
+        if strange_at is not None and _is_to_be_asked(cursor, at, strange_at):
+            return "webhooks not understood"
         if cursor.last_success_at is not None and cursor.last_success_at > at - silence:
             return ""
-    if not told:
-        return INTERVAL
-    if sender.status != SenderAccount.Status.OK:
-        return "account not ok"
+    if not told or sender.status != SenderAccount.Status.OK:
+        return "account not ok" if told else INTERVAL
     shared = readers.is_shared(provider)
     heard = sender.connection.last_webhook_at if shared else sender.last_webhook_at
     if heard is None or heard < at - silence:
         return "webhooks silent"
     # Calls about one campaign prove nothing of another's: a registration lost beside busy ones shows by reading only.
     return INTERVAL if shared else ""
+
+
+def _is_to_be_asked(cursor: SyncCursor, at: datetime, strange_at: datetime) -> bool:
+    """Whether a call that could not be read may have told of what no pass has read since."""
+    told_since = cursor.read_until is None or cursor.read_until < strange_at
+    pause = timedelta(seconds=settings.INBOUND_POLL_SECONDS)
+    return told_since and (cursor.last_success_at is None or cursor.last_success_at <= at - pause)
 
 
 def _relations_due(sender: SenderAccount, cursor: SyncCursor | None, at: datetime) -> bool:

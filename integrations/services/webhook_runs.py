@@ -135,7 +135,7 @@ class _Reader:
 
 def _as_reports(delivery: WebhookDelivery, told: Told | None) -> _Call | None:
     """Return a delivery's reports; ``None`` for one that is not, or not only, reports about one known account."""
-    if told is None:
+    if told is None or told.normalised.is_strange:
         return None
     events = tuple(told.normalised.events)
     accounts = {event.account_id for event in events}

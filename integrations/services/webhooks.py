@@ -23,11 +23,12 @@ from integrations.backoff import DELIVERY_CAP, DELIVERY_FIRST, wait_after
 from integrations.base import ReceivesWebhooks, require
 from integrations.domain_events import DeliveryDied
 from integrations.errors import ErrorKind, ProviderError
-from integrations.events import Event, Normalised
+from integrations.events import Event, MessageReceived, Normalised
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
-from integrations.services import routing
+from integrations.services import routing, strange_calls
 from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import Recorded, record_event, record_events
+from integrations.values import Direction
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.events import publish
@@ -55,11 +56,15 @@ class Result:
     outcome: list[dict[str, Any]] = field(default_factory=list)
     #: Whether anything was told that was not known or not matched before.
     changed: bool = False
+    #: Why the call is of no shape that we know, ``""`` if it is.
+    strange: str = ""
 
     def add(self, event: Event, recorded: Recorded) -> None:
         """Take in what became of one of the delivery's facts."""
         self.state = State.PROCESSED
         self.changed |= recorded.changed
+        if isinstance(event, MessageReceived) and event.direction is Direction.UNKNOWN:
+            self.strange = "Nothing in it tells who wrote the message."
         done = recorded.outcome if recorded.new else {"again": "This was known already.", **recorded.outcome}
         self.outcome.append(
             {"event": event.kind, "event_id": str(recorded.event_id), "outcome": done, **_ids(done)}
@@ -109,15 +114,21 @@ def work(delivery: WebhookDelivery, told: Told | None = None) -> Worked:
         result = record_all(told.normalised, delivery, told.knowledge) if told else apply(delivery)
     except ProviderError as error:
         if error.kind is ErrorKind.VALIDATION:
-            result = Result(State.REJECTED, f"It cannot be read: {error.message}")
+            result = Result(State.REJECTED, f"It cannot be read: {error.message}", strange=error.message)
         else:
             return Worked(_failed(delivery, str(error), error.retry_after))
     except Exception as error:
         # A call is never lost: whatever broke is tried again and, if it stays broken, kept as dead with the
         # error.
         log.exception("webhook.processing_broke", delivery=str(delivery.id))
-        return Worked(_failed(delivery, f"{type(error).__name__}: {error}", None))
-    return Worked(finish_all([(delivery, result)])[0], result.changed)
+        state = _failed(delivery, f"{type(error).__name__}: {error}", None)
+        if state and delivery.attempts == 1 and isinstance(error, strange_calls.BREAKS):
+            strange_calls.note(delivery, f"It broke the reading: {type(error).__name__}.")
+        return Worked(state)
+    state = finish_all([(delivery, result)])[0]
+    if state and result.strange:
+        strange_calls.note(delivery, result.strange)
+    return Worked(state, result.changed)
 
 
 def reclaim(delivery_id: UUID, received_at: datetime, *, replay_id: UUID) -> WebhookDelivery | None:
@@ -170,6 +181,8 @@ def apply(delivery: WebhookDelivery) -> Result:
 def record_all(normalised: Normalised, delivery: WebhookDelivery, knowledge: StoredKnowledge) -> Result:
     """Record the events of a delivery and put together what they did."""
     result = Result(State.IGNORED, normalised.ignored)
+    if normalised.is_strange:
+        result.strange = normalised.ignored or "A part of it is of no shape that we know."
     # Within an account the order stays; facts of different accounts have none.
     owned, strangers = routing.by_sender(normalised.events, knowledge)
     for sender, events in owned:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
-from integrations.errors import ProviderError
 from integrations.models import OutboundMessage, WebhookDelivery
-from integrations.services import connections, senders, sync
+from integrations.services import connections, sync
 from project.core.embedded.runtime import Process
 from reporting.drills.ground import Ground
 from reporting.drills.outreach import Outreach
 from reporting.drills.provider_run import ProviderRunOutreach
 from reporting.models import Alert
+
+#: How many calls of the changed shape nobody can read.
+STRANGE: Final = 3
 
 
 @dataclass
@@ -117,14 +119,10 @@ def _reshape(struck: Struck) -> None:
         "no_content_type",
     ):
         struck.ground.fault("shape", on="webhook", variant=variant)
+    # The first few tell of messages under a name that no adapter knows: only polling can read what they told.
     struck.ground.fault(
-        "status", method="GET", path="*/accounts/*", status=400, type="errors/never_seen_before"
+        "shape", on="webhook", event="message_received", variant="renamed_event", times=STRANGE
     )
-    try:
-        senders.refresh(sender=struck.outreach.sender)
-    except ProviderError:
-        # The alert has to come from it.
-        return
 
 
 def _campaign_down(struck: Struck) -> None:
@@ -219,10 +217,12 @@ DRILLS: dict[str, Drill] = {
         ),
         Drill(
             name="shape_changed",
-            title="Webhooks lack and add fields, and a read is answered with an error nobody knows",
+            title="Webhooks lack and add fields, and some come under a name that nobody knows",
             strike=_reshape,
-            noticed=_alerted("provider_terminal"),
+            noticed=_alerted("webhook_shapes"),
             lasts=8.0,
+            # What they told is polled for every INBOUND_POLL_SECONDS (50), and asked for every ten.
+            back_within=120.0,
             runbook="shape-changed.md",
         ),
         Drill(

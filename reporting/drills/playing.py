@@ -102,7 +102,8 @@ def _clear(organization: Organization) -> None:
 def _play(drill: Drill, ground: Ground, access: Access | None, mark: str, lasts: float, tell: Tell) -> Score:
     assert access is not None
     # Six people make no burst by the usual figures.
-    alerts.set_rule(kind="provider_burst", is_on=True, threshold=2, window_minutes=None, actor=access.user)
+    for kind in ("provider_burst", "webhook_shapes"):
+        alerts.set_rule(kind=kind, is_on=True, threshold=2, window_minutes=None, actor=access.user)
     began = time.monotonic()
     calm = drill.world(ground, access, f"calm{mark}")
     calm.launch()

@@ -33,7 +33,7 @@ from integrations.models import (
     SystemMail,
     WebhookDelivery,
 )
-from integrations.services import failures, ledger, rates
+from integrations.services import failures, ledger, rates, strange_calls
 from project.core.clock import now
 from project.core.events import publish
 from project.core.refusals import Invalid
@@ -122,6 +122,46 @@ def test_what_passes_alerts_in_a_burst_and_what_does_not_at_once(world: World, t
     fail(world, ErrorKind.CONFIG)
     alerts.evaluate()
     assert Alert.objects.filter(kind="provider_terminal").count() == 2
+
+
+def strange(world: World, times: int) -> None:
+    for _ in range(times):
+        delivery = WebhookDelivery(
+            connection_id=world.connection.id, provider="unipile", event_type="message_new",
+            organization_id=world.agency.id,
+        )  # fmt: skip
+        strange_calls.note(delivery, "Event 'message_new' is not known.")
+
+
+def test_webhooks_that_are_not_understood_alert_above_what_is_usual_and_are_over_by_themselves(
+    world: World, time_machine: Any
+) -> None:
+    begun = now().replace(minute=10)
+    # Somebody registered for more than is used: four a day at one hour is the usual here.
+    for days in range(7, 0, -1):
+        time_machine.move_to(begun - timedelta(days=days), tick=False)
+        strange(world, 4)
+    time_machine.move_to(begun, tick=False)
+    strange(world, 8)
+    alerts.evaluate()
+    assert kinds() == []
+    strange(world, 1)
+    alerts.evaluate()
+    assert kinds() == ["webhook_shapes"]
+    alert = Alert.objects.get()
+    assert (alert.subject, alert.severity) == (world.connection.name, "critical")
+    assert alert.message.startswith("9 webhooks in 30 minutes could not be understood")
+    assert "message_new: Event 'message_new' is not known." in alert.message
+    assert alert.path == f"ops/webhooks/?connection_id={world.connection.id}"
+    # While it lasts it does not become the usual, however long that is.
+    for hours in range(1, 30):
+        time_machine.move_to(begun + timedelta(hours=hours), tick=False)
+        strange(world, 9)
+        alerts.evaluate()
+    assert Alert.objects.get().resolved_at is None
+    time_machine.move_to(now() + timedelta(minutes=32), tick=False)
+    alerts.evaluate()
+    assert kinds() == []
 
 
 def test_a_failure_has_the_rules_looked_at_soon(world: World, hints: Hints) -> None:

@@ -6,7 +6,7 @@ The drills themselves end processes of an installation and are played by command
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,15 @@ from django.core.management import call_command
 from campaigns import tasks as campaign_tasks
 from campaigns.models import CampaignMirror
 from integrations.sandbox.testing import SandboxHandle, running_sandbox
-from integrations.tasks import dispatch_due, sweep_deliveries
+from integrations.tasks import dispatch_due, sweep_deliveries, sync_due
 from project.core.clock import now
 from project.core.scoping import no_scope, platform_scope
 from project.tenancy.models import Organization, User
 from reporting.drills import outreach, playing, scoring
-from reporting.drills.catalogue import DRILLS
+from reporting.drills.catalogue import DRILLS, STRANGE
 from reporting.drills.ground import Ground
 from reporting.drills.outreach import PEOPLE
-from reporting.drills.scoring import Outcome, judge
+from reporting.drills.scoring import Outcome, Score, judge
 from reporting.management.commands.drill import excerpt
 from reporting.models import DrillRun
 from reporting.services import drill_runs
@@ -49,6 +49,7 @@ class Bench(Ground):
         with no_scope():
             campaign_tasks.tick.run()
             dispatch_due.run()
+            sync_due.run()
         self.hints.run_all(limit=5_000)
 
     def restore(self) -> None:
@@ -89,20 +90,32 @@ def bench(hints: Hints, live_server: Any, clean_redis: Any, settings: Any) -> It
         yield Bench(sandbox, hints)
 
 
+Play = Callable[..., tuple[Score, list[str]]]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Play a drill with few people, who do what they do at once, and see that it passes."""
+
+    def played(name: str, ground: Bench, *, people: int, seconds: float) -> tuple[Score, list[str]]:
+        for module in (outreach, scoring):
+            monkeypatch.setattr(module, "PEOPLE", people)
+        monkeypatch.setattr(playing, "MOVE_S", 0.0)
+        told: list[str] = []
+        score = playing.play(DRILLS[name], ground, seconds=seconds, tell=told.append)
+        assert score.passed, (score, told)
+        assert (score.lost, score.sent_twice, score.same, score.problems) == (0, 0, True, [])
+        assert score.detected_s is not None
+        assert score.recovered_s is not None
+        assert score.fault_s == seconds
+        return score, told
+
+    return played
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_drill_is_played_to_its_score_and_leaves_nothing_behind(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (outreach, scoring):
-        monkeypatch.setattr(module, "PEOPLE", 2)
-    monkeypatch.setattr(playing, "MOVE_S", 0.0)
-    told: list[str] = []
-    score = playing.play(DRILLS["token_revoked"], bench, seconds=0.2, tell=told.append)
-    assert score.passed, (score, told)
-    assert (score.lost, score.sent_twice, score.same, score.problems) == (0, 0, True, [])
-    assert score.detected_s is not None
-    assert score.recovered_s is not None
-    assert score.fault_s == 0.2
+def test_a_drill_is_played_to_its_score_and_leaves_nothing_behind(bench: Bench, play: Play) -> None:
+    score, told = play("token_revoked", bench, people=2, seconds=0.2)
     # A clean-up that fails hides no score, and says so.
     assert score.left_behind == ["the sandbox's settings and faults: RuntimeError: This did not work."]
     assert [line.split()[0] for line in told] == ["The", "Struck:", "Noticed", "Mended", "As"]
@@ -113,18 +126,30 @@ def test_a_drill_is_played_to_its_score_and_leaves_nothing_behind(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_provider_of_a_running_campaign_goes_down_and_tells_everything_three_times_and_backwards(
-    running_bench: Bench, monkeypatch: pytest.MonkeyPatch
+def test_webhooks_that_come_three_times_and_backwards_change_nothing(bench: Bench, play: Play) -> None:
+    play("webhooks_disordered", bench, people=2, seconds=0.5)
+    # It was struck: three calls of the same bytes each.
+    bodies = Counter(call["body"] for call in bench.sandbox.deliveries())
+    assert max(bodies.values()) >= 3, bodies
+
+
+@pytest.mark.django_db(transaction=True)
+def test_webhooks_of_a_shape_that_nobody_knows_are_told_and_polled_for(
+    bench: Bench, play: Play, settings: Any
 ) -> None:
-    for module in (outreach, scoring):
-        monkeypatch.setattr(module, "PEOPLE", 3)
-    monkeypatch.setattr(playing, "MOVE_S", 0.0)
-    told: list[str] = []
-    score = playing.play(DRILLS["campaign_provider_down"], running_bench, seconds=1.0, tell=told.append)
-    assert score.passed, (score, told)
-    assert (score.lost, score.sent_twice, score.same, score.problems) == (0, 0, True, [])
-    assert score.detected_s is not None
-    assert score.recovered_s is not None
+    settings.INBOUND_POLL_SECONDS = 0
+    play("shape_changed", bench, people=2, seconds=0.5)
+    # Struck were webhooks alone, and no call of ours: the installation noticed it by what came in.
+    unread = [call for call in bench.sandbox.deliveries() if '"message_received_v2"' in call["body"]]
+    assert len(unread) == STRANGE
+    assert all(call["status"] < 400 for call in bench.sandbox.calls())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_of_a_running_campaign_goes_down_and_tells_everything_three_times_and_backwards(
+    running_bench: Bench, play: Play
+) -> None:
+    play("campaign_provider_down", running_bench, people=3, seconds=1.0)
     # It was struck: the provider told the same several times, and refused to be asked meanwhile.
     told_of = Counter(call["event"] for call in running_bench.sandbox.deliveries())
     assert told_of["EMAIL_SENT"] + told_of["EMAIL_REPLY"] > 4 * 3, told_of
@@ -171,6 +196,7 @@ def test_what_a_dead_worker_had_on_its_way_has_the_lease_besides(settings: Any) 
     limits = {name: drill.limit_s for name, drill in DRILLS.items()}
     assert limits.pop("worker_killed") == 360
     assert limits.pop("provider_down") == 180
+    assert limits.pop("shape_changed") == 120
     assert set(limits.values()) == {60}
 
 

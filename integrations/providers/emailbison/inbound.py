@@ -38,6 +38,8 @@ EVENTS: Final = frozenset(
     }
 )
 """What is subscribed to; calls name it in capitals."""
+#: Starts of names that are known and that we do not subscribe to; somebody may have done so by hand.
+_UNUSED: Final = ("TAG_", "WARMUP_")
 _ACCOUNTS: Final = {
     "EMAIL_ACCOUNT_DISCONNECTED": AccountStatus.CREDENTIALS,
     "EMAIL_ACCOUNT_RECONNECTED": AccountStatus.OK,
@@ -147,10 +149,11 @@ def from_webhook(raw: Raw, *, received_at: datetime) -> Normalised:
     elif name in _READERS:
         event = _READERS[name](call)
     else:
-        return Normalised(ignored=f"Nothing is done about {name}." if name else "The call names no event.")
-    return (
-        Normalised(events=(event,)) if event else Normalised(ignored=f"{name} says of no message or person.")
-    )
+        words = f"Nothing is done about {name}." if name else "The call names no event."
+        return Normalised(ignored=words, is_strange=not name.startswith(_UNUSED))
+    if event is None:
+        return Normalised(ignored=f"{name} says of no message or person.", is_strange=True)
+    return Normalised(events=(event,))
 
 
 def _account(call: _Call) -> Event | None:

@@ -31,6 +31,8 @@ EVENTS: Final = (
     "CAMPAIGN_COMPLETED",
     "LEAD_TAG_UPDATED",
 )
+#: Known, and not registered for by us; somebody may have done so by hand.
+_UNUSED: Final = ("FOLLOW_SENT", "LIKED_POST", "VIEWED_PROFILE", "LEAD_FINISHED_SEQUENCE", "LEAD_AUTO_TAGGED")
 _MESSAGES: Final = frozenset(
     {
         "MESSAGE_SENT",
@@ -106,11 +108,13 @@ def from_webhook(raw: Raw, *, received_at: datetime) -> Normalised:
     campaign_id = text(mapping(raw.get("campaign")), "id")
     if name in _MESSAGES:
         found = tuple(_received(raw, item, common, campaign_id, received_at) for item in _messages(raw))
-        return Normalised(events=found) if found else Normalised(ignored=f"{name} has no messages.")
+        words = f"{name} has no messages."
+        return Normalised(events=found) if found else Normalised(ignored=words, is_strange=True)
     timed = common | {"occurred_at": at or received_at, "time_is_exact": at is not None}
     event = _other(name, raw, timed, campaign_id)
     if event is None:
-        return Normalised(ignored=f"Nothing is done about {name}." if name else "The call names no event.")
+        words = f"Nothing is done about {name}." if name else "The call names no event."
+        return Normalised(ignored=words, is_strange=not name.startswith(_UNUSED))
     return Normalised(events=(event,))
 
 

@@ -28,6 +28,8 @@ _CATEGORIES: Final = {
     "AttachmentRejected": "content",
 }
 _UNDER_WAY: Final = frozenset({"email.sent", "email.scheduled"})
+#: Known, and about nothing that we sent.
+_UNUSED: Final = ("email.received", "contact.", "domain.")
 
 
 def event_name(raw: Raw) -> str:
@@ -52,7 +54,8 @@ def from_webhook(raw: Raw, *, received_at: datetime, knowledge: MessageKnowledge
     if build is None:
         if name in _UNDER_WAY:
             return Normalised(ignored="The e-mail is on its way.")
-        return Normalised(ignored=f"Event {name!r} is not used." if name else "The call names no event.")
+        words = f"Event {name!r} is not used." if name else "The call names no event."
+        return Normalised(ignored=words, is_strange=not name.startswith(_UNUSED))
     email_id = text(data, "email_id")
     if not email_id:
         raise ProviderError(

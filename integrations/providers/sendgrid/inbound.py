@@ -92,9 +92,17 @@ def from_batch(body: bytes, *, received_at: datetime, knowledge: MessageKnowledg
             reasons.append(event)
         else:
             found.append(event)
+    is_strange = any(_is_strange(raw) for raw in objects(data))
     if found:
-        return Normalised(events=tuple(sorted(found, key=lambda event: event.occurred_at)))
-    return Normalised(ignored=_ignored(reasons))
+        in_order = tuple(sorted(found, key=lambda event: event.occurred_at))
+        return Normalised(events=in_order, is_strange=is_strange)
+    return Normalised(ignored=_ignored(reasons), is_strange=is_strange)
+
+
+def _is_strange(raw: Raw) -> bool:
+    """Whether an entry names no event that is known; those of the account's family are, and are none of ours."""
+    name = text(raw, "event")
+    return not name or not (name in _READERS or name in _UNUSED or name.startswith("account_"))
 
 
 def _ignored(reasons: list[str]) -> str:

@@ -40,6 +40,8 @@ ALIASES: Final = {
 }
 """Names of older pages, and of the first mail, which is told once more as ``EMAIL_SENT``."""
 
+#: Documented, and not registered for by us; somebody may have done so by hand.
+_UNUSED: Final = frozenset({"MANUAL_STEP_REACHED", "LINKEDIN_DISCONNECTED"})
 UNTRACKED: Final = "UNTRACKED_REPLIES"
 EVENTS: Final = frozenset(
     {
@@ -168,7 +170,8 @@ def from_webhook(raw: Raw, *, received_at: datetime, knowledge: MessageKnowledge
     name = ALIASES.get(event_name(raw), event_name(raw))
     read = _READERS.get(name)
     if read is None:
-        return Normalised(ignored=f"Nothing is done about {name}." if name else "The call names no event.")
+        words = f"Nothing is done about {name}." if name else "The call names no event."
+        return Normalised(ignored=words, is_strange=name not in _UNUSED)
     flat = flattened(raw)
     own = _mailbox(flat)
     call = _Call(
@@ -182,7 +185,7 @@ def from_webhook(raw: Raw, *, received_at: datetime, knowledge: MessageKnowledge
     )
     event = read(call)
     if event is None:
-        return Normalised(ignored=f"{name} says of no message, person or campaign.")
+        return Normalised(ignored=f"{name} says of no message, person or campaign.", is_strange=True)
     return Normalised(events=(event,))
 
 

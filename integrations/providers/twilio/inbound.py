@@ -155,9 +155,8 @@ def fate(envelope: dict[str, Any], status: str, theirs: str, code: str, said: st
     if status in _UNDER_WAY:
         return Normalised(ignored=f"The message is on its way ({status}).")
     if status not in _FAILED:
-        return Normalised(
-            ignored=f"Status {status!r} is not used." if status else "The call tells no status."
-        )
+        words = f"Status {status!r} is not used." if status else "The call tells no status."
+        return Normalised(ignored=words, is_strange=True)
     rule = errors.rule_for(code)
     reason = (rule.message if rule else said) or f"Twilio reports: {status}."
     found: list[BaseEvent] = [

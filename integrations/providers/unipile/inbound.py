@@ -103,7 +103,8 @@ def from_webhook(
         return _message_event(name, raw, received_at, knowledge, look_up)
     if name == "new_relation":
         return _new_relation(raw, received_at)
-    return Normalised(ignored=f"Event {name!r} is not used." if name else "The call names no event.")
+    words = f"Event {name!r} is not known." if name else "The call names no event."
+    return Normalised(ignored=words, is_strange=True)
 
 
 def _incomplete(what: str) -> ProviderError:

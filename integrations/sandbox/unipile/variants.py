@@ -1,4 +1,6 @@
-"""Other shapes of the same facts that were seen in production (docs/providers/unipile.md, 6 and 8)."""
+"""Other shapes of the same facts: those that were seen in production (docs/providers/unipile.md, 6 and 8), and one that
+nobody knows, as a provider may send it any day.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +38,11 @@ def _participants(item: dict[str, Any]) -> dict[str, Any]:
     return {"participants" if name == "attendees" else name: value for name, value in item.items()}
 
 
+def _renamed_event(payload: dict[str, Any]) -> dict[str, Any]:
+    """What nobody has seen yet: the event goes by another name."""
+    return payload | {"event": f"{payload['event']}_v2"} if "event" in payload else payload
+
+
 def _documented_attachment(item: dict[str, Any]) -> dict[str, Any]:
     """The docs' example: one object with ``id, type, mimetype, url, size`` instead of an array."""
     found = item.get("attachments")
@@ -63,6 +70,7 @@ VARIANTS: dict[str, Callable[[Any], Any]] = {
     "attachment_dict": _everywhere(_documented_attachment),
     "null_ids": _everywhere(_null(frozenset({"message_id", "chat_id"}))),
     "unknown_fields": _everywhere(lambda item: item | {"x_new_field": {"since": "2026-01"}}),
+    "renamed_event": _renamed_event,
     # Only the header goes; the payload stays as it is (see events.emit).
     "no_content_type": lambda payload: payload,
 }
