@@ -24,16 +24,17 @@ from integrations.models import (
     SyncCursor,
     SyncRun,
 )
-from integrations.services import healing, rates, sync, sync_pages, sync_windows
+from integrations.services import healing, rates, sync, sync_pages, sync_sources, sync_windows
 from integrations.services.adapters import StoredKnowledge, adapter_of
 from integrations.services.events import record_event
 from integrations.services.sync_sources import ChatSource
 from project.core import events as core_events
 from project.core.clock import now
+from project.core.http import deadline
 from project.core.refusals import Invalid, Refused
 from project.core.scoping import no_scope, organization_scope
 from tests.integrations.conftest import Room, message_webhook
-from tests.integrations.world import OWN_ID, Killed, problem
+from tests.integrations.world import OWN_ID, Killed, WorldAdapter, problem
 
 DAY = date(2026, 11, 18)
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -257,6 +258,39 @@ def test_a_preview_counts_and_records_nothing(room: Room) -> None:
         found = healing.preview(sender=room.sender, since=NOON, until=NOON + timedelta(hours=1))
     assert (found.listed, found.missing, found.complete) == (7, 6, True)
     assert len(texts(room)) == 1
+
+
+@pytest.mark.parametrize("answers", [0, 2], ids=["none", "two pages"])
+def test_a_preview_that_takes_too_long_says_so_with_what_it_has(
+    room: Room, client: Browser, monkeypatch: pytest.MonkeyPatch, answers: int
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(deadline, "clock", lambda: clock[0])
+    monkeypatch.setattr(sync_sources, "PAGE", 2)
+    fill(room, 9)
+    real, asked = WorldAdapter.list_messages, []
+
+    def slowly(adapter: Any, **wanted: Any) -> Any:
+        asked.append(wanted)
+        if len(asked) > answers:
+            clock[0] += 30
+            raise problem(ErrorKind.TIMEOUT)
+        clock[0] += 3.0
+        return real(adapter, **wanted)
+
+    monkeypatch.setattr(WorldAdapter, "list_messages", slowly)
+    with room.scope():
+        found = healing.preview(sender=room.sender, since=NOON, until=NOON + timedelta(hours=1))
+    assert (found.listed, found.missing, found.complete) == (2 * answers, 2 * answers, False)
+    assert len(asked) == answers + 1
+    asked.clear()
+    client.force_login(room.agency.ops)
+    page = client.post(
+        room.agency.url(f"ops/sync/{room.sender.id}/window/"),
+        {"since": "2026-11-18", "until": "2026-11-18", "act": "count"},
+    )
+    assert page.status_code == 200
+    assert "Incomplete: the provider answers slowly, and in 8 seconds it has listed" in page.content.decode()
 
 
 def test_any_interleaving_of_webhook_poll_and_history_gives_each_message_once(room: Room) -> None:

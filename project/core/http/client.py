@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 import structlog
 
-from project.core.http import metrics
+from project.core.http import deadline, metrics
 from project.core.http.breaker import CircuitBreaker, default_breaker
 from project.core.http.errors import (
     AddressRefusedError,
@@ -125,7 +125,7 @@ class HttpClient:
                 reason = type(error).__name__
             attempt += 1
             wait = self.retry.wait_before(attempt, hint, waited) if method in READ_METHODS else None
-            if wait is None:
+            if wait is None or deadline.is_before(wait):
                 if failure is not None:
                     raise failure
                 assert response is not None
@@ -215,7 +215,9 @@ class HttpClient:
                 self.breaker.succeeded(key)
         except HttpError as error:
             outcome = _OUTCOMES.get(type(error), "broken")
-            if isinstance(error, ConnectFailedError | TimeoutExceededError | TransportBrokenError):
+            is_failed = isinstance(error, ConnectFailedError | TimeoutExceededError | TransportBrokenError)
+            # Whom our own deadline cut short may have been about to answer.
+            if is_failed and not deadline.has_passed():
                 self.breaker.failed(key)
             raise
         finally:
@@ -237,7 +239,7 @@ class HttpClient:
     def _wait_for_turn(self, key: str) -> None:
         """Keep our own request rate: short waits are slept, long ones are refused."""
         wait = self.throttle(key) if self.throttle is not None else 0.0
-        if wait > self.retry.budget_s:
+        if wait > self.retry.budget_s or (wait > 0 and deadline.is_before(wait)):
             raise RequestRateExceededError(
                 "Our own request rate for this service is used up.", retry_after=wait, client=self.name
             )
@@ -257,7 +259,7 @@ class HttpClient:
         url = self._url(path)
         try:
             check_shape(url)
-            seconds = timeout or self.timeout
+            seconds = self._seconds(timeout)
             limits = httpx.Timeout(seconds, connect=min(_CONNECT_TIMEOUT_S, seconds), pool=_CONNECT_TIMEOUT_S)
             headers = {
                 "User-Agent": USER_AGENT,
@@ -275,6 +277,13 @@ class HttpClient:
             raise AddressRefusedError("This is not a valid address.", client=self.name) from None
         except httpx.HTTPError as error:
             raise self._translated(error) from None
+
+    def _seconds(self, timeout: float | None) -> float:
+        """Return how long the service may take, which a deadline cuts. Raises ``TimeoutExceededError``."""
+        seconds, left = timeout or self.timeout, deadline.left()
+        if left == 0.0:
+            raise TimeoutExceededError("The time for this is used up.", client=self.name)
+        return seconds if left is None else min(seconds, left)
 
     def _follow(
         self, method: str, response: httpx.Response, headers: dict[str, str], limits: httpx.Timeout
@@ -313,7 +322,7 @@ class HttpClient:
         self, response: httpx.Response, limit: int, started: float, timeout: float | None
     ) -> Iterator[bytes]:
         """Yield the decoded body, bounded in size (after decompression) and in time."""
-        deadline = started + (timeout or self.timeout) * _ANSWER_DEADLINE_FACTOR
+        until = started + (timeout or self.timeout) * _ANSWER_DEADLINE_FACTOR
         size = 0
         for piece in response.iter_bytes():
             size += len(piece)
@@ -322,7 +331,7 @@ class HttpClient:
                     f"The answer is larger than {limit // 1024} KiB, so we stopped reading it.",
                     client=self.name,
                 )
-            if time.monotonic() > deadline:
+            if time.monotonic() > until or deadline.has_passed():
                 raise TimeoutExceededError("The answer came too slowly.", client=self.name)
             yield piece
 

@@ -19,6 +19,7 @@ from project.core.http import (
     TimeoutExceededError,
     TooManyRedirectsError,
     TransportBrokenError,
+    deadline,
 )
 from tests.core.http.conftest import Answer, Script
 
@@ -65,6 +66,28 @@ def test_refusals_are_not_tried_again(server: Script, make: Make, status: int) -
     server.say(Answer(status=status))
     assert make().request("GET", "/").status_code == status
     assert len(server.seen) == 1
+
+
+def test_a_deadline_cuts_what_is_slow_tries_nothing_again_and_says_nothing_against_the_service(
+    server: Script, make: Make, waits: list[float]
+) -> None:
+    client = make(timeout=600.0)
+    server.say(Answer(stall=True))
+    with deadline.deadline(0.2), pytest.raises(TimeoutExceededError):
+        client.request("GET", "/")
+    assert (len(server.seen), waits) == (1, [])
+    # A service whose requests ran out of our time twenty times is still asked.
+    for _ in range(20):
+        with deadline.deadline(0.0), pytest.raises(TimeoutExceededError):
+            client.request("GET", "/")
+    assert len(server.seen) == 1
+    server.say(Answer(status=503), Answer(body=b'{"ok": 1}'))
+    with deadline.deadline(600.0):
+        assert client.request("GET", "/").json() == {"ok": 1}
+    server.say(Answer(status=503, headers={"Retry-After": "5"}))
+    with deadline.deadline(4.0):
+        assert client.request("GET", "/").status_code == 503
+    assert len(server.seen) == 4
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
