@@ -93,12 +93,14 @@ def request(
     until: datetime | None = None,
     campaign_id: UUID | None = None,
     expected: int | None = None,
+    together: bool = False,
 ) -> SyncRun | None:
     """Ask for a run of one of ``READERS``; ``None`` if one of this account is under way already.
 
     ``history`` and ``ledger`` are about a window, ``connections`` may be limited to the leads of a campaign. A
-    back-fill that was broken off or stopped within a day goes on where it stood. Raises ``Invalid``, and ``Refused``
-    for what the provider has no list of.
+    back-fill that was broken off or stopped within a day goes on where it stood. ``together`` counts a day of all
+    accounts that are read together at once, by the one that reads for them. Raises ``Invalid``, and ``Refused`` for
+    what the provider has no list of.
     """
     if resource not in READERS:
         raise Invalid(f"There is nothing called {resource!r} to synchronise.", field="resource")
@@ -109,7 +111,9 @@ def request(
         check_window(since, until)
     asked: dict[str, Any] = {"resource": resource, "since": since, "until": until}
     asked["scope"] = {"campaign_id": str(campaign_id)} if campaign_id else {}
-    sender = readers.reader_of(sender) if resource == freshness.MESSAGES else sender
+    if together:
+        asked["scope"] = sync_windows.TOGETHER
+    sender = readers.reader_of(sender) if together or resource == freshness.MESSAGES else sender
     try:
         with transaction.atomic():
             run: SyncRun = SyncRun.objects.create(
@@ -322,14 +326,24 @@ def request_due() -> int:
                 continue
         if _relations_due(sender, cursors.get((sender.id, "relations")), at):
             made += request(sender=sender, resource="relations", trigger="schedule") is not None
-        elif _ledger_due(sender, cursors.get((sender.id, LEDGER)), at):
-            today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            yesterday = today - timedelta(days=1)
-            run = request(sender=sender, resource=LEDGER, trigger="schedule", since=yesterday, until=today)
-            made += run is not None
+        elif sender.id in reading and _ledger_due(sender, cursors.get((sender.id, LEDGER)), at):
+            made += _count_yesterday(sender, at)
         elif _chats_due(sender, cursors.get((sender.id, CHATS)), at):
             made += request(sender=sender, resource=CHATS, trigger="schedule") is not None
     return made
+
+
+def _count_yesterday(sender: SenderAccount, at: datetime) -> bool:
+    today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    run = request(
+        sender=sender,
+        resource=LEDGER,
+        trigger="schedule",
+        since=today - timedelta(days=1),
+        until=today,
+        together=readers.is_shared(sender.connection.provider),
+    )
+    return run is not None
 
 
 def _messages_due(

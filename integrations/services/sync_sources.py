@@ -81,13 +81,23 @@ def can_list(provider: str) -> bool:
     return any(registry.can(provider, capability) for capability in LISTING)
 
 
-def source_of(adapter: Adapter, sender: SenderAccount, knowledge: MessageKnowledge, at: datetime) -> Source:
-    """Return how an account is read. Raises ``ProviderError`` of kind ``unsupported`` if it cannot be."""
+def source_of(
+    adapter: Adapter,
+    sender: SenderAccount,
+    knowledge: MessageKnowledge,
+    at: datetime,
+    *,
+    together: bool = False,
+) -> Source:
+    """Return how an account is read, with all that are read ``together`` with it or alone.
+
+    Raises ``ProviderError`` of kind ``unsupported`` if it cannot be.
+    """
     account_id = sender.provider_account_id
     if isinstance(adapter, SyncsMessages):
         return ChatSource(adapter, account_id, knowledge)
     if isinstance(adapter, KeepsThreads):
-        return ThreadSource(adapter, account_id, at)
+        return ThreadSource(adapter, "" if together else account_id, at)
     if isinstance(adapter, ListsInbound):
         return InboundSource(adapter, account_id, knowledge, at)
     raise ProviderError(

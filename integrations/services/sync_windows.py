@@ -20,9 +20,9 @@ from integrations.domain_events import ChatFound, RelationsListed, RelationsTold
 from integrations.errors import ErrorKind, ProviderError
 from integrations.events import MessageReceived
 from integrations.locks import lock_sender
-from integrations.models import ProviderEvent, SenderAccount
-from integrations.services import ledger, rates
-from integrations.services.sync_pages import PAGE, Progress
+from integrations.models import ProviderEvent, SenderAccount, SyncRun
+from integrations.services import ledger, rates, readers
+from integrations.services.sync_pages import PAGE, SAMPLES, Progress
 from integrations.services.sync_sources import Listed, Source, Told, source_of
 from integrations.values import Direction, Person, Relation
 from project.core.clock import now
@@ -30,6 +30,8 @@ from project.core.events import publish
 
 #: Profiles that one run looks up at most: each counts as a view of the account.
 MAX_LOOKUPS: Final = 50
+#: The ``SyncRun.scope`` of a count of all accounts that are read together.
+TOGETHER: Final = {"together": True}
 #: People whose chat is looked for in one turn of a run.
 CHATS_AT_ONCE: Final = 50
 
@@ -47,7 +49,8 @@ def register_nameless(name: str, source: NamelessChats) -> None:
 
 
 def _source(progress: Progress) -> Source:
-    return source_of(progress.connect(), progress.run.sender, progress.knowledge, now())
+    together = progress.run.scope == TOGETHER
+    return source_of(progress.connect(), progress.run.sender, progress.knowledge, now(), together=together)
 
 
 def _pages(progress: Progress, source: Source) -> Iterator[list[Told]]:
@@ -94,22 +97,44 @@ def read_history(progress: Progress) -> bool:
 
 
 def count_day(progress: Progress) -> bool:
-    """Count what the provider lists of the day and how much of it is stored; nothing is recorded."""
-    source, sender = _source(progress), progress.run.sender
+    """Count what the provider lists of the day and how much of it is stored, by account; nothing is recorded."""
+    source = _source(progress)
     progress.result.setdefault("lists_own", source.lists_own)
     begins = progress.run.since or progress.started
+    senders = {sender.provider_account_id: sender for sender in _counted(progress.run)}
     for items in _pages(progress, source):
-        # A list that goes by when a mail was fetched holds some of the day before: they are in that day's count.
-        of_day = [told for told in items if told.occurred_at >= begins]
-        counted = [(told, message) for told in of_day if (message := _message(told, source)) is not None]
-        known = progress.known(sender, [message.dedupe_key for _told, message in counted])
-        progress.tally("listed", len(counted))
-        for told, message in counted:
-            if message.dedupe_key in known:
-                progress.tally("stored")
-            else:
-                _keep_missing(progress, told)
+        found: dict[str, list[tuple[Told, MessageReceived]]] = {}
+        for told in items:
+            message = _message(told, source)
+            # A list that goes by when a mail was fetched holds some of the day before: they are in that day's count.
+            if message is not None and told.occurred_at >= begins and told.account_id in senders:
+                found.setdefault(told.account_id, []).append((told, message))
+        for account_id, counted in found.items():
+            _count(progress, senders[account_id], counted)
     return progress.through
+
+
+def _counted(run: SyncRun) -> list[SenderAccount]:
+    """Return the accounts whose day a run counts."""
+    if run.scope != TOGETHER:
+        return [run.sender]
+    return [
+        sender
+        for sender in readers.read_by(run.sender)
+        if sender.status != SenderAccount.Status.DELETED
+        and (run.until is None or sender.created_at < run.until)
+    ]
+
+
+def _count(progress: Progress, sender: SenderAccount, counted: list[tuple[Told, MessageReceived]]) -> None:
+    known = progress.known(sender, [message.dedupe_key for _told, message in counted])
+    missing = [told for told, message in counted if message.dedupe_key not in known]
+    figures = {"listed": len(counted), "stored": len(counted) - len(missing)}
+    of_account = progress.result.setdefault("accounts", {}).setdefault(str(sender.id), {"missing": []})
+    for name, number in figures.items():
+        progress.tally(name, number)
+        of_account[name] = of_account.get(name, 0) + number
+    of_account["missing"] += [_sample(told) for told in missing[: SAMPLES - len(of_account["missing"])]]
 
 
 def _message(told: Told, source: Source) -> MessageReceived | None:
@@ -120,27 +145,28 @@ def _message(told: Told, source: Source) -> MessageReceived | None:
     return found
 
 
-def _keep_missing(progress: Progress, told: Told) -> None:
-    kept = progress.result.setdefault("missing", [])
-    if len(kept) < 10:
-        at = told.occurred_at.astimezone(UTC).isoformat(timespec="seconds")
-        kept.append({"at": at, "who": told.who[:80], "text": told.text[:120]})
+def _sample(told: Told) -> dict[str, str]:
+    at = told.occurred_at.astimezone(UTC).isoformat(timespec="seconds")
+    return {"at": at, "who": told.who[:80], "text": told.text[:120]}
 
 
 def settle_day(progress: Progress) -> None:
-    """Write the ledger's line of a day that was counted. Where nothing was given out there is nothing to say."""
+    """Write the ledger's lines of a day that was counted. Where nothing was given out there is nothing to say."""
     run, result = progress.run, progress.result
-    listed = int(result.get("listed", 0))
-    if (progress.note and not listed) or run.since is None:
+    if (progress.note and not result.get("listed")) or run.since is None:
         return
-    found = ledger.DayCount(
-        listed=listed,
-        stored=int(result.get("stored", 0)),
-        samples=list(result.get("missing", ())),
-        lists_own=bool(result.get("lists_own")),
-    )
-    ledger.settle(sender=run.sender, day=run.since.astimezone(UTC).date(), found=found)
-    rates.backfill(sender=run.sender, since=run.since, until=run.until or run.since)
+    # A count that began before accounts were counted together has its figures one level up.
+    accounts = result.get("accounts", {str(run.sender_id): result})
+    for sender in _counted(run):
+        figures = accounts.get(str(sender.id), {})
+        found = ledger.DayCount(
+            listed=int(figures.get("listed", 0)),
+            stored=int(figures.get("stored", 0)),
+            samples=list(figures.get("missing", ())),
+            lists_own=bool(result.get("lists_own")),
+        )
+        ledger.settle(sender=sender, day=run.since.astimezone(UTC).date(), found=found)
+        rates.backfill(sender=sender, since=run.since, until=run.until or run.since)
 
 
 # --- all connections ----------------------------------------------------------------------------------
