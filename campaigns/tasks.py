@@ -73,6 +73,14 @@ def prune_lead_acts() -> int:
     return lead_acts.prune()
 
 
+@platform_task(queue="bulk", name="campaigns.forget")
+def forget() -> int:
+    """Let go of files of imports that are over, and of what a provider needed to stop people who were erased."""
+    from campaigns.services import forgetting
+
+    return forgetting.prune_files() + forgetting.forget_stopped()
+
+
 @task(queue="bulk", name="campaigns.enroll_audience")
 def enroll_audience(campaign_id: str) -> None:
     """Enroll everybody of a campaign's audience who is not in it yet."""
@@ -213,6 +221,7 @@ BEAT = {
     "sweep-plan-migrations": ("campaigns.sweep_plan_migrations", 30.0, "bulk"),
     "sweep-lead-acts": ("campaigns.sweep_lead_acts", 30.0, "bulk"),
     "prune-lead-acts": ("campaigns.prune_lead_acts", 3600.0, "bulk"),
+    "forget": ("campaigns.forget", 3600.0, "bulk"),
     "sweep-simulations": ("campaigns.sweep_simulations", 30.0, "bulk"),
     "settle-variants": ("campaigns.settle_variants", 300.0, "reports"),
     "let-waiting-leads-in": ("campaigns.let_waiting_leads_in", 300.0, "bulk"),

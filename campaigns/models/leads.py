@@ -205,6 +205,9 @@ class LeadMerge(OrganizationModel):
 class ErasedAddress(OrganizationModel):
     """What is left of an address of somebody who was erased: a digest, so that an import does not bring them back."""
 
+    #: Before a digest that stands where a row has to have an address.
+    MARK: Final = "erased:"
+
     client = OrganizationForeignKey(Client, on_delete=models.CASCADE, related_name="+")
     channel = models.CharField(max_length=16, choices=Channel.choices)
     #: ``campaigns.identity.digest`` of the normalised address.

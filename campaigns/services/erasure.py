@@ -21,10 +21,7 @@ from campaigns.models import (
     Lead,
     LeadActItem,
     LeadChannel,
-    LeadImport,
-    LeadImportError,
     LeadImportLead,
-    LeadImportRow,
     LeadLabel,
     LeadMerge,
     ReplyReading,
@@ -33,6 +30,7 @@ from campaigns.models import (
     Transition,
     Unsubscribe,
 )
+from campaigns.services import forgetting
 from campaigns.services.lead_changes import stop_all
 from integrations.models import OutboundMessage
 from integrations.services import lead_sends
@@ -73,8 +71,9 @@ def _erase(lead: Lead) -> None:
         raise Invalid("This lead was erased before.")
     publish(LeadErased(lead=lead))
     addresses = list(LeadChannel.objects.filter(lead=lead))
+    forgetting.forget_traces(lead, addresses)
+    forgetting.forget_rows(lead, addresses)
     _forget_addresses(lead, addresses)
-    _forget_files(lead, addresses)
     lead_sends.erase(lead_id=lead.id)
     ReplyReading.objects.filter(enrollment__lead=lead).update(because="", updated_at=now())
     Enrollment.objects.filter(lead=lead).exclude(reason="").update(
@@ -111,24 +110,6 @@ def _forget_addresses(lead: Lead, addresses: list[LeadChannel]) -> None:
         Suppression.objects.filter(**own, is_domain=False).delete()
         Unsubscribe.objects.filter(**own).delete()
     LeadChannel.objects.filter(id__in=[row.id for row in addresses]).delete()
-
-
-def _forget_files(lead: Lead, addresses: list[LeadChannel]) -> None:
-    """Delete the uploaded files that the person stood in, and what is shown of them."""
-    links = LeadImportLead.objects.filter(lead=lead).values("lead_import_id")
-    for made in LeadImport.objects.filter(id__in=links).select_for_update(of=("self",)).order_by("id"):
-        if made.file:
-            made.file.delete(save=False)
-        made.sample, made.file = [], ""
-        made.save(update_fields=["sample", "file", "updated_at"])
-    values = {value.casefold() for row in addresses for value in (row.value, row.normalized)}
-    given = [row.normalized for row in addresses]
-    LeadImportRow.objects.filter(
-        Q(linkedin__in=given) | Q(email__in=given) | Q(phone__in=given), lead_import__client=lead.client
-    ).delete()
-    for row in LeadImportError.objects.filter(lead_import__in=links):
-        if values & {str(cell).casefold() for cell in row.values}:
-            row.delete()
 
 
 def bundle(*, lead: Lead, actor: User) -> dict[str, Any]:

@@ -252,6 +252,9 @@ def _unsubscribed(
     how = _HOW.get(event.how, How.PROVIDER)
     if how == How.MAIL:
         link = unsubscribes.find_here(str(event.raw.get("token", "")))
+        if link is not None and unsubscribes.is_erased(link):
+            fact.outcome["campaigns"] = "Unsubscribed by mail; they were erased before."
+            return None
         if link is not None:
             unsubscribes.record(
                 address=unsubscribes.Address.of_link(link), how=how, occurred_at=event.occurred_at

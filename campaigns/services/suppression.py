@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from campaigns import identity
-from campaigns.models import Lead, LeadChannel, Suppression, Unsubscribe
+from campaigns.models import ErasedAddress, Lead, LeadChannel, Suppression, Unsubscribe
 from campaigns.services import suppression_marks
 from campaigns.services.provider_runs import suppressing
 from integrations.models import OutboundMessage
@@ -235,14 +235,32 @@ def _standing(client_id: UUID, channel: str, exact: Sequence[str], domains: Sequ
 def gate(outbound: OutboundMessage) -> Hold | None:
     """The outbox's last question before an attempt: is the person suppressed? Replies of people are asked too.
 
-    The address itself is looked up, so that a lead who was deleted or imported anew changes nothing.
+    The address itself is looked up, so that a lead who was deleted or imported anew changes nothing. Of people who were
+    erased the list has no entry any more: the digests of their addresses stand for it.
     """
+    if _is_erased(outbound):
+        return Hold(code="suppressed", reason="They were erased at their own request.", final=True)
     found = next(filter(None, (_of_recipient(outbound, value) for value in _addresses_of(outbound))), None)
     if found is None and outbound.lead_id is not None:
         found = suppression_of(
             client_id=outbound.client_id, lead_id=outbound.lead_id, channel=outbound.channel
         )
     return hold_of(found) if found is not None else None
+
+
+def _is_erased(outbound: OutboundMessage) -> bool:
+    """Whether the lead was erased, or one of the addresses is of somebody who was."""
+    if (
+        outbound.lead_id is not None
+        and Lead.objects.filter(id=outbound.lead_id, erased_at__isnull=False).exists()
+    ):
+        return True
+    digests = [
+        identity.digest(outbound.organization_id, outbound.channel, value)
+        for value in _addresses_of(outbound)
+    ]
+    erased = ErasedAddress.objects.filter(client_id=outbound.client_id, channel=outbound.channel)
+    return bool(digests) and erased.filter(digest__in=digests).exists()
 
 
 def _words_of(found: Suppression) -> str:

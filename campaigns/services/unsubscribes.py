@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from campaigns.events import AddressUnsubscribed
 from campaigns.models import (
+    ErasedAddress,
     Lead,
     LeadChannel,
     OutreachPolicy,
@@ -152,20 +153,34 @@ def find_id(token: str) -> UUID | None:
 # --- what they do -----------------------------------------------------------------------------------
 
 
-def use(link: UnsubscribeLink, *, how: str) -> Unsubscribe:
-    """Unsubscribe whoever the link belongs to; once more changes nothing. Needs no scope: the link is the right."""
+def use(link: UnsubscribeLink, *, how: str) -> Unsubscribe | None:
+    """Unsubscribe whoever the link belongs to; once more changes nothing. Needs no scope: the link is the right.
+
+    ``None`` for somebody who was erased: they are off already, and their address does not come back.
+    """
+    if is_erased(link):
+        return None
     with organization_scope(link.organization_id), transaction.atomic():
         return record(address=Address.of_link(link), how=how)
 
 
 def undo(link: UnsubscribeLink) -> bool:
     """Take an unsubscribe back at the person's own wish; ``False`` when something else keeps them off."""
+    if is_erased(link):
+        return False
     with organization_scope(link.organization_id), transaction.atomic():
         return resubscribe(address=Address.of_link(link))
 
 
+def is_erased(link: UnsubscribeLink) -> bool:
+    """Whether whoever the link belonged to was erased."""
+    return link.value.startswith(ErasedAddress.MARK)
+
+
 def stands(link: UnsubscribeLink) -> bool:
     """Whether the link's address is left out now, for whatever reason."""
+    if is_erased(link):
+        return True
     with organization_scope(link.organization_id):
         found = suppression.suppression_of_value(
             client_id=link.client_id, channel=link.channel, value=link.value

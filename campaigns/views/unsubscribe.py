@@ -38,7 +38,15 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _page(
     request: HttpRequest, link: UnsubscribeLink, *, is_out: bool, done: bool = False, back: bool = False
 ) -> HttpResponse:
-    context = {"link": link, "is_out": is_out, "done": done, "back": back, "address": _masked(link.value)}
+    is_erased = unsubscribes.is_erased(link)
+    context = {
+        "link": link,
+        "is_out": is_out,
+        "done": done,
+        "back": back and not is_erased,
+        "may_return": not (back or is_erased),
+        "address": "you" if is_erased else _masked(link.value),
+    }
     response = render(request, "campaigns/unsubscribe.html", context)
     response["X-Robots-Tag"] = "noindex"
     response["Referrer-Policy"] = "no-referrer"

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from campaigns.events import LeadErased, LeadsMerged, LeadsParted
 from campaigns.models import Lead
 from campaigns.services.erasure import rows
-from inbox.models import Conversation, Message, MessageFile, Note, Participant, ReplyDraft
+from inbox.models import (
+    Conversation,
+    Message,
+    MessageFile,
+    Note,
+    Notification,
+    Participant,
+    ReplyDraft,
+)
 from inbox.services import live
 from project.core.clock import now
 
@@ -56,15 +66,38 @@ def on_lead_erased(event: LeadErased) -> None:
     MessageFile.objects.filter(conversation__in=found).delete()
     ReplyDraft.objects.filter(conversation__in=found).delete()
     Participant.objects.filter(conversation__in=found).delete()
+    # What was told of them stays as a line without a name; what waits to leave says no more.
+    Notification.objects.filter(conversation__in=found).update(title=ERASED, text="", updated_at=now())
+    numbers = list(event.lead.channels.filter(kind="sms").values_list("normalized", flat=True))
     for row in found:
+        if any(number in row.chat_id or number in row.provider_chat_id for number in numbers):
+            row.chat_id = row.provider_chat_id = ""  # threads of text messages are known by the two numbers
         row.counterpart_name, row.subject, row.last_snippet, row.updated_at = "", "", ERASED, now()
-        row.answer_address = row.answer_name = ""
+        row.counterpart_id = row.answer_address = row.answer_name = ""
     Conversation.objects.bulk_update(
         found,
-        ["counterpart_name", "answer_address", "answer_name", "subject", "last_snippet", "updated_at"],
+        [
+            "counterpart_name",
+            "counterpart_id",
+            "chat_id",
+            "provider_chat_id",
+            "answer_address",
+            "answer_name",
+            "subject",
+            "last_snippet",
+            "updated_at",
+        ],
     )
     for row in found:
         live.conversation_changed(row)
+
+
+def answered(lead_ids: Sequence[UUID]) -> set[UUID]:
+    """Who of some leads has written to us, in whatever thread."""
+    theirs = Message.objects.filter(
+        conversation__lead_id__in=list(lead_ids), direction=Message.Direction.INBOUND
+    )
+    return set(theirs.values_list("conversation__lead_id", flat=True))
 
 
 def record(lead: Lead) -> list[dict[str, Any]]:
