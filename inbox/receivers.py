@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns.events import LeadErased, LeadsMerged, LeadsParted, MessageMatched
-from campaigns.services import erasure, matching
+from campaigns.services import erasure, lead_changes, matching
 from inbox import row_words
 from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
 from inbox.services import chats, departures, leads, leaving, notifications, replies, reports, threads
@@ -24,6 +24,7 @@ subscribe(LeadsMerged, id="inbox.leads_merged")(leads.on_leads_merged)
 subscribe(LeadsParted, id="inbox.leads_parted")(leads.on_leads_parted)
 subscribe(LeadErased, id="inbox.lead_erased")(leads.on_lead_erased)
 subscribe(MembershipChanged, id="inbox.give_back_lost")(leaving.on_membership_changed)
+lead_changes.register_answers("inbox.messages", leads.answered)
 erasure.register_record("conversations", leads.record)
 row_words.register()
 sync_windows.register_nameless("inbox.conversations", chats.nameless)

@@ -73,7 +73,12 @@ def get_import(request: ApiRequest, import_id: UUID) -> Any:
 def put_mapping(request: ApiRequest, import_id: UUID, payload: schemas.MappingIn) -> Any:
     """Choose what each column means and check all rows in the background; then look at the counts and confirm."""
     found = _import(request, import_id)
-    service.set_mapping(lead_import=found, mapping=payload.mapping, actor=request.access.user)
+    service.set_mapping(
+        lead_import=found,
+        mapping=payload.mapping,
+        actor=request.access.user,
+        paid_checks=payload.paid_checks,
+    )
     return Status(202, _detail(_import(request, import_id)))
 
 

@@ -261,7 +261,8 @@ class ImportOut(Schema):
 
     After the mapping was set, ``state`` is previewing, then previewed; after confirming, running, then done.
     ``counts`` has create, update, duplicate, suppressed and invalid rows: as previewed, then as done; ``risky`` are
-    imported rows whose e-mail address may not work, ``gap:<variable>`` those that leave a variable blank.
+    imported rows whose e-mail address may not work, ``gap:<variable>`` those that leave a variable blank,
+    ``paid`` how many addresses a paid service was asked about.
     """
 
     id: UUID
@@ -312,6 +313,8 @@ class MappingIn(Schema):
     """What each column means, by its index (``"0"``, ``"1"``, ...); columns that are not named are left out."""
 
     mapping: dict[str, str] = Field(max_length=200)
+    #: So many addresses of the file may be checked by the client's paid service; `counts.paid` says how many were.
+    paid_checks: int = Field(default=0, ge=0, le=10_000)
 
 
 class RowErrorOut(Schema):

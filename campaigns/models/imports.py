@@ -48,6 +48,12 @@ class LeadImport(OrganizationModel):
     #: First rows as they would be imported, for the preview.
     sample = models.JSONField(default=list)
     claimed_until = models.DateTimeField(null=True)
+    #: How often a worker took it; whoever holds an older number has lost it.
+    claims = models.PositiveIntegerField(default=0)
+    #: How often it broke in a row, in a way that nobody foresaw.
+    tries = models.PositiveSmallIntegerField(default=0)
+    #: So many addresses a paid service may be asked about, as somebody chose.
+    paid_checks = models.PositiveIntegerField(default=0)
     cancel_requested = models.BooleanField(default=False)
     finished_at = models.DateTimeField(null=True)
     #: When all of it was taken back, and the act that says how far that is.

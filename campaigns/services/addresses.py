@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -70,12 +71,22 @@ def known(addresses: Iterable[str]) -> dict[str, AddressVerdict]:
     return {row.address: _verdict(row) for row in rows}
 
 
+@dataclass(slots=True)
+class Paid:
+    """How many questions a paid service may still be asked, and how many it was; ``asked_one`` is called after each."""
+
+    left: int = PAID_AT_ONCE
+    asked: int = 0
+    asked_one: Callable[[], None] = lambda: None
+
+
 def check_many(
-    addresses: Sequence[str], *, client_id: UUID, ask: Resolver | None = None
+    addresses: Sequence[str], *, client_id: UUID, ask: Resolver | None = None, paid: Paid | None = None
 ) -> dict[str, AddressVerdict]:
     """Return a verdict for every normalised address, asking only about those that are not remembered.
 
-    A connection of the client that validates addresses is asked first (it may cost money), as far as its batch goes.
+    A connection of the client that validates addresses is asked first (it costs money), as far as ``paid`` goes:
+    ``PAID_AT_ONCE`` where nothing is said.
     """
     found = known(addresses)
     missing = [address for address in dict.fromkeys(addresses) if address not in found]
@@ -84,7 +95,7 @@ def check_many(
     domains = {domain_of(address) for address in missing if is_written_well(address)}
     servers = _servers(domains, ask or resolver())
     fresh = {address: judge(address, servers.get(domain_of(address), Servers.UNKNOWN)) for address in missing}
-    sources = _ask_provider(fresh, client_id)
+    sources = _ask_provider(fresh, client_id, paid or Paid())
     _remember(fresh, sources, servers)
     return {**found, **fresh}
 
@@ -109,14 +120,15 @@ def _cache_key(domain: str) -> str:
     return f"mx:{hashlib.sha256(domain.encode()).hexdigest()[:32]}"
 
 
-def _ask_provider(fresh: dict[str, AddressVerdict], client_id: UUID) -> dict[str, str]:
+def _ask_provider(fresh: dict[str, AddressVerdict], client_id: UUID, paid: Paid) -> dict[str, str]:
     """Let a validating connection judge what is not hopeless already; return who judged which address."""
-    connection = _validating_connection(client_id)
+    connection = validating_connection(client_id) if paid.left > 0 else None
     if connection is None:
         return {}
     open_questions = [address for address, verdict in fresh.items() if verdict.verdict != "invalid"]
     sources = {}
-    for address in open_questions[:PAID_AT_ONCE]:
+    for address in open_questions[: paid.left]:
+        paid.left, paid.asked = paid.left - 1, paid.asked + 1
         try:
             adapter = require(adapter_of(connection), ValidatesAddresses)
             fresh[address] = adapter.validate_email(address)
@@ -124,10 +136,12 @@ def _ask_provider(fresh: dict[str, AddressVerdict], client_id: UUID) -> dict[str
             log.warning("addresses.provider_failed", provider=connection.provider, kind=error.kind)
             break  # what was found here holds; the service is asked again another time
         sources[address] = connection.provider
+        paid.asked_one()
     return sources
 
 
-def _validating_connection(client_id: UUID) -> Connection | None:
+def validating_connection(client_id: UUID) -> Connection | None:
+    """The client's connection, or the installation's for all, that judges addresses for money; ``None`` without one."""
     kinds = [
         provider.kind
         for provider in registry.providers()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from campaigns.models import Lead, LeadChannel, LeadImport, LeadImportLead
+from campaigns.models import Lead, LeadChannel, LeadImport, LeadImportLead, LeadMerge
 from campaigns.services import suppression_marks
 from campaigns.services.lead_changes import Before, Change, Given, Result, put_back, remove
 from integrations.models import OutboundMessage
@@ -26,8 +26,10 @@ def _do(leads: Sequence[Lead], given: Given, actor: User) -> Result:
         link.lead_id: link
         for link in LeadImportLead.objects.filter(lead_import_id=given["import"], lead__in=leads)
     }
-    made = [lead for lead in leads if lead.id in links and links[lead.id].created_lead]
-    result = remove(made, actor=actor, keep_replied=True)
+    made = [lead for lead in leads if lead.id in links and _came_by(links[lead.id])]
+    staying = _staying(made, links)
+    result = remove([lead for lead in made if lead.id not in staying], actor=actor, keep_replied=True)
+    result.refused |= staying
     changed = [lead for lead in leads if lead.id in links and links[lead.id].filled]
     written = set(
         OutboundMessage.objects.filter(
@@ -38,9 +40,27 @@ def _do(leads: Sequence[Lead], given: Given, actor: User) -> Result:
         filled = links[lead.id].filled
         if lead.id in written and "channels" in filled:
             filled = {name: change for name, change in filled.items() if name != "channels"}
-        result.before[lead.id] = {"filled": _empty(lead, filled)}
+        result.before[lead.id] = {**result.before.get(lead.id, {}), "filled": _empty(lead, filled)}
     _save(changed)
     return result
+
+
+def _came_by(link: LeadImportLead) -> bool:
+    """Whether somebody is on the table by an import: it made them, or brought them back who were removed."""
+    return bool(link.created_lead or "removed_at" in link.filled)
+
+
+def _staying(made: Sequence[Lead], links: dict[UUID, LeadImportLead]) -> dict[UUID, str]:
+    """Who is there for another reason as well, and why."""
+    ids = [lead.id for lead in made]
+    merged = set(LeadMerge.objects.filter(kept__in=ids, undone_at=None).values_list("kept_id", flat=True))
+    staying = dict.fromkeys(merged, "They were merged with somebody who was there otherwise.")
+    others = LeadImportLead.objects.filter(lead__in=ids, lead_import__undone_at=None)
+    for lead_id, import_id, at in others.values_list("lead_id", "lead_import_id", "created_at"):
+        own = links[lead_id]
+        if import_id != own.lead_import_id and at > own.created_at:
+            staying.setdefault(lead_id, "A later import lists them, too.")
+    return staying
 
 
 def _begun(given: Given) -> Any:
@@ -96,12 +116,16 @@ def _save(leads: Sequence[Lead]) -> None:
 
 def _undo(changed: Sequence[tuple[Lead, Before]], given: Given, actor: User) -> dict[UUID, str]:
     LeadImport.objects.filter(id=given["import"]).update(undone_at=None, updated_at=now())
-    put_back([lead.id for lead, before in changed if "stopped" in before])
-    filled = [(lead, before["filled"]) for lead, before in changed if "filled" in before]
+    kept = put_back([lead for lead, before in changed if "stopped" in before])
+    filled = [
+        (lead, before["filled"])
+        for lead, before in changed
+        if "filled" in before and not (lead.merged_into_id or lead.erased_at)
+    ]
     for lead, taken in filled:
         _fill(lead, taken)
     _save([lead for lead, _ in filled])
-    return {}
+    return kept
 
 
 CHANGE: Final = Change(_check, _do, _undo)

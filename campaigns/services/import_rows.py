@@ -175,15 +175,3 @@ def _draft(row: LeadImportRow) -> RowDraft:
         },
         **{name: getattr(row, name) for name in _PEOPLE},
     )
-
-
-def written(row: LeadImportRow) -> list[str]:
-    """A row's cells as far as they are kept, for the file of errors."""
-    cells = [row.first_name, row.last_name, row.title, row.company, row.country, row.time_zone]
-    return [
-        *cells,
-        row.linkedin_written,
-        row.email_written,
-        row.phone_written,
-        *map(str, row.fields.values()),
-    ]

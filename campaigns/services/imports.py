@@ -14,8 +14,8 @@ from uuid import UUID
 
 import structlog
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
-from django.db.models import Q
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, Q, QuerySet
 
 from campaigns import streams
 from campaigns.imports import mapping as columns
@@ -27,10 +27,9 @@ from campaigns.models import (
     LeadImport,
     LeadImportError,
     LeadImportLead,
-    LeadImportRow,
     OutreachPolicy,
 )
-from campaigns.services import addresses, import_rows, lead_fields, leads
+from campaigns.services import addresses, import_errors, import_rows, lead_fields, leads
 from campaigns.services.outreach import policy_of
 from project.core.claims import compare_and_set
 from project.core.clock import now
@@ -52,10 +51,21 @@ SETTLED = ("invalid", "duplicate", "suppressed", "risky")
 SAMPLE_ROWS = 12
 #: Characters of a cell that the preview keeps.
 SAMPLE_CELL = 200
-MAX_REPORTED_ERRORS = 10_000
+#: Questions to a paid service that one import may be allowed, and how often its lease is renewed while it is asked.
+MOST_PAID = 10_000
+RENEWED_EVERY = 20
 #: Earlier imports that are looked at for a choice of columns.
 REMEMBERED = 50
 LEASE = timedelta(minutes=2)
+
+
+#: How often an import breaks before it has failed, and the pause before it is begun again.
+TRIES = 3
+PAUSE = timedelta(seconds=30)
+
+
+class _Lost(Exception):
+    """Another worker has taken the import: what this one is about to write is its no more."""
 
 
 class ImportRefused(Invalid):
@@ -105,8 +115,15 @@ def remembered_mapping(client_id: UUID, headers: list[str]) -> dict[str, str]:
 
 
 @transaction.atomic
-def set_mapping(*, lead_import: LeadImport, mapping: dict[str, str], actor: User) -> None:
-    """Choose what each column means and start the preview. Raises ``ImportRefused``."""
+def set_mapping(
+    *, lead_import: LeadImport, mapping: dict[str, str], actor: User, paid_checks: int = 0
+) -> None:
+    """Choose what each column means and start the preview; ``paid_checks`` addresses may be checked for money.
+
+    Raises ``ImportRefused``.
+    """
+    if not 0 <= paid_checks <= MOST_PAID:
+        raise ImportRefused(f"At most {MOST_PAID:,} addresses of one file are checked for money.")
     try:
         columns.check(mapping, lead_import.headers)
     except columns.InvalidMapping as error:
@@ -121,6 +138,8 @@ def set_mapping(*, lead_import: LeadImport, mapping: dict[str, str], actor: User
         sample=[],
         claimed_until=None,
         cancel_requested=False,
+        tries=0,
+        paid_checks=paid_checks,
     ):
         raise ImportRefused("This import is running or done; its columns cannot be changed any more.")
     _changed(lead_import.id)
@@ -136,6 +155,7 @@ def confirm(*, lead_import: LeadImport, actor: User) -> None:
         state=LeadImport.State.RUNNING,
         claimed_until=None,
         rows_done=0,
+        tries=0,
         counts={name: found[name] for name in SETTLED if name in found},
     ):
         raise ImportRefused("Look at the preview first; nothing was imported.")
@@ -166,11 +186,15 @@ def forgotten() -> list[LeadImport]:
 
 
 def work(*, import_id: UUID) -> None:
-    """Preview or run an import, whichever its state asks for; returns at once when another worker has it."""
+    """Preview or run an import, whichever its state asks for; returns at once when another worker has it.
+
+    Raises whatever breaks, for the worker's log; after ``TRIES`` times in a row the import has failed instead.
+    """
     free = Q(claimed_until=None) | Q(claimed_until__lt=now())
     if not compare_and_set(
         LeadImport.objects.filter(free, id=import_id, state__in=("previewing", "running")),
         claimed_until=now() + LEASE,
+        claims=F("claims") + 1,
     ):
         return
     lead_import = LeadImport.objects.select_related("client").get(id=import_id)
@@ -179,11 +203,28 @@ def work(*, import_id: UUID) -> None:
             _preview(lead_import)
         else:
             _run(lead_import)
+    except _Lost:
+        log.warning("import.lost", import_id=str(import_id))
     except (UnreadableFile, FileNotFoundError) as error:
         detail = (
             str(error) if isinstance(error, UnreadableFile) else "The uploaded file is gone; upload it again."
         )
         _finish(lead_import, LeadImport.State.FAILED, error=detail)
+    except (OperationalError, InterfaceError):
+        raise  # the database was away: the next one goes on once the lease is over
+    except Exception as error:
+        if lead_import.tries + 1 < TRIES:
+            _own(lead_import).update(tries=F("tries") + 1, claimed_until=now() + PAUSE, updated_at=now())
+            raise
+        log.exception("import.broke", import_id=str(import_id))
+        why = f"It broke {TRIES} times ({type(error).__name__}). The worker's log says more."
+        _finish(lead_import, LeadImport.State.FAILED, error=why)
+
+
+def _own(lead_import: LeadImport) -> QuerySet[LeadImport]:
+    """The import, as long as nobody else has taken it."""
+    rows: QuerySet[LeadImport] = LeadImport.objects.filter(id=lead_import.id, claims=lead_import.claims)
+    return rows
 
 
 def _reader(source: BinaryIO, shape: FileShape) -> AbstractContextManager[Iterator[RawRow]]:
@@ -236,7 +277,9 @@ def classify(*, client_id: UUID, drafts: list[RowDraft], seen: set[tuple[str, st
     return verdicts
 
 
-def check_addresses(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]) -> int:
+def check_addresses(
+    lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str], paid: addresses.Paid
+) -> int:
     """Check the e-mail addresses of rows that would be imported, as the client's rule says; return the risky ones.
 
     With the rule "block", rows whose address cannot take mail are left out with the reason; with "warn" they come in
@@ -252,7 +295,9 @@ def check_addresses(lead_import: LeadImport, drafts: list[RowDraft], verdicts: l
     ]
     if not rows_with:
         return 0
-    known = addresses.check_many([address for _, _, address in rows_with], client_id=lead_import.client_id)
+    known = addresses.check_many(
+        [address for _, _, address in rows_with], client_id=lead_import.client_id, paid=paid
+    )
     risky = 0
     for at, draft, address in rows_with:
         verdict = known.get(address)
@@ -272,27 +317,44 @@ def _preview(lead_import: LeadImport) -> None:
     seen: set[tuple[str, str]] = set()
     LeadImportError.objects.filter(lead_import=lead_import).delete()
     import_rows.clear(lead_import)
-    total = reported = 0
+    total = 0
+    paid = _paid(lead_import)
     for drafts in _ahead(_chunks(lead_import, lead_fields.fields_of(lead_import.client_id))):
         verdicts = classify(client_id=lead_import.client_id, drafts=drafts, seen=seen)
-        risky = check_addresses(lead_import, drafts, verdicts)
+        risky = check_addresses(lead_import, drafts, verdicts, paid)
         counts.update(verdicts)
         counts.update(_gaps(lead_import, drafts, verdicts))
         if risky:
             counts["risky"] += risky
+        if paid.asked:
+            counts["paid"] = paid.asked
         total += len(drafts)
-        reported += _report_errors(lead_import, drafts, reported)
-        import_rows.lay_down(lead_import, _good(drafts, verdicts))
         for made, verdict in zip(drafts, verdicts, strict=True):
             if len(sample) < SAMPLE_ROWS:
                 shown = [cell[:SAMPLE_CELL] for cell in made.values]
                 sample.append({**asdict(made), "values": shown, "fields": {}, "verdict": verdict})
-        if not _progress(lead_import, rows_total=total, counts=dict(counts), sample=sample):
+        with transaction.atomic():
+            import_errors.report(lead_import, drafts)
+            import_rows.lay_down(lead_import, _good(drafts, verdicts))
+            going_on = _progress(lead_import, rows_total=total, counts=dict(counts), sample=sample)
+        if not going_on:
             _finish(lead_import, LeadImport.State.CANCELLED)
             return
     if total == 0:
         raise UnreadableFile("The file has column names and no rows.")
     _finish(lead_import, LeadImport.State.PREVIEWED, rows_total=total, counts=dict(counts), sample=sample)
+
+
+def _paid(lead_import: LeadImport) -> addresses.Paid:
+    """What a paid service may be asked; the lease is renewed while it is."""
+    paid = addresses.Paid(left=lead_import.paid_checks)
+
+    def keep() -> None:
+        if paid.asked % RENEWED_EVERY == 0 and not _own(lead_import).update(claimed_until=now() + LEASE):
+            raise _Lost
+
+    paid.asked_one = keep
+    return paid
 
 
 def _gaps(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]) -> Counter[str]:
@@ -303,23 +365,6 @@ def _gaps(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]) 
         if verdict in {"create", "update"}
         for name in columns.gaps(draft, lead_import.mapping, lead_import.headers)
     )
-
-
-def _report_errors(lead_import: LeadImport, drafts: list[RowDraft], reported: int) -> int:
-    bad = [draft for draft in drafts if draft.error][: MAX_REPORTED_ERRORS - reported]
-    LeadImportError.objects.bulk_create(
-        [
-            LeadImportError(
-                lead_import=lead_import,
-                row_number=draft.number,
-                reason=draft.error[:300],
-                values=[cell[:500].replace("\x00", "") for cell in draft.values[:200]],
-            )
-            for draft in bad
-        ],
-        ignore_conflicts=True,
-    )
-    return len(bad)
 
 
 def _good(drafts: list[RowDraft], verdicts: list[str]) -> list[RowDraft]:
@@ -339,34 +384,18 @@ def _run(lead_import: LeadImport) -> None:
             if taken is None:
                 break
             _link(lead_import, taken.upserted)
-            _report_stopped(lead_import, taken.stopped)
+            import_errors.report_stopped(lead_import, taken.stopped)
             counts.update(create=taken.created, update=len(taken.upserted.updated))
             if taken.stopped:
                 counts["suppressed"] += len(taken.stopped)
             done += taken.rows
             made += taken.created
-            going_on = _progress(lead_import, rows_done=done, counts=dict(counts))
+            going_on = _progress(lead_import, rows_done=done, counts=dict(counts), tries=0)
         import_rows.count_people(made)
         if not going_on:
             _finish(lead_import, LeadImport.State.CANCELLED)
             return
     _finish(lead_import, LeadImport.State.DONE, rows_done=done, counts=dict(counts))
-
-
-def _report_stopped(lead_import: LeadImport, stopped: list[LeadImportRow]) -> None:
-    """Give back rows of people who came onto the suppression list since the preview."""
-    LeadImportError.objects.bulk_create(
-        [
-            LeadImportError(
-                lead_import=lead_import,
-                row_number=row.number,
-                reason="on the suppression list",
-                values=import_rows.written(row),
-            )
-            for row in stopped
-        ],
-        ignore_conflicts=True,
-    )
 
 
 def _link(lead_import: LeadImport, upserted: leads.Upserted) -> None:
@@ -387,20 +416,20 @@ def _link(lead_import: LeadImport, upserted: leads.Upserted) -> None:
 
 
 def _progress(lead_import: LeadImport, **values: Any) -> bool:
-    """Write progress and renew the lease; say whether to go on."""
+    """Write progress and renew the lease; say whether to go on. Raises ``_Lost``, so that nothing else is written."""
     with transaction.atomic():
-        LeadImport.objects.filter(id=lead_import.id).update(
-            claimed_until=now() + LEASE, updated_at=now(), **values
-        )
+        if not _own(lead_import).update(claimed_until=now() + LEASE, updated_at=now(), **values):
+            raise _Lost
         _changed(lead_import.id)
     return not LeadImport.objects.filter(id=lead_import.id, cancel_requested=True).exists()
 
 
 def _finish(lead_import: LeadImport, state: str, **values: Any) -> None:
     with transaction.atomic():
-        LeadImport.objects.filter(id=lead_import.id).update(
+        if not _own(lead_import).update(
             state=state, claimed_until=None, finished_at=now(), updated_at=now(), **values
-        )
+        ):
+            return
         if state != LeadImport.State.PREVIEWED:
             import_rows.clear(lead_import)
         _changed(lead_import.id)

@@ -177,7 +177,7 @@ def _enroll(leads: Sequence[Lead], given: Given, actor: User) -> Result:
 
 
 def _kept_out(campaign: Campaign, leads: Sequence[Lead]) -> dict[UUID, str]:
-    """Who may not enter a campaign, and why: three statements for all of them."""
+    """Who may not enter a campaign, and why: a few statements for all of them."""
     own = Lead.objects.filter(id__in=[lead.id for lead in leads], client_id=campaign.client_id)
     reachable = checklist.with_first_address(campaign, own)
     admitted = set(entry.admissible(campaign, reachable).values_list("id", flat=True))
@@ -185,6 +185,7 @@ def _kept_out(campaign: Campaign, leads: Sequence[Lead]) -> dict[UUID, str]:
     there = set(
         Enrollment.objects.filter(campaign=campaign, lead__in=leads).values_list("lead_id", flat=True)
     )
+    unapproved = entry.unapproved(campaign, leads)
     refused: dict[UUID, str] = {}
     for lead in leads:
         if lead.client_id != campaign.client_id:
@@ -195,6 +196,8 @@ def _kept_out(campaign: Campaign, leads: Sequence[Lead]) -> dict[UUID, str]:
             refused[lead.id] = "They must not be contacted."
         elif lead.id not in reached:
             refused[lead.id] = "They have no address that the sequence can begin at."
+        elif lead.id in unapproved:
+            refused[lead.id] = "Nobody has approved the campaign for them."
         elif lead.id not in admitted:
             refused[lead.id] = "Another campaign has them to itself, or ended too short a time ago."
     return refused
@@ -310,22 +313,34 @@ def remove(leads: Sequence[Lead], *, actor: User, keep_replied: bool = False) ->
     return result
 
 
+_answered: dict[str, Callable[[Sequence[UUID]], set[UUID]]] = {}
+
+
+def register_answers(name: str, answered: Callable[[Sequence[UUID]], set[UUID]]) -> None:
+    """Let a room above say who of some leads has written to us."""
+    _answered[name] = answered
+
+
 def replied_of(leads: Sequence[Lead]) -> set[UUID]:
-    """Who of them has answered, in whatever campaign."""
+    """Who of them has answered, in whatever campaign, or in none as far as a room above knows."""
     answered = Q(stage__in=[Enrollment.Stage.REPLIED, Enrollment.Stage.MEETING])
     stages = Enrollment.objects.filter(answered, lead__in=leads).values_list("lead_id", flat=True)
     readings = answers().filter(enrollment__lead__in=leads)
-    return {*stages, *readings.values_list("enrollment__lead_id", flat=True)}
+    told = {lead_id for answered in _answered.values() for lead_id in answered([lead.id for lead in leads])}
+    return {*stages, *readings.values_list("enrollment__lead_id", flat=True), *told}
 
 
 def _undo_remove(changed: Sequence[tuple[Lead, Before]], given: Given, actor: User) -> dict[UUID, str]:
-    put_back([lead.id for lead, _ in changed])
-    return {}
+    return put_back([lead for lead, _ in changed])
 
 
-def put_back(lead_ids: Sequence[UUID]) -> None:
-    """Put removed leads on the table again; their campaigns stay stopped."""
-    Lead.objects.filter(id__in=lead_ids).update(removed_at=None, updated_at=now())
+def put_back(leads: Sequence[Lead]) -> dict[UUID, str]:
+    """Put removed leads on the table again; their campaigns stay stopped. Returns whom not, and why."""
+    Lead.objects.filter(id__in=[lead.id for lead in leads], merged_into=None, erased_at=None).update(
+        removed_at=None, updated_at=now()
+    )
+    gone = {lead.id: "They were merged with somebody since." for lead in leads if lead.merged_into_id}
+    return gone | {lead.id: "They were erased since." for lead in leads if lead.erased_at}
 
 
 def _never(changed: Sequence[tuple[Lead, Before]], given: Given, actor: User) -> dict[UUID, str]:

@@ -173,6 +173,8 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
         elif lead.id not in new and lead.id not in changed:
             changed[lead.id] = lead
             # Whoever was removed and is imported again is wanted again.
+            if lead.removed_at is not None:
+                result.filled.setdefault(lead.id, {})["removed_at"] = lead.removed_at.isoformat()
             lead.removed_at = None
             result.updated.append(lead.id)
         filled = _complete(lead, draft, companies)

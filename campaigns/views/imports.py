@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +17,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns import selectors, selectors_lead_acts, streams
 from campaigns.forms import UploadForm, mapping_of
 from campaigns.imports.mapping import FIELDS, suggest
-from campaigns.models import LeadImport, LeadImportError
+from campaigns.models import LeadImport
+from campaigns.services import addresses, import_errors, lead_acts
 from campaigns.services import imports as service
-from campaigns.services import lead_acts
 from campaigns.views.lookups import import_or_404
+from integrations import registry
 from project.core.csv_safety import safe_cell
 from project.core.htmx import is_partial, redirect_to
 from project.core.refusals import Refused
@@ -80,6 +82,8 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         "is_remembered": lead_import.state == LeadImport.State.UPLOADED
         and lead_import.mapping != suggest(lead_import.headers),
         "fields": FIELDS.items(),
+        "paid_by": _paid_by(lead_import),
+        "most_paid": service.MOST_PAID,
         "kinds": _kinds(counts),
         "gaps": _gaps(counts),
         "good": counts.get("create", 0) + counts.get("update", 0),
@@ -90,7 +94,7 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         if lead_import.undo_act and lead_import.undone_at
         else None,
         "can_undo": lead_import.undone_at is None
-        and lead_import.state in {"done", "cancelled"}
+        and lead_import.state in {"done", "cancelled", "failed"}
         and bool(counts.get("create") or counts.get("update")),
         "is_working": lead_import.state in {"previewing", "running"},
         "steps": [
@@ -102,6 +106,16 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         ],
         **more,
     }
+
+
+def _paid_by(lead_import: LeadImport) -> str:
+    """The name of the service that checks addresses for money, where columns are chosen and the client has one."""
+    if lead_import.state not in {"uploaded", "previewed", "failed", "cancelled"}:
+        return ""
+    if "email" not in lead_import.mapping.values():
+        return ""
+    found = addresses.validating_connection(lead_import.client_id)
+    return registry.get(found.provider).label if found else ""
 
 
 def _gaps(counts: dict[str, int]) -> list[tuple[str, int]]:
@@ -154,7 +168,13 @@ def mapping(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
     found = import_or_404(request.access, import_id)
     chosen = mapping_of(request.POST, found.headers)
     try:
-        service.set_mapping(lead_import=found, mapping=chosen, actor=request.access.user)
+        paid = request.POST.get("paid_checks", "")
+        service.set_mapping(
+            lead_import=found,
+            mapping=chosen,
+            actor=request.access.user,
+            paid_checks=int(paid) if paid.isascii() and paid.isdigit() and len(paid) < 9 else 0,
+        )
     except service.ImportRefused as error:
         return _act(request, found, str(error))
     return _act(request, found)
@@ -216,7 +236,13 @@ def _error_rows(found: LeadImport) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "\ufeff" + writer.writerow([safe_cell(cell) for cell in ["Row", "Reason", *found.headers]])
     # The response is streamed after the request's scope has ended.
-    with organization_scope(found.organization_id):
-        rows = list(LeadImportError.objects.filter(lead_import=found).order_by("row_number"))
-    for row in rows:
-        yield writer.writerow([safe_cell(cell) for cell in [str(row.row_number), row.reason, *row.values]])
+    rows = import_errors.rows_of(found)
+    while True:
+        with organization_scope(found.organization_id):
+            chunk = list(islice(rows, 2_000))
+        if not chunk:
+            return
+        for row in chunk:
+            yield writer.writerow(
+                [safe_cell(cell) for cell in [str(row.row_number), row.reason, *row.values]]
+            )

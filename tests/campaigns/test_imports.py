@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gc
 import io
 import os
@@ -9,13 +10,14 @@ import resource
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
+from django.db.models import F
 from django.test import Client as Browser
 from openpyxl import Workbook
 
@@ -33,8 +35,9 @@ from campaigns.models import (
     LeadImportRow,
     Suppression,
 )
-from campaigns.services import imports, lead_acts, suppression
+from campaigns.services import imports, lead_acts, merging, suppression
 from campaigns.tasks import sweep_imports
+from inbox.models import Conversation, Message
 from project.core.scoping import no_scope, organization_scope
 from tests.campaigns.conftest import World
 from tests.factories import Agency
@@ -491,3 +494,114 @@ def test_an_import_is_taken_back_except_for_those_who_replied_and_can_be_had_aga
     assert (old.last_name, old.fields["Tier"], old.channels.count()) == ("Known", "A", 2)
     assert Lead.objects.filter(removed_at=None).count() == 3
     assert made.refreshed().undone_at is None
+
+
+@pytest.mark.django_db
+def test_taking_an_import_back_keeps_who_is_there_for_another_reason(world: World, time_machine: Any) -> None:
+    agency, manager = world.agency, world.agency.manager
+    older, back = world.lead("Older", "older"), world.lead("Back", "back")
+    Lead.objects.filter(id=back.id).update(removed_at=LONG_AGO)
+    made = run(
+        agency,
+        preview(agency, b"First name,LinkedIn\nTwin,twin\nBack,back\nBoth,both\nAlone,alone\nWrote,wrote\n"),
+    )
+    twin, wrote = (Lead.objects.get(first_name=name) for name in ("Twin", "Wrote"))
+    time_machine.shift(timedelta(minutes=1))
+    run(agency, preview(agency, b"First name,LinkedIn\nBoth,both\n"))
+    merging.merge(kept=older, other=twin, actor=manager)
+    Conversation.objects.create(
+        client=agency.first,
+        sender=world.sender,
+        lead=wrote,
+        channel="linkedin",
+        chat_id="c",
+        last_message_at=LONG_AGO,
+    )
+    Message.objects.create(
+        conversation=Conversation.objects.get(), revision=1, direction="inbound", state="received",
+        occurred_at=LONG_AGO, body="Hello",
+    )  # fmt: skip
+    act = lead_acts.undo_import(lead_import=made, actor=manager)
+    there = set(Lead.objects.filter(removed_at=None).values_list("first_name", flat=True))
+    assert there == {"Older", "Both", "Wrote"}, "brought back by the file: gone again with it"
+    why = dict(act.items.exclude(why="").values_list("lead__first_name", "why"))
+    assert why == {
+        "Older": "They were merged with somebody who was there otherwise.",
+        "Both": "A later import lists them, too.",
+        "Wrote": "They have replied.",
+    }
+    # Whoever is merged meanwhile does not come back as an empty row.
+    alone = Lead.objects.get(first_name="Alone")
+    Lead.objects.filter(id=alone.id).update(merged_into=older)
+    lead_acts.undo(entry_id=act.id, actor=manager)
+    assert alone.refreshed().removed_at is not None
+    assert back.refreshed().removed_at is None
+
+
+@pytest.mark.django_db
+def test_an_import_that_always_breaks_ends_and_can_be_begun_anew(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch, time_machine: Any
+) -> None:
+    made = upload(agency, people(3))
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=agency.manager)
+
+    def broken(**_: Any) -> Any:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(imports, "classify", broken)
+        time_machine.move_to(datetime(2026, 11, 18, 9, tzinfo=UTC), tick=False)
+        for _ in range(imports.TRIES - 1):
+            with pytest.raises(ZeroDivisionError):
+                imports.work(import_id=made.id)
+            time_machine.shift(timedelta(minutes=1))
+        imports.work(import_id=made.id)
+    made = made.refreshed()
+    assert (made.state, made.error) == (
+        "failed",
+        "It broke 3 times (ZeroDivisionError). The worker's log says more.",
+    )
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=agency.manager)
+    imports.work(import_id=made.id)
+    assert made.refreshed().state == "previewed"
+
+
+@pytest.mark.django_db
+def test_a_worker_that_lost_an_import_writes_nothing_more(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = upload(agency, people(3))
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=agency.manager)
+    real = imports.classify
+
+    def slow(**given: Any) -> Any:
+        """So slow that the lease ran out and another worker began."""
+        LeadImport.objects.filter(id=made.id).update(claims=F("claims") + 1)
+        return real(**given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(imports, "classify", slow)
+        imports.work(import_id=made.id)
+    assert not LeadImportRow.objects.exists()
+    assert (made.refreshed().state, made.refreshed().counts) == ("previewing", {})
+    LeadImport.objects.update(claimed_until=LONG_AGO)
+    imports.work(import_id=made.id)
+    assert (made.refreshed().state, LeadImportRow.objects.count()) == ("previewed", 3)
+
+
+@pytest.mark.django_db
+def test_the_error_file_is_whole_and_has_each_cell_under_its_header(agency: Agency, client: Browser) -> None:
+    long = "x" * 2_000
+    made = preview(
+        agency, f"Note,Left out,LinkedIn,Name\n{long},a,not a profile!,Eve\nB,b,bo,Bo Berg\n".encode()
+    )
+    imports.set_mapping(lead_import=made, mapping={**made.mapping, "1": "skip"}, actor=agency.manager)
+    imports.work(import_id=made.id)
+    suppression.suppress(client_id=agency.first.id, channel="linkedin", value="bo", source="person")
+    run(agency, made.refreshed())
+    client.force_login(agency.manager)
+    text = b"".join(client.get(agency.url(f"leads/imports/{made.id}/errors.csv"))).decode()  # type: ignore[arg-type]
+    lines = list(csv.reader(io.StringIO(text.lstrip("\ufeff"))))
+    assert lines[0] == ["Row", "Reason", "Note", "Left out", "LinkedIn", "Name"]
+    assert lines[1][2:] == [long, "a", "not a profile!", "Eve"]
+    assert lines[2] == ["3", "on the suppression list", "B", "", "bo", "Bo Berg"]

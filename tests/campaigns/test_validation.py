@@ -168,6 +168,15 @@ def test_a_connection_that_validates_is_asked_first(post: Post, provider: Judge)
     assert AddressCheck.objects.get(address="a@fine.test").source == "sendgrid"
 
 
+def test_an_import_asks_a_paid_service_as_often_as_somebody_chose(post: Post, provider: Judge) -> None:
+    lead_import = LeadImport.objects.create(client=post.agency.first, file_name="a.csv")
+    OutreachPolicy.objects.update(address_policy="warn")
+    for wanted in (0, 1):
+        AddressCheck.objects.all().delete()
+        imports.check_addresses(lead_import, rows(), ["create"] * 3, addresses.Paid(left=wanted))
+        assert len(provider.asked) == wanted
+
+
 def test_a_provider_that_fails_leaves_the_local_verdict(post: Post, provider: Judge) -> None:
     provider.error = ProviderError(ErrorKind.UNAVAILABLE, "down", provider="sendgrid")
     wanted = ["a@fine.test", "info@fine.test"]
@@ -201,7 +210,7 @@ def test_imports_follow_the_clients_rule(
     monkeypatch.setattr(addresses, "resolver", lambda: Answers({"gone.test": Servers.NONE}))
     lead_import = LeadImport.objects.create(client=post.agency.first, file_name="a.csv")
     drafts, given = rows(), ["create"] * 3
-    assert imports.check_addresses(lead_import, drafts, given) == risky
+    assert imports.check_addresses(lead_import, drafts, given, addresses.Paid(0)) == risky
     assert given == verdicts
     if rule == "block":
         assert drafts[1].error == "b@gone.test: its domain takes no mail"
