@@ -41,8 +41,16 @@ def publish_page(campaign: Campaign) -> dict[str, Any]:
         "groups": _groups(campaign, plan, current) if plan and current else [],
         "steps": _steps(plan) if plan else [],
         "history": history,
-        "under_way": next((one for one in history if one.state == PlanMigration.State.RUNNING), None),
+        **_under_way(history),
     }
+
+
+def _under_way(history: list[PlanMigration]) -> dict[str, Any]:
+    """The one that a worker does or rolls back, if there is one, and how far it is."""
+    states = (PlanMigration.State.RUNNING, PlanMigration.State.BACKING)
+    found = next((one for one in history if one.state in states), None)
+    done, total = (plan_migrations.progress(found) if found else None) or (0, 0)
+    return {"under_way": found, "done": done, "total": total}
 
 
 def _groups(campaign: Campaign, plan: Plan, current: Plan) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 from integrations.models import SenderAccount
 from project.core.isolation import AppendOnly
@@ -150,7 +151,9 @@ class DraftRevision(OrganizationModel):
 
 
 class PlanReview(OrganizationModel):
-    """Somebody's word on one plan and one list: it holds for just these (``plan_hash``, ``audience``)."""
+    """Somebody's word on one plan for certain people: it holds for just this ``plan_hash`` and this ``audience``, and
+    for those who were in it when it was asked about (``approved_until``). Whoever came later waits for another word.
+    """
 
     class State(models.TextChoices):
         ASKED = "asked", "Waits for a decision"
@@ -164,6 +167,9 @@ class PlanReview(OrganizationModel):
     #: Whom it was to approach (``services.settings.Audience``), and how many these were when it was asked about.
     audience = models.JSONField(default=dict)
     leads = models.PositiveIntegerField(null=True)
+    #: Who had come into the list by then is meant by the question, and by the last word that approved.
+    asked_until = models.DateTimeField(default=timezone.now)
+    approved_until = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
     note = models.CharField(max_length=500, blank=True)
     asked_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
@@ -182,6 +188,7 @@ class PlanMigration(OrganizationModel):
 
     class State(models.TextChoices):
         RUNNING = "running", "Under way"
+        BACKING = "backing", "Being rolled back"
         DONE = "done", "Done"
         FAILED = "failed", "Not done"
         UNDONE = "undone", "Rolled back"
@@ -200,11 +207,14 @@ class PlanMigration(OrganizationModel):
     #: How often a worker began.
     tries = models.PositiveSmallIntegerField(default=0)
     undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey("tenancy.User", on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta(OrganizationModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["campaign"], condition=models.Q(state="running"), name="plan_migration_one_running"
+                fields=["campaign"],
+                condition=models.Q(state__in=["running", "backing"]),
+                name="plan_migration_one_under_way",
             )
         ]
         indexes = [models.Index(fields=["campaign", "-created_at", "-id"], name="plan_migration_recent")]

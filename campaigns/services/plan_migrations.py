@@ -9,17 +9,25 @@ relaunched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
+from django.core.cache import cache
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Q
 
-from campaigns.models import Campaign, Enrollment, PlanMigration, PlanMigrationItem, PlanVersion
+from campaigns.models import (
+    Campaign,
+    Enrollment,
+    EnrollmentSender,
+    PlanMigration,
+    PlanMigrationItem,
+    PlanVersion,
+)
 from campaigns.plans import carrying, interpreter
 from campaigns.plans.schema import Plan, SendNode
 from campaigns.plans.state import (
@@ -35,6 +43,7 @@ from campaigns.services import campaigns, checklist, enrollments, live
 from campaigns.services.assignment import Rotation
 from campaigns.services.changes import Changes
 from campaigns.services.planning import context_of, plan_of_version
+from integrations.locks import lock_senders
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.refusals import Refused
@@ -47,7 +56,12 @@ log = structlog.get_logger(__name__)
 UNDO_FOR: Final = timedelta(hours=24)
 #: As many people as a request puts onto a new version by itself; more are a worker's.
 AT_ONCE: Final = 50
+#: People whose rows are in memory at once; all are in one transaction.
+BATCH: Final = 500
 _LEASE: Final = timedelta(minutes=10)
+#: How far a worker has come is told beside its transaction, which nobody sees into.
+_TOLD_FOR: Final = timedelta(hours=1)
+_UNDER_WAY: Final = (PlanMigration.State.RUNNING, PlanMigration.State.BACKING)
 #: How often a worker begins before it is given up, and the pause after one that broke.
 TRIES: Final = 3
 _PAUSE: Final = timedelta(seconds=30)
@@ -90,11 +104,19 @@ def groups(campaign: Campaign, plan: Plan) -> list[Group]:
 
 
 @transaction.atomic
-def publish(*, campaign: Campaign, choices: Mapping[str, Mapping[str, str]], actor: User) -> PlanMigration:
+def publish(
+    *,
+    campaign: Campaign,
+    choices: Mapping[str, Mapping[str, str]],
+    actor: User,
+    accept_unfilled: bool = False,
+) -> PlanMigration:
     """Freeze the draft of a running campaign into its new version and put people onto it as chosen, by step.
 
-    For a step that is not named they stay. Few are done at once, many by a worker. Raises ``MigrationRefused`` with
-    what stands against it: open points of the checklist, a draft that changes nothing, a choice that cannot be.
+    For a step that is not named they stay. Few are done at once, many by a worker. ``accept_unfilled`` as for a launch.
+
+    Raises ``MigrationRefused`` with what stands against it: open points of the checklist, a draft that changes nothing,
+    a choice that cannot be.
     """
     locked = (
         Campaign.objects.select_for_update(of=("self",)).select_related("current_version").get(id=campaign.id)
@@ -103,7 +125,7 @@ def publish(*, campaign: Campaign, choices: Mapping[str, Mapping[str, str]], act
         raise MigrationRefused(
             "Only a running or paused campaign of our own engine gets a new version like this."
         )
-    problems = [point.message for point in checklist.check(locked) if not point.ok]
+    problems = checklist.open_points(locked, accept_unfilled=accept_unfilled)
     if problems:
         raise MigrationRefused(" ".join(problems), problems=problems)
     version = campaigns.freeze(campaign=locked)
@@ -153,17 +175,17 @@ def _work(migration_id: UUID) -> None:
 
 def forgotten() -> list[PlanMigration]:
     """Migrations that no worker holds (for the sweeper; platform scope)."""
-    free = Q(claimed_until=None, created_at__lt=now() - timedelta(seconds=20)) | Q(claimed_until__lt=now())
-    return list(PlanMigration.objects.filter(free, state=PlanMigration.State.RUNNING)[:20])
+    free = Q(claimed_until=None, updated_at__lt=now() - timedelta(seconds=20)) | Q(claimed_until__lt=now())
+    return list(PlanMigration.objects.filter(free, state__in=_UNDER_WAY)[:20])
 
 
 def work(*, migration_id: UUID) -> None:
-    """Do a migration, if nobody else does; what cannot be is said on it, and nothing has changed.
+    """Do a migration, or roll it back, if nobody else does; what cannot be is said on it, and nothing has changed.
 
-    Raises whatever breaks, for the worker's log; after ``TRIES`` times the migration has failed instead.
+    Raises whatever breaks, for the worker's log; after ``TRIES`` times it has failed instead.
     """
     free = Q(claimed_until=None) | Q(claimed_until__lt=now())
-    rows = PlanMigration.objects.filter(free, id=migration_id, state=PlanMigration.State.RUNNING)
+    rows = PlanMigration.objects.filter(free, id=migration_id, state__in=_UNDER_WAY)
     if not compare_and_set(rows, claimed_until=now() + _LEASE, tries=F("tries") + 1):
         return
     migration = PlanMigration.objects.get(id=migration_id)
@@ -171,7 +193,7 @@ def work(*, migration_id: UUID) -> None:
         _fail(migration, f"The worker that did it ended {TRIES} times before it was through.")
         return
     try:
-        _run(migration)
+        _run(migration) if migration.state == PlanMigration.State.RUNNING else _run_back(migration)
     except MigrationRefused as refusal:
         _fail(migration, refusal.message)
     except (OperationalError, InterfaceError):
@@ -186,11 +208,27 @@ def work(*, migration_id: UUID) -> None:
         _fail(migration, f"It broke {TRIES} times ({type(error).__name__}). The worker's log says more.")
 
 
+def progress(migration: PlanMigration) -> tuple[int, int] | None:
+    """How many people of how many a worker has put where they were to be; ``None`` before it says so."""
+    found: tuple[int, int] | None = cache.get(_progress_key(migration))
+    return found
+
+
+def _progress_key(migration: PlanMigration) -> str:
+    return f"plan_migration:{migration.id}"
+
+
 @transaction.atomic
 def _fail(migration: PlanMigration, why: str) -> None:
-    rows = PlanMigration.objects.filter(id=migration.id, state=PlanMigration.State.RUNNING)
+    """Give one up. A version that could not be rolled back goes on running."""
+    is_back = migration.state == PlanMigration.State.BACKING
+    rows = PlanMigration.objects.filter(id=migration.id, state=migration.state)
     if compare_and_set(
-        rows, state=PlanMigration.State.FAILED, error=why[:300], claimed_until=None, updated_at=now()
+        rows,
+        state=PlanMigration.State.DONE if is_back else PlanMigration.State.FAILED,
+        error=(f"Not rolled back. {why}" if is_back else why)[:300],
+        claimed_until=None,
+        updated_at=now(),
     ):
         live.campaign_changed(migration.campaign_id)
 
@@ -205,9 +243,10 @@ def _run(migration: PlanMigration) -> PlanMigration:
     rows = Enrollment.objects.filter(campaign=campaign, node_id__in=nodes).exclude(
         status=Enrollment.Status.ENDED
     )
-    ids = list(rows.exclude(plan_version=migration.to_version_id).values_list("id", flat=True))
-    found = [row for row in enrollments.locked_many(ids) if row.status != Enrollment.Status.ENDED]
-    counts = Counter(_each(migration, found))
+    ids = list(rows.exclude(plan_version=migration.to_version_id).order_by("id").values_list("id", flat=True))
+    counts = Counter[str]()
+    for locked in _batches(migration, ids):
+        counts.update(_each(migration, [row for row in locked if row.status != Enrollment.Status.ENDED]))
     under_way = Enrollment.objects.filter(campaign=campaign).exclude(status=Enrollment.Status.ENDED)
     counts["stay"] = under_way.exclude(plan_version=migration.to_version_id).count()
     migration.counts, migration.state = dict(counts), PlanMigration.State.DONE
@@ -215,6 +254,18 @@ def _run(migration: PlanMigration) -> PlanMigration:
     migration.save(update_fields=["counts", "state", "claimed_until", "updated_at"])
     live.campaign_changed(campaign.id)
     return migration
+
+
+def _batches(migration: PlanMigration, ids: list[UUID]) -> Iterator[list[Enrollment]]:
+    """The enrollments, locked, some at a time; all of their senders are locked before the first of them."""
+    links = EnrollmentSender.objects.filter(enrollment__campaign=migration.campaign_id)
+    # Taken one batch after the other, the locks of senders would come after those of rows.
+    lock_senders(
+        set(links.exclude(enrollment__status=Enrollment.Status.ENDED).values_list("sender_id", flat=True))
+    )
+    for begin in range(0, len(ids), BATCH):
+        cache.set(_progress_key(migration), (begin, len(ids)), timeout=int(_TOLD_FOR.total_seconds()))
+        yield enrollments.locked_many(ids[begin : begin + BATCH])
 
 
 def _each(migration: PlanMigration, found: list[Enrollment]) -> list[str]:
@@ -306,8 +357,9 @@ def roll_back(*, migration_id: UUID, actor: User) -> PlanMigration:
     """Take a new version back: the campaign runs the one before, and people go back to theirs.
 
     Whoever went on with the new version goes on with the old one at the same step, if it has it; whoever was moved goes
-    back if nothing has happened since. The others stay as they are (``kept``), as do those who were finished. Raises
-    ``MigrationRefused`` after 24 hours, and once another version was published.
+    back if nothing has happened since. The others stay as they are (``kept``), as do those who were finished. Few are
+    put back at once, many by a worker, in one transaction. Raises ``MigrationRefused`` after 24 hours, and once another
+    version was published.
     """
     migration: PlanMigration = (
         PlanMigration.objects.select_for_update(of=("self",))
@@ -318,20 +370,15 @@ def roll_back(*, migration_id: UUID, actor: User) -> PlanMigration:
     migration.campaign = campaign
     if not can_undo(migration):
         raise MigrationRefused("Only the newest version can be rolled back, within 24 hours.")
-    Campaign.objects.filter(id=campaign.id).update(
-        current_version=migration.from_version_id, updated_at=now()
-    )
-    items = {item.enrollment_id: item for item in migration.items.select_related("version")}
-    found = enrollments.locked_many(list(items))
-    wanted, counts = Changes(), Counter[str]()
-    for row in found:
-        done = row.status != Enrollment.Status.ENDED and _back(wanted, row, items[row.id], actor)
-        counts["back" if done else "kept"] += 1
-    _save_versions(found)
-    wanted.write()
-    migration.counts = {**migration.counts, **counts}
-    migration.state, migration.undone_at = PlanMigration.State.UNDONE, now()
-    migration.save(update_fields=["counts", "state", "undone_at", "updated_at"])
+    migration.state, migration.undone_by = PlanMigration.State.BACKING, actor
+    migration.tries, migration.claimed_until, migration.error, migration.updated_at = 0, None, "", now()
+    try:
+        with transaction.atomic():
+            migration.save(
+                update_fields=["state", "undone_by", "tries", "claimed_until", "error", "updated_at"]
+            )
+    except IntegrityError as error:
+        raise MigrationRefused("Another version is being published at this moment.") from error
     audit.record(
         actor=actor,
         action="campaign.version_rolled_back",
@@ -339,10 +386,40 @@ def roll_back(*, migration_id: UUID, actor: User) -> PlanMigration:
         version=migration.from_version.number,
     )
     live.campaign_changed(campaign.id)
+    if migration.items.count() <= AT_ONCE:
+        return _run_back(migration)
+    _work(migration.id)
     return migration
 
 
-def _back(wanted: Changes, row: Enrollment, item: PlanMigrationItem, actor: User) -> bool:
+@transaction.atomic
+def _run_back(migration: PlanMigration) -> PlanMigration:
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(id=migration.campaign_id)
+    if campaign.current_version_id != migration.to_version_id:
+        raise MigrationRefused("The campaign has got another version meanwhile.")
+    Campaign.objects.filter(id=campaign.id).update(
+        current_version=migration.from_version_id, updated_at=now()
+    )
+    who = migration.undone_by.display_name if migration.undone_by else "Somebody"
+    ids = list(migration.items.order_by("enrollment_id").values_list("enrollment_id", flat=True))
+    counts = Counter[str]()
+    for found in _batches(migration, ids):
+        rows = migration.items.filter(enrollment__in=found).select_related("version")
+        items, wanted = {item.enrollment_id: item for item in rows}, Changes()
+        for row in found:
+            done = row.status != Enrollment.Status.ENDED and _back(wanted, row, items[row.id], who)
+            counts["back" if done else "kept"] += 1
+        _save_versions(found)
+        wanted.write()
+    migration.counts = {**migration.counts, **counts}
+    migration.state, migration.undone_at = PlanMigration.State.UNDONE, now()
+    migration.claimed_until, migration.updated_at = None, now()
+    migration.save(update_fields=["counts", "state", "undone_at", "claimed_until", "updated_at"])
+    live.campaign_changed(campaign.id)
+    return migration
+
+
+def _back(wanted: Changes, row: Enrollment, item: PlanMigrationItem, who: str) -> bool:
     """Put one enrollment back onto its old version; say whether that could be."""
     state, before = from_json(row.state), from_json(item.before)
     new, old = plan_of_version(row.plan_version_id), plan_of_version(item.version_id)
@@ -355,7 +432,7 @@ def _back(wanted: Changes, row: Enrollment, item: PlanMigrationItem, actor: User
         return False
     elif before.phase == "due":
         # A visit of its own: what was withdrawn when they were moved is not asked for by the same key again.
-        step = interpreter.move(old, state, before.node, now(), actor.display_name, _onto(row, item.version))
+        step = interpreter.move(old, state, before.node, now(), who, _onto(row, item.version))
     else:
         _onto(row, item.version)
         step = Step(before, interpreter.difference(replace(state, path=()), replace(before, path=())))

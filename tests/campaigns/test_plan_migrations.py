@@ -161,6 +161,36 @@ def test_one_that_always_breaks_ends_and_the_page_says_so(
     assert "It broke 3 times (ZeroDivisionError)." in page
 
 
+def test_many_are_rolled_back_by_a_worker_in_batches_and_all_or_nobody(
+    running: World, client: Browser, monkeypatch: Any, time_machine: Any
+) -> None:
+    made = publish(running, message="go_on", invite="go_on")
+    monkeypatch.setattr(plan_migrations, "AT_ONCE", 0)
+    monkeypatch.setattr(plan_migrations, "BATCH", 2)
+    client.force_login(running.agency.manager)
+    page = running.agency.url(f"campaigns/{running.campaign.id}/publish/")
+    client.post(f"{page}{made.id}/back/")
+    assert (made.refreshed().state, at(running, "Ada").plan_version_id) == ("backing", made.to_version_id)
+    assert "Being rolled back." in client.get(page).content.decode()
+    real, batches = plan_migrations._back, list[int]()
+
+    def breaks_at_the_third(*given: Any) -> bool:
+        batches.append(1)
+        if len(batches) == 3:
+            raise ZeroDivisionError
+        return real(*given)
+
+    monkeypatch.setattr(plan_migrations, "_back", breaks_at_the_third)
+    with pytest.raises(ZeroDivisionError):
+        plan_migrations.work(migration_id=made.id)
+    assert at(running, "Ada").plan_version_id == made.to_version_id, "all or nobody"
+    assert "2 of 3" in client.get(page).content.decode()
+    time_machine.shift(timedelta(minutes=1))
+    plan_migrations.work(migration_id=made.id)
+    assert (made.refreshed().state, made.refreshed().counts["back"]) == ("undone", 3)
+    assert at(running, "Ada").plan_version_id == made.from_version_id
+
+
 def test_a_manager_publishes_and_rolls_back_on_the_page(running: World, client: Browser) -> None:
     client.force_login(running.agency.manager)
     page = running.agency.url(f"campaigns/{running.campaign.id}/publish/")
