@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
+from campaigns import lead_gaps
 from campaigns.models import (
     Campaign,
     Enrollment,
@@ -108,6 +109,8 @@ class LeadFilters:
     did: str = ""
     #: Days that ``did`` looks back; 0: ever.
     within: int = 0
+    #: A variable of the texts that they have no value for (``lead_gaps``).
+    lacks: str = ""
     #: What is searched for: words that names, companies or addresses begin with.
     text: str = ""
 
@@ -132,6 +135,7 @@ class LeadFilters:
             title=_text(data.get("title", ""), 100),
             did=did,
             within=int(within) if did and within in {str(days) for days in WITHIN} else 0,
+            lacks=_variable(data.get("lacks", "")),
             text=_text(data.get("q", ""), 100),
         )
 
@@ -142,7 +146,7 @@ class LeadFilters:
             "client": self.client_id, "campaign": self.campaign_id, "stage": self.stage, "channel": self.channel,
             "suppressed": self.suppressed, "list": self.import_id, "owner": self.owner, "label": self.label,
             "field": self.field, "value": self.value, "company": self.company, "title": self.title,
-            "did": self.did, "within": self.within, "q": self.text,
+            "did": self.did, "within": self.within, "lacks": self.lacks, "q": self.text,
         }  # fmt: skip
         return {name: str(value) for name, value in given.items() if value}
 
@@ -162,8 +166,8 @@ class LeadFilters:
         changed: dict[str, Any] = {name: defaults[name] for name in names}
         return dataclasses.replace(self, **changed)
 
-    def condition(self, access: Access) -> Q:
-        """What the leads of the table have in common."""
+    def condition(self, access: Access, *, most: int | None = FOUND) -> Q:
+        """What the leads of the table have in common; a search finds at most ``most`` (``None``: all) of them."""
         chosen = access.client_filter()
         if self.client_id:
             chosen &= Q(client_id=self.client_id)
@@ -176,7 +180,9 @@ class LeadFilters:
             chosen &= Q(owner=None if self.owner == NOBODY else self.owner)
         if self.label:
             chosen &= Q(Exists(LeadLabel.objects.filter(name=self.label, lead=OuterRef("pk"))))
-        return chosen & self._enrolled() & self._behaviour() & self._suppression() & self._words(access)
+        if self.lacks:
+            chosen &= lead_gaps.lacking(self.lacks) or Q()
+        return chosen & self._enrolled() & self._behaviour() & self._suppression() & self._words(access, most)
 
     def _enrolled(self) -> Q:
         if not (self.campaign_id or self.stage):
@@ -202,14 +208,14 @@ class LeadFilters:
             return Q(suppressed_until__gt=now())
         return Q(suppressed_until=None) | Q(suppressed_until__lte=now())
 
-    def _words(self, access: Access) -> Q:
+    def _words(self, access: Access, most: int | None) -> Q:
         company_id = parse_uuid(self.company)
         chosen = Q(company_id=company_id) if company_id else Q()
         clients = None if access.client_ids is None else sorted(access.client_ids)
         if self.client_id:
             clients = [self.client_id]
         if self.field:
-            wanted = [json.dumps({self.field: self.value}), clients, FOUND]
+            wanted = [json.dumps({self.field: self.value}), clients, most]
             chosen &= Q(
                 id__in=RawSQL(
                     "SELECT lead_id FROM campaigns_find_leads_with(%s::jsonb, %s::uuid[], %s)", wanted
@@ -222,15 +228,21 @@ class LeadFilters:
             _prefixes(self.title),
             "" if company_id else _prefixes(self.company),
             clients,
-            FOUND,
+            most,
         ]
         found = RawSQL("SELECT lead_id FROM campaigns_find_leads(%s::text[], %s, %s, %s::uuid[], %s)", given)
         return chosen & Q(id__in=found)
 
 
 def found_leads(access: Access, filters: LeadFilters) -> QuerySet[Lead]:
-    """The leads within reach that the filters leave."""
+    """The leads within reach that the filters leave, for the table: words find at most ``FOUND`` of them."""
     rows: QuerySet[Lead] = Lead.objects.filter(filters.condition(access), removed_at=None)
+    return rows
+
+
+def all_leads(access: Access, filters: LeadFilters) -> QuerySet[Lead]:
+    """All leads that the filters leave, however many words find: for acts and files, which must leave nobody out."""
+    rows: QuerySet[Lead] = Lead.objects.filter(filters.condition(access, most=None), removed_at=None)
     return rows
 
 
@@ -247,6 +259,11 @@ def _prefixes(text: str) -> str:
 
 def _one_of(value: Any, known: Any) -> str:
     return str(value) if value in known else ""
+
+
+def _variable(value: Any) -> str:
+    name = _text(value, 90)
+    return name if lead_gaps.lacking(name) is not None else ""
 
 
 def _owner(value: Any) -> str:

@@ -10,6 +10,7 @@ from campaigns.models import Campaign, LeadAct, LeadActItem, LeadLabel
 from campaigns.models.lead_acts import LEAD_ACT_KEEPS, LEAD_ACT_WORDS
 from campaigns.services.lead_acts import can_undo
 from campaigns.services.lead_changes import OWNING
+from project.core.ids import parse_uuid
 from project.tenancy.access import Access
 from project.tenancy.models import Membership, User
 
@@ -97,3 +98,11 @@ def act_choices(access: Access, act: str) -> dict[str, Any]:
     elif act == "enroll":
         choices["campaigns"] = running_campaigns(access)
     return choices
+
+
+def within_reach(access: Access, given: dict[str, Any]) -> dict[str, Any]:
+    """What an act was given, without a campaign that the viewer may not see: it is as if there were none."""
+    campaign_id = parse_uuid(str(given.get("campaign", "")))
+    if campaign_id is None or Campaign.objects.filter(access.client_filter(), id=campaign_id).exists():
+        return given
+    return {**given, "campaign": ""}

@@ -210,6 +210,8 @@ def filter_chips(access: Access, filters: LeadFilters) -> list[dict[str, str]]:
         values.append((("company",), "Company", filters.company))
     if filters.title:
         values.append((("title",), "Title", filters.title))
+    if filters.lacks:
+        values.append((("lacks",), "No value for", filters.lacks))
     if filters.did:
         words, _ = BEHAVIOUR[filters.did.removeprefix(NOT)]
         said = _turned(words) if filters.did.startswith(NOT) else words
@@ -249,6 +251,19 @@ def custom_fields(access: Access) -> QuerySet[LeadField]:
     return rows.order_by("client__name", "name", "id")
 
 
+def field_names(access: Access, client_id: UUID | None) -> list[str]:
+    """Names of custom fields of the clients within reach, or of one: those that are defined, and those of imports."""
+    fields, imports = custom_fields(access), LeadImport.objects.filter(access.client_filter())
+    if client_id:
+        fields, imports = fields.filter(client_id=client_id), imports.filter(client_id=client_id)
+    found = dict.fromkeys(fields.order_by("name", "id").values_list("name", flat=True)[:CHOICES])
+    for headers, mapping in imports.order_by("-created_at").values_list("headers", "mapping")[:CHOICES]:
+        found |= dict.fromkeys(
+            header for index, header in enumerate(headers) if mapping.get(str(index)) == "custom"
+        )
+    return sorted(found)[:CHOICES]
+
+
 def custom_values(lead: Lead) -> list[dict[str, Any]]:
     """A lead's custom values with the kinds of their fields: those that are defined, then what else it has."""
     fields = list(LeadField.objects.filter(client_id=lead.client_id).order_by("name", "id"))
@@ -270,7 +285,7 @@ def search_note(filters: LeadFilters, count: int) -> str:
     """What is to be known about a search that may have found more than it looks at."""
     if not filters.searches or count <= COUNT_CAP:
         return ""
-    return f"Words find at most {FOUND:,} people. Add a word or a filter to see all that fit."
+    return f"Words show at most {FOUND:,} people. Acts on all of them, and files, take everybody who fits."
 
 
 def _table(access: Access) -> str:

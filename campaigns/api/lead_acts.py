@@ -12,7 +12,7 @@ from ninja import Query, Status
 from campaigns import selectors_lead_acts
 from campaigns.api import lead_act_schemas as schemas
 from campaigns.api.routing import router
-from campaigns.lead_filters import LeadFilters, found_leads
+from campaigns.lead_filters import LeadFilters, all_leads
 from campaigns.models import Lead, LeadAct, LeadActItem
 from campaigns.selectors_leads import ORDER
 from campaigns.services import lead_acts
@@ -30,7 +30,7 @@ def act_on_leads(request: ApiRequest, payload: schemas.LeadActIn) -> Any:
     access = request.access
     if payload.all:
         filters = LeadFilters.of(dict(parse_qsl(payload.query)), access)
-        rows = found_leads(access, filters).order_by(*ORDER)
+        rows = all_leads(access, filters).order_by(*ORDER)
         ids = list(rows.values_list("id", flat=True)[: lead_acts.MOST + 1])
     else:
         ids = payload.lead_ids
@@ -38,7 +38,13 @@ def act_on_leads(request: ApiRequest, payload: schemas.LeadActIn) -> Any:
         if found.count() != len(set(ids)):
             raise Http404("One of these leads is not there, or it is not yours to see.")
     return Status(
-        202, lead_acts.perform(act=payload.act, lead_ids=ids, given=_given(payload), actor=access.user)
+        202,
+        lead_acts.perform(
+            act=payload.act,
+            lead_ids=ids,
+            given=selectors_lead_acts.within_reach(access, _given(payload)),
+            actor=access.user,
+        ),
     )
 
 

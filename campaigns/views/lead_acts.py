@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import selectors_lead_acts, streams
 from campaigns.forms_leads import LeadActForm
-from campaigns.lead_filters import LeadFilters, found_leads
+from campaigns.lead_filters import LeadFilters, all_leads
 from campaigns.models import Lead, LeadAct
 from campaigns.models.lead_acts import LEAD_ACT_WORDS
 from campaigns.selectors_leads import ORDER
@@ -48,17 +48,16 @@ def perform(request: OrganizationRequest) -> HttpResponse:
         return _refused(str(next(iter(form.errors.values()))[0]))
     access = request.access
     if form.cleaned_data["all"]:
-        rows = found_leads(access, LeadFilters.of(form.choice, access)).order_by(*ORDER)
+        rows = all_leads(access, LeadFilters.of(form.choice, access)).order_by(*ORDER)
         ids = list(rows.values_list("id", flat=True)[: lead_acts.MOST + 1])
     else:
         ids = form.ids
         known = set(Lead.objects.filter(access.client_filter(), id__in=ids).values_list("id", flat=True))
         if set(ids) - known:
             raise Http404("There is no such lead, or it is not yours to see.")
+    given = selectors_lead_acts.within_reach(access, form.given)
     try:
-        entry = lead_acts.perform(
-            act=form.cleaned_data["act"], lead_ids=ids, given=form.given, actor=access.user
-        )
+        entry = lead_acts.perform(act=form.cleaned_data["act"], lead_ids=ids, given=given, actor=access.user)
     except Refused as refusal:
         return _refused(refusal.message)
     return _told(request, entry)

@@ -12,8 +12,8 @@ from django.apps import apps
 from django.db import connection
 from django.test import Client as Browser
 
-from campaigns.lead_filters import LeadFilters, found_leads
-from campaigns.models import Company, Lead, LeadChannel, LeadColumns, LeadSegment
+from campaigns.lead_filters import LeadFilters, all_leads, found_leads
+from campaigns.models import Company, Lead, LeadChannel, LeadColumns, LeadField, LeadImport, LeadSegment
 from campaigns.services import suppression
 from project.core.clock import now
 from project.core.scoping import no_scope
@@ -162,10 +162,18 @@ def test_a_person_narrows_chooses_columns_keeps_a_segment_and_exports(
     assert client.post(f"{table}segments/{segment.id}/").status_code == 303
     assert not LeadSegment.objects.exists()
 
-    Lead.objects.filter(id=people.erik.id).update(first_name="=cmd()")
+    LeadField.objects.create(client=agency.first, name="Tier")
+    LeadImport.objects.create(
+        client=agency.first,
+        file_name="a.csv",
+        headers=["Mail", "City"],
+        mapping={"0": "email", "1": "custom"},
+    )
+    Lead.objects.filter(id=people.erik.id).update(first_name="=cmd()", fields={"Tier": "A", "City": "=Oslo"})
     body = b"".join(client.get(f"{table}export.csv?title=cfo&client={agency.first.id}").streaming_content)
     [row] = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
     assert (row["first_name"], row["email"]) == ("'=cmd()", "erik@dropped.test")
+    assert (row["Tier"], row["City"]) == ("A", "'=Oslo"), "what an import brought in goes out again"
 
 
 def test_pages_go_on_where_they_stood(people: People, client: Browser) -> None:
@@ -173,6 +181,9 @@ def test_pages_go_on_where_they_stood(people: People, client: Browser) -> None:
     Lead.objects.bulk_create(
         Lead(client=people.agency.first, first_name=f"Row{number}", title="Row") for number in range(60)
     )
+    rows, access = LeadFilters(title="row"), people.agency.access(people.agency.manager)
+    assert Lead.objects.filter(rows.condition(access, most=7)).count() == 7, "what a page looks at is bounded"
+    assert all_leads(access, rows).count() == 60, "an act and a file leave nobody out"
     table = people.agency.url("leads/")
     seen: list[str] = []
     url = f"{table}?title=row"
