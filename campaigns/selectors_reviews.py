@@ -46,6 +46,7 @@ def review_page(campaign: Campaign, access: Access, *, against: UUID | None) -> 
         "review": latest if is_client else current,
         "may_decide": latest is not None and reviews.may_decide(latest, access),
         "audience": _audience(campaign, latest if is_client else None),
+        "later": _later(campaign, current),
         "base": base,
         "versions": versions,
         "changes": changes,
@@ -70,6 +71,15 @@ def _audience(campaign: Campaign, review: PlanReview | None) -> dict[str, Any]:
         "is_gone": bool(told.get("import_id")) and of_list is None,
         "leads": review.leads if review is not None else checklist.audience_leads(campaign).count(),
     }
+
+
+def _later(campaign: Campaign, review: PlanReview | None) -> str:
+    """How many came into the list after the question, in words; nothing if nobody did."""
+    if review is None:
+        return ""
+    rows = reviews.came_later(campaign, review, checklist.audience_leads(campaign))
+    count = rows[: checklist.COUNTED + 1].count()
+    return checklist.people(count) if count else ""
 
 
 def _latest(campaign: Campaign) -> PlanReview | None:

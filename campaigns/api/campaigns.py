@@ -146,12 +146,17 @@ def get_checklist(request: ApiRequest, campaign_id: UUID) -> Any:
 
 @router.post("/campaigns/{campaign_id}/launch", response=schemas.CampaignDetailOut, tags=TAGS)
 @api_rule(Permission.CAMPAIGNS_EDIT)
-def launch_campaign(request: ApiRequest, campaign_id: UUID) -> Any:
+def launch_campaign(request: ApiRequest, campaign_id: UUID, asked: Query[schemas.LaunchIn]) -> Any:
     """Freeze the draft into a version and start; leads are enrolled in the background.
 
-    Refused as `CAMPAIGN_NOT_READY` while points of the checklist are open; `details.problems` says which.
+    Refused as `CAMPAIGN_NOT_READY` while points of the checklist are open; `details.problems` says which. Points that
+    `can_be_accepted` (some people have no value for a variable) are passed over with `accept_unfilled`.
     """
-    launched = service.launch(campaign=_campaign(request, campaign_id), actor=request.access.user)
+    launched = service.launch(
+        campaign=_campaign(request, campaign_id),
+        actor=request.access.user,
+        accept_unfilled=asked.accept_unfilled,
+    )
     return rows.campaign_detail(launched)
 
 

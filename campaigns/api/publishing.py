@@ -40,6 +40,8 @@ class PublishIn(Schema):
     """Choices by step; those at a step that is not named stay with their version."""
 
     choices: dict[str, ChoiceIn] = Field(default_factory=dict, max_length=500)
+    #: Also where some people have no value for a variable of the texts.
+    accept_unfilled: bool = False
 
 
 class PlanMigrationOut(Schema):
@@ -49,7 +51,7 @@ class PlanMigrationOut(Schema):
     campaign_id: UUID
     from_version_id: UUID
     to_version_id: UUID
-    state: Literal["running", "done", "failed", "undone"]
+    state: Literal["running", "backing", "done", "failed", "undone"]
     counts: dict[str, int]
     error: str
     created_at: datetime
@@ -86,7 +88,10 @@ def publish_version(request: ApiRequest, campaign_id: UUID, payload: PublishIn) 
     """Publish the draft of a running campaign. In one transaction; with many people a worker does it."""
     choices = {node_id: choice.model_dump() for node_id, choice in payload.choices.items()}
     made = plan_migrations.publish(
-        campaign=_campaign(request, campaign_id), choices=choices, actor=request.access.user
+        campaign=_campaign(request, campaign_id),
+        choices=choices,
+        actor=request.access.user,
+        accept_unfilled=payload.accept_unfilled,
     )
     return Status(202, made)
 
@@ -96,6 +101,9 @@ def publish_version(request: ApiRequest, campaign_id: UUID, payload: PublishIn) 
 )
 @api_rule(Permission.CAMPAIGNS_EDIT)
 def roll_back_version(request: ApiRequest, campaign_id: UUID, migration_id: UUID) -> Any:
-    """Take the newest version back within 24 hours; who has gone on since stays as they are."""
+    """Take the newest version back within 24 hours; who has gone on since stays as they are.
+
+    With many people a worker does it: the state is `backing` meanwhile.
+    """
     found = get_or_404(PlanMigration.objects.filter(campaign=_campaign(request, campaign_id)), migration_id)
     return plan_migrations.roll_back(migration_id=found.id, actor=request.access.user)

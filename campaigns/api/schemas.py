@@ -144,13 +144,24 @@ class CampaignDetailOut(CampaignOut):
     provider_run: ProviderRunOut | None = Field(description="Null for campaigns that run here.")
 
 
+class LaunchIn(Schema):
+    """Whether a launch goes on where some people have no value for a variable; they are given up at that step."""
+
+    accept_unfilled: bool = False
+
+
 class PointOut(Schema):
-    """A point of the launch checklist. ``where`` is what mends it: plan, settings, window, senders, audience."""
+    """A point of the launch checklist. ``where`` is what mends it: plan, window, senders, audience, review, outreach,
+    grants, accounts, connections. ``leads`` is the query of the table of leads that shows whom it is about.
+    """
 
     code: str
     ok: bool
     message: str
     where: str
+    node: str
+    leads: str
+    can_be_accepted: bool
 
 
 class PreviewOut(Schema):

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from campaigns.rendering import spintax
 from campaigns.rendering.sandbox import ROOTS, compile_liquid, run
@@ -73,6 +74,27 @@ def variables(template: str) -> frozenset[str]:
     """All variables that ``template`` may use, whatever is chosen. Raises ``TemplateError``."""
     masked = _parse(normalize_newlines(template)).masked
     return frozenset(name for name, _ in _references(masked))
+
+
+def needed(template: str) -> frozenset[str]:
+    """The variables that ``template`` cannot leave without, whatever is chosen, where all others have a value.
+
+    One with a ``default``, or inside an ``if`` of its own, is not among them. Raises ``TemplateError``.
+    """
+    masked = _parse(normalize_newlines(template)).masked
+    compiled = compile_liquid(masked)
+    names = [name for name, _ in _references(masked)]
+    found = set()
+    for blank in names:
+        data: dict[str, Any] = {}
+        for name in names:
+            root, dot, rest = name.partition(".")
+            if name != blank and dot:
+                data.setdefault(root, {})[rest] = "x"
+            elif name != blank:
+                data[root] = "x"
+        found |= {blank} & set(run(compiled, data)[1].missing)
+    return frozenset(found)
 
 
 def lint(template: str, known: Iterable[str] = KNOWN_VARIABLES) -> tuple[Problem, ...]:

@@ -85,22 +85,30 @@ class Rotation:
     @classmethod
     def of(cls, campaign: Campaign, leads: Sequence[Lead]) -> Rotation:
         """Load what the choice for ``leads`` needs: a fixed number of queries, however many leads and senders."""
+        rotation = cls.bare(campaign)
+        senders = rotation.senders
+        rotation.loads, rotation.room = _loads(senders), _room(senders)
+        rotation.health = {
+            key: found.score / 100 for key, found in health_selectors.health_of(senders).items()
+        }
+        rotation.learn(leads)
+        return rotation
+
+    @classmethod
+    def bare(cls, campaign: Campaign) -> Rotation:
+        """A campaign's senders and pools without anything to choose by: who fits where. One query."""
         links = list(
             CampaignSender.objects.filter(campaign=campaign)
             .select_related("sender", "sender__connection")
             .order_by("id")
         )
-        senders = [link.sender for link in links]
-        rotation = cls(
+        return cls(
             campaign=campaign,
-            senders=senders,
+            senders=[link.sender for link in links],
             pools={link.sender_id: list(link.pools) for link in links},
-            loads=_loads(senders),
-            room=_room(senders),
-            health={key: found.score / 100 for key, found in health_selectors.health_of(senders).items()},
+            loads={},
+            room={},
         )
-        rotation.learn(leads)
-        return rotation
 
     def learn(self, leads: Sequence[Lead]) -> None:
         """Look up whom ``leads`` know already."""
@@ -121,24 +129,30 @@ class Rotation:
     def choose(self, lead_id: UUID, slot: Slot, *, without: Iterable[UUID] = ()) -> Chosen | None:
         """Choose a sender for a lead; ``None`` when the campaign has none that fits."""
         channel, choice = slot
-        kind, _, name = choice.partition(":")
-        if kind == "account":
-            named = self._named(channel, name)
-            return Chosen(named, "Named by the step.") if named is not None else None
+        fit = self.fitting(slot)
+        if choice.startswith("account:"):
+            return Chosen(fit[0], "Named by the step.") if fit else None
         shut_out = set(without)
-        fit = [
-            sender
-            for sender in self.senders
-            if sender.channel == channel
-            and sender.id not in shut_out
-            and (kind != "pool" or name in self.pools[sender.id])
-        ]
+        fit = [sender for sender in fit if sender.id not in shut_out]
         if not fit:
             return None
         alive = [sender for sender in fit if sender.status not in GONE] or fit
         chosen = self._familiar(lead_id, channel, alive) or self._freest(lead_id, alive)
         self.loads[chosen.sender.id] = self.loads.get(chosen.sender.id, 0) + 1
         return chosen
+
+    def fitting(self, slot: Slot) -> list[SenderAccount]:
+        """The senders that a channel and choice may be given to, whatever their state."""
+        channel, choice = slot
+        kind, _, name = choice.partition(":")
+        if kind == "account":
+            named = self._named(channel, name)
+            return [named] if named is not None else []
+        return [
+            sender
+            for sender in self.senders
+            if sender.channel == channel and (kind != "pool" or name in self.pools[sender.id])
+        ]
 
     def _named(self, channel: str, name: str) -> SenderAccount | None:
         for sender in self.senders:

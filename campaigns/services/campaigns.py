@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
@@ -11,14 +10,13 @@ from django.db.models import Max
 from campaigns.models import Campaign, CampaignSender, Enrollment, LeadImport, PlanVersion
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.schema import Plan
-from campaigns.services import checklist, draft_history, holidays, live, snippets
+from campaigns.services import audiences, checklist, draft_history, holidays, live, reviews, snippets
 from campaigns.services.provider_runs import creating, mirrors, stopping
 from campaigns.services.settings import CampaignSettings
 from integrations.models import SenderAccount
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.refusals import Refused
-from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import Client, User
 
@@ -109,15 +107,17 @@ def save_plan(
 
 
 @transaction.atomic
-def launch(*, campaign: Campaign, actor: User) -> Campaign:
+def launch(*, campaign: Campaign, actor: User, accept_unfilled: bool = False) -> Campaign:
     """Freeze the draft into a version, start, and enroll the audience in the background.
+
+    ``accept_unfilled``: also where some people have no value for a variable; they are given up at that step.
 
     Raises ``CampaignRefused`` with every open point of the checklist.
     """
     campaign = Campaign.objects.select_for_update(of=("self",)).get(id=campaign.id)
     if campaign.status not in {Campaign.Status.DRAFT, Campaign.Status.PAUSED}:
         raise CampaignRefused([f"The campaign is {campaign.get_status_display().lower()} already."])
-    open_points = [point.message for point in checklist.check(campaign) if not point.ok]
+    open_points = checklist.open_points(campaign, accept_unfilled=accept_unfilled)
     if open_points:
         raise CampaignRefused(open_points)
     version = freeze(campaign=campaign)
@@ -127,8 +127,11 @@ def launch(*, campaign: Campaign, actor: User) -> Campaign:
         launched_at=campaign.launched_at or now(),
         updated_at=now(),
     )
-    audit.record(actor=actor, action="campaign.launched", subject=campaign, version=version.number)
-    _enroll(campaign.id)
+    accepted: dict[str, Any] = {"unfilled_accepted": True} if accept_unfilled else {}
+    audit.record(
+        actor=actor, action="campaign.launched", subject=campaign, version=version.number, **accepted
+    )
+    audiences.ask_to_enroll(campaign.id)
     if campaign.kind == Campaign.Kind.PROVIDER:
         # A provider has one sequence for everybody: people go on with the new one.
         Enrollment.objects.filter(campaign=campaign).exclude(status=Enrollment.Status.ENDED).update(
@@ -161,9 +164,16 @@ def pause(*, campaign: Campaign, actor: User) -> Campaign:
 
 @transaction.atomic
 def resume(*, campaign: Campaign, actor: User) -> Campaign:
-    """Go on. Overdue actions are spread by the engine, not sent in one burst."""
+    """Go on. Overdue actions are spread by the engine, not sent in one burst.
+
+    Raises ``CampaignRefused`` where approval is needed and the version that people enter has none for the present list.
+    """
+    review = reviews.of_running(campaign.refreshed())
+    if campaign.needs_approval and (review is None or review.approved_until is None):
+        why = "Nobody has approved the version that runs for the list that the campaign has now."
+        raise CampaignRefused([f"{why} Ask for approval, or choose the list that was approved."])
     resumed = _switch(campaign, Campaign.Status.PAUSED, Campaign.Status.ACTIVE, "campaign.resumed", actor)
-    _enroll(campaign.id)
+    audiences.ask_to_enroll(campaign.id)
     return resumed
 
 
@@ -206,14 +216,6 @@ def push_again(*, campaign: Campaign, actor: User) -> Campaign:
     audit.record(actor=actor, action="campaign.pushed_again", subject=campaign, **facts)
     changed(campaign.id)
     return campaign.refreshed()
-
-
-def _enroll(campaign_id: UUID) -> None:
-    from campaigns.tasks import enroll_audience
-
-    # The row is what counts: a message that gets lost, or a worker that dies, is made up for by the sweeper.
-    Campaign.objects.filter(id=campaign_id).update(enrolling_since=now())
-    enqueue(enroll_audience, campaign_id=campaign_id)
 
 
 #: Tell open screens that a campaign changed.

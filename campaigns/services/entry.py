@@ -1,9 +1,10 @@
-"""Who may enter a campaign: not while another running campaign of the client has the lead to itself, and not too soon
-after the last one. Who has to wait enters by itself once the reason is gone.
+"""Who may enter a campaign: who was approved, where that is needed; not while another running campaign of the client
+has the lead to itself, and not too soon after the last one. Who has to wait enters by itself once the reason is gone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.models import Campaign, Enrollment, Lead
+from campaigns.services import reviews
 from campaigns.services.checklist import audience_leads
 from project.core.clock import now
 
@@ -44,7 +46,17 @@ def waiting_leads(campaign: Campaign) -> QuerySet[Lead]:
 
 def admissible(campaign: Campaign, leads: QuerySet[Lead]) -> QuerySet[Lead]:
     """Those of ``leads`` who may enter the campaign now."""
-    return leads.exclude(_taken(campaign)).exclude(_too_soon(campaign, now()))
+    return (
+        reviews.approved_people(campaign, leads).exclude(_taken(campaign)).exclude(_too_soon(campaign, now()))
+    )
+
+
+def unapproved(campaign: Campaign, leads: Sequence[Lead]) -> set[UUID]:
+    """Whom of ``leads`` nobody has approved for a campaign that needs it; none where it does not."""
+    if not campaign.needs_approval:
+        return set()
+    approved = reviews.approved_people(campaign, Lead.objects.filter(id__in=[lead.id for lead in leads]))
+    return {lead.id for lead in leads} - set(approved.values_list("id", flat=True))
 
 
 def is_taken(campaign: Campaign, lead: Lead) -> bool:
@@ -54,10 +66,15 @@ def is_taken(campaign: Campaign, lead: Lead) -> bool:
 
 
 def left_out(campaign: Campaign) -> list[LeftOut]:
-    """Why leads of the audience are not in a running campaign, for its page: two counts."""
+    """Why leads of the audience are not in a running campaign, for its page: two or three counts."""
     at = now()
     leads = waiting_leads(campaign)
     found = []
+    if campaign.needs_approval:
+        waiting = reviews.unapproved_people(campaign, leads).count()
+        if waiting:
+            found.append(LeftOut(waiting, "Nobody has approved the campaign for them yet: ask for approval."))
+        leads = reviews.approved_people(campaign, leads)
     taken = leads.filter(_taken(campaign)).count()
     if taken:
         found.append(LeftOut(taken, "Another running campaign of this client has them to itself."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from campaigns import identity
 from campaigns.models import Enrollment, Lead, LeadChannel, OutreachPolicy
@@ -42,7 +43,7 @@ def compose(
     something else has to happen first.
     """
     address = _address_of(enrollment.lead, node.channel)
-    seed = f"{enrollment.id}:{node.id}:{visit}"
+    seed = text_seed(enrollment.lead_id, node.id, visit)
     variant_id, content = choose(node, f"{enrollment.id}:{node.id}", winner=winner)
     context = context_for_lead(enrollment.lead, sender)
     if node.channel == "email":
@@ -56,6 +57,11 @@ def compose(
         {"subject": _rendered(node, "subject", content, context, seed)} if node.action == "inmail" else {}
     )
     return Composed(_recipient(address), body, payload, variant_id)
+
+
+def text_seed(lead_id: UUID, node_id: str, visit: int) -> str:
+    """What the words that change from lead to lead are drawn from: previews, simulations and sends draw the same."""
+    return f"{lead_id}:{node_id}:{visit}"
 
 
 def _address_of(lead: Lead, channel: str) -> LeadChannel:
@@ -101,8 +107,7 @@ def _email(
         subject = _rendered(node, "subject", content, context, seed)
     if not subject:
         raise NotSendable("no_subject", "The subject is empty for this lead.")
-    footer = _footer(enrollment.lead, policy, url) if policy.email_footer else None
-    body = mail_body(text, signature=sender.signature, footer=footer)
+    body = mail_body(text, signature=sender.signature, footer=footer_of(enrollment.lead, policy, url))
     payload: dict[str, Any] = {
         "subject": subject,
         "html": body.html,
@@ -132,7 +137,10 @@ def _mailbox(sender: SenderAccount) -> str:
     return str(sender.options.get("unsubscribe_address", "")) or sender.reply_to or sender.address
 
 
-def _footer(lead: Lead, policy: OutreachPolicy, url: str) -> Footer:
+def footer_of(lead: Lead, policy: OutreachPolicy, url: str) -> Footer | None:
+    """What stands under an e-mail to a lead; nothing where the client's rule wants none."""
+    if not policy.email_footer:
+        return None
     return Footer(
         sender=policy.legal_name or lead.client.name,
         address=policy.postal_address,

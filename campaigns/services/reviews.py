@@ -1,6 +1,7 @@
-"""Reviews: somebody else, or the client, says of one plan for one list that it may be launched.
+"""Reviews: somebody else, or the client, says of one plan that it may approach certain people.
 
-A changed plan, or another list, needs a new word.
+A changed plan, another list, and people who came into the list after the question need a new word. Every way into a
+campaign that needs approval asks ``approved_people``: launch, resume, what the sweepers let in, acts on leads.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from pydantic import ValidationError
 
-from campaigns.models import Campaign, PlanReview
+from campaigns.models import Campaign, Lead, LeadImportLead, PlanReview
 from campaigns.plans.canonical import plan_hash
 from campaigns.plans.errors import PlanInvalid
 from campaigns.plans.schema import Plan
-from campaigns.services import live, snippets
+from campaigns.services import audiences, live, snippets
+from campaigns.services.audiences import listed
 from campaigns.services.settings import Audience
 from project.core.clock import now
 from project.core.refusals import Invalid, Refused
@@ -44,11 +47,55 @@ def current(campaign: Campaign) -> PlanReview | None:
     plan = plan_to_launch(campaign)
     if plan is None:
         return None
-    rows = PlanReview.objects.filter(
-        campaign=campaign, plan_hash=plan_hash(plan), audience=audience_of(campaign)
-    )
+    return _of(campaign, plan_hash(plan))
+
+
+def of_running(campaign: Campaign) -> PlanReview | None:
+    """The review of the version that people enter, for the list that the campaign has now, if it was asked for."""
+    return _of(campaign, campaign.current_version.plan_hash) if campaign.current_version else None
+
+
+def _of(campaign: Campaign, digest: str) -> PlanReview | None:
+    rows = PlanReview.objects.filter(campaign=campaign, plan_hash=digest, audience=audience_of(campaign))
     found: PlanReview | None = rows.select_related("asked_by", "decided_by").first()
     return found
+
+
+def approved_people(campaign: Campaign, leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """Those of ``leads`` who may enter a campaign as far as approval goes: all, where it needs none.
+
+    Where it does: who was in the approved list, for the version that people enter, by the time that it was asked about.
+    """
+    if not campaign.needs_approval:
+        return leads
+    review = of_running(campaign)
+    if review is None or review.approved_until is None:
+        return leads.none()
+    return _of_time(campaign, leads, Q(created_at__lte=review.approved_until))
+
+
+def unapproved_people(campaign: Campaign, leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """Those of ``leads`` in the campaign's list who wait for a word."""
+    if not campaign.needs_approval:
+        return leads.none()
+    review = of_running(campaign)
+    if review is None or review.approved_until is None:
+        return leads
+    return _of_time(campaign, leads, Q(created_at__gt=review.approved_until))
+
+
+def came_later(campaign: Campaign, review: PlanReview, leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """Those of ``leads`` whom the question did not mean: they came into the list afterwards."""
+    return _of_time(campaign, leads, Q(created_at__gt=review.asked_until))
+
+
+def _of_time(campaign: Campaign, leads: QuerySet[Lead], when: Q) -> QuerySet[Lead]:
+    """Those of ``leads`` who came into the campaign's list at a time: by an import, or as the client's lead."""
+    audience = Audience.model_validate(campaign.audience or {})
+    if audience.kind == "import":
+        links = LeadImportLead.objects.filter(when, lead_import_id=audience.import_id)
+        return leads.filter(id__in=links.values("lead_id"))
+    return leads.filter(when)
 
 
 def audience_of(campaign: Campaign) -> dict[str, Any]:
@@ -69,31 +116,45 @@ def require(*, campaign: Campaign, needed: bool, actor: User) -> Campaign:
 def ask(*, campaign: Campaign, actor: User, leads: int) -> PlanReview:
     """Ask for a decision on the draft as it is, for its list with so many ``leads`` now.
 
-    Asked again, a declined plan waits for a decision anew.
+    Asked again, a declined plan waits for a decision anew, and so does an approved one for people who came later; those
+    whom the word was about stay approved meanwhile.
 
-    Raises ``NotReviewed`` for a draft that is not complete or approved already.
+    Raises ``NotReviewed`` for a draft that is not complete, and for one that waits or is approved for everybody.
     """
     plan = plan_to_launch(campaign)
     if plan is None:
         raise NotReviewed("The plan is not complete yet: there is nothing to approve.")
-    found: PlanReview = PlanReview.objects.get_or_create(
+    found: PlanReview
+    found, created = PlanReview.objects.get_or_create(
         campaign=campaign,
         plan_hash=plan_hash(plan),
         audience=audience_of(campaign),
         defaults={
             "plan": plan.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             "asked_by": actor,
+            "leads": leads,
+            "asked_until": now(),
         },
-    )[0]
-    if found.state == State.APPROVED:
-        raise NotReviewed("Just this plan is approved already.")
-    PlanReview.objects.filter(id=found.id).update(
-        state=State.ASKED, asked_by=actor, decided_by=None, decided_at=None, note="", leads=leads,
-        updated_at=now(),
-    )  # fmt: skip
+    )
+    if not created:
+        _ask_again(found, campaign, actor, leads)
     audit.record(actor=actor, action="campaign.review_asked", subject=campaign, plan_hash=found.plan_hash)
     live.campaign_changed(campaign.id)
     return found.refreshed()
+
+
+def _ask_again(review: PlanReview, campaign: Campaign, actor: User, leads: int) -> None:
+    locked: PlanReview = PlanReview.objects.select_for_update(of=("self",)).get(id=review.id)
+    if locked.state == State.ASKED:
+        # The people that somebody is looking at do not become others under their eyes.
+        raise NotReviewed("This waits for a decision already.")
+    own = Lead.objects.filter(client_id=campaign.client_id, removed_at=None)
+    if locked.state == State.APPROVED and not came_later(campaign, locked, listed(campaign, own)).exists():
+        raise NotReviewed("Just this plan is approved already, for everybody in the list.")
+    PlanReview.objects.filter(id=locked.id).update(
+        state=State.ASKED, asked_by=actor, decided_by=None, decided_at=None, note="", leads=leads,
+        asked_until=now(), updated_at=now(),
+    )  # fmt: skip
 
 
 def may_decide(review: PlanReview, access: Access) -> bool:
@@ -122,6 +183,7 @@ def decide(*, review: PlanReview, approve: bool, note: str, access: Access) -> P
         note=note[:500],
         decided_by=access.user,
         decided_at=now(),
+        approved_until=locked.asked_until if approve else None,
         updated_at=now(),
     )
     audit.record(
@@ -131,4 +193,7 @@ def decide(*, review: PlanReview, approve: bool, note: str, access: Access) -> P
         plan_hash=locked.plan_hash,
     )
     live.campaign_changed(locked.campaign_id)
-    return locked.refreshed()
+    decided = locked.refreshed()
+    if approve and locked.campaign.status == Campaign.Status.ACTIVE:
+        audiences.ask_to_enroll(locked.campaign_id)  # whoever waited for just this word
+    return decided

@@ -84,7 +84,7 @@ def put_into(*, lead_id: UUID, campaign_id: UUID, actor: User) -> Enrollment:
     """Put a lead into another running campaign of the same client; what still runs for them stops first.
 
     Raises ``Invalid`` for campaigns that do not run or that the lead has been in, and where the rules of entry of the
-    client's campaigns keep the lead out.
+    client's campaigns, or a missing approval, keep the lead out.
     """
     lead = Lead.objects.select_related("company").prefetch_related("channels").get(id=lead_id)
     campaign = (
@@ -100,6 +100,8 @@ def put_into(*, lead_id: UUID, campaign_id: UUID, actor: User) -> Enrollment:
     for other in running.exclude(campaign=campaign).values_list("id", flat=True):
         reason = f"{actor.display_name} put them into “{campaign}”."
         enrollments.stop(enrollment_id=other, reason=reason, actor=actor)
+    if entry.unapproved(campaign, [lead]):
+        raise Invalid(f"Nobody has approved “{campaign}” for them.", field="campaign")
     if entry.is_taken(campaign, lead):
         raise Invalid("Another campaign of this client has them to itself.", field="campaign")
     made = enrollments.enroll(campaign=campaign, lead=lead)

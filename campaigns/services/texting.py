@@ -21,9 +21,16 @@ STOP_NOTICE = "Reply STOP to opt out."
 
 def with_notice(text: str, *, enrollment: Enrollment, phone: str, policy: OutreachPolicy) -> str:
     """Add who writes and how to stop it to the first text that a person gets from a client."""
-    if not policy.sms_stop_notice or _has_written(enrollment, phone):
+    if _has_written(enrollment, phone):
         return text
-    name = policy.legal_name or enrollment.lead.client.name
+    return noticed(text, client_name=enrollment.lead.client.name, policy=policy)
+
+
+def noticed(text: str, *, client_name: str, policy: OutreachPolicy) -> str:
+    """A first text with what the client's rule adds to it."""
+    if not policy.sms_stop_notice:
+        return text
+    name = policy.legal_name or client_name
     notice = STOP_NOTICE if name.lower() in text.lower() else f"{name}. {STOP_NOTICE}"
     return text if "reply stop" in text.lower() and notice == STOP_NOTICE else f"{text}\n{notice}"
 

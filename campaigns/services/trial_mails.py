@@ -9,7 +9,7 @@ from django.db import transaction
 from campaigns.models import Campaign
 from campaigns.plans.naming import name_of
 from campaigns.plans.outline import outline
-from campaigns.plans.schema import Content, SendNode
+from campaigns.plans.schema import Content, Plan, SendNode
 from campaigns.services import editing, previews
 from integrations.services import system_mail
 from project.core.refusals import Invalid
@@ -34,7 +34,7 @@ def send(*, campaign: Campaign, actor: User, node_id: str = "", lead: str = "") 
     parts: list[str] = []
     for number, node in wanted:
         if isinstance(node, SendNode):
-            parts += _texts(campaign, node, f"{number} {name_of(node)}", lead)
+            parts += _texts(campaign, plan, node, f"{number} {name_of(node)}", lead)
     if not parts:
         raise Invalid("There is no text to send yet, or nobody in the audience to write it for.")
     what = f"{len(parts)} text{'' if len(parts) == 1 else 's'}"
@@ -48,12 +48,12 @@ def send(*, campaign: Campaign, actor: User, node_id: str = "", lead: str = "") 
     return len(parts)
 
 
-def _texts(campaign: Campaign, node: SendNode, title: str, lead: str) -> list[str]:
+def _texts(campaign: Campaign, plan: Plan, node: SendNode, title: str, lead: str) -> list[str]:
     """Each wording of a step as one lead would read it."""
     contents = {one.id: one.content for one in node.variants} or {"": node.content or Content()}
     found = []
     for variant, content in contents.items():
-        look = previews.of_step(campaign, node, content, search=lead)
+        look = previews.of_step(campaign, node, content, search=lead, plan=plan)
         if not look.previews or not look.previews[0].text:
             continue
         one = look.previews[0]

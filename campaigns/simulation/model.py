@@ -79,7 +79,8 @@ class SimulatedSender:
 class Prospect:
     """A person of the list.
 
-    ``seed`` is what spreading, variants and spintax draw from (the enrollment's id in the real engine). ``addresses``
+    ``key`` is the lead's id, from which the words of texts are drawn; ``seed`` is what spreading and variants draw from
+    (the enrollment's id in the real engine). ``addresses``
     maps the channels on which the person can be reached to the recipient's domain (e-mail) or nothing. ``blocked``
     maps channels to why nothing may be sent there. ``prefers`` names the sender by channel where that is settled
     (an existing connection). ``text_zones`` is where the person's telephone may be. ``state`` and ``plan`` are set for

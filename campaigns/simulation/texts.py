@@ -83,7 +83,7 @@ class Texts:
         context: Mapping[str, object],
         premium: bool,
     ) -> Verdict:
-        draw = f"{seed}:{node.id}:{visit}"
+        draw = f"{prospect}:{node.id}:{visit}"
         variant, content = choose(node, f"{seed}:{node.id}", winner=self.winners.get(node.id, ""))
         code, problem, texts = _render(
             node, {field: getattr(content, field) for field in FIELDS[node.action]}, context, draw, premium

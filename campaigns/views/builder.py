@@ -113,14 +113,15 @@ def history(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
 def step_preview(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """One step as the leads of the audience would read it: the worst first, or those of a name (``?lead=``)."""
     campaign = campaign_or_404(request.access, campaign_id)
-    node = editing.plan_of_draft(campaign).index.get(request.GET.get("node", ""))
+    plan = editing.plan_of_draft(campaign)
+    node = plan.index.get(request.GET.get("node", ""))
     if not isinstance(node, SendNode) or not FIELDS[node.action]:
         return render(request, "campaigns/_step_preview.html", {"campaign": campaign})
     wanted = request.GET.get("variant", "")
     contents = {one.id: one.content for one in node.variants}
     content = contents.get(wanted) or next(iter(contents.values()), node.content) or Content()
     search = request.GET.get("lead", "").strip()
-    look = previews.of_step(campaign, node, content, search=search)
+    look = previews.of_step(campaign, node, content, search=search, plan=plan)
     at = request.GET.get("at", "0")
     place = min(int(at) if at.isascii() and at.isdigit() else 0, max(len(look.previews) - 1, 0))
     context = {

@@ -53,7 +53,10 @@ def publish(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
         return _page(request, campaign)
     try:
         plan_migrations.publish(
-            campaign=campaign, choices=choices_of(request.POST), actor=request.access.user
+            campaign=campaign,
+            choices=choices_of(request.POST),
+            actor=request.access.user,
+            accept_unfilled=request.POST.get("accept_unfilled") == "1",
         )
     except Refused as refusal:
         return _page(request, campaign, refusal.message)

@@ -160,8 +160,19 @@ def settings(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
         **_settings_values(campaign),
         **{
             name: request.POST.get(name, "")
-            for name in ("name", "time_zone", "start", "end", "holiday_country", "audience")
+            for name in (
+                "name",
+                "time_zone",
+                "start",
+                "end",
+                "holiday_country",
+                "audience",
+                "reply_stops",
+                "reentry_days",
+            )
         },
+        "use_lead_time_zone": "use_lead_time_zone" in request.POST,
+        "exclusive": "exclusive" in request.POST,
         "weekdays": [int(day) for day in request.POST.getlist("weekdays") if day.isdigit()],
         "senders": request.POST.getlist("senders"),
     }
@@ -175,7 +186,11 @@ def launch(request: OrganizationRequest, campaign_id: UUID) -> HttpResponse:
     """Launch the campaign, or say everything that is in the way."""
     campaign = campaign_or_404(request.access, campaign_id)
     try:
-        service.launch(campaign=campaign, actor=request.access.user)
+        service.launch(
+            campaign=campaign,
+            actor=request.access.user,
+            accept_unfilled=request.POST.get("accept_unfilled") == "1",
+        )
     except service.CampaignRefused as refusal:
         context = settings_context(request, campaign, problems=refusal.problems)
         return render(request, "campaigns/_checklist.html", context, status=422)

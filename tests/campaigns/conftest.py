@@ -81,8 +81,10 @@ class World:
         )
         return lead
 
-    def launch(self) -> None:
-        self.campaign = campaign_service.launch(campaign=self.campaign, actor=self.agency.manager)
+    def launch(self, *, accept_unfilled: bool = False) -> None:
+        self.campaign = campaign_service.launch(
+            campaign=self.campaign, actor=self.agency.manager, accept_unfilled=accept_unfilled
+        )
         enrollments.enroll_audience(campaign_id=self.campaign.id)
 
     def launch_empty(self) -> None:

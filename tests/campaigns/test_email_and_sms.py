@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ import pytest
 from django.test import Client as Browser
 
 from campaigns.models import (
+    Campaign,
     LeadChannel,
     OutreachPolicy,
     ScheduledAction,
@@ -20,9 +22,10 @@ from campaigns.models import (
     Suppression,
     Unsubscribe,
 )
-from campaigns.plans.schema import SendNode
+from campaigns.plans.schema import Plan, SendNode
+from campaigns.plans.texts import with_texts
 from campaigns.services import leads as lead_service
-from campaigns.services import suppression, threading, unsubscribes
+from campaigns.services import messages, previews, suppression, threading, unsubscribes
 from campaigns.services.planning import plan_of
 from campaigns.services.refusals import NotSendable, NotYet
 from inbox.models import Conversation, Message
@@ -35,7 +38,7 @@ from integrations.events import (
     SpamComplained,
     Unsubscribed,
 )
-from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey
+from integrations.models import OutboundMessage, ProviderEvent, ProviderEventKey, SenderAccount
 from integrations.services import outbox
 from integrations.services.outgoing import email_of, message_id_of
 from project.core.clock import now
@@ -149,7 +152,7 @@ def test_texts_wait_for_a_decent_hour_where_the_number_is(post: Post, time_machi
 def test_an_unfilled_variable_never_leaves(post: Post) -> None:
     lead = post.lead("Ada")
     type(lead).objects.filter(id=lead.id).update(first_name="")
-    post.launch()
+    post.launch(accept_unfilled=True)
     post.tick()
     assert not OutboundMessage.objects.exists()
     assert "lead.first_name" in post.enrollment(lead).reason
@@ -583,3 +586,31 @@ def test_a_suppression_between_queue_and_attempt_is_seen(post: Post) -> None:
     hold = outbox.first_hold(queued)
     assert hold is not None
     assert hold.code == "suppressed"
+
+
+def test_a_preview_is_what_leaves(post: Post) -> None:
+    """Word for word: what changes from lead to lead, the subject, signature and footer, the notice of a first text."""
+    lead = post.lead("Ada", phone="+46701234567")
+    post.lead("Bo", phone="+46701234568")
+
+    def vary(node: str, field: str, text: str) -> str:
+        return text if field.endswith("subject") else f"{{Hi|Hello|Good day|Dear all|Hej}} {text}"
+
+    SenderAccount.objects.filter(id=post.mailbox.id).update(signature="Erik Sand\nHalden")
+    Campaign.objects.filter(id=post.campaign.id).update(draft_plan=with_texts(post.campaign.draft_plan, vary))
+    post.campaign = post.campaign.refreshed()
+    post.launch()
+    plan = Plan.model_validate(post.campaign.draft_plan)
+    channels: set[str] = set()
+    for node in plan.nodes:
+        if not isinstance(node, SendNode) or node.channel in channels or node.content is None:
+            continue
+        channels.add(node.channel)
+        sender = (post.mailbox if node.channel == "email" else post.number).refreshed()
+        sent = messages.compose(enrollment=post.enrollment(lead), node=node, visit=1, sender=sender)
+        look = previews.of_step(post.campaign, node, node.content, search="Ada", plan=plan)
+        [shown] = look.previews
+        link = re.compile(r"https?://\S+/u/\S+")
+        assert link.sub("", shown.text) == link.sub("", sent.body)
+        assert shown.subject == sent.payload.get("subject", "")
+    assert channels == {"email", "sms"}

@@ -185,7 +185,7 @@ def test_an_unfilled_variable_never_leaves(world: World) -> None:
     Campaign.objects.filter(id=world.campaign.id).update(draft_plan={**plan, "nodes": nodes})
     world.campaign = world.campaign.refreshed()
     marta = world.lead("Marta", "marta")
-    world.launch()
+    world.launch(accept_unfilled=True)
     world.tick()
     assert world.queued() == []
     assert "company.name" in world.enrollment(marta).reason

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from hypothesis import given
 
-from campaigns.models import Campaign, Enrollment, LeadImport, PlanReview
+from campaigns.models import Campaign, Enrollment, LeadImport, LeadImportLead, PlanReview
 from campaigns.plans.difference import difference
 from campaigns.plans.schema import Plan
 from campaigns.services import campaigns as service
-from campaigns.services import editing, organizing, plan_files, reviews
+from campaigns.services import editing, entry, lead_changes, organizing, plan_files, reviews, steering
 from campaigns.services.campaigns import CampaignRefused
 from campaigns.services.drafts import PlanRefused
+from campaigns.services.reviews import NotReviewed
 from integrations.models import SystemMail
 from project.core.refusals import Invalid
-from tests.campaigns.conftest import SEQUENCE, World
+from project.tenancy.access import access_for
+from tests.campaigns.conftest import SEQUENCE, WORKING, World
 from tests.campaigns.hypothesis_profile import examples
 from tests.campaigns.plans.valid import valid_plans
 from tests.factories import make_member, make_user
@@ -92,6 +96,58 @@ def test_a_launch_waits_for_somebody_elses_word_on_just_this_plan(world: World, 
     assert "Fair.csv" in client.get(f"{base}review/").content.decode()
     Campaign.objects.update(audience=whole)
     service.launch(campaign=world.campaign.refreshed(), actor=world.agency.manager)
+
+
+def _approve(world: World) -> None:
+    """The client approves the draft for who is in its list now."""
+    review = reviews.ask(campaign=world.campaign.refreshed(), actor=world.agency.manager, leads=1)
+    theirs = access_for(world.agency.client_user, world.agency.organization)
+    assert theirs is not None
+    reviews.decide(review=review, approve=True, note="", access=theirs)
+
+
+@pytest.mark.django_db
+def test_only_who_was_approved_enters_by_whatever_door(
+    world: World, client: Browser, time_machine: Any
+) -> None:
+    """The list grows, or becomes another one: resume, the sweepers, acts and a person's hand all ask for a word."""
+    manager = world.agency.manager
+    reviews.require(campaign=world.campaign, needed=True, actor=manager)
+    first = world.lead("Marta", "marta")
+    world.campaign = world.campaign.refreshed()
+    _approve(world)
+    with pytest.raises(NotReviewed, match="for everybody in the list"):
+        reviews.ask(campaign=world.campaign, actor=manager, leads=1)
+    time_machine.move_to(WORKING + timedelta(minutes=1), tick=False)
+    later = world.lead("Late", "late")
+    world.launch()
+    assert set(Enrollment.objects.values_list("lead__first_name", flat=True)) == {"Marta"}
+    assert [one.count for one in entry.left_out(world.campaign)] == [1]
+    act = lead_changes.CHANGES["enroll"].do([later], {"campaign": str(world.campaign.id)}, manager)
+    assert act.refused == {later.id: "Nobody has approved the campaign for them."}
+    with pytest.raises(Invalid, match="Nobody has approved"):
+        steering.put_into(lead_id=later.id, campaign_id=world.campaign.id, actor=manager)
+    client.force_login(manager)
+    page = client.get(world.agency.url(f"campaigns/{world.campaign.id}/review/")).content.decode()
+    assert "1 person came into the list after the question" in page
+    assert "Ask for who came later" in page
+
+    other = LeadImport.objects.create(client=world.agency.first, file_name="Fair.csv", file="fair.csv")
+    LeadImportLead.objects.create(lead_import=other, lead=later)
+    whole = world.campaign.audience
+    service.pause(campaign=world.campaign, actor=manager)
+    Campaign.objects.update(audience={"kind": "import", "import_id": str(other.id)})
+    with pytest.raises(CampaignRefused, match="Nobody has approved the version that runs"):
+        service.resume(campaign=world.campaign.refreshed(), actor=manager)
+    Campaign.objects.update(audience=whole)
+    service.resume(campaign=world.campaign.refreshed(), actor=manager)
+    world.enroll()
+    assert Enrollment.objects.count() == 1
+
+    _approve(world)
+    assert world.campaign.refreshed().enrolling_since is not None, "who waited for the word is taken in"
+    world.enroll()
+    assert set(Enrollment.objects.values_list("lead_id", flat=True)) == {first.id, later.id}
 
 
 @pytest.mark.django_db

@@ -59,7 +59,7 @@ def test_a_launch_puts_them_in_for_good(world: World) -> None:
         client_id=campaign.client_id, name="Proof", text="Halden saves {{ custom.hours }} h.", actor=actor
     )
     assert "Halden saves" in previews.worst(campaign)[0].text
-    service.launch(campaign=campaign, actor=actor)
+    service.launch(campaign=campaign, actor=actor, accept_unfilled=True)
     version = PlanVersion.objects.filter(campaign=campaign).latest("number")
     assert (
         version.plan["nodes"][0]["content"]["note"]

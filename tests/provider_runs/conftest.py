@@ -78,8 +78,10 @@ class Run:
     def mirror(self) -> CampaignMirror:
         return CampaignMirror.objects.select_related("connection", "campaign").get(campaign=self.campaign)
 
-    def launch(self) -> None:
-        self.campaign = service.launch(campaign=self.campaign, actor=self.agency.manager)
+    def launch(self, *, accept_unfilled: bool = False) -> None:
+        self.campaign = service.launch(
+            campaign=self.campaign, actor=self.agency.manager, accept_unfilled=accept_unfilled
+        )
         enrollments.enroll_audience(campaign_id=self.campaign.id)
 
     def work(self) -> None:

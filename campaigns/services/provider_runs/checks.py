@@ -33,9 +33,9 @@ def _entitlement(mirror: CampaignMirror, provider: Provider) -> Point:
     if serves == provider.kind:
         return Point("entitlement", True, f"{provider.label} runs it.", "settings")
     if serves is None:
-        return Point("entitlement", False, f"{capability.label} is not enabled for this client.", "settings")
+        return Point("entitlement", False, f"{capability.label} is not enabled for this client.", "grants")
     text = f"{capability.label} of this client goes through another provider now, not {provider.label}."
-    return Point("entitlement", False, text, "settings")
+    return Point("entitlement", False, text, "grants")
 
 
 def _connection(mirror: CampaignMirror, provider: Provider) -> Point:
@@ -43,7 +43,7 @@ def _connection(mirror: CampaignMirror, provider: Provider) -> Point:
     if connection.status in {Connection.Status.FAILING, Connection.Status.DISABLED}:
         why = connection.last_error or "it is disabled."
         return Point(
-            "connection", False, f"The connection to {provider.label} does not work: {why}", "settings"
+            "connection", False, f"The connection to {provider.label} does not work: {why}", "connections"
         )
     return Point("connection", True, f"The connection to {provider.label} works.", "settings")
 

@@ -215,7 +215,7 @@ def three_channels(post: Post) -> ThreeChannels:
     post.campaign = post.campaign.refreshed()
     for sender, action, per_day in ((post.mailbox, "email", 5), (seat, "invite", 2), (post.number, "sms", 3)):
         RateLimit.objects.create(sender=sender, action=action, cap=per_day)
-    post.launch()
+    post.launch(accept_unfilled=True)
     return ThreeChannels(post, seat)
 
 
@@ -234,7 +234,7 @@ def test_they_agree(world: World, time_machine: Any) -> None:
     world.campaign = world.campaign.refreshed()
     for action, per_day in (("invite", 3), ("profile_view", 6)):
         RateLimit.objects.create(sender=world.sender, action=action, cap=per_day)
-    world.launch()
+    world.launch(accept_unfilled=True)
     agree(world, world.campaign, SCRIPT, time_machine)
 
 
