@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from campaigns.models import LeadImportLead
-from inbox.models import Conversation
+from inbox.models import Conversation, Message
 from project.core.pagination import keyset_page
 from project.tenancy.access import Access
 from project.tenancy.models import Role
 from reporting import csv_lines, selectors_rows
-from reporting.models import ReplyVerdict
+from reporting.models import Fact, ReplyVerdict
 from reporting.redaction import cover
 from reporting.selectors_rows import RowFilters
 from reporting.services.portal import policy_of
@@ -36,10 +36,10 @@ class OutOfReach(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExportKind:
-    """How one kind of file is made: its head, how many rows it has, and one page of them behind a cursor."""
+    """How one kind of file is made: its head, the rows that it has, and one page of them behind a cursor."""
 
     head: tuple[str, ...]
-    count: Callable[[Access, RowFilters], int]
+    rows: Callable[[Access, RowFilters], QuerySet[Any]]
     page: Callable[[Access, RowFilters, str | None], Found]
 
 
@@ -51,8 +51,8 @@ def filters_of(query: Mapping[str, str], access: Access) -> RowFilters:
     return found
 
 
-def _count_rows(access: Access, filters: RowFilters) -> int:
-    return filters.rows(access).count()
+def _facts_of(access: Access, filters: RowFilters) -> QuerySet[Fact]:
+    return filters.rows(access)
 
 
 def _rows(access: Access, filters: RowFilters, cursor: str | None) -> Found:
@@ -60,8 +60,8 @@ def _rows(access: Access, filters: RowFilters, cursor: str | None) -> Found:
     return [csv_lines.cells(row) for row in page["rows"]], page["next_cursor"]
 
 
-def _count_events(access: Access, filters: RowFilters) -> int:
-    return filters.events(access).count()
+def _events_of(access: Access, filters: RowFilters) -> QuerySet[Fact]:
+    return filters.events(access)
 
 
 def _events(access: Access, filters: RowFilters, cursor: str | None) -> Found:
@@ -70,7 +70,13 @@ def _events(access: Access, filters: RowFilters, cursor: str | None) -> Found:
 
 
 def _conversations_of(access: Access, filters: RowFilters) -> QuerySet[Conversation]:
-    """Threads in which somebody wrote in the period, within reach; none of what the client may not read."""
+    """Threads in which they wrote in the period, within reach; none of what the client may not read."""
+    written = Message.objects.filter(
+        conversation=OuterRef("id"),
+        direction=Message.Direction.INBOUND,
+        occurred_at__gte=filters.period.start,
+        occurred_at__lt=filters.period.end,
+    )
     given = {
         "client_id": filters.client.id if filters.client else None,
         "campaign_id": filters.campaign.id if filters.campaign else None,
@@ -79,9 +85,10 @@ def _conversations_of(access: Access, filters: RowFilters) -> QuerySet[Conversat
     }
     rows = Conversation.objects.filter(
         access.client_filter(),
+        Exists(written.exclude(state=Message.State.WITHDRAWN)),
         has_inbound=True,
+        # Who wrote in the period may have written again since.
         last_inbound_at__gte=filters.period.start,
-        last_inbound_at__lt=filters.period.end,
         **{name: value for name, value in given.items() if value},
     )
     if filters.list_id:
@@ -93,15 +100,12 @@ def _conversations_of(access: Access, filters: RowFilters) -> QuerySet[Conversat
     return rows
 
 
-def _count_conversations(access: Access, filters: RowFilters) -> int:
-    return _conversations_of(access, filters).count()
-
-
 def _conversations(access: Access, filters: RowFilters, cursor: str | None) -> Found:
     rows = _conversations_of(access, filters).select_related(
         "client", "lead", "lead__company", "sender", "campaign", "assignee"
     )
-    page = keyset_page(rows, order=("-last_inbound_at", "-id"), cursor=cursor, limit=PAGE)
+    # By what never changes: a thread that goes on while the file is written keeps its place.
+    page = keyset_page(rows, order=("-id",), cursor=cursor, limit=PAGE)
     found = ReplyVerdict.objects.filter(conversation__in=[row.id for row in page.items])
     verdicts: dict[Any, str] = dict(found.values_list("conversation_id", "verdict"))
     is_client = access.role == Role.CLIENT
@@ -131,7 +135,7 @@ def _conversation(row: Conversation, verdict: str, *, is_covered: bool) -> list[
 
 
 KINDS: Final[dict[str, ExportKind]] = {
-    "rows": ExportKind(csv_lines.HEAD, _count_rows, _rows),
-    "events": ExportKind(csv_lines.HEAD, _count_events, _events),
-    "conversations": ExportKind(CONVERSATION_HEAD, _count_conversations, _conversations),
+    "rows": ExportKind(csv_lines.HEAD, _facts_of, _rows),
+    "events": ExportKind(csv_lines.HEAD, _events_of, _events),
+    "conversations": ExportKind(CONVERSATION_HEAD, _conversations_of, _conversations),
 }

@@ -9,11 +9,14 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from project.core.counting import capped_counts
 from project.core.pagination import InvalidCursor
 from project.tenancy.access import OrganizationRequest, Permission, organization_view
 from reporting import csv_lines, exports, selectors_portal, selectors_rows
+from reporting.selectors_facts import TooManyFacts
 from reporting.selectors_rows import RowFilters
 from reporting.services import exporting
+from reporting.views import few_enough
 
 
 def _filters(request: OrganizationRequest) -> RowFilters:
@@ -45,9 +48,16 @@ def rows(request: OrganizationRequest) -> HttpResponse:
 
 @require_GET
 @organization_view(Permission.REPORTS_VIEW)
+@few_enough
 def export(request: OrganizationRequest, form: str) -> HttpResponseBase:
-    """The same rows as a file."""
+    """The same rows as a file, at once; of more than fit into one the file is written in the background."""
     filters = _filters(request)
+    most = exports.MOST_ROWS[form]
+    if capped_counts({"rows": filters.rows(request.access)}, cap=most)["rows"] > most:
+        raise TooManyFacts(
+            f"These are more than {most:,} rows. Choose fewer days, or “As a file later” on the page of these rows: "
+            "it is written in the background and waits for you."
+        )
     exporting.note_export(
         access=request.access, what=f"rows.{form}", query=filters.query,
         client_id=filters.client.id if filters.client else None,

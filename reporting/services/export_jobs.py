@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet, Subquery
 
 from project.core.claims import compare_and_set
 from project.core.clock import now
+from project.core.counting import capped_counts
 from project.core.refusals import Invalid, Refused
 from project.core.scoping import organization_scope
 from project.core.tasks import enqueue
@@ -37,6 +38,8 @@ LEASE: Final = timedelta(seconds=60)
 PAGES: Final = 5
 #: Files of one person that are being written at once.
 MOST: Final = 5
+#: Up to so many rows a file says how many it will have; of a longer one only how many it has so far.
+COUNTED: Final = 200_000
 #: How often a part is begun before the file is given up. During an outage of the database nobody can begin.
 TRIES: Final = 5
 _UNFINISHED: Final = (State.WAITING, State.RUNNING)
@@ -152,7 +155,7 @@ def _fail(job: ExportJob, why: str) -> None:
 
 def _write(job: ExportJob, kind: ExportKind, access: Access, filters: RowFilters) -> None:
     if job.rows_total is None:
-        _progress(job, rows_total=kind.count(access, filters))
+        _progress(job, rows_total=_counted(kind.rows(access, filters)))
     goes_on = True
     while goes_on:
         lines, count, cursor = [], 0, job.cursor or None
@@ -167,6 +170,12 @@ def _write(job: ExportJob, kind: ExportKind, access: Access, filters: RowFilters
         goes_on = _add(job, "".join(lines), count, cursor) and cursor is not None
 
 
+def _counted(rows: QuerySet[Any]) -> int | None:
+    """How many rows the file will have; ``None`` where counting them all would outlast the lease."""
+    count = capped_counts({"rows": rows}, cap=COUNTED)["rows"]
+    return count if count <= COUNTED else None
+
+
 @transaction.atomic
 def _add(job: ExportJob, text: str, count: int, cursor: str | None) -> bool:
     """Add a part and say how far it is, or nothing if somebody else went on meanwhile; says whether it was added."""
@@ -178,7 +187,8 @@ def _add(job: ExportJob, text: str, count: int, cursor: str | None) -> bool:
     }  # fmt: skip
     if not _progress(job, **values):
         return False
-    ExportPart.objects.create(job=job, number=job.parts.count(), data=gzip.compress(data))
+    last = job.parts.order_by("-number").values_list("number", flat=True).first()
+    ExportPart.objects.create(job=job, number=0 if last is None else last + 1, data=gzip.compress(data))
     return True
 
 

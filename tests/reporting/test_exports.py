@@ -12,14 +12,15 @@ import pytest
 from django.db import OperationalError
 from django.test import Client as Browser
 
+from inbox.models import Conversation
 from project.core.clock import now
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope, platform_scope
 from project.tenancy.models import AuditEntry, Membership
-from reporting import export_kinds, tasks
+from reporting import export_kinds, exports, tasks
 from reporting.models import ExportJob, ExportPart, Fact, PortalPolicy
 from reporting.services import export_jobs
-from tests.campaigns.conftest import World
+from tests.campaigns.conftest import WORKING, World
 from tests.factories import make_agency
 from tests.reporting.test_reports import answered
 
@@ -64,6 +65,52 @@ def test_each_kind_has_its_rows(answered: World, client: Browser) -> None:
     assert AuditEntry.objects.filter(action="report.exported").count() == 3
 
 
+def test_a_thread_that_goes_on_stays_in_the_file(
+    answered: World, monkeypatch: Any, time_machine: Any
+) -> None:
+    """Whoever wrote in the period is in the file, also if they write again later, or while it is written."""
+    monkeypatch.setattr(export_kinds, "PAGE", 1)
+    monkeypatch.setattr(export_jobs, "PAGES", 1)
+    answered.says("owen", "Which price?", WORKING + timedelta(minutes=6), message="m2")
+    time_machine.move_to(WORKING + timedelta(days=3), tick=False)
+    answered.says("marta", "Still there?", WORKING + timedelta(days=3), message="m3")
+    day = str(WORKING.date())
+    job = start(answered, "conversations", **{"from": day, "to": day})
+    kind = export_kinds.KINDS["conversations"]
+
+    def written_on(access: Any, filters: Any, cursor: Any) -> Any:
+        found = kind.page(access, filters, cursor)
+        Conversation.objects.update(last_inbound_at=WORKING + timedelta(days=4))
+        return found
+
+    monkeypatch.setitem(
+        export_kinds.KINDS, "conversations", export_kinds.ExportKind(kind.head, kind.rows, written_on)
+    )
+    export_jobs.write(job_id=job.id)
+    assert sorted(row["person"] for row in lines_of(job)) == ["Marta Lindqvist", "Owen Lindqvist"]
+    day_after = str((WORKING + timedelta(days=1)).date())
+    empty = start(answered, "conversations", **{"from": day_after, "to": day_after})
+    export_jobs.write(job_id=empty.id)
+    assert lines_of(empty) == []
+
+
+def test_a_long_file_says_how_far_it_is_and_is_not_made_while_somebody_waits(
+    answered: World, client: Browser, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(export_jobs, "COUNTED", 1)
+    monkeypatch.setattr(exports, "MOST_ROWS", {"csv": 1, "xlsx": 0})
+    job = start(answered, "events")
+    export_jobs.write(job_id=job.id)
+    assert job.refreshed().rows_total is None
+    assert len(lines_of(job)) == job.refreshed().rows_done > 1
+    client.force_login(answered.agency.manager)
+    query = f"?kind=replied&client={answered.agency.first.id}"
+    assert client.get(answered.agency.url(f"reports/rows.csv{query}")).status_code == 200
+    refused = client.get(answered.agency.url(f"reports/rows.xlsx{query}"))
+    assert refused.status_code == 422
+    assert "As a file later" in refused.content.decode()
+
+
 def test_it_goes_on_where_a_killed_worker_stood(answered: World, monkeypatch: Any) -> None:
     monkeypatch.setattr(export_kinds, "PAGE", 1)
     monkeypatch.setattr(export_jobs, "PAGES", 2)
@@ -78,7 +125,7 @@ def test_it_goes_on_where_a_killed_worker_stood(answered: World, monkeypatch: An
             raise MemoryError
         return kind.page(*given)
 
-    monkeypatch.setitem(export_kinds.KINDS, "events", export_kinds.ExportKind(kind.head, kind.count, dying))
+    monkeypatch.setitem(export_kinds.KINDS, "events", export_kinds.ExportKind(kind.head, kind.rows, dying))
     with pytest.raises(MemoryError):
         export_jobs.write(job_id=job.id)
     stopped = job.refreshed()
@@ -108,7 +155,7 @@ def test_one_that_always_breaks_ends_and_says_so(
             raise errors[-1]
         return kind.page(access, filters, cursor)
 
-    monkeypatch.setitem(export_kinds.KINDS, "events", export_kinds.ExportKind(kind.head, kind.count, broken))
+    monkeypatch.setitem(export_kinds.KINDS, "events", export_kinds.ExportKind(kind.head, kind.rows, broken))
     for _ in range(20):
         with suppress(ZeroDivisionError, OperationalError):
             export_jobs.write(job_id=job.id)
