@@ -30,17 +30,17 @@ class Median(Aggregate):
 
 def _figures() -> dict[str, Aggregate]:
     answered = Q(kind=Fact.Kind.ANSWERED)
-    first = Q(kind=Fact.Kind.FIRST_ANSWERED, value__isnull=False)
+    first = Q(kind=Fact.Kind.FIRST_ANSWERED)
     resolved = Q(kind=Fact.Kind.RESOLVED)
     return {
         "answers": Count("id", filter=answered),
         "reply_seconds": Median("value", filter=answered & Q(value__isnull=False)),
         "first_answers": Count("id", filter=first),
-        "first_reply_seconds": Median("value", filter=first),
+        "first_reply_seconds": Median("value", filter=first & Q(value__isnull=False)),
         "promised": Count("id", filter=answered & Q(in_time__isnull=False)),
         "in_time": Count("id", filter=answered & Q(in_time=True)),
         "broken": Count("id", filter=Q(kind=Fact.Kind.PROMISE_BROKEN)),
-        "resolved": Count("conversation_id", filter=resolved, distinct=True),
+        "resolved": Count("id", filter=resolved),
         "resolution_seconds": Median("value", filter=resolved & Q(value__isnull=False)),
     }
 

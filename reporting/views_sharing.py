@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -133,15 +133,29 @@ def shared_logo(request: HttpRequest, token: str) -> HttpResponse:
         return logo_response(link.client)
 
 
+#: What the holder of a link may choose; a campaign, sender or list that it is not about stays without a name.
+_CHOSEN: Final = ("days", "from", "to", "before", "channel")
+
+
+def _nameless(report: dict[str, Any]) -> dict[str, Any]:
+    """A report whose senders and lists are numbered, without what the team noted on its days."""
+    numbered = {
+        key: [{**row, "label": f"{word} {n}"} for n, row in enumerate(report.get(key, ()), 1)]
+        for key, word in (("senders", "Sender"), ("lists", "List"))
+    }
+    return {**report, **numbered, "notes": []}
+
+
 def _shared_context(request: HttpRequest, link: ShareLink, token: str) -> dict[str, Any]:
-    """The figures alone: no names, no words of anybody, and nothing to open."""
-    filters = Filters.of(request.GET, ZoneInfo(link.client.time_zone))
+    """The figures alone: no names of anybody, no words, and nothing to open."""
+    chosen = {name: request.GET[name] for name in _CHOSEN if name in request.GET}
+    filters = Filters.of(chosen, ZoneInfo(link.client.time_zone))
     if link.campaign is not None:
         report = selectors.campaign_report(link.campaign, filters)
     else:
         report = selectors.client_report(link.client, filters)
     return {
-        **presenters.report_context(report, rows_base=""),
+        **presenters.report_context(_nameless(report), rows_base=""),
         "periods": PERIODS.items(),
         "logo_url": f"/share/{token}/logo" if selectors_portal.digest_of(link.client) else "",
         "brand": selectors_portal.brand_of(link.client),

@@ -173,6 +173,8 @@ def test_every_number_opens_as_many_rows(answered: World, client: Browser, time_
         ("answered", None),
         ("answered", False),
         ("promise_broken", None),
+        ("first_answered", None),
+        ("resolved", None),
     ):
         Fact.objects.create(
             kind=kind, key=f"{kind}:{in_time}", occurred_at=WORKING, client_id=answered.agency.first.id,
@@ -192,7 +194,7 @@ def test_every_number_opens_as_many_rows(answered: World, client: Browser, time_
         ("2 others", 2, 2),
     ]
     pages = {
-        "reports/inbox/": 9, campaign: 37, f"{campaign}cohorts/": 6,
+        "reports/inbox/": 12, campaign: 37, f"{campaign}cohorts/": 6,
         report: 35, f"{report}?channel=linkedin": 12, "reports/": 3,
         f"{report}?campaign={answered.campaign.id}&only=sender:{answered.sender.id}": 11, "reports/compare/": 3,
         "reports/live/": 2,

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
+from campaigns.services import campaigns
 from project.core.clock import now
 from reporting.models import ShareLink, ShareView
-from tests.campaigns.conftest import World
+from reporting.services import saved
+from tests.campaigns.conftest import WORKING, World
 from tests.reporting.test_reports import answered
 
 __all__ = ["answered"]
@@ -45,6 +47,24 @@ def test_whoever_holds_a_link_sees_figures_and_nobody(answered: World, client: B
     assert "Looked at 2 times" in client.get(
         answered.agency.url(f"reports/clients/{answered.agency.first.id}/shares/")
     ).content.decode()  # fmt: skip
+
+
+def test_a_link_names_no_account_and_nothing_else_of_the_client(answered: World, client: Browser) -> None:
+    agency = answered.agency
+    other = campaigns.create(client=agency.first, name="Secret plans", actor=agency.manager)
+    saved.add_note(
+        access=agency.access(agency.manager), client=agency.first, campaign=None, day=WORKING.date(),
+        text="We were late",
+    )  # fmt: skip
+    path = make(answered, client)
+    pages = [
+        Browser().get(f"{path}?{query}").content.decode()
+        for query in ("", f"campaign={other.id}", f"sender={answered.sender.id}")
+    ]
+    for page in pages:
+        assert "Sender 1" in page
+        for hidden in (answered.sender.name, "Secret plans", "We were late", "Narrowed"):
+            assert hidden not in page
 
 
 def said(answer: Any) -> tuple[int, str]:
