@@ -260,6 +260,8 @@ class ReportOutlookOut(Schema):
     """What the coming days may bring, null where there is too little to say."""
 
     until: date
+    #: Without anything that is being sent there is no forecast.
+    is_running: bool
     positive: ForecastOut | None = None
     replied: ForecastOut | None = None
     sends: ForecastOut | None = None

@@ -44,6 +44,9 @@ def tables(report: dict[str, Any]) -> list[Table]:
             ],
         ),
     ]
+    for one in report["channels"]:
+        steps = [[step["label"], step["value"], step["before"]] for step in one["funnel"]]
+        found.append((f"Funnel {one['channel']}", ("step", "people", "of"), steps))
     for name, key in (("Steps", "steps"), ("Senders", "senders"), ("Lists", "lists"), ("Domains", "domains")):
         if report.get(key):
             found.append(_figures(name, report[key]))
@@ -58,7 +61,36 @@ def tables(report: dict[str, Any]) -> list[Table]:
         found.append(("Deals now", ("stage", "deals", "without_value", "worth", "currency"), worth))
     if report["notes"]:
         found.append(("Notes", ("day", "note"), [[note.day, note.text] for note in report["notes"]]))
-    return [*found, *_times(report)]
+    return [*found, *_trials(report), *_answers(report), *_forecast(report), *_times(report)]
+
+
+def _trials(report: dict[str, Any]) -> list[Table]:
+    """The wordings of each step, over the whole campaign."""
+    head = ("step", "wording", "positive", "of", "opted_out", "decided")
+    rows = [
+        [row["trial"].node_id, one["variant"], one["positive"], one["contacted"], one["opted_out"],
+         row["trial"].choice.variant_id if row["trial"].choice else ""]
+        for row in report.get("trials", ())
+        for one in row["rows"]
+    ]  # fmt: skip
+    return [("Wordings", head, rows)] if rows else []
+
+
+def _answers(report: dict[str, Any]) -> list[Table]:
+    """How promptly people were answered."""
+    service = report["service"]
+    return [("Answers", ("figure", "value"), [[key, service[key]] for key in service])] if service else []
+
+
+def _forecast(report: dict[str, Any]) -> list[Table]:
+    """What the coming days may bring, eight times in ten."""
+    outlook = report["outlook"]
+    rows = [
+        [kind, outlook["until"], one.low, one.high, one.held, one.tested]
+        for kind in ("positive", "replied", "sends")
+        if (one := outlook.get(kind)) is not None
+    ]
+    return [("Forecast", ("of", "until", "low", "high", "held", "tested"), rows)] if rows else []
 
 
 def _times(report: dict[str, Any]) -> list[Table]:

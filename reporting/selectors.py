@@ -79,7 +79,7 @@ def client_report(client: Client, filters: Filters, access: Access | None = None
     by_campaign = found.campaigns(period) if found else by_key(subject.by_campaign(period), "subject_id")
     return {
         "client": client,
-        **_common(subject, filters, found),
+        **_common(subject, filters, found, is_running=_is_running(campaigns, filters)),
         "campaigns": side_by_side(campaigns, by_campaign),
         "senders": parts_of.senders(by_key(subject.rows(grain, period), key))
         if filters.narrow is None
@@ -96,7 +96,8 @@ def campaign_report(campaign: Campaign, filters: Filters) -> dict[str, Any]:
     """Everything on a campaign's report, and its leads by stage now."""
     subject = Subject(campaign.client, campaign, narrow=filters.narrow)
     period = filters.period
-    common = _common(subject, filters, _from_facts(subject, filters))
+    found = _from_facts(subject, filters)
+    common = _common(subject, filters, found, is_running=_is_running([campaign], filters))
     report = {"client": campaign.client, "campaign": campaign, **common}
     parts = (
         {"steps": [], "trials": [], "senders": [], "lists": []}
@@ -123,7 +124,16 @@ def _from_facts(subject: Subject, filters: Filters) -> selectors_facts.Found | N
     return selectors_facts.counted(subject, narrow, Period(first, period.last, period.zone))
 
 
-def _common(subject: Subject, filters: Filters, found: selectors_facts.Found | None) -> dict[str, Any]:
+def _is_running(campaigns: list[Campaign], filters: Filters) -> bool:
+    """Whether any of the campaigns that a report is about still writes to people."""
+    return any(
+        one.status == Campaign.Status.ACTIVE and filters.campaign_id in {None, one.id} for one in campaigns
+    )
+
+
+def _common(
+    subject: Subject, filters: Filters, found: selectors_facts.Found | None, *, is_running: bool
+) -> dict[str, Any]:
     """What reports of campaigns and of clients share."""
     period, before = filters.period, filters.period.before
     today = now().astimezone(period.zone).date()
@@ -143,7 +153,7 @@ def _common(subject: Subject, filters: Filters, found: selectors_facts.Found | N
         "funnel": funnel(here, FUNNEL if subject.counts_enrolled else REACH),
         "trend": _trend(days, period, before if filters.compare else None),
         # A forecast looks back further than days are counted from facts.
-        "outlook": parts_of.outlook({} if found else days, today),
+        "outlook": parts_of.outlook({} if found else days, today, is_running=is_running),
         "notes": _notes(subject, period),
         **_parts(subject, period, here),
         **freshness(),

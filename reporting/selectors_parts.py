@@ -231,15 +231,28 @@ def trial(one: variants.Trial) -> dict[str, Any]:
     return {"trial": one, "rows": rows, "scale": scale, "ticks": charts.interval_ticks(scale)}
 
 
-def outlook(days: dict[date, Kinds], today: date) -> dict[str, Any]:
-    """What the next days may bring, from whole days up to yesterday."""
+def outlook(days: dict[date, Kinds], today: date, *, is_running: bool) -> dict[str, Any]:
+    """What the next days may bring, from whole days up to yesterday; nothing where nothing is being sent any more."""
+    if not is_running:
+        return {
+            "is_running": False,
+            "until": today + timedelta(days=FORECAST_DAYS),
+            "positive": None,
+            "sends": None,
+        }
     begun = min((day for day, kinds in days.items() if kinds["contacted"].n), default=None)
     if begun is None:
-        return {"until": today + timedelta(days=FORECAST_DAYS), "positive": None, "sends": None}
+        return {
+            "is_running": True,
+            "until": today + timedelta(days=FORECAST_DAYS),
+            "positive": None,
+            "sends": None,
+        }
     whole = [today - timedelta(days=n) for n in range((today - begun).days, 0, -1)]
     series = [days.get(day, Kinds()) for day in whole]
     seen = total(series[-LOOK_BACK:])
     return {
+        "is_running": True,
         "seen": {
             "first": today - timedelta(days=LOOK_BACK),
             "last": today - timedelta(days=1),

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -15,11 +16,11 @@ import openpyxl
 import pytest
 from django.test import Client as Browser
 
-from campaigns.models import ReplyReading
+from campaigns.models import ReplyReading, VariantChoice
 from campaigns.selectors import progress_of
-from campaigns.services import campaigns, readings, steering
+from campaigns.services import campaigns, readings, steering, variants
 from project.tenancy.models import AuditEntry
-from reporting import selectors, selectors_facts, selectors_live
+from reporting import exports, selectors, selectors_facts, selectors_live
 from reporting.filters import Filters
 from reporting.models import Fact
 from reporting.selectors_rows import RowFilters
@@ -207,6 +208,17 @@ def test_every_number_opens_as_many_rows(answered: World, client: Browser, time_
             assert rows.count("data-fact=") == shown, (path, address)
 
 
+def test_there_is_no_forecast_where_nothing_is_sent(answered: World, client: Browser) -> None:
+    client.force_login(answered.agency.manager)
+    paths = (f"reports/campaigns/{answered.campaign.id}/", f"reports/clients/{answered.agency.first.id}/")
+    for path in paths:
+        assert "Nothing is being sent now" not in client.get(answered.agency.url(path)).content.decode()
+    campaigns.pause(campaign=answered.campaign.refreshed(), actor=answered.agency.manager)
+    for path, said in zip(paths, ("the campaign is paused", "no campaign here is running"), strict=True):
+        assert said in client.get(answered.agency.url(path)).content.decode()
+    assert report_of(answered)["outlook"]["positive"] is None
+
+
 def test_a_narrowed_report_has_the_figures_of_its_part(
     answered: World, client: Browser, monkeypatch: Any
 ) -> None:
@@ -307,6 +319,8 @@ def test_files_have_the_figures_and_are_audited(answered: World, client: Browser
     book = b"".join(client.get(f"{base}.xlsx").streaming_content)  # type: ignore[attr-defined]
     sheets = openpyxl.load_workbook(io.BytesIO(book))
     assert [cell.value for cell in sheets["Funnel"][3]] == ["Contacted", 3, 3]
+    assert [cell.value for cell in sheets["Funnel linkedin"][2]] == ["Invited", 3, None]
+    assert ["first_answers", 0] in [[cell.value for cell in row] for row in sheets["Answers"]]
     assert sheets["Campaigns"]["A2"].value.startswith("'=cmd")
     rows = client.get(answered.agency.url(f"reports/rows.csv?kind=replied&client={answered.agency.first.id}"))
     found = list(csv.DictReader(io.StringIO(b"".join(rows.streaming_content).decode("utf-8-sig"))))  # type: ignore[attr-defined]
@@ -359,3 +373,16 @@ def test_limits_and_reliability_of_a_clients_accounts(answered: World, client: B
     assert client.get(agency.url("reports/sending/")).status_code == 403
     client.force_login(agency.people["limited"])
     assert client.get(agency.url(f"reports/sending/?client={agency.first.id}")).status_code == 404
+
+
+def test_a_file_has_the_wordings_and_which_was_decided_on() -> None:
+    verdict: Any = None
+    trial = variants.Trial("opening", (), verdict, VariantChoice(variant_id="b"))
+    row = {"trial": trial, "rows": [{"variant": "b", "positive": 2, "contacted": 9, "opted_out": 1}]}
+    found = exports.tables(
+        {
+            "people": {}, "funnel": [], "trend": SimpleNamespace(points=[]), "channels": [], "notes": [],
+            "trials": [row], "service": None, "outlook": {"until": WORKING.date()}, "heat": None,
+        }
+    )  # fmt: skip
+    assert found[-1][2] == [["opening", "b", 2, 9, 1, "b"]]
