@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.commands import migrate
 
 from project.core.db.base import owner_connection
+from project.core.db.migrating import rendering_what_changed
 
 
 class Command(migrate.Command):
@@ -14,5 +15,5 @@ class Command(migrate.Command):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """Run the command on an owner connection, its system checks too: the role may not exist yet."""
-        with owner_connection(options["database"]):
+        with owner_connection(options["database"]), rendering_what_changed():
             return super().execute(*args, **options)
