@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def _worker_redis_url(url: str, worker: str) -> str:
     return f"{base}/{int(worker.removeprefix('gw')) + 1}"
 
 
+def _keep_bytecode() -> None:
+    """Keep what is compiled, also where the environment says not to, as that of containers does.
+
+    A run starts a hundred processes, and each would compile Django and the product anew for seconds.
+    """
+    if not sys.dont_write_bytecode:
+        return
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(template.ROOT / ".pytest_cache" / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start what the environment does not name, before pytest-django imports the settings."""
@@ -31,6 +45,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if worker is not None:
         os.environ["REDIS_URL"] = _worker_redis_url(os.environ["REDIS_URL"], worker)
         return
+    _keep_bytecode()
     only_help = early_config.known_args_namespace.help or early_config.known_args_namespace.version
     if only_help or (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         return
