@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from integrations.sandbox.settings import DEFAULTS
 from integrations.sandbox.testing import SandboxHandle
 from project.core.embedded.runtime import discover
 from project.core.embedded.trial import Installation
-from tests.e2e.people import PATIENCE_MS, Browsers, Passports
+from tests.e2e.people import Browsers, Passports
 
 #: A started installation: pages as fast as they come, sends a few milliseconds apart.
 ENVIRONMENT = {"DEMO": "1", "SPEED": "0", "SEND_SPACING_MS_MIN": "10", "SEND_SPACING_MS_MAX": "40"}
@@ -45,9 +45,9 @@ def _attached(data_dir: Path) -> Installation:
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation() -> Iterator[Installation]:
-    """The installation: started once, stopped as Ctrl-C stops it."""
+    """The installation: started once, stopped as Ctrl-C stops it once no test here is left."""
     given = os.environ.get("E2E_DATA_DIR")
     if given:
         yield _attached(Path(given))
@@ -64,7 +64,7 @@ def installation() -> Iterator[Installation]:
         assert took < STOPS_WITHIN
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox(installation: Installation) -> Iterator[SandboxHandle]:
     """The outside world of the installation."""
     found = discover(installation.data_dir)
@@ -78,10 +78,9 @@ def sandbox(installation: Installation) -> Iterator[SandboxHandle]:
     handle.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def passports(browser: Browser, installation: Installation) -> Passports:
     """Who has signed in already."""
-    expect.set_options(timeout=PATIENCE_MS)
     return Passports(browser, installation.url)
 
 

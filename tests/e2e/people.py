@@ -10,10 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from integrations.sandbox.testing import SandboxHandle
 from project.core.embedded.processes import wait_until
+from tests.plugins.browser import PATIENCE_MS
 
 PASSWORD = "outbound-demo"
-#: What a busy machine may take to answer (ms); nothing waits this long when it works.
-PATIENCE_MS = 60_000
 DESK = {"width": 1440, "height": 900}
 #: The seat of the demo's first campaign.
 SEAT = "acc_erik_sand"

@@ -1,19 +1,26 @@
 """Which Chromium the browser tests drive: Playwright's own if it is there, else the system's.
 
+Playwright's loop counts as running in its thread from its start on. Tests that drive no browser would be refused loops
+of their own after it: for them it is put aside, so that tests can run in any order.
+
 ``python -m tests.plugins.browser`` exits 0 if one starts here, else 1 (the Makefile installs one then).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
+#: What a busy machine may take to show something (ms); nothing waits this long when it works.
+PATIENCE_MS = 60_000
 #: No calls of the browser's own to the outside, which is not there in a test run.
 _QUIET = (
     "--disable-background-networking",
@@ -41,15 +48,51 @@ def launch_options(own: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_type: Any) -> dict[str, Any]:
     """Launch the Chromium that is there (pytest-playwright's fixture)."""
-    # Playwright's loop counts as running in this thread from now on: the database must not be refused for it.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     return {**browser_type_launch_args, **launch_options(browser_type.executable_path)}
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run browser tests last: once Playwright's loop runs in a thread, no other loop can be started in it."""
-    items.sort(key=lambda item: "browser_type_launch_args" in getattr(item, "fixturenames", ()))
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """No address that pages are relative to (pytest-playwright's own fixture is a method, which pytest deprecates)."""
+
+
+@pytest.fixture(scope="session")
+def browser(browser: Browser) -> Iterator[Browser]:
+    """The browser of this process, with Playwright's loop in its place again when it is closed."""
+    expect.set_options(timeout=PATIENCE_MS)
+    yield browser
+    _LOOP.bring_back()
+
+
+class _PlaywrightLoop:
+    """The loop that Playwright left running in this thread, and whether it is put aside."""
+
+    def __init__(self) -> None:
+        self._aside: asyncio.AbstractEventLoop | None = None
+
+    def put_aside(self) -> None:
+        self._aside = self._aside or asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+
+    def bring_back(self) -> None:
+        if self._aside is not None:
+            asyncio._set_running_loop(self._aside)
+            self._aside = None
+        # It is no loop that the test's own calls run in: the database must not be refused for it.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+_LOOP = _PlaywrightLoop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give each test the thread as it expects it."""
+    if "browser_type_launch_args" in getattr(item, "fixturenames", ()):
+        _LOOP.bring_back()
+    else:
+        _LOOP.put_aside()
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""How tests are dealt out to parallel workers: one by one, but those of the one installation stay together.
+"""How tests are dealt out to parallel workers: one by one, but those of the one installation stay together, and first:
+they take minutes, in which the other workers have something to do only as long as other tests are left.
 
 By path and not by ``xdist_group``: pytest-xdist 3.8 carries its groups in node ids, which pytest 9.2 made read-only
 without either of them saying so (pytest-dev/pytest-xdist, issue 1386).
@@ -25,6 +26,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Install
     """Deal tests out in this way where ``--dist loadgroup`` asks for groups."""
     if config.getvalue("dist") != "loadgroup":
         return None
-    # The largest group would go first: but a worker cannot run other loops once it has driven a browser.
-    config.option.loadscopereorder = False
     return InstallationTogether(config, log)
