@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 from playwright.sync_api import Page, expect
 
 from integrations.sandbox.testing import SandboxHandle
+from project.core.embedded.processes import wait_until
 from project.core.embedded.trial import Installation
-from tests.e2e.people import Browsers, next_prospect, row_of
+from tests.e2e.people import PATIENCE_MS, Browsers, next_prospect, row_of
 
 #: How long the palette takes to list what fits a letter more (ms).
 LETTERS = """() => {
@@ -30,6 +32,12 @@ LETTERS = """() => {
 def press(page: Page, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
+
+
+def counts_its_rows(page: Page) -> bool:
+    """Whether the number above the list is that of its rows."""
+    shown = page.locator("#conversation-list > .row").count()
+    return page.locator("#list-count").inner_text() == str(shown)
 
 
 def test_a_conversation_is_triaged_by_keys_and_the_other_screen_follows(
@@ -64,9 +72,9 @@ def test_a_conversation_is_triaged_by_keys_and_the_other_screen_follows(
     expect(row_of(tom, text)).to_be_visible()
 
     # Counts are the list's, on both screens.
+    expect(row_of(ana, text)).to_be_visible()
     for page in (ana, tom):
-        shown = page.locator("#conversation-list > .row")
-        expect(page.locator("#list-count")).to_have_text(str(shown.count()))
+        assert wait_until(partial(counts_its_rows, page), seconds=PATIENCE_MS / 1000)
 
     # Search, from the field that / leads to.
     press(ana, "/")

@@ -89,7 +89,7 @@ class Server:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Let the page work until something has arrived here."""
-        for _ in range(500):
+        for _ in range(3_000):
             if condition():
                 return
             self.page.wait_for_timeout(10)
