@@ -52,11 +52,6 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_t
 
 
 @pytest.fixture(scope="session")
-def base_url() -> None:
-    """No address that pages are relative to (pytest-playwright's own fixture is a method, which pytest deprecates)."""
-
-
-@pytest.fixture(scope="session")
 def browser(browser: Browser) -> Iterator[Browser]:
     """The browser of this process, with Playwright's loop in its place again when it is closed."""
     expect.set_options(timeout=PATIENCE_MS)
