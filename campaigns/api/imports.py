@@ -78,6 +78,7 @@ def put_mapping(request: ApiRequest, import_id: UUID, payload: schemas.MappingIn
         mapping=payload.mapping,
         actor=request.access.user,
         paid_checks=payload.paid_checks,
+        overwrites=payload.overwrites,
     )
     return Status(202, _detail(_import(request, import_id)))
 

@@ -298,6 +298,9 @@ class SampleOut(Schema):
     fields: dict[str, str]
     verdict: str
     error: str
+    changes: list[list[str]] = Field(
+        default_factory=list, description="Of somebody who is known: field, before, after."
+    )
 
 
 class ImportDetailOut(ImportOut):
@@ -313,6 +316,8 @@ class MappingIn(Schema):
     """What each column means, by its index (``"0"``, ``"1"``, ...); columns that are not named are left out."""
 
     mapping: dict[str, str] = Field(max_length=200)
+    #: Custom values of the file win over those that people have; else they fill what is blank.
+    overwrites: bool = False
     #: So many addresses of the file may be checked by the client's paid service; `counts.paid` says how many were.
     paid_checks: int = Field(default=0, ge=0, le=10_000)
 

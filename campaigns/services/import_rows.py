@@ -152,7 +152,9 @@ def take(lead_import: LeadImport, most: int) -> Taken | None:
         cursor.execute(_LINKS, params)
     if known:
         drafts = [_draft(row) for row in rows.filter(id__in=any_of(known))]
-        taken.upserted = leads.upsert_batch(client_id=lead_import.client_id, drafts=drafts)
+        taken.upserted = leads.upsert_batch(
+            client_id=lead_import.client_id, drafts=drafts, overwrite=lead_import.overwrites
+        )
     if stopped:
         taken.stopped = list(rows.filter(id__in=any_of(stopped)))
     with connection.cursor() as cursor:

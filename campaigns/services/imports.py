@@ -116,9 +116,16 @@ def remembered_mapping(client_id: UUID, headers: list[str]) -> dict[str, str]:
 
 @transaction.atomic
 def set_mapping(
-    *, lead_import: LeadImport, mapping: dict[str, str], actor: User, paid_checks: int = 0
+    *,
+    lead_import: LeadImport,
+    mapping: dict[str, str],
+    actor: User,
+    paid_checks: int = 0,
+    overwrites: bool = False,
 ) -> None:
     """Choose what each column means and start the preview; ``paid_checks`` addresses may be checked for money.
+
+    With ``overwrites`` the custom values of the file win over those that people have.
 
     Raises ``ImportRefused``.
     """
@@ -140,6 +147,7 @@ def set_mapping(
         cancel_requested=False,
         tries=0,
         paid_checks=paid_checks,
+        overwrites=overwrites,
     ):
         raise ImportRefused("This import is running or done; its columns cannot be changed any more.")
     _changed(lead_import.id)
@@ -329,10 +337,8 @@ def _preview(lead_import: LeadImport) -> None:
         if paid.asked:
             counts["paid"] = paid.asked
         total += len(drafts)
-        for made, verdict in zip(drafts, verdicts, strict=True):
-            if len(sample) < SAMPLE_ROWS:
-                shown = [cell[:SAMPLE_CELL] for cell in made.values]
-                sample.append({**asdict(made), "values": shown, "fields": {}, "verdict": verdict})
+        if len(sample) < SAMPLE_ROWS:
+            sample += _sample(lead_import, drafts[: SAMPLE_ROWS - len(sample)], verdicts)
         with transaction.atomic():
             import_errors.report(lead_import, drafts)
             import_rows.lay_down(lead_import, _good(drafts, verdicts))
@@ -343,6 +349,24 @@ def _preview(lead_import: LeadImport) -> None:
     if total == 0:
         raise UnreadableFile("The file has column names and no rows.")
     _finish(lead_import, LeadImport.State.PREVIEWED, rows_total=total, counts=dict(counts), sample=sample)
+
+
+def _sample(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]) -> list[dict[str, Any]]:
+    """Rows as they would be imported, with what each changes of somebody who is known."""
+    known = [draft for draft, verdict in zip(drafts, verdicts, strict=False) if verdict == "update"]
+    changes = leads.changes_by(
+        client_id=lead_import.client_id, drafts=known, overwrite=lead_import.overwrites
+    )
+    return [
+        {
+            **asdict(draft),
+            "values": [cell[:SAMPLE_CELL] for cell in draft.values],
+            "fields": {},
+            "verdict": verdict,
+            "changes": [[text[:SAMPLE_CELL] for text in change] for change in changes.get(draft.number, [])],
+        }
+        for draft, verdict in zip(drafts, verdicts, strict=False)
+    ]
 
 
 def _paid(lead_import: LeadImport) -> addresses.Paid:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -145,11 +145,11 @@ def _channel(kind: str) -> str:
 
 
 @transaction.atomic
-def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
+def upsert_batch(*, client_id: UUID, drafts: list[RowDraft], overwrite: bool = True) -> Upserted:
     """Create or complete the leads of valid drafts, in a fixed number of statements.
 
-    An existing lead (any shared address) keeps what it has and gains what it lacked; the file's non-empty name,
-    title and company win over empty ones only. Drafts of one person within the batch become one lead.
+    An existing lead (any shared address) keeps what it has and gains what it lacked; with ``overwrite`` the custom
+    values of the drafts win over those that it has. Drafts of one person within the batch become one lead.
     """
     result = Upserted()
     lock_people(client_id)
@@ -177,7 +177,7 @@ def upsert_batch(*, client_id: UUID, drafts: list[RowDraft]) -> Upserted:
                 result.filled.setdefault(lead.id, {})["removed_at"] = lead.removed_at.isoformat()
             lead.removed_at = None
             result.updated.append(lead.id)
-        filled = _complete(lead, draft, companies)
+        filled = _complete(lead, draft, companies, overwrite=overwrite)
         if lead.id in changed and filled:
             _remember(result.filled.setdefault(lead.id, {}), filled)
         for kind, (written, normalized) in draft.addresses.items():
@@ -208,7 +208,30 @@ def lock_people(client_id: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"people:{client_id}"])
 
 
-def _complete(lead: Lead, draft: RowDraft, companies: dict[str, UUID]) -> dict[str, Any]:
+def changes_by(*, client_id: UUID, drafts: Sequence[RowDraft], overwrite: bool) -> dict[int, list[list[str]]]:
+    """What rows would change of people who are known: ``[field, before, after]`` by the row's number."""
+    known = existing_leads(client_id=client_id, keys=[key for draft in drafts for key in draft.keys])
+    rows = Lead.objects.filter(id__in=set(known.values())).select_related("company")
+    leads = {lead.id: lead for lead in rows}
+    found: dict[int, list[list[str]]] = {}
+    for draft in drafts:
+        lead = leads.get(next((known[key] for key in draft.keys if key in known), UUID(int=0)))
+        if lead is None:
+            continue
+        filled = _complete(lead, replace(draft, company=""), {}, overwrite=overwrite)
+        changes = [[name, *map(_shown, change)] for name, change in filled.items() if name != "fields"]
+        changes += [[name, *map(_shown, change)] for name, change in filled.get("fields", {}).items()]
+        if draft.company and lead.company is None:
+            changes.append(["company", "", draft.company])
+        found[draft.number] = changes
+    return found
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _complete(lead: Lead, draft: RowDraft, companies: dict[str, UUID], *, overwrite: bool) -> dict[str, Any]:
     """Give a lead what it lacks; return what that was: before and after, by field."""
     filled: dict[str, Any] = {}
     for name in ("first_name", "last_name", "title", "country", "time_zone"):
@@ -218,11 +241,11 @@ def _complete(lead: Lead, draft: RowDraft, companies: dict[str, UUID]) -> dict[s
     fields = {
         name: [lead.fields.get(name), value]
         for name, value in draft.fields.items()
-        if lead.fields.get(name) != value
+        if lead.fields.get(name) != value and (overwrite or lead.fields.get(name) in (None, ""))
     }
     if fields:
         filled["fields"] = fields
-        lead.fields = {**lead.fields, **draft.fields}
+        lead.fields = {**lead.fields, **{name: after for name, (_, after) in fields.items()}}
     if draft.company and lead.company_id is None:
         lead.company_id = companies[identity.company_key(draft.company)]
         filled["company"] = [None, str(lead.company_id)]

@@ -173,6 +173,7 @@ def mapping(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
             lead_import=found,
             mapping=chosen,
             actor=request.access.user,
+            overwrites=request.POST.get("overwrites") == "1",
             paid_checks=int(paid) if paid.isascii() and paid.isdigit() and len(paid) < 9 else 0,
         )
     except service.ImportRefused as error:

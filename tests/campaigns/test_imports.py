@@ -330,7 +330,10 @@ def test_two_rows_of_one_known_person_complete_one_lead(agency: Agency) -> None:
         client=agency.first, lead=lead, kind="sms", value="+46701740605", normalized="+46701740605"
     )
     rows = b"Last name,E-mail,Phone,City\nLind,ada@x.test,,Oslo\nBerg,,+46701740605,Bergen\n"
-    made = run(agency, preview(agency, rows))
+    made = upload(agency, rows)
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=agency.manager, overwrites=True)
+    imports.work(import_id=made.id)
+    made = run(agency, made)
     assert (made.counts.get("create", 0), made.counts["update"]) == (0, 1)
     found = lead.refreshed()
     assert (found.first_name, found.last_name, found.fields) == ("Ada", "Lind", {"City": "Bergen"})
@@ -469,6 +472,12 @@ def test_an_import_is_taken_back_except_for_those_who_replied_and_can_be_had_aga
     mapping = {**made.mapping, "4": "custom"}
     imports.set_mapping(lead_import=made, mapping=mapping, actor=agency.manager)
     imports.work(import_id=made.id)
+    [known] = [row for row in made.refreshed().sample if row["verdict"] == "update"]
+    assert known["changes"] == [["last_name", "", "Known"]], "the file only fills what is blank"
+    imports.set_mapping(lead_import=made, mapping=mapping, actor=agency.manager, overwrites=True)
+    imports.work(import_id=made.id)
+    [known] = [row for row in made.refreshed().sample if row["verdict"] == "update"]
+    assert known["changes"] == [["last_name", "", "Known"], ["Tier", "B", "A"]]
     done = run(agency, made)
     assert (done.counts["create"], done.counts["update"]) == (2, 1)
     old = old.refreshed()
