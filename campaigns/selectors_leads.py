@@ -64,7 +64,7 @@ def with_addresses(rows: QuerySet[Lead]) -> QuerySet[Lead]:
 
 
 def fill(leads: list[Any], columns: Iterable[str]) -> None:
-    """Put onto each lead what its columns show: ``enrollment`` (the newest), ``last_sent``, ``last_reply``.
+    """Put onto each lead what its columns show: ``enrollment`` (the newest), ``last_sent``, ``last_reply``, ``own``.
 
     A statement for each of the three, whatever the number of leads.
     """
@@ -87,12 +87,24 @@ def fill(leads: list[Any], columns: Iterable[str]) -> None:
         lead.enrollment = newest.get(lead.id)
         lead.last_sent = sent.get(lead.id)
         lead.last_reply = replied.get(lead.id)
+        lead.own = {
+            key: lead.fields.get(key.removeprefix(lead_columns.FIELD))
+            for key in wanted
+            if key.startswith(lead_columns.FIELD)
+        }
 
 
 def columns_of(access: Access) -> list[str]:
     """The columns that the viewer chose, else the usual ones."""
     chosen = LeadColumns.objects.filter(owner=access.user).values_list("columns", flat=True).first()
     return list(lead_columns.DEFAULT) if chosen is None else lead_columns.known(chosen)
+
+
+def offered_columns(access: Access, chosen: Iterable[str]) -> list[str]:
+    """All columns that may be chosen: the table's own, the custom fields within reach, and those that are chosen."""
+    names = custom_fields(access).order_by("name", "id").values_list("name", flat=True)[:CHOICES]
+    fields = [f"{lead_columns.FIELD}{name}" for name in names]
+    return list(dict.fromkeys([*lead_columns.COLUMNS, *fields, *chosen]))
 
 
 def lead_count(access: Access, filters: LeadFilters) -> tuple[int, str]:

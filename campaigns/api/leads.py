@@ -13,7 +13,7 @@ from campaigns import lead_exports, selectors_companies, selectors_leads
 from campaigns.api import lead_schemas as schemas
 from campaigns.api import rows
 from campaigns.api.routing import router
-from campaigns.lead_columns import COLUMNS
+from campaigns.lead_columns import heading
 from campaigns.lead_filters import LeadFilters, found_leads
 from campaigns.models import LeadField, LeadSegment
 from campaigns.selectors_companies import CompanyFilters
@@ -185,7 +185,8 @@ def delete_segment(request: ApiRequest, segment_id: UUID) -> Any:
 @api_rule(Permission.LEADS_VIEW)
 def get_columns(request: ApiRequest) -> Any:
     """The columns that the caller sees in the table of leads, and all that there are."""
-    return {"columns": selectors_leads.columns_of(request.access), "available": COLUMNS}
+    chosen = selectors_leads.columns_of(request.access)
+    return {"columns": chosen, "available": _available(request, chosen)}
 
 
 @router.put("/lead-columns", response=schemas.ColumnsOut, tags=TAGS)
@@ -193,4 +194,8 @@ def get_columns(request: ApiRequest) -> Any:
 def put_columns(request: ApiRequest, payload: schemas.ColumnsIn) -> Any:
     """Choose the columns of the table of leads, for oneself."""
     chosen = segments.choose_columns(columns=payload.columns, actor=request.access.user)
-    return {"columns": chosen, "available": COLUMNS}
+    return {"columns": chosen, "available": _available(request, chosen)}
+
+
+def _available(request: ApiRequest, chosen: list[str]) -> dict[str, str]:
+    return {key: heading(key) for key in selectors_leads.offered_columns(request.access, chosen)}

@@ -33,7 +33,7 @@ class LeadColumns(OrganizationModel):
     """The columns of the table of leads that a person chose."""
 
     owner = models.ForeignKey("tenancy.User", on_delete=models.CASCADE, related_name="+")
-    #: Keys of ``campaigns.lead_columns.COLUMNS``.
+    #: Keys of ``campaigns.lead_columns.COLUMNS``, and ``field:<name>`` of custom fields.
     columns = models.JSONField(default=list)
 
     class Meta(OrganizationModel.Meta):

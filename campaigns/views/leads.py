@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from campaigns import lead_exports, selectors, selectors_leads
-from campaigns.lead_columns import COLUMNS
+from campaigns.lead_columns import heading
 from campaigns.lead_filters import LeadFilters
 from campaigns.models.leads import FOR_GOOD
 from campaigns.moments import timeline
@@ -48,7 +48,7 @@ def leads(request: OrganizationRequest) -> HttpResponse:
     more = urlencode({**filters.parameters, "cursor": page.next_cursor or ""})
     context = {
         "rows": page.items,
-        "columns": [{"key": key, "label": COLUMNS[key]} for key in columns],
+        "columns": [{"key": key, "label": heading(key)} for key in columns],
         "filters": filters,
         "next_url": f"?{more}" if page.next_cursor else "",
         "can_edit": access.can(Permission.LEADS_EDIT),
@@ -62,7 +62,8 @@ def leads(request: OrganizationRequest) -> HttpResponse:
         "chips": selectors_leads.filter_chips(access, filters),
         "segments": selectors_leads.segment_links(access, filters),
         "offered_columns": [
-            {"key": key, "label": label, "chosen": key in columns} for key, label in COLUMNS.items()
+            {"key": key, "label": heading(key), "chosen": key in columns}
+            for key in selectors_leads.offered_columns(access, columns)
         ],
         "bulk_acts": BULK_ACTS,
     }

@@ -173,6 +173,10 @@ def test_a_person_narrows_chooses_columns_keeps_a_segment_and_exports(
     body = b"".join(client.get(f"{table}export.csv?title=cfo&client={agency.first.id}").streaming_content)
     [row] = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
     assert (row["first_name"], row["email"]) == ("'=cmd()", "erik@dropped.test")
+    client.post(f"{table}columns/", {"column": ["stage", "field:Tier"]})
+    shown = client.get(f"{table}?title=cfo").content.decode()
+    assert '<th scope="col" class="hide-m">Tier</th>' in shown or ">Tier</th>" in shown
+    assert 'title="A">A</span>' in shown
     assert (row["Tier"], row["City"]) == ("A", "'=Oslo"), "what an import brought in goes out again"
 
 
