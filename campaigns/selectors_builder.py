@@ -21,6 +21,7 @@ from campaigns.plans.graph import AnyNode
 from campaigns.plans.naming import EVENTS, OPERATORS, OUTCOMES, kind_of, name_of, summary_of
 from campaigns.plans.outline import Row, outline
 from campaigns.plans.schema import BranchNode, Content, Plan, SendNode, StopNode, WaitNode
+from campaigns.plans.state import context_for
 from campaigns.plans.validate import FITS
 from campaigns.plans.wiring import main_exit
 from campaigns.plans.wording import describe_duration
@@ -108,7 +109,9 @@ def draft_of(campaign: Campaign) -> Draft:
     """Read a draft once for all parts. Raises ``NotEdited`` for one that has not the shape of a plan."""
     plan = editing.plan_of_draft(campaign)
     try:
-        dates = earliest(plan, now(), calendar_of(campaign), campaign_zone(campaign))
+        # As the engine reckons: with the plan's quiet hours, in the plan's zone.
+        context = context_for(plan, calendar_of(campaign), seed="")
+        dates = earliest(plan, now(), context.calendar, context.tz)
     except ValueError:  # a window that never opens is said by the checklist
         dates = {}
     return Draft(campaign, plan, outline(plan), editing.errors_of(campaign, plan), figures(campaign), dates)

@@ -13,6 +13,7 @@ from django.db.models import Count, DateField, DateTimeField, F, Func
 from django.db.models.functions import Cast
 
 from campaigns.models import Campaign, CampaignSender, ScheduledAction, Simulation
+from campaigns.scheduling import zone
 from campaigns.scheduling.calendars import holidays_of
 from integrations.services import freezing
 from project.core.clock import now
@@ -113,11 +114,11 @@ def _sends(ids: list[UUID], days: list[date]) -> Counter[tuple[UUID, date]]:
         due_at__lt=now() + (days[-1] - today) + timedelta(days=2),
     )
     found: Counter[tuple[UUID, date]] = Counter()
-    grouped = (
-        rows.annotate(day=Cast(local, DateField())).values("campaign_id", "day").annotate(count=Count("id"))
-    )
-    for campaign_id, day, count in grouped.order_by().values_list("campaign_id", "day", "count"):
-        found[campaign_id, max(day, today)] += count
+    names = ("campaign_id", "campaign__time_zone", "day")
+    grouped = rows.annotate(day=Cast(local, DateField())).values(*names).annotate(count=Count("id"))
+    for campaign_id, name, day, count in grouped.order_by().values_list(*names, "count"):
+        # What is overdue is for today, as it is there.
+        found[campaign_id, max(day, now().astimezone(zone(name)).date())] += count
     return found
 
 

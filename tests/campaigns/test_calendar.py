@@ -80,3 +80,16 @@ def test_sends_stand_on_the_campaigns_own_days(world: World, client: Browser) ->
     assert "?from=2026-11-16" in later
     Campaign.objects.update(status="archived")
     assert "No campaign runs" in client.get(f"{base}/calendar/").content.decode()
+
+
+def test_an_evening_west_of_utc_is_still_today(world: World, time_machine: Any) -> None:
+    world.lead("Marta", "marta")
+    world.launch()
+    Campaign.objects.filter(id=world.campaign.id).update(time_zone="America/Los_Angeles")
+    # Six in the evening of the 18th there; the 19th of UTC has begun.
+    time_machine.move_to(datetime(2026, 11, 19, 2, tzinfo=UTC), tick=False)
+    ScheduledAction.objects.filter(campaign=world.campaign, state="due", kind="send").update(
+        due_at=datetime(2026, 11, 19, 2, 30, tzinfo=UTC)
+    )
+    days, _ = rows(world)
+    assert {day: cell.sends for day, cell in days.items() if cell.sends} == {TODAY: 1}
