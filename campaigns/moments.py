@@ -6,9 +6,10 @@ newest moments that are not after an instant, at most ``limit``, in one statemen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from heapq import nlargest
 from typing import Final
 from uuid import UUID
@@ -78,13 +79,18 @@ class Timeline:
 
 def timeline(access: Access, lead: Lead, *, cursor: str = "") -> Timeline:
     """The newest moments of a lead, or those before ``cursor``. Raises ``InvalidCursor``."""
-    before, last = _position(cursor)
     merged = Lead.objects.filter(merged_into=lead).values_list("id", flat=True)
     who = Who(lead, [lead.id, *merged])
+    return page_of([partial(source, access, who) for source in _sources.values()], cursor)
+
+
+def page_of(sources: Iterable[Callable[[datetime, int], list[Moment]]], cursor: str) -> Timeline:
+    """A page of what some sources know, newest first. Raises ``InvalidCursor``."""
+    before, last = _position(cursor)
     found: dict[str, Moment] = {}
-    for source in _sources.values():
+    for source in sources:
         # One more than a page, and as many as may stand at the very instant of the cursor.
-        for moment in source(access, who, before, 2 * PAGE):
+        for moment in source(before, 2 * PAGE):
             if (moment.at, moment.key) < (before, last):
                 found[moment.key] = moment
     newest = nlargest(PAGE + 1, found.values(), key=lambda one: (one.at, one.key))

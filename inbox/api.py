@@ -155,6 +155,14 @@ def retry_message(request: ApiRequest, message_id: UUID) -> Any:
     return replies.retry(message_id=message.id, actor=request.access.user)
 
 
+@router.post("/messages/{message_id}/give-up", response=schemas.MessageOut, tags=TAGS)
+@api_rule(Permission.INBOX_REPLY)
+def give_up_message(request: ApiRequest, message_id: UUID) -> Any:
+    """Leave a message that was not sent as it is: it is no failed send any more."""
+    message: Message = get_or_404(rows.messages(request.access), message_id)
+    return replies.give_up(message_id=message.id, actor=request.access.user)
+
+
 # --- Triage -----------------------------------------------------------------------------------------
 
 
@@ -163,7 +171,12 @@ def retry_message(request: ApiRequest, message_id: UUID) -> Any:
 def assign_conversation(request: ApiRequest, conversation_id: UUID, payload: schemas.AssignIn) -> Any:
     """Give it to a member who may answer (`assignee_id` is the user's id), or to nobody."""
     found = _conversation(request, conversation_id)
-    triage.assign(conversation_id=found.id, assignee_id=payload.assignee_id, actor=request.access.user)
+    triage.assign(
+        conversation_id=found.id,
+        assignee_id=payload.assignee_id,
+        actor=request.access.user,
+        despite_claim=payload.despite_claim,
+    )
     return _fresh(request, conversation_id)
 
 

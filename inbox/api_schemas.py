@@ -92,7 +92,9 @@ class MessageOut(Schema):
     conversation_id: UUID
     revision: int
     direction: Direction
-    state: Literal["received", "queued", "sent", "delivered", "seen", "failed", "unknown", "withdrawn"]
+    state: Literal[
+        "received", "queued", "sent", "delivered", "seen", "failed", "unknown", "withdrawn", "given_up"
+    ]
     timing: Literal["", "undo", "scheduled"] = Field(
         "", description="Why a queued reply waits for `leaves_at`."
     )
@@ -243,9 +245,10 @@ class NoteIn(Schema):
 
 
 class AssignIn(Schema):
-    """Whom a conversation is given to; null: to nobody."""
+    """Whom a conversation is given to; null: to nobody. ``despite_claim``: take it from whoever has just claimed it."""
 
     assignee_id: UUID | None
+    despite_claim: bool = False
 
 
 class SnoozeIn(Schema):

@@ -77,7 +77,11 @@ def _given(access: Access, payload: schemas.ActIn) -> dict[str, Any]:
             macro = get_or_404(selectors_macros.macro_rows(access), payload.macro_id)
             return macros.given_for(macro, timezone.get_current_timezone())
         case "assign":
-            return {"assignee": str(payload.assignee_id or ""), "note": payload.note}
+            return {
+                "assignee": str(payload.assignee_id or ""),
+                "note": payload.note,
+                "despite_claim": payload.despite_claim,
+            }
         case "label" | "unlabel":
             return {"label": str(payload.label_id or "")}
         case "priority":

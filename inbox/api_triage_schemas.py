@@ -26,7 +26,8 @@ Clock = Annotated[
 class ActIn(Schema):
     """An act on conversations: the named ones, or (``query``) all that a list of the page shows.
 
-    ``assignee_id`` (null: nobody) and ``note`` are for assign, ``until`` (null: until they write) for snooze,
+    ``assignee_id`` (null: nobody), ``note`` and ``despite_claim`` (take it from whoever has just claimed it, else it is
+    among ``failures`` with the code ``CLAIMED``) are for assign, ``until`` (null: until they write) for snooze,
     ``label_id`` for label and unlabel, ``priority`` (0 to 2) for priority, ``macro_id`` for macro; for close, snooze
     and macro ``seen``: revisions by conversation that the caller has seen, else as they are now. Where they wrote
     since, nothing is put away unseen: it is listed among ``failures``.
@@ -39,6 +40,7 @@ class ActIn(Schema):
     )
     assignee_id: UUID | None = None
     note: str = Field("", max_length=2_000)
+    despite_claim: bool = False
     label_id: UUID | None = None
     priority: int | None = Field(None, ge=0, le=2)
     until: Instant | None = None
@@ -54,6 +56,7 @@ class LeftOut(Schema):
     conversation: str
     title: str
     why: str
+    code: str = ""
 
 
 class ActOut(Schema):

@@ -43,6 +43,20 @@ def rows(events: list[StreamEvent]) -> Iterable[Fragment]:
         yield Fragment(event.stream, html=html, data={"client": str(client_id), "counts": counts[client_id]})
 
 
+@renderer("conversation.gone")
+def gone(events: list[StreamEvent]) -> Iterable[Fragment]:
+    """What left all lists, and the client's counts as data."""
+    for event in events:
+        conversation = Conversation.objects.filter(id=event.subject_id).first()
+        if conversation is None or conversation.has_inbound or conversation.failed_sends:
+            continue
+        html = render_to_string("inbox/stream/gone.html", {"row": {"id": presenters.row_id(conversation)}})
+        counts = selectors_counts.of_client(conversation.client_id)
+        yield Fragment(
+            event.stream, html=html, data={"client": str(conversation.client_id), "counts": counts}
+        )
+
+
 @renderer("thread.head")
 def heads(events: list[StreamEvent]) -> Iterable[Fragment]:
     """The head of an open thread: assignee, status."""

@@ -72,11 +72,35 @@ class ReplyFailed(DomainEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationAssigned(DomainEvent):
-    """A conversation was given to somebody by somebody else."""
+    """A conversation was given to somebody by somebody else; by a rule where there is no ``actor``."""
 
     conversation: Conversation
     assignee: User
+    actor: User | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationTaken(DomainEvent):
+    """A conversation was taken from whoever had claimed it, before their time was up."""
+
+    conversation: Conversation
+    holder: User
     actor: User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationReleased(DomainEvent):
+    """A claim has run out and no rule found anybody: it is the team's again."""
+
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseAtRisk(DomainEvent):
+    """Half of the promised time has passed and the rest is short; once for each promise."""
+
+    conversation: Conversation
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

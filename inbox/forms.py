@@ -122,6 +122,7 @@ class AssignmentForm(forms.Form):
 
     assignee = forms.UUIDField(required=False)
     note = forms.CharField(max_length=2_000, required=False)
+    despite_claim = forms.BooleanField(required=False)
 
 
 class SnoozeForm(forms.Form):
@@ -149,6 +150,8 @@ class ActForm(forms.Form):
     ids = forms.CharField(max_length=200_000, required=False)
     assignee = forms.UUIDField(required=False)
     note = forms.CharField(max_length=2_000, required=False)
+    #: Whoever acts has been told that somebody else has claimed it.
+    despite_claim = forms.BooleanField(required=False)
     label = forms.UUIDField(required=False)
     priority = forms.TypedChoiceField(
         choices=Conversation.Priority.choices, coerce=int, required=False, empty_value=None
@@ -197,7 +200,11 @@ class ActForm(forms.Form):
         cleaned = self.cleaned_data
         match cleaned["act"]:
             case "assign":
-                return {"assignee": str(cleaned["assignee"] or ""), "note": cleaned["note"]}
+                return {
+                    "assignee": str(cleaned["assignee"] or ""),
+                    "note": cleaned["note"],
+                    "despite_claim": cleaned["despite_claim"],
+                }
             case "label" | "unlabel":
                 return {"label": str(cleaned["label"])}
             case "priority":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
+from django.db.models import Q
 from django.urls import reverse
 
-from campaigns.moments import QUOTE, Moment, Who, register_source
+from campaigns.moments import QUOTE, Moment, Timeline, Who, page_of, register_source
 from inbox import presenters
 from inbox.models import Conversation, Message, Note
 from project.tenancy.access import Access, Permission
@@ -20,7 +22,18 @@ def _threads(access: Access, who: Who) -> dict[object, Conversation]:
 def _conversations(access: Access, who: Who, before: datetime, limit: int) -> list[Moment]:
     if not access.can(Permission.INBOX_VIEW):
         return []
-    threads = _threads(access, who)
+    # What campaigns sent is told by the campaigns.
+    return _said_in(access, _threads(access, who), Q(node_id=""), before, limit)
+
+
+def of_thread(access: Access, conversation: Conversation, *, cursor: str) -> Timeline:
+    """A page of one thread, newest first: of whoever is no lead there is nothing else. Raises ``InvalidCursor``."""
+    return page_of([partial(_said_in, access, {conversation.id: conversation}, Q())], cursor)
+
+
+def _said_in(
+    access: Access, threads: dict[object, Conversation], which: Q, before: datetime, limit: int
+) -> list[Moment]:
     slug = access.organization.slug
     urls = {
         thread_id: reverse(
@@ -28,9 +41,8 @@ def _conversations(access: Access, who: Who, before: datetime, limit: int) -> li
         )
         for thread_id in threads
     }
-    # What campaigns sent is told by the campaigns.
     messages = (
-        Message.objects.filter(conversation__in=list(threads), node_id="", occurred_at__lte=before)
+        Message.objects.filter(which, conversation__in=list(threads), occurred_at__lte=before)
         .exclude(state=Message.State.WITHDRAWN)
         .select_related("author")
         .order_by("-occurred_at", "-id")[:limit]

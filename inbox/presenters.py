@@ -75,6 +75,11 @@ def _address(slug: str) -> str:
     return reverse("inbox:conversation", kwargs={"organization_slug": slug, "conversation_id": _PLACE})
 
 
+def row_id(conversation: Conversation) -> str:
+    """The id of a conversation's row in the document."""
+    return f"conversation-row-{conversation.id}"
+
+
 def row(conversation: Conversation, slug: str) -> dict[str, Any]:
     """One conversation of the list, as ``querysets.for_rows`` loads it."""
     lead = conversation.lead
@@ -82,7 +87,7 @@ def row(conversation: Conversation, slug: str) -> dict[str, Any]:
     labels = sorted((link.label for link in conversation.labelled), key=lambda one: one.name)
     is_open = conversation.status == Conversation.Status.OPEN
     return {
-        "id": f"conversation-row-{conversation.id}",
+        "id": row_id(conversation),
         "url": _address(slug).replace(_PLACE, str(conversation.id)),
         "channel": conversation.channel,
         "who": conversation.title,
@@ -180,6 +185,7 @@ def message(entry: Message) -> dict[str, Any]:
         "leaves_at": entry.leaves_at if held else None,
         "key": f"{_instant(entry.occurred_at)}~0~{entry.id}",
         # One that was taken back, for an address that must not be written to, stays where it is.
+        "is_given_up": entry.state == Message.State.GIVEN_UP,
         "can_retry": entry.outbound is not None and entry.outbound.state == OutboundMessage.State.FAILED,
     }
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from campaigns.events import LeadErased, LeadsMerged, LeadsParted, MessageMatched
 from campaigns.services import erasure, lead_changes, matching
 from inbox import row_words
-from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
+from inbox.events import (
+    ConversationAssigned,
+    ConversationReleased,
+    ConversationTaken,
+    NoteAdded,
+    PromiseAtRisk,
+    PromiseBroken,
+    ReplyCalledOff,
+    ReplyFailed,
+    ReplyStored,
+)
 from inbox.services import chats, departures, leads, leaving, notifications, replies, reports, threads
 from integrations.domain_events import ChatFound, OutboundChanged
 from integrations.services import ledger, outbox, sync_windows
@@ -18,6 +28,10 @@ subscribe_many(OutboundChanged, id="inbox.follow_send")(replies.on_outbounds_cha
 subscribe(ReplyStored, id="inbox.notify_reply")(notifications.on_reply)
 subscribe(NoteAdded, id="inbox.notify_mentions")(notifications.on_note)
 subscribe(ConversationAssigned, id="inbox.notify_assigned")(notifications.on_assigned)
+subscribe(ConversationTaken, id="inbox.notify_taken")(notifications.on_taken)
+subscribe(ConversationReleased, id="inbox.notify_released")(notifications.on_released)
+subscribe(PromiseAtRisk, id="inbox.notify_at_risk")(notifications.on_at_risk)
+subscribe(PromiseBroken, id="inbox.notify_late")(notifications.on_promise_broken)
 subscribe(ReplyFailed, id="inbox.notify_failed")(notifications.on_failed)
 subscribe(ReplyCalledOff, id="inbox.notify_called_off")(notifications.on_called_off)
 subscribe(LeadsMerged, id="inbox.leads_merged")(leads.on_leads_merged)

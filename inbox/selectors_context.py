@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from campaigns.models import Deal, Enrollment, Lead, ScheduledAction
+from campaigns.moments import timeline as timeline_of_lead
 from campaigns.plans.schema import SendNode
 from campaigns.replies.intents import Intent
 from campaigns.selectors import node_label
@@ -12,6 +13,7 @@ from campaigns.services import deals, explanations
 from campaigns.services.planning import plan_of
 from inbox import presenters
 from inbox.models import Conversation, Message
+from inbox.moments import of_thread
 from inbox.services import moves, notes, steering
 from inbox.whereabouts import clock_of
 from project.core.clock import now
@@ -87,6 +89,18 @@ def _others(access: Access, conversation: Conversation) -> dict[str, list[Conver
         if row.sender_id == conversation.sender_id and row.merged_into_id is None and row.has_inbound
     ]
     return {"others": found[:5], "mergeable": fitting[:5]}
+
+
+def everything(access: Access, conversation: Conversation, cursor: str) -> dict[str, Any]:
+    """All that happened with the person of a thread, a page at a time: messages, steps, notes, what was changed.
+
+    Raises ``InvalidCursor``. Of whoever is no lead yet there is only this thread.
+    """
+    if conversation.lead is not None:
+        shown = timeline_of_lead(access, conversation.lead, cursor=cursor)
+    else:
+        shown = of_thread(access, conversation, cursor=cursor)
+    return {"moments": shown.moments, "next_cursor": shown.next_cursor}
 
 
 def timeline(access: Access, conversation: Conversation) -> list[dict[str, Any]]:

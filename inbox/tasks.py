@@ -44,9 +44,10 @@ def wake_snoozed() -> None:
 
 @platform_task(queue="inbound", name="inbox.watch_promises")
 def watch_promises() -> None:
-    """Say which answers are late, and give back what was taken and not acted on."""
+    """Say which answers are late or soon will be, and give back what was taken and not acted on."""
     from inbox.services import assignment, clocks
 
+    _each(clocks.due_warnings, clocks.warn)
     _each(clocks.due_promises, clocks.break_promise)
     _each(assignment.expired_leases, assignment.release)
 

@@ -73,6 +73,7 @@ urlpatterns = [
     ),
     path("<uuid:conversation_id>/preview/", views_composer.preview, name="preview"),
     path("messages/<uuid:message_id>/retry/", views.retry, name="retry"),
+    path("messages/<uuid:message_id>/giving-up/", views.give_up, name="give_up"),
     path("messages/<uuid:message_id>/taking-back/", views_composer.take_back, name="take_back"),
     path("messages/<uuid:message_id>/departure/", views_composer.leave_now, name="leave_now"),
     path("messages/<uuid:message_id>/body/", views_files.body, name="body"),

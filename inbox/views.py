@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django_htmx.http import trigger_client_event
 
 from inbox import forms, presenters, selectors, views_lists
 from inbox.models import Conversation, Message
-from inbox.services import copies, moves, notes, replies, steering, threads, triage
+from inbox.services import copies, moves, notes, notifications, replies, steering, threads, triage
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
@@ -50,6 +51,7 @@ def _read(access: Access, conversation: Conversation) -> None:
     if access.can(Permission.INBOX_REPLY) and conversation.unread:
         triage.mark_read(conversation_id=conversation.id)
         conversation.unread = 0
+    notifications.mark_read(user=access.user, conversation_id=conversation.id)
 
 
 @require_GET
@@ -253,15 +255,26 @@ def sequence(request: OrganizationRequest, conversation_id: UUID) -> HttpRespons
     return _panel(request, found)
 
 
-@require_POST
-@organization_view(Permission.INBOX_REPLY)
-def retry(request: OrganizationRequest, message_id: UUID) -> HttpResponse:
-    """Send a failed reply again."""
+def _on_message(request: OrganizationRequest, message_id: UUID, act: Callable[..., object]) -> HttpResponse:
     message = Message.objects.filter(id=message_id).select_related("conversation").first()
     if message is None or not request.access.sees_client(message.conversation.client_id):
         raise Http404("There is no such message, or it is not yours to see.")
     try:
-        replies.retry(message_id=message.id, actor=request.access.user)
+        act(message_id=message.id, actor=request.access.user)
     except replies.ReplyRefused as refusal:
         return _impossible(str(refusal))
     return HttpResponse(status=204)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def retry(request: OrganizationRequest, message_id: UUID) -> HttpResponse:
+    """Send a failed reply again."""
+    return _on_message(request, message_id, replies.retry)
+
+
+@require_POST
+@organization_view(Permission.INBOX_REPLY)
+def give_up(request: OrganizationRequest, message_id: UUID) -> HttpResponse:
+    """Leave a message that was not sent as it is."""
+    return _on_message(request, message_id, replies.give_up)

@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
 
 from inbox import forms, selectors, selectors_board, selectors_lists
 from inbox.models import Conversation
@@ -83,10 +84,16 @@ def desk_link(request: OrganizationRequest, conversation_id: UUID) -> HttpRespon
     if not form.is_valid():
         return HttpResponse("This is not a lead.", status=422, content_type="text/plain; charset=utf-8")
     try:
-        moves.rehome(conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user)
+        move = moves.rehome(
+            conversation_id=found.id, lead_id=form.cleaned_data["lead"], actor=request.access.user
+        )
     except Refused as refusal:
         return HttpResponse(refusal.message, status=422, content_type="text/plain; charset=utf-8")
-    return _linked(request)
+    undo = reverse(
+        "inbox:undo_move", kwargs={"organization_slug": request.organization.slug, "move_id": move.id}
+    )
+    told = {"text": f"Linked to {move.target.lead}", "undo_url": undo}
+    return trigger_client_event(_linked(request), "toast", told)
 
 
 @require_POST

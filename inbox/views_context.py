@@ -17,6 +17,7 @@ from inbox.services import moves, notes, steering
 from inbox.views_composer import refusal
 from project.core.htmx import is_partial, redirect_to
 from project.core.ids import parse_uuid
+from project.core.pagination import InvalidCursor
 from project.core.refusals import Invalid, Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 
@@ -185,5 +186,11 @@ def show_note(request: OrganizationRequest, note_id: UUID) -> HttpResponse:
 def person(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
     """One timeline of a person over all channels and senders."""
     found = _conversation(request, conversation_id)
-    context = {"conversation": found, "moments": selectors_context.timeline(request.access, found)}
+    cursor = request.GET.get("cursor", "")
+    try:
+        context = {"conversation": found, **selectors_context.everything(request.access, found, cursor)}
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    if is_partial(request) and cursor:
+        return render(request, "campaigns/_lead_moments.html", context)
     return render(request, "inbox/person.html", context)

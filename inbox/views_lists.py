@@ -39,6 +39,7 @@ def page_context(request: OrganizationRequest) -> dict[str, Any]:
         **listed(request, filters),
         **selectors_lists.sidebar(access, filters),
         "can_reply": can_reply,
+        "can_share": access.can(Permission.INBOX_MANAGE),
         "menus": selectors_lists.act_menus(access) if can_reply else None,
     }
 

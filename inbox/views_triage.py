@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from inbox import forms, presenters, selectors, selectors_lists, selectors_macros, snoozing
 from inbox.filters import Filters
 from inbox.models import Conversation, JournalEntry
-from inbox.services import acts, macros
+from inbox.services import acts, macros, triage
 from inbox.services.triage import TriageRefused
 from project.core.clock import now
 from project.core.htmx import is_partial, redirect_to
@@ -23,8 +23,8 @@ from project.core.refusals import Invalid
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 
 
-def _refused(message: str) -> HttpResponse:
-    return HttpResponse(message, status=422, content_type="text/plain; charset=utf-8")
+def _refused(message: str, status: int = 422) -> HttpResponse:
+    return HttpResponse(message, status=status, content_type="text/plain; charset=utf-8")
 
 
 def _mine(request: OrganizationRequest, conversation_id: UUID) -> Conversation:
@@ -84,7 +84,8 @@ def _act(
     except TriageRefused as refusal:
         return _refused(refusal.message)
     if entry.total == 1 and entry.failures:
-        return _refused(entry.failures[0]["why"])
+        failure = entry.failures[0]
+        return _refused(failure["why"], 409 if failure["code"] == triage.Claimed.default_code else 422)
     return _told(request, entry, ids)
 
 
@@ -130,7 +131,11 @@ def assignment(request: OrganizationRequest, conversation_id: UUID) -> HttpRespo
     if not form.is_valid():
         return _refused("This is not a person.")
     assignee = form.cleaned_data["assignee"]
-    given = {"assignee": str(assignee) if assignee else "", "note": form.cleaned_data["note"]}
+    given = {
+        "assignee": str(assignee) if assignee else "",
+        "note": form.cleaned_data["note"],
+        "despite_claim": form.cleaned_data["despite_claim"],
+    }
     return _act(request, "assign", [found.id], given)
 
 

@@ -70,16 +70,17 @@ class Conversation(OrganizationModel):
     failed_sends = models.PositiveIntegerField(default=0)
     last_message_at = models.DateTimeField()
     last_inbound_at = models.DateTimeField(null=True)
-    last_read_at = models.DateTimeField(null=True)
     last_snippet = models.CharField(max_length=200, blank=True)
     last_inbound = models.BooleanField(default=True)
     closed_at = models.DateTimeField(null=True)
     #: What their last reply means (``campaigns.replies.intents``): read by rules, or said by a person.
     intent = models.CharField(max_length=24, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
-    #: Their first message that nobody has answered yet, when an answer is late, and since when it is.
+    #: Their first message that nobody has answered yet, when an answer is late, when somebody was told that it soon
+    #: will be, and since when it is.
     awaiting_since = models.DateTimeField(null=True)
     sla_due_at = models.DateTimeField(null=True)
+    sla_warned_at = models.DateTimeField(null=True)
     sla_breached_at = models.DateTimeField(null=True)
     #: Whoever took a hot conversation has it until then unless they act; after that it goes back to the team.
     lease_expires_at = models.DateTimeField(null=True)

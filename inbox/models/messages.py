@@ -28,6 +28,7 @@ class Message(OrganizationModel):
         FAILED = "failed", "Not sent"
         UNKNOWN = "unknown", "Not known yet"
         WITHDRAWN = "withdrawn", "Taken back before it left"
+        GIVEN_UP = "given_up", "Not sent, and nobody tries again"
 
     class Timing(models.TextChoices):
         """Why a reply waits although nothing is in its way."""

@@ -18,6 +18,7 @@ class Occasion(models.TextChoices):
     ASSIGNED = "assigned", "A conversation given to me"
     MENTION = "mention", "A note that mentions me"
     FAILED = "failed", "A reply of mine that was not sent"
+    LATE = "late", "An answer that is late, or soon will be"
 
 
 class Way(models.TextChoices):

@@ -158,15 +158,19 @@ def _operators(query: SearchQuery, access: Access) -> tuple[Q, list[str]]:
         "client": ("client_id__in", access.clients()),
         "sender": ("sender_id__in", SenderAccount.objects.filter(access.client_filter())),
     }
-    for name, values in query.operators.items():
+    for key, values in query.operators.items():
+        name = key.removeprefix("-")
         for value in values:
             if name in named:
                 column, rows = named[name]
                 ids = list(rows.filter(name__icontains=value).values_list("id", flat=True)[:_NAMES])
-                condition &= Q(**{column: ids})
+                found = Q(**{column: ids})
                 problems += [] if ids else [f"No {name} is called “{value}”."]
             elif name != "from":
-                condition &= _condition(name, value.lower(), access)
+                found = _condition(name, value.lower(), access)
+            else:
+                continue
+            condition &= ~found if key != name else found
     for day, lookup in ((query.after, "last_message_at__gte"), (query.before, "last_message_at__lt")):
         # With words, the messages themselves are of that time.
         if day and not query.has_words:

@@ -30,6 +30,8 @@ OPERATORS: Final[dict[str, str]] = {
 IS: Final = frozenset(
     {"open", "snoozed", "closed", "unread", "unassigned", "mine", "late", "failed", "unmatched", "urgent"}
 )
+#: Of these only what must be is looked for.
+_NEVER_EXCLUDED: Final = frozenset({"from", "before", "after"})
 HAS: Final = frozenset({"attachment", "note"})
 
 _TOKEN: Final = re.compile(r'(?P<not>-)?(?:(?P<operator>[a-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))')
@@ -46,7 +48,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What was typed. ``operators`` hold every value given; ``problems`` say what could not be understood."""
+    """What was typed. ``operators`` hold every value given, under ``-name`` what must not be; ``problems`` say what
+    could not be understood.
+    """
 
     words: tuple[Word, ...] = ()
     operators: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -73,6 +77,8 @@ def parse(text: str) -> SearchQuery:
             words += [word] if word.text else []
         elif not value:
             problems.append(f"{name}: needs {OPERATORS[name]}.")
+        elif found["not"] and name in _NEVER_EXCLUDED:
+            problems.append(f"-{name}: cannot be left out; write {name}: without the minus.")
         elif name in {"before", "after"}:
             try:
                 days[name] = date.fromisoformat(value)
@@ -81,7 +87,8 @@ def parse(text: str) -> SearchQuery:
         elif (name == "is" and value.lower() not in IS) or (name == "has" and value.lower() not in HAS):
             problems.append(f"{name}:{value} is unknown; there are {OPERATORS[name]}.")
         else:
-            operators[name] = (*operators.get(name, ()), value)
+            key = f"-{name}" if found["not"] else name
+            operators[key] = (*operators.get(key, ()), value)
     return SearchQuery(tuple(words), operators, days.get("after"), days.get("before"), tuple(problems))
 
 

@@ -50,6 +50,7 @@ ACTS: Final[dict[str, Do]] = {
         assignee_id=parse_uuid(given.get("assignee") or ""),
         note=given.get("note", ""),
         actor=actor,
+        despite_claim=given.get("despite_claim", False),
     ),
     "close": lambda id_, given, actor: triage.close(
         conversation_id=id_, actor=actor, seen_revision=given["seen"]
@@ -168,6 +169,8 @@ def _next(entry: JournalEntry) -> bool:
     except (Refused, Conversation.DoesNotExist) as refusal:
         item.state = JournalItem.State.FAILED
         item.after = {"why": str(refusal) or "It is not there any more."}
+        if isinstance(refusal, triage.Claimed):
+            item.after["code"] = refusal.code
     item.save(update_fields=["state", "before", "after", "updated_at"])
     _advance(entry, item)
     return True
@@ -217,7 +220,8 @@ def _advance(entry: JournalEntry, item: JournalItem) -> None:
     locked = JournalEntry.objects.select_for_update(of=("self",)).get(id=entry.id)
     locked.done += 1
     if item.state == JournalItem.State.FAILED:
-        locked.failures = [*locked.failures, _about(item.conversation_id, item.after["why"])]
+        about = {**_about(item.conversation_id, item.after["why"]), "code": item.after.get("code", "")}
+        locked.failures = [*locked.failures, about]
     is_last = locked.done >= locked.total
     if is_last:
         locked.state = JournalEntry.State.DONE

@@ -76,6 +76,7 @@ def stop_clock(conversation: Conversation) -> None:
     """Nobody waits any more: answered, or closed."""
     conversation.awaiting_since = None
     conversation.sla_due_at = None
+    conversation.sla_warned_at = None
     conversation.sla_breached_at = None
     conversation.lease_expires_at = None
 

@@ -10,10 +10,13 @@ from django.db.models import Count, Q
 
 from campaigns.scheduling import Calendar, SendingWindow, is_open, zone
 from inbox.assigning import Candidate, Wanted, choose
+from inbox.events import ConversationAssigned, ConversationReleased
 from inbox.models import Assignment, AssignmentRule, Conversation, Message, WorkingHours
-from inbox.services import live, policies, threads
+from inbox.querysets import SHOWN
+from inbox.services import live, notifications, policies, threads
 from inbox.sla import HOT
 from project.core.clock import now
+from project.core.events import publish
 from project.core.realtime import online
 from project.core.scoping import current_organization_id
 from project.tenancy import audit
@@ -29,6 +32,8 @@ def give(conversation: Conversation, assignee: User | None, *, by: User | None, 
     """
     conversation.assignee = assignee
     conversation.lease_expires_at = _lease(conversation, assignee, by)
+    if assignee is not None:
+        notifications.end_unassigned(conversation_id=conversation.id)
     Assignment.objects.create(conversation=conversation, assignee=assignee, assigned_by=by)
     threads.add_line(conversation, "assigned", text, now())
     audit.record(
@@ -96,7 +101,7 @@ def _candidates(
 ) -> list[Candidate]:
     ids = list(people)
     load = dict(
-        Conversation.objects.filter(status=Conversation.Status.OPEN, assignee_id__in=ids)
+        Conversation.objects.filter(SHOWN, status=Conversation.Status.OPEN, assignee_id__in=ids)
         .values_list("assignee_id")
         .annotate(count=Count("id"))
         .order_by()
@@ -140,6 +145,14 @@ def expired_leases() -> list[Conversation]:
     return list(Conversation.objects.filter(lease_expires_at__lte=now()).order_by("lease_expires_at")[:200])
 
 
+def told(conversation: Conversation) -> None:
+    """Tell of a locked conversation that was let go whom a rule gave it to, else that the team has it."""
+    if conversation.assignee is not None:
+        publish(ConversationAssigned(conversation=conversation, assignee=conversation.assignee, actor=None))
+    elif conversation.awaiting_since is not None:
+        publish(ConversationReleased(conversation=conversation))
+
+
 @transaction.atomic
 def release(*, conversation_id: UUID) -> None:
     """Give a conversation whose claim has run out back to the team; harmless when somebody acted meanwhile."""
@@ -152,5 +165,6 @@ def release(*, conversation_id: UUID) -> None:
         text = f"{held_by.display_name} took this and did not act: it is the team's again."
         give(conversation, None, by=None, text=text)
         assign_by_rule(conversation, besides=held_by.id)
+        told(conversation)
     conversation.save(update_fields=["assignee", "lease_expires_at", "updated_at"])
     live.conversation_changed(conversation)

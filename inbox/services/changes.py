@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from campaigns.events import MessageMatched
 from inbox.models import Conversation, Message, PendingChange
-from inbox.services import live, threads
+from inbox.services import clocks, live, threads
 from integrations.events import (
     BaseEvent,
     LinkClicked,
@@ -53,8 +53,17 @@ def on_change(matched: MessageMatched, event: MessageEvent) -> None:
         matched.outcome["inbox"] = KEPT
         return
     matched.outcome["conversation_id"] = str(conversation.id)
+    was = message.state
     if apply_change(message, event):
+        if (
+            isinstance(event, MessageEdited | MessageDeleted)
+            and message.direction != Message.Direction.OUTBOUND
+        ):
+            # Whoever answers must have seen what it says now.
+            message.revision = threads.next_revision(conversation)
+            live.conversation_changed(conversation)
         message.save()
+        clocks.left(conversation, message, was=was)
         if isinstance(event, MessageBounced | MessageFailed):
             threads.count_failures(conversation)
             live.conversation_changed(conversation)
@@ -176,7 +185,8 @@ def _apply_report(message: Message, event: BaseEvent) -> None:
         ):
             return  # whom it was for has got it
         case MessageBounced() | MessageFailed():
-            message.state = Message.State.FAILED
+            if message.state != Message.State.GIVEN_UP:
+                message.state = Message.State.FAILED
             message.failure = (event.reason or "It came back. Nothing reached them.")[:300]
 
 

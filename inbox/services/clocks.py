@@ -6,9 +6,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q
 
-from inbox.events import ConversationAnswered, PromiseBroken
+from inbox.events import ConversationAnswered, PromiseAtRisk, PromiseBroken
+from inbox.filters import SOON
 from inbox.models import Conversation, InboxPolicy, Message
 from inbox.services import arrivals, live, threads
 from project.core.clock import now
@@ -25,7 +26,14 @@ def answered(conversation: Conversation, message: Message, author: User) -> None
         note_breach(conversation)
     arrivals.stop_clock(conversation)
     conversation.save(
-        update_fields=["awaiting_since", "sla_due_at", "sla_breached_at", "lease_expires_at", "updated_at"]
+        update_fields=[
+            "awaiting_since",
+            "sla_due_at",
+            "sla_warned_at",
+            "sla_breached_at",
+            "lease_expires_at",
+            "updated_at",
+        ]
     )
     earlier = Message.objects.filter(conversation=conversation, author__isnull=False).exclude(id=message.id)
     publish(
@@ -38,6 +46,48 @@ def answered(conversation: Conversation, message: Message, author: User) -> None
             is_first=not earlier.exists(),
         )
     )
+
+
+#: Message states that say that it has left.
+_LEFT = frozenset({Message.State.SENT, Message.State.DELIVERED, Message.State.SEEN})
+
+
+def left(conversation: Conversation, message: Message, *, was: str) -> None:
+    """A reply of a person is in a new state, after ``was``: once it has left, and not before, somebody has answered."""
+    if message.author is not None and message.state in _LEFT and was not in _LEFT:
+        answered(conversation, message, message.author)
+
+
+def due_warnings() -> list[Conversation]:
+    """Open conversations whose promised time is nearly over and for which nobody has said so (platform scope).
+
+    Nearly over: less than ``SOON`` is left, and at least half of it has passed.
+    """
+    moment = now()
+    rows = Conversation.objects.filter(
+        status=Conversation.Status.OPEN,
+        sla_due_at__gt=moment,
+        sla_due_at__lte=moment + SOON,
+        sla_breached_at=None,
+        sla_warned_at=None,
+    ).annotate(
+        half=ExpressionWrapper((F("sla_due_at") - F("awaiting_since")) / 2, output_field=DurationField())
+    )
+    return list(rows.filter(sla_due_at__lte=moment + F("half")).order_by("sla_due_at")[:BATCH])
+
+
+@transaction.atomic
+def warn(*, conversation_id: UUID) -> None:
+    """Say that an answer is due soon; harmless when somebody was faster."""
+    conversation = threads.locked(conversation_id)
+    due = conversation.sla_due_at
+    if due is None or due <= now() or conversation.sla_warned_at is not None:
+        return
+    conversation.sla_warned_at = now()
+    conversation.save(update_fields=["sla_warned_at", "updated_at"])
+    publish(PromiseAtRisk(conversation=conversation, due_at=due))
+    # Lists and views of what is due soon have one more.
+    live.conversation_changed(conversation)
 
 
 def due_promises() -> list[Conversation]:

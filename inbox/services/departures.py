@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 
 from inbox.events import ReplyCalledOff
 from inbox.models import Conversation, Message
-from inbox.services import clocks, drafts, files, live, threads
+from inbox.services import drafts, files, live, threads
 from inbox.services.arrivals import NEWS_FOR
 from integrations.locks import lock_sender
 from integrations.models import OutboundMessage
@@ -232,10 +232,3 @@ def _call_off(waiting: Message) -> None:
     text = f"{conversation.title} wrote first, so the reply that {author} {kind} does not leave."
     threads.add_line(conversation, "called_off", f"{text} Its text is a draft again.", now())
     publish(ReplyCalledOff(conversation=conversation, message=waiting))
-
-
-def answered(*, conversation: Conversation, message: Message) -> None:
-    """A reply that had to wait has left: only now has somebody answered. The caller holds the locks."""
-    if message.author is None:
-        return
-    clocks.answered(conversation, message, message.author)

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from inbox.file_types import DOWNLOAD, clean_name, ending_of, is_risky, shown_type
 from inbox.models import Conversation, FileContent, Message, MessageFile
+from inbox.services import threads
 from integrations.errors import Disposition, ErrorKind, ProviderError
 from integrations.models import OutboundMessage
 from integrations.services import attachments
@@ -81,17 +82,24 @@ def upload(*, conversation: Conversation, author: User, name: str, data: bytes) 
             f"Files that end in .{ending_of(name)} are not sent: mail servers take them for programs.",
             field="file",
         )
-    there = list(waiting(conversation_id=conversation.id, author=author).select_for_update())
-    if len(there) >= MAX_COUNT:
-        raise FileRefused(f"At most {MAX_COUNT} files go with one reply.", field="file")
-    if sum(row.size or 0 for row in there) + len(data) > MAX_ALL:
-        raise FileRefused(f"All files of a reply together have at most {_megabytes(MAX_ALL)}.", field="file")
+    # Files that come at the same time are counted one after the other.
+    threads.locked(conversation.id)
+    there = list(waiting(conversation_id=conversation.id, author=author))
+    _check_all([*(row.size or 0 for row in there), len(data)])
     kind = shown_type(data) or mimetypes.guess_type(name)[0] or DOWNLOAD
     made: MessageFile = MessageFile.objects.create(
         conversation=conversation, uploaded_by=author, name=name, mime_type=kind[:120], size=len(data)
     )
     FileContent.objects.create(file=made, data=data)
     return made
+
+
+def _check_all(sizes: Sequence[int]) -> None:
+    """Raise ``FileRefused`` where files are more, or together bigger, than one reply carries."""
+    if len(sizes) > MAX_COUNT:
+        raise FileRefused(f"At most {MAX_COUNT} files go with one reply.", field="file")
+    if sum(sizes) > MAX_ALL:
+        raise FileRefused(f"All files of a reply together have at most {_megabytes(MAX_ALL)}.", field="file")
 
 
 def waiting(*, conversation_id: UUID, author: User) -> Any:
@@ -117,7 +125,7 @@ def take_over(
 
 
 def attach(*, message: Message, file_ids: Sequence[UUID], author: User) -> list[MessageFile]:
-    """Make waiting files those of a message. Raises ``FileRefused`` if one is not there any more."""
+    """Make waiting files those of a message. Raises ``FileRefused`` for too many, and for one that is not there."""
     rows = list(
         waiting(conversation_id=message.conversation_id, author=author)
         .select_for_update()
@@ -125,6 +133,7 @@ def attach(*, message: Message, file_ids: Sequence[UUID], author: User) -> list[
     )
     if len(rows) != len(set(file_ids)):
         raise FileRefused("A file of this reply is gone. Attach it again.", field="files")
+    _check_all([row.size or 0 for row in rows])
     MessageFile.objects.filter(id__in=[row.id for row in rows]).update(message=message, updated_at=now())
     message.attachments = [entry_of(row) for row in rows]
     return rows

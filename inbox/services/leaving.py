@@ -63,6 +63,7 @@ def _take(*, conversation_id: UUID, user_id: UUID) -> bool:
     assignment.give(conversation, None, by=None, text=text)
     if conversation.status == Conversation.Status.OPEN:
         assignment.assign_by_rule(conversation, besides=user_id)
+        assignment.told(conversation)
     conversation.save(update_fields=["assignee", "lease_expires_at", "updated_at"])
     live.conversation_changed(conversation)
     return True

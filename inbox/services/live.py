@@ -22,6 +22,16 @@ def conversation_changed(conversation: Conversation) -> None:
     emit(stream=streams.conversation(conversation.id), kind="thread.head", subject=subject, data={})
 
 
+def conversation_gone(conversation: Conversation) -> None:
+    """The row is in no list any more: nobody wrote in it, and nothing of ours failed."""
+    emit(
+        stream=streams.client_inbox(conversation.client_id),
+        kind="conversation.gone",
+        subject=("conversation", conversation.id),
+        data={},
+    )
+
+
 def entry_changed(conversation: Conversation, kind: str, entry_id: UUID) -> None:
     """One entry of the thread: ``kind`` is ``message``, ``note`` or ``line``."""
     emit(

@@ -14,7 +14,7 @@ from campaigns.models import Enrollment
 from inbox import mail_html
 from inbox.events import ReplyStored
 from inbox.models import CannedReply, Conversation, Message, Participant, SystemLine
-from inbox.services import arrivals, changes, departures, files, live, threads
+from inbox.services import arrivals, changes, clocks, departures, files, live, threads
 from integrations.events import MessageEvent, MessageReceived
 from integrations.models import OutboundMessage
 from integrations.values import Direction, MessageKind
@@ -94,10 +94,12 @@ def _confirm(conversation: Conversation, message: Message, event: MessageReceive
         learned |= {"state": Message.State.SENT, "occurred_at": event.occurred_at, "failure": ""}
     if not learned:
         return
+    was = message.state
     for name, value in learned.items():
         setattr(message, name, value)
     message.save(update_fields=[*learned, "updated_at"])
     was_waited_for = changes.apply_pending(conversation.sender, message)
+    clocks.left(conversation, message, was=was)
     if "state" in learned or was_waited_for:
         threads.count_failures(conversation)
         live.entry_changed(conversation, "message", message.id)

@@ -14,7 +14,17 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from inbox.events import ConversationAssigned, NoteAdded, ReplyCalledOff, ReplyFailed, ReplyStored
+from inbox.events import (
+    ConversationAssigned,
+    ConversationReleased,
+    ConversationTaken,
+    NoteAdded,
+    PromiseAtRisk,
+    PromiseBroken,
+    ReplyCalledOff,
+    ReplyFailed,
+    ReplyStored,
+)
 from inbox.models import (
     Conversation,
     Notification,
@@ -25,6 +35,7 @@ from inbox.models import (
     PushSubscription,
     Way,
 )
+from inbox.services import threads
 from project.core import crypto
 from project.core.clock import now
 from project.core.http import AddressRefusedError
@@ -59,13 +70,9 @@ def on_reply(event: ReplyStored) -> None:
     if not event.is_news:
         return
     conversation, message = event.conversation, event.message
-    if conversation.assignee_id is not None:
-        people, occasion = [conversation.assignee_id], Occasion.REPLY
-        if not _who_reach(people, conversation.client_id):
-            # Whoever has it works here no more: it is the team's.
-            people, occasion = _who_may_take(conversation.client_id), Occasion.UNASSIGNED
-    else:
-        people, occasion = _who_may_take(conversation.client_id), Occasion.UNASSIGNED
+    people = _whose(conversation)
+    occasion = Occasion.REPLY if people else Occasion.UNASSIGNED
+    people = people or _who_may_take(conversation.client_id)
     _tell(
         people,
         conversation,
@@ -91,15 +98,67 @@ def on_note(event: NoteAdded) -> None:
 
 def on_assigned(event: ConversationAssigned) -> None:
     """Tell whoever was given a conversation by somebody else."""
-    if event.assignee.id != event.actor.id:
+    if event.actor is None or event.assignee.id != event.actor.id:
+        who = event.actor.display_name if event.actor is not None else "A rule"
         _tell(
             [event.assignee.id],
             event.conversation,
             Occasion.ASSIGNED,
-            key=f"assigned:{event.conversation.id}:{event.conversation.revision}",
-            title=f"{event.actor.display_name} gave you {event.conversation.title}",
+            key=f"assigned:{event.conversation.id}:{threads.revision_of(event.conversation)}",
+            title=f"{who} gave you {event.conversation.title}",
             text=event.conversation.last_snippet,
         )
+
+
+def on_taken(event: ConversationTaken) -> None:
+    """Tell whoever had claimed a conversation that somebody has taken it from them."""
+    _tell(
+        [event.holder.id],
+        event.conversation,
+        Occasion.ASSIGNED,
+        key=f"taken:{event.conversation.id}:{threads.revision_of(event.conversation)}",
+        title=f"{event.actor.display_name} took {event.conversation.title} from you",
+        text=event.conversation.last_snippet,
+    )
+
+
+def on_released(event: ConversationReleased) -> None:
+    """Tell everybody who may take it that a hot conversation has nobody again."""
+    _tell(
+        _who_may_take(event.conversation.client_id),
+        event.conversation,
+        Occasion.UNASSIGNED,
+        key=f"released:{event.conversation.id}:{threads.revision_of(event.conversation)}",
+        title=f"{event.conversation.title} waits, and nobody has them any more",
+        text=event.conversation.last_snippet,
+    )
+
+
+def on_at_risk(event: PromiseAtRisk) -> None:
+    """Tell whoever has to answer that the promised time is nearly over."""
+    _tell_late(event.conversation, event.due_at, "risk", "waits for an answer that is due soon")
+
+
+def on_promise_broken(event: PromiseBroken) -> None:
+    """Tell whoever has to answer that it is late."""
+    _tell_late(event.conversation, event.due_at, "late", "waits, and the answer is late")
+
+
+def _tell_late(conversation: Conversation, due_at: datetime, kind: str, what: str) -> None:
+    _tell(
+        _whose(conversation) or _who_may_take(conversation.client_id),
+        conversation,
+        Occasion.LATE,
+        key=f"{kind}:{conversation.id}:{due_at.isoformat()}",
+        title=f"{conversation.title} {what}",
+        text=conversation.last_snippet,
+    )
+
+
+def _whose(conversation: Conversation) -> list[UUID]:
+    """Whoever has a conversation; nobody where they work here no more: then it is the team's."""
+    people = [conversation.assignee_id] if conversation.assignee_id is not None else []
+    return _who_reach(people, conversation.client_id)
 
 
 def on_failed(event: ReplyFailed) -> None:
@@ -109,7 +168,7 @@ def on_failed(event: ReplyFailed) -> None:
             [event.message.author_id],
             event.conversation,
             Occasion.FAILED,
-            key=f"failed:{event.message.id}:{event.message.revision}",
+            key=f"failed:{event.message.id}:{event.message.outbound.attempts if event.message.outbound else 0}",
             title=f"Your reply to {event.conversation.title} was not sent",
             text=event.message.failure,
         )
@@ -325,3 +384,16 @@ def mark_read(*, user: User, conversation_id: UUID | None = None) -> int:
     if count:
         emit(stream=user_stream(user.id), kind="notification.read", subject=("user", user.id), data={})
     return count
+
+
+@transaction.atomic
+def end_unassigned(*, conversation_id: UUID) -> None:
+    """Somebody has a conversation: what told the others that nobody does has been dealt with."""
+    rows = Notification.objects.filter(
+        conversation_id=conversation_id, occasion=Occasion.UNASSIGNED, read_at=None
+    )
+    people = set(rows.values_list("user_id", flat=True))
+    if people:
+        rows.update(read_at=now(), updated_at=now())
+    for user_id in people:
+        emit(stream=user_stream(user_id), kind="notification.read", subject=("user", user_id), data={})

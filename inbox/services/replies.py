@@ -24,12 +24,13 @@ from inbox.services import (
     files,
     live,
     messages,
+    notifications,
     threads,
 )
 from inbox.services.answering import MAX_LENGTH as LONGEST
 from inbox.services.answering import NotAnswerable, answer
 from integrations.domain_events import OutboundChanged
-from integrations.locks import lock_senders
+from integrations.locks import lock_sender, lock_senders
 from integrations.models import OutboundMessage
 from integrations.services import outbox
 from integrations.values import Person
@@ -147,14 +148,28 @@ def send_reply(
     conversation = channels.thread_for(
         seen_in, chosen.sender_id, confirmed=chosen.confirm_sender, subject=chosen.subject
     )
+    if conversation.id != seen_in.id:
+        _check_elsewhere(conversation)
     text = _checked(body, conversation, has_files=bool(chosen.file_ids))
     message = _queue(conversation, seen_in, author, text, client_token, chosen)
     drafts.clear(conversation_id=seen_in.id, author=author, mode=ReplyDraft.Mode.REPLY)
+    notifications.mark_read(user=author, conversation_id=seen_in.id)
     if conversation.id != seen_in.id:
         told = f"{author.display_name} answered from {conversation.sender.name} by {conversation.channel}."
         threads.add_line(seen_in, "elsewhere", told, now())
         live.conversation_changed(seen_in)
     return message
+
+
+def _check_elsewhere(conversation: Conversation) -> None:
+    """Raise ``ReplyRefused`` where the thread that a reply goes into has something that nobody has looked at."""
+    if conversation.unread:
+        raise ReplyRefused(
+            f"{conversation.title} wrote to {conversation.sender.name} too, and nobody has read it. Nothing was sent; "
+            "look at that thread first.",
+            code="STALE_THREAD",
+            conversation=str(conversation.id),
+        )
 
 
 def _queue(
@@ -243,9 +258,8 @@ def _answered(conversation: Conversation, message: Message, author: User) -> Non
         conversation.last_snippet = threads.summary(message)
         conversation.last_inbound = False
         conversation.unread = 0
-        conversation.last_read_at = now()
-        if message.timing == Message.Timing.NOW:
-            clocks.answered(conversation, message, author)
+        # They have acted; whoever waits is answered once it has left.
+        conversation.lease_expires_at = None
     conversation.save()
     live.entry_changed(conversation, "message", message.id)
     live.conversation_changed(conversation)
@@ -261,6 +275,27 @@ def retry(*, message_id: UUID, actor: User) -> Message:
         raise ReplyRefused("Only a message that surely did not leave can be sent again.")
     Message.objects.filter(id=message.id).update(decided_at=now(), updated_at=now())
     return message.refreshed()
+
+
+@transaction.atomic
+def give_up(*, message_id: UUID, actor: User) -> Message:
+    """Leave a message that was not sent as it is: it is no failed send any more, and can be sent again all the same.
+
+    Raises ``ReplyRefused`` for one that did not fail.
+    """
+    found = Message.objects.values_list("conversation__sender_id", "conversation_id").get(id=message_id)
+    lock_sender(found[0])
+    conversation = threads.locked(found[1])
+    message: Message = Message.objects.select_related("author", "outbound").get(id=message_id)
+    if message.state != Message.State.FAILED:
+        raise ReplyRefused("Only a message that was not sent can be given up.")
+    message.state = Message.State.GIVEN_UP
+    message.save(update_fields=["state", "updated_at"])
+    threads.count_failures(conversation)
+    audit.record(actor=actor, action="reply.given_up", subject=conversation, message=str(message.id))
+    live.entry_changed(conversation, "message", message.id)
+    live.conversation_changed(conversation)
+    return message
 
 
 def on_outbounds_changed(told: Sequence[OutboundChanged]) -> None:
@@ -304,6 +339,8 @@ _STATES = {
 def _follow(message: Message, outbound: OutboundMessage) -> None:
     if message.state == Message.State.WITHDRAWN:
         return  # it was taken back; the conversation has been told
+    if message.state == Message.State.GIVEN_UP and outbound.state == OutboundMessage.State.FAILED:
+        return
     if outbound.state == OutboundMessage.State.CANCELLED and outbound.error_kind == departures.WROTE_FIRST:
         departures.called_off(message_id=message.id)
         return
@@ -328,7 +365,7 @@ def _follow(message: Message, outbound: OutboundMessage) -> None:
     threads.count_failures(conversation)
     if had_to_wait and message.state == Message.State.SENT:
         threads.summarise(conversation)
-        departures.answered(conversation=conversation, message=message)
+    clocks.left(conversation, message, was=before[0])
     if message.state == Message.State.FAILED and before[0] != Message.State.FAILED and message.author_id:
         publish(ReplyFailed(conversation=conversation, message=message))
     live.entry_changed(conversation, "message", message.id)

@@ -11,7 +11,7 @@ from inbox.filters import Filters
 from inbox.models import SavedView
 from project.core.refusals import Invalid
 from project.tenancy import audit
-from project.tenancy.access import Access
+from project.tenancy.access import Access, Permission
 from project.tenancy.models import User
 
 #: Each view costs a count; more than this nobody reads.
@@ -20,10 +20,15 @@ MOST: Final = 30
 
 @transaction.atomic
 def save(*, name: str, filters: Filters, is_shared: bool, access: Access) -> SavedView:
-    """Save filters under a name; one's own view of that name is replaced. Raises ``Invalid``."""
+    """Save filters under a name; one's own view of that name is replaced.
+
+    Whoever shares it with all leads a team. Raises ``Invalid``.
+    """
     text = " ".join(name.split())
     if not text or len(text) > 60:
         raise Invalid("A view's name has 1 to 60 characters.", field="name")
+    if is_shared and not access.can(Permission.INBOX_MANAGE):
+        raise Invalid("Only managers share views with everybody. Save it for yourself.", field="is_shared")
     owner = access.user
     view = SavedView.objects.filter(owner=owner, name=text).first() or SavedView(owner=owner, name=text)
     if view._state.adding and SavedView.objects.filter(owner=owner).count() >= MOST:

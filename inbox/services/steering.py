@@ -14,7 +14,7 @@ from campaigns.scheduling.zones import to_instant
 from campaigns.services import deals, enrollments, readings, steering
 from inbox import whereabouts
 from inbox.models import Conversation
-from inbox.services import live, threads, triage
+from inbox.services import arrivals, assignment, live, policies, threads, triage
 from project.core.clock import now
 from project.core.refusals import Invalid
 from project.tenancy import audit
@@ -127,6 +127,23 @@ def _put_away_until(conversation: Conversation, intent: str, returns_on: date, a
     triage.snooze(conversation_id=conversation.id, until=until, actor=actor)
 
 
+def _follow_intent(conversation: Conversation) -> None:
+    """Start, shorten or stop the clock as if their last message had been read so at once, and ask the rules.
+
+    The caller has the conversation locked and saves it.
+    """
+    since = conversation.awaiting_since or conversation.last_inbound_at
+    if not conversation.last_inbound or since is None or conversation.status == Conversation.Status.CLOSED:
+        return
+    policy = policies.policy_of(conversation.client_id)
+    if policies.promise(policy, conversation.client).due(since, conversation.intent) is None:
+        arrivals.stop_clock(conversation)
+        return
+    arrivals.start_clock(conversation, since)
+    if conversation.assignee_id is None and conversation.status == Conversation.Status.OPEN:
+        assignment.assign_by_rule(conversation)
+
+
 @transaction.atomic
 def correct_intent(
     *, conversation_id: UUID, intent: str, actor: User, returns_on: date | None = None
@@ -148,7 +165,8 @@ def correct_intent(
     if before == intent and reading is None:
         return
     conversation.intent = intent
-    conversation.save(update_fields=["intent", "updated_at"])
+    _follow_intent(conversation)
+    conversation.save()
     said = intent.replace("_", " ")
     threads.add_line(conversation, "intent", f"{actor.display_name} read their reply as {said}.", now())
     audit.record(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from campaigns.models import Lead
 from campaigns.rendering.mail import base_subject
@@ -173,6 +173,12 @@ def next_revision(conversation: Conversation) -> int:
     return conversation.revision
 
 
+def revision_of(conversation: Conversation) -> int:
+    """The conversation's revision as it is stored: lines raise it beside a loaded row."""
+    found: int = Conversation.objects.values_list("revision", flat=True).get(id=conversation.id)
+    return found
+
+
 def add_line(
     conversation: Conversation, kind: str, text: str, at: datetime, *, until: datetime | None = None
 ) -> SystemLine:
@@ -236,11 +242,27 @@ def snippet(text: str) -> str:
 
 
 def count_failures(conversation: Conversation) -> None:
-    """Bring the number of failed sends of a conversation in line with its messages."""
-    conversation.failed_sends = Message.objects.filter(
-        conversation=conversation, state=Message.State.FAILED
-    ).count()
-    conversation.save(update_fields=["failed_sends", "updated_at"])
+    """Bring the number of failed sends of a conversation in line with its messages.
+
+    What a campaign sent and what came back where nobody has written is work for nobody: it stands among the failed
+    sends, and in no open view.
+    """
+    was_shown = is_shown(conversation)
+    failed = Message.objects.filter(conversation=conversation, state=Message.State.FAILED)
+    by_author = dict(failed.values_list(Q(author=None)).annotate(count=Count("id")))
+    conversation.failed_sends = sum(by_author.values())
+    fields = ["failed_sends", "updated_at"]
+    if conversation.failed_sends and not conversation.has_inbound and False not in by_author:
+        conversation.status = Conversation.Status.CLOSED
+        fields.append("status")
+    conversation.save(update_fields=fields)
+    if was_shown and not is_shown(conversation):
+        live.conversation_gone(conversation)
+
+
+def is_shown(conversation: Conversation) -> bool:
+    """Whether lists show a conversation (``SHOWN``)."""
+    return conversation.has_inbound or conversation.failed_sends > 0
 
 
 def locked(conversation_id: UUID) -> Conversation:

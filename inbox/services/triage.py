@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
-from inbox.events import ConversationAssigned, ConversationResolved
-from inbox.models import Conversation, ConversationLabel, Label, Message
+from inbox.events import ConversationAssigned, ConversationResolved, ConversationTaken
+from inbox.models import Assignment, Conversation, ConversationLabel, Label, Message
 from inbox.services import arrivals, assignment, live, notes, threads
 from project.core.clock import now
 from project.core.events import publish
@@ -24,14 +24,37 @@ class TriageRefused(Invalid):
     """The act is not possible; the message says why."""
 
 
+class Claimed(TriageRefused):
+    """Somebody else has just taken the conversation and has it for some minutes more."""
+
+    status = 409
+    default_code = "CLAIMED"
+
+    def __init__(self, holder: User) -> None:
+        super().__init__(
+            f"{holder.display_name} took this a moment ago and is about to answer. Do it once more to take it over."
+        )
+
+
 @transaction.atomic
-def assign(*, conversation_id: UUID, assignee_id: UUID | None, actor: User, note: str = "") -> Conversation:
+def assign(
+    *,
+    conversation_id: UUID,
+    assignee_id: UUID | None,
+    actor: User,
+    note: str = "",
+    despite_claim: bool = False,
+) -> Conversation:
     """Give a conversation to a member who may answer (``None``: to nobody), with a hand-over note if one is given.
 
-    Raises ``TriageRefused``.
+    Raises ``TriageRefused``, and ``Claimed`` while somebody else has claimed it, unless ``despite_claim`` says that the
+    actor has been told.
     """
     conversation = threads.locked(conversation_id)
     assignee = _member(assignee_id, conversation.client_id) if assignee_id else None
+    holder = _holder(conversation, besides=actor)
+    if holder is not None and assignee_id != holder.id and not despite_claim and _took(conversation, holder):
+        raise Claimed(holder)
     if note.strip():
         notes.add_note(conversation_id=conversation.id, author=actor, body=note)
     if conversation.assignee_id == (assignee.id if assignee else None):
@@ -43,11 +66,29 @@ def assign(*, conversation_id: UUID, assignee_id: UUID | None, actor: User, note
     else:
         text = f"{actor.display_name} gave this conversation to {assignee.display_name}."
     assignment.give(conversation, assignee, by=actor, text=text)
+    if holder is not None:
+        publish(ConversationTaken(conversation=conversation, holder=holder, actor=actor))
     if assignee is not None and assignee.id != actor.id:
         publish(ConversationAssigned(conversation=conversation, assignee=assignee, actor=actor))
     conversation.save(update_fields=["assignee", "lease_expires_at", "updated_at"])
     live.conversation_changed(conversation)
     return conversation
+
+
+def _holder(conversation: Conversation, *, besides: User) -> User | None:
+    """Whoever else has a conversation for some minutes: they took it, or a rule gave it to them."""
+    until = conversation.lease_expires_at
+    if until is None or until <= now() or conversation.assignee_id == besides.id:
+        return None
+    found: User | None = conversation.assignee
+    return found
+
+
+def _took(conversation: Conversation, holder: User) -> bool:
+    """Whether somebody took the conversation that they have themselves."""
+    rows = Assignment.objects.filter(conversation=conversation).order_by("-id")
+    by: UUID | None = rows.values_list("assigned_by_id", flat=True).first()
+    return by == holder.id
 
 
 def _member(user_id: UUID, client_id: UUID) -> User:
@@ -69,9 +110,7 @@ def _member(user_id: UUID, client_id: UUID) -> User:
 @transaction.atomic
 def mark_read(*, conversation_id: UUID) -> None:
     """Somebody who may answer has opened the thread: it is read for the team."""
-    changed = Conversation.objects.filter(id=conversation_id, unread__gt=0).update(
-        unread=0, last_read_at=now(), updated_at=now()
-    )
+    changed = Conversation.objects.filter(id=conversation_id, unread__gt=0).update(unread=0, updated_at=now())
     if changed:
         live.conversation_changed(Conversation.objects.get(id=conversation_id))
 

@@ -61,6 +61,7 @@ DELIVERY: dict[str, tuple[str, str, str]] = {
     "seen": ("", "eye", "Seen"),
     "opened": ("", "eye", "Opened"),
     "failed": ("bad", "exclamation-triangle", "Not sent"),
+    "given_up": ("", "minus-circle", "Given up"),
     "bounced": ("bad", "exclamation-triangle", "Bounced"),
     "unknown": ("warn", "question-mark-circle", "Unknown, asking"),
     "cancelled": ("", "minus-circle", "Withdrawn"),

@@ -151,7 +151,7 @@ function afterSend(status) {
 
 document.addEventListener("live:frame", (event) => {
   const { kind, stream, data, stale } = event.detail;
-  if (kind === "conversation.changed") stale ? forget() : count(data);
+  if (kind === "conversation.changed" || kind === "conversation.gone") stale ? forget() : count(data);
   if (!openId || stream !== `conversation:${openId}`) return;
   if (kind === "thread.moved") {
     // Whoever is writing keeps what they wrote: sending it tells them where the thread went.

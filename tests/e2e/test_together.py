@@ -82,10 +82,10 @@ def test_a_thread_that_two_people_and_two_devices_share(browsers: Browsers, sand
         expect(page.locator("#thread-scroll")).to_contain_text("This message was deleted.")
 
 
-def mail(subject: str, body: str, message_id: str, answers: str = "") -> bytes:
+def mail(subject: str, body: str, message_id: str, answers: str = "", *, name: str = "Bo Stranger") -> bytes:
     """A mail of somebody whom nobody knows."""
     made = EmailMessage()
-    made["From"], made["To"], made["Subject"] = "Bo Stranger <bo@stranger.test>", MAILBOX, subject
+    made["From"], made["To"], made["Subject"] = f"{name} <bo@stranger.test>", MAILBOX, subject
     made["Message-ID"], made["Date"] = message_id, format_datetime(localtime())
     if answers:
         made["In-Reply-To"] = made["References"] = answers

@@ -27,6 +27,10 @@ def test_what_makes_no_sense_is_said() -> None:
     assert [problem.split(" ")[0] for problem in found.problems] == ["before:soon", "is:blue"]
     assert [word.text for word in found.words] == ["from:", "https://example.com"]
     assert not parse("-only").has_words
+    # What must not be is not what must be.
+    found = parse("intent:question -intent:interested -from:marta")
+    assert found.operators == {"intent": ("question",), "-intent": ("interested",)}
+    assert found.problems == ("-from: cannot be left out; write from: without the minus.",)
 
 
 @given(st.text(max_size=300))

@@ -45,11 +45,17 @@ def wrote(world: World, slug: str, text: str, at: Any = None, message: str = "")
     return found
 
 
-def answer(world: World, found: Conversation) -> None:
-    replies.send_reply(
+def queue_answer(world: World, found: Conversation) -> Message:
+    return replies.send_reply(
         conversation_id=found.id, author=world.agency.agent, body="Gladly.", client_token=uuid.uuid4(),
         seen_revision=found.refreshed().revision,
     )  # fmt: skip
+
+
+def answer(world: World, found: Conversation) -> None:
+    message = queue_answer(world, found)
+    assert message.outbound is not None
+    world.deliver(message.outbound, message_id=f"api-{message.id}")
 
 
 def facts(kind: str) -> list[Fact]:
@@ -71,7 +77,11 @@ def test_a_late_answer_is_noted_once_and_answering_stops_the_clock(world: World,
         tasks.watch_promises()
     assert found.refreshed().sla_breached_at is not None
     assert [fact.conversation_id for fact in facts("promise_broken")] == [found.id]
-    answer(world, found)
+    # What is queued has answered nobody yet: it may fail.
+    message = queue_answer(world, found)
+    assert (found.refreshed().awaiting_since, facts("answered")) == (WORKING, [])
+    assert message.outbound is not None
+    world.deliver(message.outbound)
     fresh = found.refreshed()
     assert (fresh.awaiting_since, fresh.sla_due_at, fresh.sla_breached_at) == (None, None, None)
     answered = facts("answered")[0]
@@ -379,7 +389,7 @@ def test_counts_agree_with_lists_for_every_view_and_filter(
         {"view": "all", "label": str(label.id)}, {"view": "all", "assignee": "none"}, {"view": "all", "sla": "soon"},
         {"view": "all", "intent": "interested", "sort": "due"}, {"view": "all", "unread": "1"},
         {"view": "all", "client": str(agency.first.id), "channel": "linkedin", "after": "2026-11-01"},
-        {"q": "is:snoozed"}, {"q": "label:nord"}, {"q": "assignee:me"},
+        {"q": "is:snoozed"}, {"q": "label:nord"}, {"q": "assignee:me"}, {"q": "-is:snoozed -client:tess -label:nord"},
     ]  # fmt: skip
     shown = {}
     for query in queries:
@@ -391,12 +401,15 @@ def test_counts_agree_with_lists_for_every_view_and_filter(
         assert Filters.of(filters.parameters, access) == filters
     assert shown["{'view': 'mine'}"] == {mine.id} == shown["{'q': 'label:nord'}"]
     assert shown["{'q': 'is:snoozed'}"] == {snoozed.id}
+    left = shown["{'q': '-is:snoozed -client:tess -label:nord'}"]
+    assert closed.id in left
+    assert not left & {mine.id, snoozed.id}
     # What is pushed with a change says the same, for saved views too, and so does what a page asks for once.
     saved = {
         str(view.id): view.query
         for view in (
             saved_views.save(
-                name=f"View {n}", filters=Filters.of(query, access), is_shared=True, access=access
+                name=f"View {n}", filters=Filters.of(query, access), is_shared=False, access=access
             )
             for n, query in enumerate(queries)
             if "q" not in query
@@ -482,8 +495,12 @@ def test_a_view_carries_order_density_and_what_its_rows_show(world: World, clien
     asked = "view=all&intent=interested&sort=due&density=compact&hide=label,company,nonsense"
     page = client.get(agency.url(f"inbox/?{asked}")).content.decode()
     assert '<ul id="conversation-list" class="compact no-company no-label"' in page
-    form = {"name": "Mine, tight", "query": asked, "is_shared": "1"}
-    assert client.post(agency.url("inbox/views/saved/"), form).status_code == 303
+    form = {"name": "Mine, tight", "query": asked}
+    refused = client.post(agency.url("inbox/views/saved/"), {**form, "is_shared": "1"})
+    assert (refused.status_code, "Only managers" in refused.content.decode()) == (422, True)
+    client.force_login(agency.manager)
+    saved_form = {**form, "is_shared": "1"}
+    assert client.post(agency.url("inbox/views/saved/"), saved_form).status_code == 303
     client.force_login(agency.agent2)
     sidebar = selectors_lists.sidebar(agency.access(agency.agent2), Filters())
     (saved,) = sidebar["saved_views"]

@@ -1,11 +1,15 @@
 // The board of queues: cards go to another person by dragging or by key, and the board follows what others do.
+import { meant } from "./claims.js";
 import { register } from "../keys.js";
 import { openMenu } from "../menu.js";
 import { refreshRegion } from "../live/regions.js";
 import { live } from "../live.js";
 
+/** After the first change, and between two questions of one browser (ms): the board is counted for each viewer. */
 const REFRESH_AFTER = 600;
+const REFRESH_PAUSE = 5_000;
 let timer = 0;
+let refreshedAt = -REFRESH_PAUSE;
 let dragged = "";
 
 const board = () => document.getElementById("board");
@@ -14,7 +18,7 @@ const cursor = () => board().querySelector("[data-card].cursor");
 const mayAct = () => document.body.hasAttribute("data-can-reply");
 
 function give(id, assignee, note = "") {
-  const values = { act: "assign", ids: id, assignee, note };
+  const values = meant({ act: "assign", ids: id, assignee, note });
   const address = `/o/${document.body.dataset.organizationSlug}/inbox/acts/`;
   globalThis.htmx.ajax("POST", address, { values, target: "#act-progress", swap: "outerHTML" }).then(refresh);
 }
@@ -24,10 +28,12 @@ const refresh = () => refreshRegion(board());
 live.on("frame", ({ kind }) => {
   if (kind !== "conversation.changed" || dragged) return;
   // Not put off by what comes meanwhile: under steady traffic it would never be asked.
+  const pause = refreshedAt + REFRESH_PAUSE - performance.now();
   timer ||= setTimeout(() => {
     timer = 0;
+    refreshedAt = performance.now();
     if (!dragged) refresh();
-  }, REFRESH_AFTER * (1 + Math.random()));
+  }, Math.max(REFRESH_AFTER, pause) * (1 + Math.random() / 2));
 });
 
 // --- dragging ---------------------------------------------------------------------------------------

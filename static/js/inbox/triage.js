@@ -5,6 +5,7 @@
 //   <button data-act-menu="assign">                 opens #act-assign beside itself
 //   <button data-act="assign" data-given="assignee" value="...">   in that menu
 import { openDialog } from "../dialog.js";
+import { meant } from "./claims.js";
 import { register } from "../keys.js";
 import { openMenu, placeBeside } from "../menu.js";
 import { refreshRegion } from "../live/regions.js";
@@ -85,7 +86,7 @@ function act(name, given = {}) {
   if (picksAll) Object.assign(values, { all: "1", query: list().dataset.query });
   else Object.assign(values, { ids: ids.join(","), seen: seenOf(ids, "shown") });
   if (!picksAll && ids.length <= ASK_ABOVE) {
-    send(values, ids);
+    send(meant(values), ids);
     return;
   }
   const total = picksAll ? document.getElementById("list-count").textContent.trim() : ids.length;
