@@ -61,6 +61,8 @@ live.on("frame", ({ kind, html }) => {
 });
 
 function leave(item) {
+  // What is being linked here leaves with its own answer, which says how to take that back.
+  if (item.querySelector(".htmx-request")) return;
   const wasOpen = item === current();
   const next = item.nextElementSibling?.matches("[data-desk]") ? item.nextElementSibling : item.previousElementSibling;
   item.remove();
