@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -10,12 +9,13 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from django.db.models import F, Func, IntegerField, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast, Coalesce, Left, NullIf
+from django.db.models.functions import Coalesce, Left, NullIf
 from django.db.models.lookups import GreaterThan
 from django.utils.dateparse import parse_datetime, parse_time
 from django.utils.timezone import get_current_timezone, is_naive, localdate, make_aware
 
 from integrations.models import Connection, ProviderEvent, SenderAccount, WebhookDelivery
+from integrations.webhook_search import containing
 from project.core.clock import now
 from project.core.ids import parse_uuid
 from project.core.refusals import Invalid
@@ -34,8 +34,8 @@ _REASON_LENGTH: Final = 160
 class Filter:
     """Which deliveries. Everything that is set has to hold; an empty one takes all of them.
 
-    ``text`` is looked for in bodies, event types and what deliveries changed, whatever the case; ids may be ours or
-    the provider's. ``reason`` is one of ``dead_letters``. ``ids`` are deliveries that were picked.
+    ``text`` is looked for in bodies without their secrets, event types and what deliveries changed, whatever the case;
+    ids may be ours or the provider's. ``reason`` is one of ``dead_letters``. ``ids`` are deliveries that were picked.
     """
 
     provider: str = ""
@@ -94,7 +94,7 @@ class Filter:
             accounts = SenderAccount.objects.filter(client_id=self.client_id)
             own = Q(connection_id__in=Connection.objects.filter(client_id=self.client_id).values("id"))
             rows = rows.filter(own | _of_accounts(accounts, since))
-        return _containing(rows, [self.text]) if self.text else rows
+        return containing(rows, [self.text]) if self.text else rows
 
     @property
     def _searches(self) -> bool:
@@ -156,31 +156,7 @@ def with_reason(rows: QuerySet[WebhookDelivery]) -> QuerySet[Any]:
 
 def mentioning(words: Iterable[str], *, since: datetime) -> QuerySet[WebhookDelivery]:
     """Return the deliveries since then whose bodies mention any of ``words``."""
-    return _containing(WebhookDelivery.objects.filter(received_at__gte=since), words)
-
-
-def _containing(rows: QuerySet[WebhookDelivery], words: Iterable[str]) -> QuerySet[WebhookDelivery]:
-    """Bodies are bytes of any kind: they are compared in PostgreSQL's escaped form, which always exists."""
-    condition = Q()
-    for word in words:
-        for variant in {word, json.dumps(word)[1:-1]}:
-            condition |= Q(body_text__icontains=_escaped(variant))
-        condition |= Q(event_type__icontains=word) | Q(outcome_text__icontains=word)
-        if (one := parse_uuid(word)) is not None:
-            told = ProviderEvent.objects.filter(id=one).values("delivery_id")
-            condition |= Q(id=one) | Q(id__in=told)
-    return rows.annotate(
-        body_text=Func(F("body"), Value("escape"), function="encode", output_field=TextField()),
-        outcome_text=Cast("outcome", TextField()),
-    ).filter(condition)
-
-
-def _escaped(text: str) -> str:
-    """Text as ``encode(..., 'escape')`` shows it."""
-    return "".join(
-        "\\\\" if byte == 0x5C else chr(byte) if 0 < byte < 0x80 else f"\\{byte:03o}"
-        for byte in text.encode("utf-8", "replace")
-    )
+    return containing(WebhookDelivery.objects.filter(received_at__gte=since), words)
 
 
 def _of_accounts(accounts: QuerySet[SenderAccount], since: datetime | None) -> Q:

@@ -15,11 +15,10 @@ from django.utils.timezone import localtime
 
 from integrations import registry
 from integrations.base import Capability
-from integrations.errors import ProviderError
 from integrations.models import Connection, ProviderEvent, ReplayRun, SenderAccount, WebhookDelivery
 from integrations.services import connections, hygiene
-from integrations.services.adapters import credentials_of, webhook_secrets
 from integrations.webhook_filters import Filter, with_reason, within
+from integrations.webhook_search import proofs_of
 from project.core.clock import now
 from project.core.http import Redactor
 from project.core.pagination import Page, keyset_page
@@ -150,7 +149,7 @@ def bodies_shown(deliveries: Sequence[WebhookDelivery]) -> dict[UUID, str]:
     words in fields that are named like one.
     """
     redactors = {
-        row.id: Redactor(_proofs(row))
+        row.id: Redactor(proofs_of(row))
         for row in Connection.objects.filter(id__in={one.connection_id for one in deliveries})
     }
     nothing_known = Redactor()
@@ -162,14 +161,6 @@ def _masked(delivery: WebhookDelivery, redactor: Redactor) -> str:
     return text.encode("utf-8", errors="replace").decode()
 
 
-def _proofs(connection: Connection) -> list[str]:
-    try:
-        return webhook_secrets(connection.provider, credentials_of(connection))
-    except ProviderError:
-        # No key of ours fits any more: fields are masked by their names all the same.
-        return []
-
-
 def payload_text(delivery: WebhookDelivery, connection: Connection | None) -> str:
     """The body as it is shown: JSON indented, anything else as it came, at most ``BODY_SHOWN`` characters.
 
@@ -177,7 +168,7 @@ def payload_text(delivery: WebhookDelivery, connection: Connection | None) -> st
     """
     if connection is None:
         return readable(body_shown(delivery))
-    return readable(_masked(delivery, Redactor(_proofs(connection))))
+    return readable(_masked(delivery, Redactor(proofs_of(connection))))
 
 
 def readable(text: str) -> str:

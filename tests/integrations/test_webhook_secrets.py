@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.apps import apps
@@ -16,6 +17,7 @@ from django.test import Client as Browser
 from integrations.models import Connection, WebhookDelivery
 from integrations.services import connections, intake_limits
 from integrations.services.adapters import credentials_of
+from integrations.webhook_filters import Filter
 from project.core.scoping import no_scope
 from tests.integrations.conftest import Room
 from tests.integrations.test_replay_pages import Api
@@ -70,6 +72,37 @@ def test_no_proof_of_origin_is_shown(outreach: Connection, room: Room, client: B
         assert OWN not in shown
         assert "The token: of our thanks" in shown
     assert json.loads(answer.json()["body"])["secret_key"] == "[masked]"
+
+
+def test_no_search_tells_what_is_masked(outreach: Connection, room: Room, client: Browser) -> None:
+    secret = token(outreach, room)
+    body = {
+        "event": "OTHER",
+        "note": f"echoes {secret} in words",
+        "secret_key": OWN,
+        "webhook_url": "https://app.test/hook?token=unknown-to-us-1&campaign=77",
+        "nested": json.dumps({"api_token": "unknown-to-us-2", "kept": "visible words"}),
+    }
+    assert called(outreach, room, body, f"token={secret}") == 200
+    api = Api(room.agency, room.agency.ops)
+
+    def found(text: str) -> int:
+        return len(api.get(f"/webhook-deliveries?text={quote(text)}").json()["items"])
+
+    for shown in ("echoes", "in words", "campaign=77", "visible words", "secret_key", "OTHER"):
+        assert found(shown) == 1, shown
+    for hidden in (secret, secret[:9], f"echoes {secret[0]}", OWN, OWN[:8], f'"secret_key": "{OWN[0]}'):
+        assert found(hidden) == 0, hidden
+    for hidden in ("token=u", "unknown-to-us-1", "unknown-to-us-2"):
+        assert found(hidden) == 0, hidden
+    # Nor do the page, or somebody who has other clients only.
+    client.force_login(room.agency.ops)
+    page = client.get(room.agency.url(f"ops/webhooks/?text={secret[:9]}")).content.decode()
+    assert str(room.deliveries()[0].id) not in page
+    with room.scope():
+        Connection.objects.filter(id=outreach.id).update(client_id=room.agency.second.id)
+        rows = Filter(text="echoes").rows([room.agency.first.id])
+        assert (rows.count(), Filter(text="echoes").rows([room.agency.second.id]).count()) == (0, 1)
 
 
 def test_stored_queries_are_cleaned(outreach: Connection, room: Room) -> None:
