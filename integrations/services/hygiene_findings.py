@@ -28,9 +28,23 @@ class Checked:
         return not self.problems and not self.error
 
 
-def as_json(found: Iterable[WebhookFinding]) -> list[dict[str, str]]:
-    """Findings as they are kept."""
-    return [{"problem": one.problem.value, "source": one.source, "message": one.message} for one in found]
+def as_json(found: Iterable[WebhookFinding], *, refused: str = "") -> list[dict[str, str]]:
+    """Findings as they are kept; ``refused`` is why the provider would not have them mended."""
+    kept = []
+    for one in found:
+        entry = {"problem": one.problem.value, "source": one.source, "message": one.message}
+        if refused:
+            entry |= {
+                "message": f"{one.message} It cannot be mended from here: {refused}",
+                "refused": refused,
+            }
+        kept.append(entry)
+    return kept
+
+
+def refusals(connection: Connection) -> dict[str, str]:
+    """Return why the provider would not have things mended that the last look found wrong, by source."""
+    return {one["source"]: one["refused"] for one in connection.webhook_findings if one.get("refused")}
 
 
 def known(connection: Connection) -> Checked:

@@ -105,30 +105,34 @@ def _turn(connection: Connection) -> bool:
     wanted = sorted(required, key=lambda one: one.source)
     left = [one for one in wanted if one.source > place["after"]]
     place["total"] = len(wanted)
+    refusals = hygiene_findings.refusals(connection)
     for want in left[:AT_ONCE]:
         wrong = _looked_at(adapter, want)
+        # Why the provider would not take it the last time is still the best that is known.
+        refused = refusals.get(want.source, "")
         if wrong and place["mend"]:
-            if _carried_out(adapter, wrong):
+            refused = _refused(adapter, wrong)
+            if not refused:
                 place["mended"].append(f"{want.source}: {wrong[0].problem.value}")
             # What the provider would not take stays wrong, and is said.
             wrong = _looked_at(adapter, want)
-        place["found"] += hygiene_findings.as_json(wrong)
+        place["found"] += hygiene_findings.as_json(wrong, refused=refused)
         place |= {"after": want.source, "tries": 0}
         place["done"] = sum(one.source <= want.source for one in wanted)
         _keep(connection, until=now() + LEASE)
     return len(left) <= AT_ONCE
 
 
-def _carried_out(adapter: RegistersByCampaign, wrong: Sequence[WebhookFinding]) -> bool:
-    """Mend one campaign's. One that takes no webhooks (any more) does not keep the others from theirs."""
+def _refused(adapter: RegistersByCampaign, wrong: Sequence[WebhookFinding]) -> str:
+    """Mend one campaign's; return why it takes no webhooks (any more), which does not keep the others from theirs."""
     try:
         connections.carry_out(adapter, wrong)
     except ProviderError as error:
         if error.kind not in _REFUSALS:
             raise
         log.info("webhooks.not_taken", source=wrong[0].source, kind=error.kind)
-        return False
-    return True
+        return error.message
+    return ""
 
 
 def _looked_at(adapter: RegistersByCampaign, want: WebhookRegistration) -> Sequence[WebhookFinding]:

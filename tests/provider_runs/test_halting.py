@@ -14,8 +14,10 @@ from campaigns.services import campaigns as service
 from campaigns.services import enrollments, suppression
 from campaigns.services.provider_runs import job
 from integrations.errors import ErrorKind, ProviderError
+from integrations.providers.emailbison.adapter import EmailBisonAdapter
 from integrations.providers.smartlead.adapter import SmartleadAdapter
 from integrations.services import switches
+from integrations.services.adapters import adapter_of
 from project.core.clock import now
 from project.core.http import HttpClient
 from tests.provider_runs.conftest import Run
@@ -141,6 +143,38 @@ def test_a_pause_that_did_not_take_is_asked_for_again_and_people_are_stopped_all
         assert (run.at_provider()["status"], problems(run)) == ("paused", {})
 
 
+@pytest.mark.parametrize(
+    ("run", "adapter"),
+    [("smartlead", SmartleadAdapter), ("emailbison", EmailBisonAdapter)],
+    indirect=["run"],
+)
+@pytest.mark.parametrize("begins_late", [False, True])
+def test_a_start_that_did_not_take_is_asked_for_again_unless_it_runs_by_then(
+    run: Run, adapter: Any, begins_late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    real = adapter.start_campaign
+
+    def start(self: Any, campaign_id: str) -> Any:
+        started.append(campaign_id)
+        return real(self, campaign_id)
+
+    with run.scope():
+        with monkeypatch.context() as deaf:
+            deaf.setattr(adapter, "start_campaign", adapter.get_campaign)
+            run.launch()
+            run.hints.lose()
+            assert job.bring_in_line(run.campaign.id) == "later"
+        assert run.mirror.asked_status == "starting"
+        assert "told to start the campaign and does not show it as running" in problems(run)["unavailable"]
+        if begins_late:
+            real(adapter_of(run.mirror.connection), run.mirror.provider_campaign_id)
+        monkeypatch.setattr(adapter, "start_campaign", start)
+        assert due(run) == "done"
+        assert (run.at_provider()["status"], run.mirror.asked_status) == ("running", "running")
+        assert len(started) == (0 if begins_late else 1)
+
+
 def test_a_refusal_in_words_with_status_200_is_no_success(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with run.scope():
         run.launch()
@@ -193,7 +227,8 @@ def test_whom_a_provider_without_a_list_does_not_find_is_left_to_a_person_and_th
         assert (run.mirror.job, run.at_provider()["status"]) == ("blocked", "paused")
         assert problems(run)["conflict"] == (
             "HeyReach, stopping people: Lee Park must not be written to any more and could not be stopped, so the"
-            " campaign is paused there. Stop them at HeyReach by hand; “Try again now” then counts them as stopped."
+            " campaign is paused there. HeyReach gives out no list of the campaign's people in which to find them."
+            " Stop them at HeyReach by hand; “Try again now” then counts them as stopped."
         )
         # The next tries change nothing, until somebody says that they did it.
         EnrollmentMirror.objects.update(not_before=LONG_AGO)

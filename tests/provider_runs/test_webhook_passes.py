@@ -111,3 +111,14 @@ def test_ended_campaigns_keep_theirs_and_one_that_takes_none_keeps_nobody_from_t
         assert len(adapter.list_webhooks()) == 2
         [finding] = run.connection.refreshed().webhook_findings
         assert (finding["problem"], finding["source"]) == ("missing", f"campaign:{first.campaign_id}")
+        # Which one and why is said, and a look that mends nothing does not forget it.
+        why = f"It cannot be mended from here: {finding['refused']}"
+        assert finding["refused"].startswith("Smartlead does not accept the request.")
+        assert finding["message"].endswith(why)
+        hygiene.check(connection=run.connection.refreshed())
+        run.work()
+        assert run.connection.refreshed().webhook_findings == [finding]
+        run.sandbox.clear_faults()
+        hygiene.mend(connection=run.connection.refreshed(), actor=run.agency.admin)
+        run.work()
+        assert run.connection.refreshed().webhook_findings == []

@@ -52,6 +52,8 @@ READ_AFTER: Final = timedelta(minutes=1)
 #: Statuses in which the provider writes to people, or is about to.
 GOING: Final = frozenset({CampaignStatus.RUNNING.value, CampaignStatus.STARTING.value})
 _HALTS: Final = frozenset({"paused", "stopped"})
+#: What a campaign is not that was started.
+_IDLE: Final = frozenset({CampaignStatus.DRAFT, CampaignStatus.PAUSED})
 #: ``CampaignMirror.asked_status`` from before a start is asked for until its answer is in.
 STARTING: Final = "starting"
 #: How long after a campaign was asked for its absence from the list says that it was not made.
@@ -326,19 +328,28 @@ def _has_unserved(mirror: CampaignMirror) -> bool:
 
 def _turn(work: Work, wanted: str) -> None:
     runner = require(work.adapter, RunsCampaigns)
-    if wanted == "running":
-        # Kept before the call: whatever becomes of its answer, a pause that comes next is told.
-        work.keep(asked_status=STARTING)
-        seen = runner.start_campaign(work.campaign_id)
-    else:
-        seen = _halted(runner, work.campaign_id, wanted)
-    took = wanted == "running" or seen.status.value not in GOING
+    seen = _started(work, runner) if wanted == "running" else _halted(runner, work.campaign_id, wanted)
+    took = seen.status not in _IDLE if wanted == "running" else seen.status.value not in GOING
     asked = {"asked_status": wanted} if took else {}
     work.keep(next_sync_at=now() + READ_AFTER, **asked)
     mirrors.note_campaign(work.mirror, seen, at=now())
     if not took:
-        text = f"{work.label} was told to pause the campaign and shows it as running still."
+        told, shown = ("start", "does not show it as running") if wanted == "running" else (
+            "pause", "shows it as running still"
+        )  # fmt: skip
+        text = f"{work.label} was told to {told} the campaign and {shown}."
         raise ProviderError(ErrorKind.UNAVAILABLE, text, provider=work.mirror.connection.provider)
+
+
+def _started(work: Work, runner: RunsCampaigns) -> ProviderCampaign:
+    """Start it. One that was asked for before and did not show may have begun by now: then it is left as it is."""
+    if work.mirror.asked_status == STARTING:
+        seen = runner.get_campaign(work.campaign_id)
+        if seen.status.value in GOING:
+            return seen
+    # Kept before the call: whatever becomes of its answer, a pause that comes next is told.
+    work.keep(asked_status=STARTING)
+    return runner.start_campaign(work.campaign_id)
 
 
 def _halted(runner: RunsCampaigns, campaign_id: str, wanted: str) -> ProviderCampaign:

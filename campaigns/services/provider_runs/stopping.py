@@ -108,9 +108,12 @@ def _told(work: Work) -> str:
         return ""
     names = ", ".join(str(row.enrollment.lead) for row in rows.order_by("id")[:MOST_NAMED])
     others = f" and {number - MOST_NAMED} more" if number > MOST_NAMED else ""
+    blind = ""
+    if work.mirror.lead_sync_note and not work.mirror.lead_sync_cursor:
+        blind = f" {work.label} gives out no list of the campaign's people in which to find them."
     return (
         f"{names[:120]}{others} must not be written to any more and could not be stopped, so the campaign is paused"
-        f" there. Stop them at {work.label} by hand; “Try again now” then counts them as stopped."
+        f" there.{blind} Stop them at {work.label} by hand; “Try again now” then counts them as stopped."
     )
 
 

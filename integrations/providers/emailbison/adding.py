@@ -15,6 +15,8 @@ from integrations.values import Raw
 _REFUSALS: Final = frozenset({ErrorKind.VALIDATION, ErrorKind.CONFLICT})
 #: So many people who are refused in the same words, and nobody taken, are no culprits.
 _IN_A_ROW: Final = 20
+#: The most people of one campaign (docs/providers/emailbison.md).
+MOST_LEADS: Final = 50_000
 _CLOSED: Final = frozenset({CampaignStatus.ARCHIVED, CampaignStatus.FAILED})
 
 
@@ -83,8 +85,11 @@ def _attach(
             raise
         if len(people) == 1:
             words = error.detail or error.message
-            if not attached:
-                _look_at_campaign(client, path, error, sum(said == words for said in refused.values()))
+            before = sum(said == words for said in refused.values())
+            if not before:
+                _look_at_campaign(client, path, error)
+            if not attached and before + 1 >= _IN_A_ROW:
+                raise
             refused[people[0][0]] = words
             return
         middle = len(people) // 2
@@ -94,17 +99,18 @@ def _attach(
     attached += [mail for mail, _ in people]
 
 
-def _look_at_campaign(client: EmailBisonClient, path: str, error: ProviderError, before: int) -> None:
-    """Raise if a refusal is about the campaign: it is put away, or it refused so many in the same words (``before``)
-    and took nobody.
-    """
-    if before == 0:
-        campaign = parse.campaign(client.data(path))
-        if campaign.status in _CLOSED:
-            said = f"The campaign is {campaign.raw_status.lower()} at EmailBison: it takes nobody."
-            raise VENDOR.error(ErrorKind.CONFLICT, said, detail=error.detail) from error
-    if before + 1 >= _IN_A_ROW:
-        raise error
+def _look_at_campaign(client: EmailBisonClient, path: str, error: ProviderError) -> None:
+    """Raise if a refusal is about the campaign: it is put away, or full."""
+    campaign = parse.campaign(client.data(path))
+    said = ""
+    if campaign.status in _CLOSED:
+        said = f"The campaign is {campaign.raw_status.lower()} at EmailBison: it takes nobody."
+    elif (campaign.lead_count or 0) >= MOST_LEADS:
+        said = (
+            f"The campaign is full at EmailBison: it has {campaign.lead_count:,} people, the most it takes."
+        )
+    if said:
+        raise VENDOR.error(ErrorKind.CONFLICT, said, detail=error.detail) from error
 
 
 def standing(raw: Raw, campaign_id: str) -> Raw:

@@ -205,6 +205,31 @@ def test_nobody_is_given_up_where_the_campaign_takes_nobody(
     assert route.call_count <= most
 
 
+@pytest.mark.parametrize("room", [0, 2])
+def test_who_comes_to_a_full_campaign_waits_however_few_they_are(router: respx.MockRouter, room: int) -> None:
+    people = [{"id": number, "email": f"a{number}@b.test", "lead_campaign_data": []} for number in range(5)]
+    taken: set[int] = set()
+
+    def attach(request: httpx.Request) -> httpx.Response:
+        wanted = set(json.loads(request.content)["lead_ids"])
+        if len(taken | wanted) > room:
+            return httpx.Response(400, json={"message": "Not added."})
+        taken.update(wanted)
+        return httpx.Response(200, json={"data": {"success": True}})
+
+    router.get("/campaigns/41").mock(
+        side_effect=lambda _request: httpx.Response(
+            200, json={"data": CAMPAIGN | {"total_leads": 50_000 - room + len(taken)}}
+        )
+    )
+    router.post("/leads/create-or-update/multiple").respond(json={"data": people})
+    router.post("/campaigns/41/leads/attach-leads").mock(side_effect=attach)
+    leads = [NewLead(email=f"a{number}@b.test", first_name="A", last_name="B") for number in range(5)]
+    with pytest.raises(ProviderError, match="full at EmailBison: it has 50,000 people") as caught:
+        make().add_leads("41", leads)
+    assert (caught.value.kind, len(taken)) == (ErrorKind.CONFLICT, room)
+
+
 def test_a_small_batch_of_people_who_are_all_refused_is_told_by_person(router: respx.MockRouter) -> None:
     people = [{"id": number, "email": f"a{number}@b.test", "lead_campaign_data": []} for number in range(5)]
     router.get("/campaigns/41").respond(json={"data": CAMPAIGN})
