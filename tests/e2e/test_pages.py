@@ -46,7 +46,7 @@ def faults(page: Page) -> list[str]:
             continue
         for scheme, rules in (("light", ALL_RULES), ("dark", COLOURS)):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for rule in page.evaluate("rules => axe.run(rules)", rules)["violations"]:
+            for rule in page.evaluate("rules => axe.run(rules).then(found => found.violations)", rules):
                 nodes = "; ".join(node["html"][:160] for node in rule["nodes"][:3])
                 found.append(f"{width} {scheme}: {rule['id']}: {nodes}")
     return found
