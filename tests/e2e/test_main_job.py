@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from integrations.sandbox.testing import SandboxHandle
 from project.core.embedded.processes import wait_until
 from project.core.embedded.trial import Installation
-from tests.e2e.people import Browsers, composer, not_taken, open_thread, row_of, said_in
+from tests.e2e.people import PATIENCE_MS, Browsers, composer, not_taken, open_thread, row_of, said_in
 
 CLIENT = "Halden Robotics"
 LIMIT = 25
@@ -318,9 +318,16 @@ def see_operations_live(ops: dict[str, Page], job: Job, text: str) -> None:
     newest = webhooks.locator("[id^=webhook-row-]").first
     expect(newest).to_contain_text("message_received")
     expect(newest).to_contain_text("Processed")
+    # The one before is a message, too.
+    assert wait_until(lambda: text in payload_of(webhooks, newest), seconds=PATIENCE_MS / 1000)
     newest.get_by_role("link").click()
     expect(webhooks.locator("#delivery-payload")).to_contain_text(text)
     expect(webhooks.get_by_role("link", name="Conversation")).to_be_visible()
+
+
+def payload_of(page: Page, row: Locator) -> str:
+    """The page of a webhook in the list, without going there."""
+    return page.request.get(row.get_by_role("link").get_attribute("href") or "").text()
 
 
 # --- answering --------------------------------------------------------------------------------------
