@@ -19,6 +19,9 @@ from project.core.clock import now
 
 #: Campaigns whose leads are taken: they run, or will go on.
 _HOLDING = (Campaign.Status.ACTIVE, Campaign.Status.PAUSED)
+_UNAPPROVED = (
+    "Nobody has approved the running version for them yet. Ask for approval; publish a changed draft first."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def left_out(campaign: Campaign) -> list[LeftOut]:
     if campaign.needs_approval:
         waiting = reviews.unapproved_people(campaign, leads).count()
         if waiting:
-            found.append(LeftOut(waiting, "Nobody has approved the campaign for them yet: ask for approval."))
+            found.append(LeftOut(waiting, _UNAPPROVED))
         leads = reviews.approved_people(campaign, leads)
     taken = leads.filter(_taken(campaign)).count()
     if taken:

@@ -215,7 +215,7 @@ def progress(migration: PlanMigration) -> tuple[int, int] | None:
 
 
 def _progress_key(migration: PlanMigration) -> str:
-    return f"plan_migration:{migration.id}"
+    return f"plan_migration:{migration.id}:{migration.state}"
 
 
 @transaction.atomic
@@ -361,12 +361,14 @@ def roll_back(*, migration_id: UUID, actor: User) -> PlanMigration:
     put back at once, many by a worker, in one transaction. Raises ``MigrationRefused`` after 24 hours, and once another
     version was published.
     """
+    told = PlanMigration.objects.filter(id=migration_id).values("campaign_id")
+    # The campaign first, as its worker does, which saves the migration last.
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(id__in=told)
     migration: PlanMigration = (
         PlanMigration.objects.select_for_update(of=("self",))
-        .select_related("campaign", "from_version", "to_version")
+        .select_related("from_version", "to_version")
         .get(id=migration_id)
     )
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(id=migration.campaign_id)
     migration.campaign = campaign
     if not can_undo(migration):
         raise MigrationRefused("Only the newest version can be rolled back, within 24 hours.")

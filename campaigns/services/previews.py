@@ -54,7 +54,7 @@ def worst(campaign: Campaign) -> list[Preview]:
     wordings = [
         (node, content)
         for node in plan.nodes
-        if isinstance(node, SendNode)
+        if isinstance(node, SendNode) and node.action != "profile_view"
         for content in [variant.content for variant in node.variants] or [node.content or Content()]
     ]
     wanted = set[str]().union(*(needed_by(node, content) for node, content in wordings))

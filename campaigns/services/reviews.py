@@ -178,13 +178,15 @@ def decide(*, review: PlanReview, approve: bool, note: str, access: Access) -> P
     note = note.strip()
     if not approve and not note:
         raise Invalid("Say what has to change.", field="note")
+    # A no to those who came later takes back nothing that was said of the others.
+    word = {"approved_until": locked.asked_until} if approve else {}
     PlanReview.objects.filter(id=locked.id).update(
         state=State.APPROVED if approve else State.DECLINED,
         note=note[:500],
         decided_by=access.user,
         decided_at=now(),
-        approved_until=locked.asked_until if approve else None,
         updated_at=now(),
+        **word,
     )
     audit.record(
         actor=access.user,

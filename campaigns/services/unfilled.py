@@ -63,7 +63,7 @@ def _point(campaign: Campaign, name: str, node: str, missing: int, everybody: in
     return Point(
         "unfilled",
         False,
-        f"{node}: {who} {said} for {name}: the step is given up for them. Add a fallback, or the values.",
+        f"{node}: {who} {said} for {name}: the step may be given up for them. Add a fallback, or the values.",
         "plan",
         node,
         leads=urlencode(_query(campaign, name)),

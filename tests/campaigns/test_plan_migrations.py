@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Campaign, CampaignMirror, Enrollment, PlanMigration, ScheduledAction
 from campaigns.services import campaigns, enrollments, plan_migrations
@@ -91,8 +92,13 @@ def test_a_version_is_rolled_back_where_people_have_not_gone_further_than_it_kno
     before = timer(running, "Ada").due_at
     made = publish(running, message="go_on", invite="go_on")
     assert made.counts["go_on"] == 3
-    back = plan_migrations.roll_back(migration_id=made.id, actor=running.agency.manager)
+    with CaptureQueriesContext(connection) as asked:
+        back = plan_migrations.roll_back(migration_id=made.id, actor=running.agency.manager)
     assert (back.state, back.counts["back"]) == ("undone", 3)
+    locks = [one["sql"] for one in asked if "FOR UPDATE" in one["sql"]]
+    assert 'FROM "campaigns_campaign"' in locks[0], (
+        "whoever locks in another order than the worker waits for ever"
+    )
     assert running.campaign.refreshed().current_version_id == made.from_version_id
     assert at(running, "Ada").plan_version_id == made.from_version_id
     assert timer(running, "Ada").due_at == before

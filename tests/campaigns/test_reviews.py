@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from hypothesis import given
 
-from campaigns.models import Campaign, Enrollment, LeadImport, LeadImportLead, PlanReview
+from campaigns.models import Campaign, Enrollment, Lead, LeadImport, LeadImportLead, PlanReview
 from campaigns.plans.difference import difference
 from campaigns.plans.schema import Plan
 from campaigns.services import campaigns as service
@@ -100,10 +100,14 @@ def test_a_launch_waits_for_somebody_elses_word_on_just_this_plan(world: World, 
 
 def _approve(world: World) -> None:
     """The client approves the draft for who is in its list now."""
+    _decide(world, approve=True)
+
+
+def _decide(world: World, *, approve: bool) -> PlanReview:
     review = reviews.ask(campaign=world.campaign.refreshed(), actor=world.agency.manager, leads=1)
     theirs = access_for(world.agency.client_user, world.agency.organization)
     assert theirs is not None
-    reviews.decide(review=review, approve=True, note="", access=theirs)
+    return reviews.decide(review=review, approve=approve, note="" if approve else "Too many", access=theirs)
 
 
 @pytest.mark.django_db
@@ -143,6 +147,14 @@ def test_only_who_was_approved_enters_by_whatever_door(
     service.resume(campaign=world.campaign.refreshed(), actor=manager)
     world.enroll()
     assert Enrollment.objects.count() == 1
+
+    # A no to who came later leaves the others approved, and the campaign can go on.
+    decided = _decide(world, approve=False)
+    assert decided.state == "declined"
+    service.pause(campaign=world.campaign.refreshed(), actor=manager)
+    service.resume(campaign=world.campaign.refreshed(), actor=manager)
+    own = Lead.objects.filter(client=world.agency.first)
+    assert set(reviews.approved_people(world.campaign.refreshed(), own)) == {first}
 
     _approve(world)
     assert world.campaign.refreshed().enrolling_since is not None, "who waited for the word is taken in"
