@@ -86,12 +86,15 @@ def run_act(entry_id: str) -> None:
 
 @platform_task(queue="bulk", name="inbox.sweep_acts")
 def sweep_acts() -> None:
-    """Take up acts that a crash left in the middle."""
+    """Take up acts that a crash left in the middle; one that breaks holds up no other."""
     from inbox.services import acts
 
     for entry in acts.forgotten():
-        with organization_scope(entry.organization_id):
-            acts.run(entry_id=entry.id)
+        try:
+            with organization_scope(entry.organization_id):
+                acts.run(entry_id=entry.id)
+        except Exception:
+            log.exception("inbox.act_broke", entry=str(entry.id))
 
 
 @platform_task(queue="bulk", name="inbox.prune_journal")

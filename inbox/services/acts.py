@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
@@ -28,6 +29,8 @@ from project.core.refusals import Refused
 from project.core.tasks import enqueue
 from project.tenancy import audit
 from project.tenancy.models import User
+
+log = structlog.get_logger(__name__)
 
 #: As many as a request does by itself; more are done by a worker, with progress on the screen.
 AT_ONCE: Final = 25
@@ -185,7 +188,7 @@ def _next_back(entry: JournalEntry) -> bool:
         if not done.exists():
             _finish(entry)
         return False
-    why = _restore(item, entry.actor)
+    why = _try_restore(item, entry.actor)
     item.state = JournalItem.State.KEPT if why else JournalItem.State.UNDONE
     item.save(update_fields=["state", "updated_at"])
     locked = JournalEntry.objects.select_for_update(of=("self",)).get(id=entry.id)
@@ -334,6 +337,16 @@ def _begin_undo(entry_id: UUID, actor: User) -> JournalEntry:
         _work(entry)
         live.act_changed(entry)
     return entry
+
+
+def _try_restore(item: JournalItem, actor: User) -> str:
+    """``_restore``, wholly or not at all: one conversation that breaks keeps what was done, and holds up no other."""
+    try:
+        with transaction.atomic():
+            return _restore(item, actor)
+    except Exception:
+        log.exception("inbox.undo_broke", entry=str(item.entry_id), conversation=str(item.conversation_id))
+        return "It could not be taken back, and is as it was."
 
 
 def _restore(item: JournalItem, actor: User) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from inbox.events import ConversationAnswered, PromiseAtRisk, PromiseBroken
 from inbox.filters import SOON
 from inbox.models import Conversation, InboxPolicy, Message
 from inbox.services import arrivals, live, threads
+from integrations.models import OutboundMessage
 from project.core.clock import now
 from project.core.events import publish
 from project.tenancy.models import User
@@ -20,11 +21,37 @@ BATCH = 200
 
 
 def answered(conversation: Conversation, message: Message, author: User) -> None:
-    """A person's answer leaves a locked conversation: say how long it took and whether in time, and stop the clock."""
+    """A person's answer leaves a locked conversation: say how long it took and whether in time, and stop the clock.
+
+    It does not answer what they wrote after it was decided on: that waits on, with its own promise.
+    """
     since, due = conversation.awaiting_since, conversation.sla_due_at
+    unseen = _unseen(conversation, message)
+    if since is not None and unseen is not None and unseen <= since:
+        # Nobody waited for it: whoever waits now wrote while it was on its way.
+        since = due = None
+    else:
+        _stop(conversation, message, unseen)
+    publish(
+        ConversationAnswered(
+            conversation=conversation,
+            message=message,
+            author=author,
+            seconds=int((message.occurred_at - since).total_seconds()) if since is not None else None,
+            in_time=message.occurred_at <= due if due is not None else None,
+            is_first=not _left_earlier(conversation, message),
+        )
+    )
+
+
+def _stop(conversation: Conversation, message: Message, unseen: datetime | None) -> None:
+    due, lease = conversation.sla_due_at, conversation.lease_expires_at
     if due is not None and message.occurred_at > due:
         note_breach(conversation)
     arrivals.stop_clock(conversation)
+    if unseen is not None:
+        arrivals.start_clock(conversation, unseen)
+        conversation.lease_expires_at = lease
     conversation.save(
         update_fields=[
             "awaiting_since",
@@ -35,21 +62,39 @@ def answered(conversation: Conversation, message: Message, author: User) -> None
             "updated_at",
         ]
     )
-    earlier = Message.objects.filter(conversation=conversation, author__isnull=False).exclude(id=message.id)
-    publish(
-        ConversationAnswered(
+
+
+def _unseen(conversation: Conversation, message: Message) -> datetime | None:
+    """When they wrote first of what waits and was stored after a reply was decided on; ``None`` where nothing was."""
+    if conversation.awaiting_since is None:
+        return None
+    decided = message.decided_at or message.created_at
+    found: datetime | None = (
+        Message.objects.filter(
             conversation=conversation,
-            message=message,
-            author=author,
-            seconds=int((message.occurred_at - since).total_seconds()) if since is not None else None,
-            in_time=message.occurred_at <= due if due is not None else None,
-            is_first=not earlier.exists(),
+            direction=Message.Direction.INBOUND,
+            created_at__gt=decided,
+            occurred_at__gte=max(conversation.awaiting_since, decided - arrivals.NEWS_FOR),
         )
+        .order_by("occurred_at")
+        .values_list("occurred_at", flat=True)
+        .first()
     )
+    return found
 
 
 #: Message states that say that it has left.
 _LEFT = frozenset({Message.State.SENT, Message.State.DELIVERED, Message.State.SEEN})
+
+
+def _left_earlier(conversation: Conversation, message: Message) -> bool:
+    """Whether another answer of a person has left, also one that came back: it was told as the first then."""
+    theirs = Message.objects.filter(conversation=conversation, author__isnull=False).exclude(id=message.id)
+    came_back = Q(
+        state__in=[Message.State.FAILED, Message.State.GIVEN_UP],
+        outbound__state=OutboundMessage.State.SENT,
+    )
+    return bool(theirs.filter(Q(state__in=_LEFT) | came_back).exists())
 
 
 def left(conversation: Conversation, message: Message, *, was: str) -> None:

@@ -18,8 +18,10 @@ from inbox import presenters, selectors_board, selectors_counts, selectors_lists
 from inbox.filters import Filters
 from inbox.models import Conversation, JournalEntry, Label, Message, Note, SystemLine, WorkingHours
 from inbox.search.finding import CANDIDATES
-from inbox.services import acts, labels, leaving, policies, replies, rules, saved_views, triage
+from inbox.services import acts, labels, leaving, policies, replies, rules, saved_views, threads, triage
 from inbox.services.triage import TriageRefused
+from integrations.models import OutboundMessage
+from integrations.services import outbox, outcomes
 from project.core.clock import now
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope
@@ -86,6 +88,57 @@ def test_a_late_answer_is_noted_once_and_answering_stops_the_clock(world: World,
     assert (fresh.awaiting_since, fresh.sla_due_at, fresh.sla_breached_at) == (None, None, None)
     answered = facts("answered")[0]
     assert (answered.value, answered.user_id, answered.in_time) == (61 * 60, world.agency.agent.id, False)
+
+
+def test_the_first_answer_is_the_first_that_left(world: World) -> None:
+    found = conversation(world, "marta")
+    refused, second, third = (queue_answer(world, found) for _ in range(3))
+    assert refused.outbound is not None
+    outbox.change_state(refused.outbound, "failed", error_kind="gone", error_detail="It is gone.")
+    for message in (second, third):
+        assert message.outbound is not None
+        world.deliver(message.outbound, message_id=f"api-{message.id}")
+    assert [fact.key for fact in facts("first_answered")] == [str(second.id)]
+    assert {fact.key for fact in facts("answered")} == {str(second.id), str(third.id)}
+
+
+def test_what_they_write_while_an_answer_is_on_its_way_waits_on(world: World, time_machine: Any) -> None:
+    found = conversation(world, "marta")
+    agent = world.agency.agent
+
+    def answered_before_they_wrote(minute: int) -> None:
+        """An answer whose outcome is known ten minutes later only; they write after five."""
+        time_machine.move_to(WORKING + minute * MINUTE, tick=False)
+        outbound = queue_answer(world, found).outbound
+        assert outbound is not None
+        outbox.change_state(outbound, "unknown")
+        time_machine.move_to(WORKING + (minute + 5) * MINUTE, tick=False)
+        wrote(world, "marta", "And I am interested in the price")
+        triage.assign(conversation_id=found.id, assignee_id=agent.id, actor=agent)
+        time_machine.move_to(WORKING + (minute + 10) * MINUTE, tick=False)
+        fresh = OutboundMessage.objects.select_related("sender", "sender__connection").get(id=outbound.id)
+        outcomes.mark_sent(fresh, receipt=None, sent_at=WORKING + minute * MINUTE)
+
+    def waits_since(minute: int) -> bool:
+        fresh = found.refreshed()
+        since = WORKING + minute * MINUTE
+        return bool((fresh.awaiting_since, fresh.sla_due_at) == (since, since + 60 * MINUTE))
+
+    answered_before_they_wrote(5)
+    assert waits_since(10)
+    assert found.refreshed().lease_expires_at is not None, "whoever took that has it still"
+    assert [(fact.value, fact.in_time) for fact in facts("answered")] == [(5 * 60, True)]
+    # So where nobody waited when the answer was written.
+    time_machine.move_to(WORKING + 20 * MINUTE, tick=False)
+    answer(world, found)
+    assert found.refreshed().awaiting_since is None
+    answered_before_they_wrote(25)
+    assert waits_since(30)
+    assert [(fact.value, fact.in_time) for fact in facts("answered")] == [
+        (5 * 60, True),
+        (10 * 60, True),
+        (None, None),
+    ]
 
 
 def test_a_client_has_its_own_promise_and_a_snooze_keeps_it(world: World) -> None:
@@ -365,6 +418,43 @@ def test_many_are_done_by_a_worker_and_a_crash_loses_nothing(world: World, time_
     assert presenters.act(undone)["text"] == f"Taken back: {len(ids) - 1} conversations"
     assert Conversation.objects.filter(status="open").count() == len(ids)
     assert len(facts("resolved")) == 1
+
+
+def test_one_that_breaks_stays_as_it_is_and_holds_up_no_other(
+    world: World, time_machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = world.agency.agent
+    broken, other = conversation(world, "marta"), conversation(world, "olga")
+    entry = acts.perform(act="close", conversation_ids=[broken.id, other.id], given={}, actor=agent)
+    add_line = threads.add_line
+
+    def breaks(found: Conversation, kind: str, *given: Any, **more: Any) -> SystemLine:
+        if (found.id, kind) == (broken.id, "undone"):
+            raise RuntimeError("broken")
+        return add_line(found, kind, *given, **more)
+
+    monkeypatch.setattr(threads, "add_line", breaks)
+    undone = acts.undo(entry_id=entry.id, actor=agent)
+    assert (undone.state, [one["conversation"] for one in undone.kept]) == ("undone", [str(broken.id)])
+    assert "could not be taken back" in undone.kept[0]["why"]
+    assert (broken.refreshed().status, other.refreshed().status) == ("closed", "open")
+
+    # The sweeper goes on after an entry on which it breaks.
+    first, second = (
+        acts.begin(act="unread", conversation_ids=[other.id], given={}, actor=agent) for _ in range(2)
+    )
+    time_machine.shift(5 * MINUTE)
+    run = acts.run
+
+    def stumbles(*, entry_id: uuid.UUID) -> JournalEntry:
+        if entry_id == first.id:
+            raise RuntimeError("broken")
+        return run(entry_id=entry_id)
+
+    monkeypatch.setattr(acts, "run", stumbles)
+    with no_scope():
+        tasks.sweep_acts()
+    assert (first.refreshed().state, second.refreshed().state) == ("running", "done")
 
 
 # --- views ------------------------------------------------------------------------------------------
