@@ -86,7 +86,9 @@ def send_reply(request: ApiRequest, conversation_id: UUID, payload: schemas.Repl
     """Send a reply.
 
     Refused as `STALE_THREAD` (409) when messages came or went after `seen_revision`: nothing is sent,
-    `details.new` are the messages and `details.revision` is the one to send after looking at them.
+    `details.new` are the messages and `details.revision` is the one to send after looking at them. Refused as
+    `UNREAD_ELSEWHERE` (409) when it would leave in another thread with them (`sender_id`) that is unread:
+    `details.conversation` is that thread.
     """
     found = _conversation(request, conversation_id)
     try:

@@ -81,7 +81,10 @@ class ConversationAssigned(DomainEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationTaken(DomainEvent):
-    """A conversation was taken from whoever had claimed it, before their time was up."""
+    """Somebody took a conversation off whoever had it for some minutes (they took it, or a rule gave it to them).
+
+    Whose it is now, if anybody's, stands in the conversation.
+    """
 
     conversation: Conversation
     holder: User

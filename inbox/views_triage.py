@@ -85,7 +85,11 @@ def _act(
         return _refused(refusal.message)
     if entry.total == 1 and entry.failures:
         failure = entry.failures[0]
-        return _refused(failure["why"], 409 if failure["code"] == triage.Claimed.default_code else 422)
+        if failure["code"] != triage.Claimed.default_code:
+            return _refused(failure["why"])
+        # The page says `despite_claim` where its person gives the conversation away a second time, and nowhere else.
+        hint = " Do it once more to take it over." if act == "assign" else ""
+        return _refused(f"{failure['why']}{hint}", 409)
     return _told(request, entry, ids)
 
 

@@ -111,13 +111,20 @@ def on_assigned(event: ConversationAssigned) -> None:
 
 
 def on_taken(event: ConversationTaken) -> None:
-    """Tell whoever had claimed a conversation that somebody has taken it from them."""
+    """Tell whoever had a conversation for some minutes that it is theirs no more, and whose it is now."""
+    who, what, has = event.actor.display_name, event.conversation.title, event.conversation.assignee
+    if has is None:
+        title = f"{who} took you off {what}, and nobody has them now"
+    elif has.id == event.actor.id:
+        title = f"{who} took {what} from you"
+    else:
+        title = f"{who} gave {what}, whom you had, to {has.display_name}"
     _tell(
         [event.holder.id],
         event.conversation,
         Occasion.ASSIGNED,
         key=f"taken:{event.conversation.id}:{threads.revision_of(event.conversation)}",
-        title=f"{event.actor.display_name} took {event.conversation.title} from you",
+        title=title,
         text=event.conversation.last_snippet,
     )
 

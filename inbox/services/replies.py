@@ -79,6 +79,20 @@ class SomebodyWrites(ReplyRefused):
         self.draft = draft
 
 
+class UnreadElsewhere(ReplyRefused):
+    """The thread that the reply would go into, another one with the same person, is unread."""
+
+    status = 409
+
+    def __init__(self, conversation: Conversation) -> None:
+        super().__init__(
+            f"The thread of {conversation.title} with {conversation.sender.name} is unread. Nothing was sent; look at "
+            "that thread first.",
+            code="UNREAD_ELSEWHERE",
+            conversation=str(conversation.id),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How a reply leaves, where it is not from the thread's own sender, at once and as plain text.
@@ -119,8 +133,9 @@ def send_reply(
 
     Raises ``StaleThread`` when messages came or were sent by others after ``seen_revision``, ``SomebodyWrites`` while
     somebody who began before is writing here, ``ThreadMoved`` for a thread that was merged into another one,
-    ``ReplyRefused`` for empty or over-long text and for threads that cannot be answered, and ``Invalid`` for variables
-    without a value, files that are gone and times that have passed.
+    ``UnreadElsewhere`` where it would go into another thread that is unread, ``ReplyRefused`` for empty or over-long
+    text and for threads that cannot be answered, and ``Invalid`` for variables without a value, files that are gone and
+    times that have passed.
     """
     chosen = options or Options()
     sender_id = Conversation.objects.values_list("sender_id", flat=True).get(id=conversation_id)
@@ -148,8 +163,8 @@ def send_reply(
     conversation = channels.thread_for(
         seen_in, chosen.sender_id, confirmed=chosen.confirm_sender, subject=chosen.subject
     )
-    if conversation.id != seen_in.id:
-        _check_elsewhere(conversation)
+    if conversation.id != seen_in.id and conversation.unread:
+        raise UnreadElsewhere(conversation)
     text = _checked(body, conversation, has_files=bool(chosen.file_ids))
     message = _queue(conversation, seen_in, author, text, client_token, chosen)
     drafts.clear(conversation_id=seen_in.id, author=author, mode=ReplyDraft.Mode.REPLY)
@@ -159,17 +174,6 @@ def send_reply(
         threads.add_line(seen_in, "elsewhere", told, now())
         live.conversation_changed(seen_in)
     return message
-
-
-def _check_elsewhere(conversation: Conversation) -> None:
-    """Raise ``ReplyRefused`` where the thread that a reply goes into has something that nobody has looked at."""
-    if conversation.unread:
-        raise ReplyRefused(
-            f"{conversation.title} wrote to {conversation.sender.name} too, and nobody has read it. Nothing was sent; "
-            "look at that thread first.",
-            code="STALE_THREAD",
-            conversation=str(conversation.id),
-        )
 
 
 def _queue(
@@ -339,7 +343,7 @@ _STATES = {
 def _follow(message: Message, outbound: OutboundMessage) -> None:
     if message.state == Message.State.WITHDRAWN:
         return  # it was taken back; the conversation has been told
-    if message.state == Message.State.GIVEN_UP and outbound.state == OutboundMessage.State.FAILED:
+    if message.state == Message.State.GIVEN_UP and _state_of(outbound) == Message.State.FAILED:
         return
     if outbound.state == OutboundMessage.State.CANCELLED and outbound.error_kind == departures.WROTE_FIRST:
         departures.called_off(message_id=message.id)

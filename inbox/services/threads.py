@@ -21,6 +21,7 @@ from inbox.services import live
 from integrations.events import MessageReceived
 from integrations.models import SenderAccount
 from integrations.values import Person
+from project.core.clock import now
 from project.core.refusals import Refused
 
 SNIPPET = 160
@@ -245,16 +246,18 @@ def count_failures(conversation: Conversation) -> None:
     """Bring the number of failed sends of a conversation in line with its messages.
 
     What a campaign sent and what came back where nobody has written is work for nobody: it stands among the failed
-    sends, and in no open view.
+    sends, and in no open view. It is put away once: whoever opens it again all the same keeps it.
     """
     was_shown = is_shown(conversation)
+    is_news = conversation.failed_sends == 0 and conversation.closed_at is None
     failed = Message.objects.filter(conversation=conversation, state=Message.State.FAILED)
     by_author = dict(failed.values_list(Q(author=None)).annotate(count=Count("id")))
     conversation.failed_sends = sum(by_author.values())
     fields = ["failed_sends", "updated_at"]
-    if conversation.failed_sends and not conversation.has_inbound and False not in by_author:
-        conversation.status = Conversation.Status.CLOSED
-        fields.append("status")
+    if is_news and conversation.failed_sends and not conversation.has_inbound and False not in by_author:
+        conversation.status, conversation.closed_at = Conversation.Status.CLOSED, now()
+        conversation.snoozed_until = None
+        fields += ["status", "closed_at", "snoozed_until"]
     conversation.save(update_fields=fields)
     if was_shown and not is_shown(conversation):
         live.conversation_gone(conversation)

@@ -31,9 +31,7 @@ class Claimed(TriageRefused):
     default_code = "CLAIMED"
 
     def __init__(self, holder: User) -> None:
-        super().__init__(
-            f"{holder.display_name} took this a moment ago and is about to answer. Do it once more to take it over."
-        )
+        super().__init__(f"{holder.display_name} took this a moment ago and is about to answer.")
 
 
 @transaction.atomic

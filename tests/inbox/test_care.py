@@ -11,7 +11,7 @@ from django.test import Client as Browser
 
 from inbox import querysets, tasks
 from inbox.models import Conversation, Message, Notification
-from inbox.services import acts, files, notes, replies, rules, steering, triage
+from inbox.services import acts, files, notes, replies, rules, steering, threads, triage
 from inbox.services.files import FileRefused
 from integrations.events import MessageEdited
 from integrations.models import OutboundMessage
@@ -70,11 +70,33 @@ def test_nobody_takes_a_claimed_conversation_without_being_asked(
     client.force_login(agency.agent2)
     given = {"act": "assign", "ids": str(thread.id), "assignee": str(agency.agent2.id)}
     refused = client.post(agency.url("inbox/acts/"), given)
-    assert (refused.status_code, "took this a moment ago" in refused.content.decode()) == (409, True)
+    assert (refused.status_code, "Do it once more" in refused.content.decode()) == (409, True)
     assert thread.refreshed().assignee == agency.agent
+    # Where doing it again changes nothing, nobody is told to.
+    [failure] = acts.perform(
+        act="assign", conversation_ids=[thread.id], given={"assignee": str(agency.agent2.id)}, actor=agency.agent2
+    ).failures  # fmt: skip
+    assert failure["why"].endswith("is about to answer.")
     client.post(agency.url("inbox/acts/"), {**given, "despite_claim": "1"})
     assert thread.refreshed().assignee == agency.agent2
     assert Notification.objects.get(user=agency.agent, occasion="assigned").title.endswith("from you")
+
+
+def test_whoever_had_it_is_told_whose_it_is_now(world: World, thread: Conversation) -> None:
+    agency = world.agency
+    for assignee, title in (
+        (agency.agent2, f"gave Marta Lindqvist, whom you had, to {agency.agent2.display_name}"),
+        (None, "took you off Marta Lindqvist, and nobody has them now"),
+    ):
+        triage.assign(
+            conversation_id=thread.id, assignee_id=agency.agent.id, actor=agency.agent, despite_claim=True
+        )
+        triage.assign(
+            conversation_id=thread.id, assignee_id=assignee.id if assignee else None, actor=agency.manager,
+            despite_claim=True,
+        )  # fmt: skip
+        told_last = Notification.objects.filter(user=agency.agent, occasion="assigned").order_by("-id")[0]
+        assert told_last.title == f"{agency.manager.display_name} {title}"
 
 
 def test_who_gets_what_somebody_let_go_is_told(world: World, thread: Conversation, time_machine: Any) -> None:
@@ -185,6 +207,21 @@ def test_each_failure_is_told_and_what_failed_can_be_given_up(
     assert message.refreshed().state == "queued"
 
 
+def test_what_came_back_and_was_given_up_stays_so(world: World, thread: Conversation) -> None:
+    agent = world.agency.agent
+    message = reply(world, thread)
+    assert message.outbound is not None
+    world.deliver(message.outbound)
+    sent = OutboundMessage.objects.get(id=message.outbound.id)
+    outbox.change_state(sent, "sent", error_kind="bounced", error_detail="No such mailbox.")
+    assert (message.refreshed().state, told(agent, "failed")) == ("failed", 1)
+    replies.give_up(message_id=message.id, actor=agent)
+    # The provider tells its id of it afterwards.
+    outbox.change_state(sent, "sent", provider_message_id="told later")
+    assert (message.refreshed().state, thread.refreshed().failed_sends) == ("given_up", 0)
+    assert told(agent, "failed") == 1
+
+
 def test_what_a_campaign_sent_and_came_back_waits_for_nobody(post: Post) -> None:
     post.lead("Ada", email="ada@prospect.test")
     post.launch()
@@ -198,8 +235,18 @@ def test_what_a_campaign_sent_and_came_back_waits_for_nobody(post: Post) -> None
         for view in ("all", "unassigned", "failed")
     }
     assert within == {"all": 0, "unassigned": 0, "failed": 1}
+    assert (found.status, found.closed_at is not None) == ("closed", True)
+    # Whoever opens it again keeps it: what fails there later puts nothing away.
+    triage.reopen(conversation_id=found.id, actor=post.agency.agent)
+    message = Message.objects.get()
+    Message.objects.create(
+        conversation=found, revision=9, direction="outbound", state="failed", occurred_at=now()
+    )
+    threads.count_failures(threads.locked(found.id))
+    assert (found.refreshed().status, found.refreshed().failed_sends) == ("open", 2)
+    Message.objects.exclude(id=message.id).delete()
     # Given up, it leaves the list of failed sends on every screen, with its count.
-    replies.give_up(message_id=Message.objects.get().id, actor=post.agency.agent)
+    replies.give_up(message_id=message.id, actor=post.agency.agent)
     event = StreamEvent.objects.filter(kind="conversation.gone").get()
     event.number = 1
     [frame] = render([event])

@@ -340,6 +340,12 @@ def test_nobody_answers_from_another_clients_sender_or_unasked_from_another(post
     row = OutboundMessage.objects.get()
     assert (row.sender_id, row.channel, row.recipient) == (post.number.id, "sms", {"phone": "+46701234567"})
     assert SystemLine.objects.filter(conversation=thread, kind="elsewhere").exists()
+    # What is unread there is looked at first, and said to be no more than that.
+    triage.mark_unread(conversation_id=sent.conversation_id)
+    with pytest.raises(replies.UnreadElsewhere, match="is unread") as refusal:
+        send(sender_id=post.number.id, confirm_sender=True)
+    assert (refusal.value.status, refusal.value.code) == (409, "UNREAD_ELSEWHERE")
+    assert refusal.value.details["conversation"] == str(sent.conversation_id)
 
 
 def test_the_composer_says_beforehand_that_somebody_is_not_to_be_written_to(
