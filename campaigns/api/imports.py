@@ -102,8 +102,9 @@ def cancel_import(request: ApiRequest, import_id: UUID) -> Any:
 @router.post("/imports/{import_id}/undo", response={202: LeadActOut}, tags=TAGS)
 @api_rule(Permission.LEADS_EDIT)
 def undo_import(request: ApiRequest, import_id: UUID) -> Any:
-    """Take an import back: whoever it made is removed, except those who have replied (`failed` of the act); what it
-    filled in for others is emptied again. Undo the act to have the import back.
+    """Take an import back: whoever it made is removed, except those who have replied (`failed` of the act), and so
+    is whoever stayed for it alone when the import that made them was taken back; what it filled in for others is
+    emptied again. Undo the act to have the import back.
     """
     found = _import(request, import_id)
     return Status(202, lead_acts.undo_import(lead_import=found, actor=request.access.user))

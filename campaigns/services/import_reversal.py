@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from project.core.clock import now
 from project.core.refusals import Invalid
 from project.tenancy.models import User
 
+_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _NAMES: Final = ("first_name", "last_name", "title", "country", "time_zone")
 
 
@@ -22,12 +24,15 @@ def _check(given: Given) -> str:
 
 
 def _do(leads: Sequence[Lead], given: Given, actor: User) -> Result:
+    listed = _listed(leads)
     links = {
-        link.lead_id: link
-        for link in LeadImportLead.objects.filter(lead_import_id=given["import"], lead__in=leads)
+        lead_id: link
+        for lead_id, lists in listed.items()
+        for link in lists
+        if str(link.lead_import_id) == given["import"]
     }
-    made = [lead for lead in leads if lead.id in links and _came_by(links[lead.id])]
-    staying = _staying(made, links)
+    made = [lead for lead in leads if lead.id in links and _came_by(links[lead.id], listed[lead.id])]
+    staying = _staying(made, links, listed)
     result = remove([lead for lead in made if lead.id not in staying], actor=actor, keep_replied=True)
     result.refused |= staying
     changed = [lead for lead in leads if lead.id in links and links[lead.id].filled]
@@ -45,20 +50,53 @@ def _do(leads: Sequence[Lead], given: Given, actor: User) -> Result:
     return result
 
 
-def _came_by(link: LeadImportLead) -> bool:
-    """Whether somebody is on the table by an import: it made them, or brought them back who were removed."""
+def _listed(leads: Sequence[Lead]) -> dict[UUID, list[LeadImportLead]]:
+    """Which imports made, completed or found them, in the order of time."""
+    listed: dict[UUID, list[LeadImportLead]] = {}
+    rows = LeadImportLead.objects.filter(lead__in=leads).select_related("lead_import")
+    rows = rows.defer(*(f"lead_import__{name}" for name in ("headers", "mapping", "counts", "sample")))
+    for link in rows.order_by("created_at", "id"):
+        listed.setdefault(link.lead_id, []).append(link)
+    return listed
+
+
+def _brings(link: LeadImportLead) -> bool:
+    """Whether an import put somebody on the table: it made them, or brought them back who were removed."""
     return bool(link.created_lead or "removed_at" in link.filled)
 
 
-def _staying(made: Sequence[Lead], links: dict[UUID, LeadImportLead]) -> dict[UUID, str]:
+def _came_by(own: LeadImportLead, lists: Sequence[LeadImportLead]) -> bool:
+    """Whether somebody is on the table by an import and by none before it.
+
+    It put them there, or those before it that did are taken back, and they stayed since it listed them already.
+    """
+    if _brings(own):
+        return True
+    held: datetime | None = None  # until when those before it had them on the table
+    for link in lists:
+        if link.created_at >= own.created_at:
+            break
+        ends = link.lead_import.undone_at or _FOREVER
+        if _brings(link):
+            held = ends
+        elif held is not None:
+            # Somebody who stayed though no import listed them is there for another reason.
+            held = max(held, ends) if link.created_at <= held else None
+    return held is not None and own.created_at <= held < _FOREVER
+
+
+def _staying(
+    made: Sequence[Lead],
+    links: dict[UUID, LeadImportLead],
+    listed: dict[UUID, list[LeadImportLead]],
+) -> dict[UUID, str]:
     """Who is there for another reason as well, and why."""
     ids = [lead.id for lead in made]
     merged = set(LeadMerge.objects.filter(kept__in=ids, undone_at=None).values_list("kept_id", flat=True))
     staying = dict.fromkeys(merged, "They were merged with somebody who was there otherwise.")
-    others = LeadImportLead.objects.filter(lead__in=ids, lead_import__undone_at=None)
-    for lead_id, import_id, at in others.values_list("lead_id", "lead_import_id", "created_at"):
-        own = links[lead_id]
-        if import_id != own.lead_import_id and at > own.created_at:
+    for lead_id in ids:
+        later = (link for link in listed[lead_id] if link.created_at > links[lead_id].created_at)
+        if any(link.lead_import.undone_at is None for link in later):
             staying.setdefault(lead_id, "A later import lists them, too.")
     return staying
 

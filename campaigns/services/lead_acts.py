@@ -72,7 +72,8 @@ def begin(*, act: str, lead_ids: Sequence[UUID], given: Mapping[str, Any], actor
 @transaction.atomic
 def undo_import(*, lead_import: LeadImport, actor: User) -> LeadAct:
     """Take an import back, as an act on everybody it made or changed: whoever it made is removed, except those who have
-    replied; what it filled in for others is emptied again.
+    replied, and so is whoever stayed for it alone when the import that made them was taken back; what it filled in for
+    others is emptied again.
 
     Campaigns stop for those who are removed. Raises ``LeadActRefused`` for an import that has done nothing, that runs
     or that was taken back.
