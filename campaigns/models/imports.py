@@ -54,6 +54,8 @@ class LeadImport(OrganizationModel):
     tries = models.PositiveSmallIntegerField(default=0)
     #: So many addresses a paid service may be asked about, as somebody chose.
     paid_checks = models.PositiveIntegerField(default=0)
+    #: So many it was asked about since then, however often the preview was begun.
+    paid_asked = models.PositiveIntegerField(default=0)
     #: Custom values of the file win over those that people have; else they fill what is blank.
     overwrites = models.BooleanField(default=False)
     cancel_requested = models.BooleanField(default=False)

@@ -44,6 +44,8 @@ UNSURE: Final = timedelta(days=1)
 #: A name service that gave no answer at all is left alone for so long: a long file would wait for it chunk by chunk.
 SILENCE_SECONDS: Final = 60
 SILENT: Final = "mx:silent"
+#: The source of a verdict that nobody else was asked for.
+LOCAL: Final = "local"
 #: Questions to a paid service in one go: a list is not sent there unasked.
 PAID_AT_ONCE: Final = 200
 
@@ -73,11 +75,11 @@ def known(addresses: Iterable[str]) -> dict[str, AddressVerdict]:
 
 @dataclass(slots=True)
 class Paid:
-    """How many questions a paid service may still be asked, and how many it was; ``asked_one`` is called after each."""
+    """How many questions a paid service may still be asked, and how many it was; ``asking`` is called before each."""
 
     left: int = PAID_AT_ONCE
     asked: int = 0
-    asked_one: Callable[[], None] = lambda: None
+    asking: Callable[[], None] = lambda: None
 
 
 def check_many(
@@ -95,9 +97,11 @@ def check_many(
     domains = {domain_of(address) for address in missing if is_written_well(address)}
     servers = _servers(domains, ask or resolver())
     fresh = {address: judge(address, servers.get(domain_of(address), Servers.UNKNOWN)) for address in missing}
-    sources = _ask_provider(fresh, client_id, paid or Paid())
-    _remember(fresh, sources, servers)
-    return {**found, **fresh}
+    told = _ask_provider(fresh, client_id, paid or Paid())
+    _remember(
+        {address: verdict for address, verdict in fresh.items() if address not in told}, servers=servers
+    )
+    return {**found, **fresh, **told}
 
 
 def _servers(domains: set[str], ask: Resolver) -> dict[str, Servers]:
@@ -120,24 +124,27 @@ def _cache_key(domain: str) -> str:
     return f"mx:{hashlib.sha256(domain.encode()).hexdigest()[:32]}"
 
 
-def _ask_provider(fresh: dict[str, AddressVerdict], client_id: UUID, paid: Paid) -> dict[str, str]:
-    """Let a validating connection judge what is not hopeless already; return who judged which address."""
+def _ask_provider(fresh: dict[str, AddressVerdict], client_id: UUID, paid: Paid) -> dict[str, AddressVerdict]:
+    """Let a validating connection judge what is not hopeless already; return what it said of which address.
+
+    Each answer is remembered as it comes: whoever is cut off here does not pay for it again.
+    """
     connection = validating_connection(client_id) if paid.left > 0 else None
     if connection is None:
         return {}
     open_questions = [address for address, verdict in fresh.items() if verdict.verdict != "invalid"]
-    sources = {}
+    told: dict[str, AddressVerdict] = {}
     for address in open_questions[: paid.left]:
+        paid.asking()
         paid.left, paid.asked = paid.left - 1, paid.asked + 1
         try:
             adapter = require(adapter_of(connection), ValidatesAddresses)
-            fresh[address] = adapter.validate_email(address)
+            told[address] = adapter.validate_email(address)
         except ProviderError as error:
             log.warning("addresses.provider_failed", provider=connection.provider, kind=error.kind)
             break  # what was found here holds; the service is asked again another time
-        sources[address] = connection.provider
-        paid.asked_one()
-    return sources
+        _remember({address: told[address]}, source=connection.provider)
+    return told
 
 
 def validating_connection(client_id: UUID) -> Connection | None:
@@ -154,8 +161,10 @@ def validating_connection(client_id: UUID) -> Connection | None:
     return found
 
 
-def _remember(fresh: dict[str, AddressVerdict], sources: dict[str, str], servers: dict[str, Servers]) -> None:
-    moment = now()
+def _remember(
+    fresh: dict[str, AddressVerdict], *, servers: dict[str, Servers] | None = None, source: str = LOCAL
+) -> None:
+    moment, seen = now(), servers or {}
     insert_rows(
         AddressCheck,
         [
@@ -164,10 +173,9 @@ def _remember(fresh: dict[str, AddressVerdict], sources: dict[str, str], servers
                 "verdict": verdict.verdict,
                 "reasons": list(verdict.reasons),
                 "suggestion": verdict.suggestion[:254],
-                "source": sources.get(address, "local"),
+                "source": source,
                 "checked_at": moment,
-                "expires_at": moment
-                + _believed(verdict, servers.get(domain_of(address)), address in sources),
+                "expires_at": moment + _believed(verdict, seen.get(domain_of(address)), source != LOCAL),
             }
             for address, verdict in fresh.items()
             if len(address) <= 254

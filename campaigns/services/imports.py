@@ -47,17 +47,17 @@ CHUNK = 1000
 #: Rows that a run takes in one transaction; the first time fewer, after which the server knows how much there is.
 TAKEN_AT_ONCE = 5000
 #: What the preview counted that stays so, whoever the run makes.
-SETTLED = ("invalid", "duplicate", "suppressed", "risky")
+SETTLED = ("invalid", "duplicate", "suppressed", "risky", "paid")
 SAMPLE_ROWS = 12
 #: Characters of a cell that the preview keeps.
 SAMPLE_CELL = 200
-#: Questions to a paid service that one import may be allowed, and how often its lease is renewed while it is asked.
+#: Questions to a paid service that one import may be allowed.
 MOST_PAID = 10_000
-RENEWED_EVERY = 20
 #: Earlier imports that are looked at for a choice of columns.
 REMEMBERED = 50
 LEASE = timedelta(minutes=2)
-
+#: From these states, and while no row is in, its columns may be chosen.
+MAPPABLE = ("uploaded", "previewed", "failed", "cancelled")
 
 #: How often an import breaks before it has failed, and the pause before it is begun again.
 TRIES = 3
@@ -125,7 +125,8 @@ def set_mapping(
 ) -> None:
     """Choose what each column means and start the preview; ``paid_checks`` addresses may be checked for money.
 
-    With ``overwrites`` the custom values of the file win over those that people have.
+    With ``overwrites`` the custom values of the file win over those that people have. Each choice allows its own
+    ``paid_checks``, however often the preview is begun.
 
     Raises ``ImportRefused``.
     """
@@ -135,9 +136,8 @@ def set_mapping(
         columns.check(mapping, lead_import.headers)
     except columns.InvalidMapping as error:
         raise ImportRefused(str(error)) from error
-    allowed = ("uploaded", "previewed", "failed", "cancelled")
     if not compare_and_set(
-        LeadImport.objects.filter(id=lead_import.id, state__in=allowed, rows_done=0),
+        LeadImport.objects.filter(id=lead_import.id, state__in=MAPPABLE, rows_done=0).exclude(file=""),
         mapping=mapping,
         state=LeadImport.State.PREVIEWING,
         error="",
@@ -147,11 +147,28 @@ def set_mapping(
         cancel_requested=False,
         tries=0,
         paid_checks=paid_checks,
+        paid_asked=0,
         overwrites=overwrites,
     ):
+        if is_file_gone(LeadImport.objects.get(id=lead_import.id)):
+            raise ImportRefused("The file of this import was deleted; upload it again.")
         raise ImportRefused("This import is running or done; its columns cannot be changed any more.")
     _changed(lead_import.id)
     _work(lead_import.id)
+
+
+def is_mappable(lead_import: LeadImport) -> bool:
+    """Whether the columns of an import can be chosen, as it stands."""
+    return _is_open(lead_import) and bool(lead_import.file)
+
+
+def is_file_gone(lead_import: LeadImport) -> bool:
+    """Whether an import could be begun again if its file had not been deleted."""
+    return _is_open(lead_import) and not lead_import.file
+
+
+def _is_open(lead_import: LeadImport) -> bool:
+    return lead_import.state in MAPPABLE and not lead_import.rows_done
 
 
 @transaction.atomic
@@ -217,16 +234,16 @@ def work(*, import_id: UUID) -> None:
         detail = (
             str(error) if isinstance(error, UnreadableFile) else "The uploaded file is gone; upload it again."
         )
-        _finish(lead_import, LeadImport.State.FAILED, error=detail)
+        _fail(lead_import, detail)
     except (OperationalError, InterfaceError):
         raise  # the database was away: the next one goes on once the lease is over
     except Exception as error:
-        if lead_import.tries + 1 < TRIES:
-            _own(lead_import).update(tries=F("tries") + 1, claimed_until=now() + PAUSE, updated_at=now())
+        # As the row has it: what was got done since it was read has set it back.
+        again = _own(lead_import).filter(tries__lt=TRIES - 1)
+        if again.update(tries=F("tries") + 1, claimed_until=now() + PAUSE, updated_at=now()):
             raise
         log.exception("import.broke", import_id=str(import_id))
-        why = f"It broke {TRIES} times ({type(error).__name__}). The worker's log says more."
-        _finish(lead_import, LeadImport.State.FAILED, error=why)
+        _fail(lead_import, f"It broke {TRIES} times ({type(error).__name__}). The worker's log says more.")
 
 
 def _own(lead_import: LeadImport) -> QuerySet[LeadImport]:
@@ -370,15 +387,16 @@ def _sample(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]
 
 
 def _paid(lead_import: LeadImport) -> addresses.Paid:
-    """What a paid service may be asked; the lease is renewed while it is."""
-    paid = addresses.Paid(left=lead_import.paid_checks)
+    """What a paid service may still be asked. Each question is counted on the row before it is asked, whoever dies of
+    it, and renews the lease.
+    """
 
-    def keep() -> None:
-        if paid.asked % RENEWED_EVERY == 0 and not _own(lead_import).update(claimed_until=now() + LEASE):
+    def asking() -> None:
+        if not _own(lead_import).update(paid_asked=F("paid_asked") + 1, claimed_until=now() + LEASE):
             raise _Lost
 
-    paid.asked_one = keep
-    return paid
+    asked = lead_import.paid_asked
+    return addresses.Paid(left=max(lead_import.paid_checks - asked, 0), asked=asked, asking=asking)
 
 
 def _gaps(lead_import: LeadImport, drafts: list[RowDraft], verdicts: list[str]) -> Counter[str]:
@@ -446,6 +464,13 @@ def _progress(lead_import: LeadImport, **values: Any) -> bool:
             raise _Lost
         _changed(lead_import.id)
     return not LeadImport.objects.filter(id=lead_import.id, cancel_requested=True).exists()
+
+
+def _fail(lead_import: LeadImport, why: str) -> None:
+    """End an import that cannot go on, with what it counted and what was paid for until then."""
+    counts, asked = LeadImport.objects.values_list("counts", "paid_asked").get(id=lead_import.id)
+    paid = {"paid": asked} if asked else {}
+    _finish(lead_import, LeadImport.State.FAILED, error=why, counts=counts | paid)
 
 
 def _finish(lead_import: LeadImport, state: str, **values: Any) -> None:

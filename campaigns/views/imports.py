@@ -85,6 +85,9 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
         "paid_by": _paid_by(lead_import),
         "most_paid": service.MOST_PAID,
         "kinds": _kinds(counts),
+        "is_counted": any(counts.get(key) for key, _, _ in _KINDS),
+        "is_mappable": service.is_mappable(lead_import),
+        "is_file_gone": service.is_file_gone(lead_import),
         "gaps": _gaps(counts),
         "good": counts.get("create", 0) + counts.get("update", 0),
         "bad": counts.get("duplicate", 0) + counts.get("suppressed", 0) + counts.get("invalid", 0),
@@ -110,7 +113,7 @@ def _context(lead_import: LeadImport, **more: Any) -> dict[str, Any]:
 
 def _paid_by(lead_import: LeadImport) -> str:
     """The name of the service that checks addresses for money, where columns are chosen and the client has one."""
-    if lead_import.state not in {"uploaded", "previewed", "failed", "cancelled"}:
+    if not service.is_mappable(lead_import):
         return ""
     if "email" not in lead_import.mapping.values():
         return ""

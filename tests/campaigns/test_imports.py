@@ -35,10 +35,10 @@ from campaigns.models import (
     LeadImportRow,
     Suppression,
 )
-from campaigns.services import imports, lead_acts, merging, suppression
+from campaigns.services import forgetting, imports, lead_acts, merging, suppression
 from campaigns.tasks import sweep_imports
 from inbox.models import Conversation, Message
-from project.core.scoping import no_scope, organization_scope
+from project.core.scoping import no_scope, organization_scope, platform_scope
 from tests.campaigns.conftest import World
 from tests.factories import Agency
 from tests.killing import Killed, Killer
@@ -545,6 +545,86 @@ def test_taking_an_import_back_keeps_who_is_there_for_another_reason(world: Worl
     lead_acts.undo(entry_id=act.id, actor=manager)
     assert alone.refreshed().removed_at is not None
     assert back.refreshed().removed_at is None
+
+
+@pytest.mark.django_db
+def test_whoever_stayed_for_a_later_import_goes_with_the_last_that_lists_them(
+    world: World, time_machine: Any
+) -> None:
+    agency, manager = world.agency, world.agency.manager
+    header = b"First name,LinkedIn\n"
+    pia, quin, rut, old = b"Pia,pia\n", b"Quin,quin\n", b"Rut,rut\n", b"Old,old\n"
+    world.lead("Old", "old")
+
+    def imported(*people: bytes) -> LeadImport:
+        time_machine.shift(timedelta(minutes=1))
+        return run(agency, preview(agency, header + b"".join(people)))
+
+    def after_undoing(made: LeadImport) -> tuple[set[str], dict[str, str]]:
+        time_machine.shift(timedelta(minutes=1))
+        act = lead_acts.undo_import(lead_import=made, actor=manager)
+        there = set(Lead.objects.filter(removed_at=None).values_list("first_name", flat=True))
+        return there, dict(act.items.exclude(why="").values_list("lead__first_name", "why"))
+
+    later = "A later import lists them, too."
+    first, second = imported(pia, quin, rut, old), imported(pia, quin, old)
+    assert after_undoing(first) == ({"Old", "Pia", "Quin"}, {"Pia": later, "Quin": later})
+    third = imported(quin)
+    assert after_undoing(second) == ({"Old", "Quin"}, {"Quin": later})
+    assert after_undoing(third) == ({"Old"}, {})
+    # Whom somebody put back by hand is there for that, whatever lists them afterwards.
+    Lead.objects.filter(first_name="Rut").update(removed_at=None)
+    assert after_undoing(imported(rut)) == ({"Old", "Rut"}, {})
+    # An earlier one that still stands keeps them, and nobody need be told.
+    fourth, fifth, sixth = imported(pia), imported(pia), imported(pia)
+    assert after_undoing(fourth)[1] == {"Pia": later}
+    assert after_undoing(sixth) == ({"Old", "Rut", "Pia"}, {})
+    assert after_undoing(fifth) == ({"Old", "Rut"}, {})
+
+
+@pytest.mark.django_db
+def test_an_import_without_its_file_is_not_begun_again(agency: Agency, client: Browser) -> None:
+    made = preview(agency, b"First name,LinkedIn\n")
+    client.force_login(agency.manager)
+    url = agency.url(f"leads/imports/{made.id}/")
+    again = "Check again with these columns"
+    assert made.state == "failed"
+    assert again in client.get(url).content.decode()
+    LeadImport.objects.update(updated_at=LONG_AGO)
+    with no_scope(), platform_scope("prune files"):
+        assert forgetting.prune_files() == 1
+    page = client.get(url).content.decode()
+    assert again not in page
+    assert "Upload the file again" in page
+    answer = client.post(f"{url}mapping/", {"column-1": "linkedin"})
+    assert answer.status_code == 422
+    assert "The file of this import was deleted; upload it again." in answer.content.decode()
+    assert made.refreshed().state == "failed"
+
+
+@pytest.mark.django_db
+def test_breaking_is_counted_anew_once_rows_are_in(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 10)
+    monkeypatch.setattr(imports, "TAKEN_AT_ONCE", 10)
+    made = preview(agency, people(40))
+    imports.confirm(lead_import=made, actor=agency.manager)
+    real, begun = imports._link, []
+
+    def breaking(lead_import: LeadImport, upserted: Any) -> None:
+        """In the first batch twice, and once more when two are in."""
+        begun.append(made.refreshed().rows_done)
+        if len(begun) in (1, 2, 5):
+            raise ZeroDivisionError
+        real(lead_import, upserted)
+
+    monkeypatch.setattr(imports, "_link", breaking)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            imports.work(import_id=made.id)
+        LeadImport.objects.update(claimed_until=LONG_AGO)
+    assert (made.refreshed().state, made.refreshed().rows_done, made.refreshed().tries) == ("running", 20, 1)
+    imports.work(import_id=made.id)
+    assert (made.refreshed().state, Lead.objects.count()) == ("done", 40)
 
 
 @pytest.mark.django_db

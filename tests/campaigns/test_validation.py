@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import F
+from django.test import Client as Browser
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +23,7 @@ from integrations.models import Connection
 from integrations.values import AddressVerdict
 from project.core.clock import now
 from tests.campaigns.channels import Post, post
+from tests.killing import Killed
 
 __all__ = ["post"]
 
@@ -175,6 +180,96 @@ def test_an_import_asks_a_paid_service_as_often_as_somebody_chose(post: Post, pr
         AddressCheck.objects.all().delete()
         imports.check_addresses(lead_import, rows(), ["create"] * 3, addresses.Paid(left=wanted))
         assert len(provider.asked) == wanted
+
+
+@pytest.fixture
+def paying(
+    post: Post, provider: Judge, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, settings: Any
+) -> LeadImport:
+    """An import of five addresses, of which three may be checked for money."""
+    settings.MEDIA_ROOT = tmp_path
+    OutreachPolicy.objects.update(address_policy="warn")
+    monkeypatch.setattr(addresses, "resolver", Answers)
+    text = "E-mail\n" + "".join(f"{name}@fine.test\n" for name in "abcde")
+    file = SimpleUploadedFile("a.csv", text.encode(), content_type="text/csv")
+    made = imports.upload(client=post.agency.first, actor=post.agency.manager, upload=file)
+    imports.set_mapping(lead_import=made, mapping=made.mapping, actor=post.agency.manager, paid_checks=3)
+    return made
+
+
+def _again(made: LeadImport) -> LeadImport:
+    """Let the next worker have the import, as after a pause or the end of a lease."""
+    LeadImport.objects.filter(id=made.id).update(claimed_until=None)
+    return made.refreshed()
+
+
+def test_an_import_that_breaks_asks_no_more_than_was_chosen_and_pays_for_nobody_twice(
+    post: Post, provider: Judge, paying: LeadImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(address: str) -> AddressVerdict:
+        provider.asked.append(address)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            provider,
+            "validate_email",
+            lambda a: killed(a) if provider.asked else Judge.validate_email(provider, a),
+        )
+        with pytest.raises(Killed):
+            imports.work(import_id=paying.id)
+    assert _again(paying).state == "previewing"
+    imports.work(import_id=paying.id)
+    found = paying.refreshed()
+    assert (found.state, found.counts["paid"]) == ("previewed", 3)
+    # What was answered is known, what was not is asked again, and all of it counts.
+    assert provider.asked == ["a@fine.test", "b@fine.test", "b@fine.test"]
+    imports.confirm(lead_import=found, actor=post.agency.manager)
+    imports.work(import_id=paying.id)
+    assert (paying.refreshed().state, paying.refreshed().counts["paid"]) == ("done", 3)
+
+
+def test_whoever_loses_an_import_asks_no_more(
+    provider: Judge, paying: LeadImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(address: str) -> AddressVerdict:
+        LeadImport.objects.filter(id=paying.id).update(claims=F("claims") + 1)
+        return Judge.validate_email(provider, address)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(provider, "validate_email", slow)
+        imports.work(import_id=paying.id)
+    assert provider.asked == ["a@fine.test"]
+    assert AddressCheck.objects.get().source == "sendgrid"
+    _again(paying)
+    imports.work(import_id=paying.id)
+    assert provider.asked == ["a@fine.test", "b@fine.test", "c@fine.test"]
+
+
+def test_an_import_that_failed_says_what_was_paid_for(
+    post: Post, provider: Judge, paying: LeadImport, monkeypatch: pytest.MonkeyPatch, client: Browser
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(imports, "_sample", broken)
+        for _ in range(imports.TRIES):
+            with suppress(ZeroDivisionError):
+                imports.work(import_id=paying.id)
+            _again(paying)
+    found = paying.refreshed()
+    assert (found.state, found.counts, len(provider.asked)) == ("failed", {"paid": 3}, 3)
+    client.force_login(post.agency.manager)
+    page = client.get(post.agency.url(f"leads/imports/{paying.id}/")).content.decode()
+    assert 'asked about <span class="num">3</span> addresses' in page
+    assert "What the import will do" not in page
+    # Choosing anew allows anew.
+    AddressCheck.objects.filter(source="local").delete()
+    imports.set_mapping(lead_import=found, mapping=found.mapping, actor=post.agency.manager, paid_checks=1)
+    imports.work(import_id=paying.id)
+    assert paying.refreshed().counts["paid"] == 1
+    assert provider.asked == [f"{name}@fine.test" for name in "abcd"]
 
 
 def test_a_provider_that_fails_leaves_the_local_verdict(post: Post, provider: Judge) -> None:
