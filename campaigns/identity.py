@@ -71,6 +71,27 @@ def phone_number(value: str, country: str = "") -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def national_digits(number: str) -> str:
+    """Return the digits of an E.164 number that stand in it however it is written, without the country's code."""
+    try:
+        return str(phonenumbers.parse(number).national_number)
+    except phonenumbers.NumberParseException:
+        return re.sub(r"\D", "", number)
+
+
+def names_phone(text: str, number: str) -> bool:
+    """Say whether an E.164 number stands in a text, in any spelling; one without a country counts as of the same."""
+    if national_digits(number) not in re.sub(r"\D", "", text):
+        return False
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return number in text
+    found = phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.POSSIBLE)
+    e164 = phonenumbers.PhoneNumberFormat.E164
+    return any(phonenumbers.format_number(match.number, e164) == number for match in found)
+
+
 def company_key(name: str) -> str:
     """Return a company name as it is compared: lower case, single spaces, without its legal form."""
     text = " ".join(name.lower().split())

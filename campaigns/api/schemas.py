@@ -10,6 +10,7 @@ from ninja import Schema
 from pydantic import BaseModel, Field, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 
+from campaigns.models import EnrollmentMirror, ErasedAddress
 from campaigns.plans.edits import Edit
 from campaigns.plans.linear import Sequence
 from campaigns.plans.schema import Plan
@@ -308,6 +309,11 @@ class ProviderLeadOut(Schema):
     step_number: int
     added_at: datetime | None
     synced_at: datetime | None
+
+    @staticmethod
+    def resolve_provider_lead_id(row: EnrollmentMirror) -> str:
+        """The id at the provider, ``""`` once it was erased."""
+        return "" if row.provider_lead_id.startswith(ErasedAddress.MARK) else row.provider_lead_id
 
 
 class EnrollmentOut(Schema):

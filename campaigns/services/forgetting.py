@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q, TextField
+from django.db.models import F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Lower
 
 from campaigns import identity
+from campaigns.imports.persons import Person
 from campaigns.models import (
     AddressCheck,
     Enrollment,
@@ -26,7 +27,7 @@ from campaigns.models import (
     Simulation,
     UnsubscribeLink,
 )
-from campaigns.services.provider_runs.people import TOLD
+from campaigns.services.provider_runs import erased
 from integrations.services import lead_sends
 from project.core.clock import now
 
@@ -56,7 +57,7 @@ def forget_traces(lead: Lead, addresses: list[LeadChannel]) -> None:
     # They have ended: a way back leaves them as they are.
     PlanMigrationItem.objects.filter(enrollment__lead=lead).update(before={}, after={}, updated_at=now())
     _forget_forecasts(lead)
-    forget_mirrors(EnrollmentMirror.objects.filter(enrollment__lead=lead))
+    forget_mirrors(_forgettable().filter(enrollment__lead=lead))
     _forget_told(lead, addresses)
 
 
@@ -73,23 +74,38 @@ def _forget_forecasts(lead: Lead) -> None:
         Simulation.objects.filter(id=row.id).update(result={**row.result, "renders": left}, updated_at=now())
 
 
+def _forgettable() -> QuerySet[EnrollmentMirror]:
+    """Mirrors with a key or an id by which the provider has not to be told any more."""
+    told = [EnrollmentMirror.State.HANDING, EnrollmentMirror.State.HELD, EnrollmentMirror.State.STOPPING]
+    is_clear = Q(provider_lead_id="") | Q(provider_lead_id__startswith=ErasedAddress.MARK)
+    rows: QuerySet[EnrollmentMirror] = EnrollmentMirror.objects.exclude(state__in=told)
+    return rows.exclude(is_clear, key__startswith=ErasedAddress.MARK)
+
+
 def forget_mirrors(rows: Iterable[EnrollmentMirror]) -> int:
-    """Take the keys of erased people out of mirrors, unless the provider is still to be told to stop by them."""
+    """Put digests in place of what the provider knows erased people by; one that changes meanwhile waits."""
     cleared = 0
     for row in rows:
-        told = row.state in TOLD and row.state != EnrollmentMirror.State.ADDED
-        if told or row.key.startswith(ErasedAddress.MARK):
-            continue
-        cleared += EnrollmentMirror.objects.filter(id=row.id, state=row.state).update(
-            key=f"{ErasedAddress.MARK}{row.id}", provider_lead_id="", reason="", category="", updated_at=now()
+        same: dict[str, Any] = {
+            "id": row.id,
+            "state": row.state,
+            "key": row.key,
+            "provider_lead_id": row.provider_lead_id,
+        }
+        cleared += EnrollmentMirror.objects.filter(**same).update(
+            key=erased.mark_of(row.organization_id, row.key),
+            provider_lead_id=erased.mark_of(row.organization_id, row.provider_lead_id),
+            reason="",
+            category="",
+            updated_at=now(),
         )
     return cleared
 
 
 def forget_stopped() -> int:
     """Take the keys out of mirrors of erased people whom the provider has stopped since (platform scope)."""
-    rows = EnrollmentMirror.objects.filter(enrollment__lead__erased_at__isnull=False)
-    return forget_mirrors(list(rows.exclude(key__startswith=ErasedAddress.MARK)[:_PRUNED_AT_ONCE]))
+    rows = _forgettable().filter(enrollment__lead__erased_at__isnull=False)
+    return forget_mirrors(list(rows.order_by("id")[:_PRUNED_AT_ONCE]))
 
 
 def _forget_told(lead: Lead, addresses: list[LeadChannel]) -> None:
@@ -109,13 +125,14 @@ def _forget_told(lead: Lead, addresses: list[LeadChannel]) -> None:
 def forget_rows(lead: Lead, addresses: list[LeadChannel]) -> None:
     """Delete what imports of the client keep of the person, whatever became of their row, and files that are over."""
     given = [row.normalized for row in addresses]
+    person = _as_written(lead, addresses)
     LeadImportRow.objects.filter(
         Q(linkedin__in=given) | Q(email__in=given) | Q(phone__in=given), lead_import__client=lead.client
     ).delete()
     made = LeadImport.objects.filter(client_id=lead.client_id)
-    _forget_errors(lead, addresses)
-    for one in made.exclude(sample=[]).only("id", "sample").order_by("id"):
-        left = [row for row in one.sample if not _stands_in(lead, addresses, row.get("values", []))]
+    _forget_errors(lead, person)
+    for one in made.exclude(sample=[]).only("id", "sample", "mapping").order_by("id"):
+        left = [row for row in one.sample if not person.stands_in(row.get("values", []), one.mapping)]
         if left != one.sample:
             LeadImport.objects.filter(id=one.id).update(sample=left, updated_at=now())
     # Who stood in which file is not known of all: no file that is over is kept.
@@ -123,30 +140,43 @@ def forget_rows(lead: Lead, addresses: list[LeadChannel]) -> None:
         _let_go(one)
 
 
-def _forget_errors(lead: Lead, addresses: list[LeadChannel]) -> None:
-    """Rows that were left out: found by an address, or by first and last name."""
-    written = Lower(Cast("values", TextField()))
+def _forget_errors(lead: Lead, person: Person) -> None:
+    """Delete rows that were left out and are about the person; the database looks for those that may be."""
+    rows = LeadImportError.objects.filter(lead_import__client_id=lead.client_id).annotate(
+        written=Lower(Cast("values", TextField())),
+        digits=Func(
+            F("written"),
+            Value(r"\D"),
+            Value(""),
+            Value("g"),
+            function="regexp_replace",
+            output_field=TextField(),
+        ),
+    )
     found = Q(id__in=[])
-    for value in _words(addresses):
-        found |= Q(written__contains=value)
-    if lead.first_name and lead.last_name:
-        found |= Q(written__contains=lead.first_name.lower()) & Q(written__contains=lead.last_name.lower())
-    rows = LeadImportError.objects.filter(lead_import__client_id=lead.client_id).annotate(written=written)
-    ids = [row.id for row in rows.filter(found) if _stands_in(lead, addresses, row.values)]
+    for mail in person.mails:
+        found |= Q(written__contains=mail)
+    for phone in person.phones:
+        found |= Q(digits__contains=identity.national_digits(phone))
+    for pattern in person.patterns():
+        found |= Q(written__regex=pattern)
+    maybe = rows.filter(found).values_list("id", "values", "lead_import__mapping")
+    ids = [error_id for error_id, values, mapping in maybe.iterator() if person.stands_in(values, mapping)]
     LeadImportError.objects.filter(id__in=ids).delete()
 
 
-def _words(addresses: list[LeadChannel]) -> set[str]:
-    return {value.lower() for row in addresses for value in (row.value, row.normalized) if value}
-
-
-def _stands_in(lead: Lead, addresses: list[LeadChannel], values: list[object]) -> bool:
-    """Whether a row of a file is about the person."""
-    cells = {str(cell).strip().casefold() for cell in values}
-    if any(word.casefold() in cell for cell in cells for word in _words(addresses)):
-        return True
-    names = {lead.first_name.casefold(), lead.last_name.casefold()}
-    return "" not in names and (names <= cells or lead.full_name.casefold() in cells)
+def _as_written(lead: Lead, addresses: list[LeadChannel]) -> Person:
+    """The person as rows of files may name them."""
+    by_kind: dict[str, set[str]] = {"linkedin": set(), "email": set(), "sms": set()}
+    for row in addresses:
+        by_kind[row.kind] |= {row.normalized, row.provider_id if row.kind == "linkedin" else ""} - {""}
+    return Person(
+        first_name=lead.first_name,
+        last_name=lead.last_name,
+        profiles=frozenset(by_kind["linkedin"]),
+        mails=frozenset(by_kind["email"]),
+        phones=frozenset(by_kind["sms"]),
+    )
 
 
 def _let_go(made: LeadImport) -> None:

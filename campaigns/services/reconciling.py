@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from campaigns.models import CampaignMirror, EnrollmentMirror
-from campaigns.services.provider_runs import adopting, mirroring, mirrors, people
+from campaigns.services.provider_runs import adopting, erased, mirroring, mirrors, people
 from integrations import registry
 from integrations.base import Capability, KeepsLeads, RunsCampaigns, require
 from integrations.errors import ErrorKind, ProviderError
@@ -160,8 +160,9 @@ def _page(work: Work, mirror: CampaignMirror, listed: Sequence[ProviderLead]) ->
             if work.apply:
                 # As when the campaign is read: what the provider has come to an end with ends here.
                 mirroring.note_person(mirror, seen=shown, at=now())
+            who = "Somebody who was erased" if erased.is_erased(row) else row.key
             work.found(
-                "updated", sample=f"{row.key} in “{mirror.campaign}”: {_what_differs(row, shown, changes)}"
+                "updated", sample=f"{who} in “{mirror.campaign}”: {_what_differs(row, shown, changes)}"
             )
         else:
             unchanged += 1
@@ -200,18 +201,27 @@ def _what_differs(row: EnrollmentMirror, shown: ProviderLead, changes: dict[str,
 
 
 def _rows(mirror: CampaignMirror, listed: Sequence[ProviderLead]) -> dict[str, EnrollmentMirror]:
-    """Our rows of a page's people, by the provider's id and by the key that we handed them over with."""
-    ids = [shown.lead_id for shown in listed if shown.lead_id]
-    keys = [key.removeprefix("key:") for shown in listed for key in _keys(shown)]
+    """Our rows of a page's people, by the provider's id and by the key that we handed them over with.
+
+    Whoever was erased is found by the digests that stand for these.
+    """
+    ids = _with_marks(mirror, [shown.lead_id for shown in listed if shown.lead_id])
+    keys = _with_marks(mirror, [key.removeprefix("key:") for shown in listed for key in _keys(shown)])
     ours = EnrollmentMirror.objects.filter(mirror=mirror)
     found: dict[str, EnrollmentMirror] = {}
     # Two statements: each has its index, and an OR over both has none.
-    for condition in (Q(key__in=keys), Q(provider_lead_id__in=ids) & ~Q(provider_lead_id="")):
+    for condition in (Q(key__in=list(keys)), Q(provider_lead_id__in=list(ids)) & ~Q(provider_lead_id="")):
         for row in ours.filter(condition):
-            found[f"key:{row.key}"] = row
+            found[f"key:{keys.get(row.key, row.key)}"] = row
             if row.provider_lead_id:
-                found[f"id:{row.provider_lead_id}"] = row
+                found[f"id:{ids.get(row.provider_lead_id, row.provider_lead_id)}"] = row
     return found
+
+
+def _with_marks(mirror: CampaignMirror, values: list[str]) -> dict[str, str]:
+    """Values, and what stands for them where somebody was erased: each with the value."""
+    marks = {erased.mark_of(mirror.organization_id, value): value for value in values}
+    return {value: value for value in values} | marks
 
 
 def _keys(shown: ProviderLead) -> list[str]:

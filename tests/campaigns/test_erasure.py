@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
+from campaigns.imports.persons import Person
 from campaigns.models import (
     AddressCheck,
     Enrollment,
@@ -182,3 +183,64 @@ def test_files_of_imports_go_after_a_time(world: World, marta: Lead, time_machin
     assert forgetting.prune_files() == 2
     assert [bool(one.file) for one in LeadImport.objects.all()] == [False, False]
     assert (first.refreshed().state, other.refreshed().state) == ("done", "cancelled")
+
+
+def test_rows_of_others_stay_whose_words_are_spelt_like_parts_of_an_address(world: World) -> None:
+    bo = world.lead("Bo", "bo")
+    LeadChannel.objects.filter(lead=bo).update(
+        value="https://www.linkedin.com/in/bo/", provider_id="ACoAAbo12345"
+    )
+    for kind, value in (("email", "bo@fjord.test"), ("sms", "+4532123456")):
+        LeadChannel.objects.create(client=bo.client, lead=bo, kind=kind, value=value, normalized=value)
+    mapping = {"0": "first_name", "1": "company", "2": "linkedin", "3": "email", "4": "skip", "5": "custom"}
+    made = LeadImport(
+        client=bo.client, file_name="fair.csv", state="done", headers=list("ABCDEF"), mapping=mapping
+    )
+    made.organization_id = bo.client.organization_id
+    theirs = [
+        ["", "", "https://linkedin.com/in/Bo?trk=x", "", "", ""],
+        ["", "", " Bo ", "", "", ""],
+        ["", "", "", "", "", "see https://dk.linkedin.com/in/bo/en, please"],
+        ["", "", "https://www.linkedin.com/in/ACoAAbo12345", "", "", ""],
+        ["", "", "", "Bo <BO@fjord.test>; office@fjord.test", "", ""],
+        ["", "", "", "", "", "Call 32 12 34 56"],
+        ["", "", "", "", "0045 3212-3456", ""],
+    ]
+    others = [
+        ["Bob", "Boston Ltd", "https://www.linkedin.com/in/bob", "", "", ""],
+        ["Bo", "Bo", "bo-hansen", "", "Bo", "Bo"],
+        ["", "", "https://www.linkedin.com/in/bo-hansen", "bob@fjord.test", "", ""],
+        ["", "", "", "jim.bo@fjord.test", "bo@fjord.test.uk", ""],
+        ["", "", "", "bo@fjord.tester", "+453212345", "+45321234567"],
+    ]
+    made.sample = [{"number": n, "values": values} for n, values in enumerate([*theirs, *others])]
+    made.save()
+    for number, values in enumerate([*theirs, *others]):
+        LeadImportError.objects.create(lead_import=made, row_number=number, reason="no", values=values)
+    erasure.erase(lead=bo, reason="Asked", actor=world.agency.manager)
+    left = LeadImportError.objects.order_by("row_number")
+    assert [row.values for row in left] == others
+    assert [row["values"] for row in made.refreshed().sample] == others
+
+
+def test_what_the_database_looks_for_among_rows_names_the_person_and_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of others are not even read: of two letters, most of a client's files might be."""
+    read: list[list[object]] = []
+    stands_in = Person.stands_in
+
+    def watched(person: Person, cells: list[object], mapping: dict[str, str]) -> bool:
+        read.append(cells)
+        return stands_in(person, cells, mapping)
+
+    monkeypatch.setattr(Person, "stands_in", watched)
+    bo = world.lead("Bo", "bo")
+    made = LeadImport(client=bo.client, file_name="fair.csv", state="done", headers=["A", "B"])
+    made.organization_id = bo.client.organization_id
+    made.save()
+    rows = [["Bob", "https://linkedin.com/in/bob"], ["Boston", "above"], ["x", "https://linkedin.com/in/bo"]]
+    for number, values in enumerate(rows):
+        LeadImportError.objects.create(lead_import=made, row_number=number, reason="no", values=values)
+    erasure.erase(lead=bo, reason="Asked", actor=world.agency.manager)
+    assert read == rows[2:]

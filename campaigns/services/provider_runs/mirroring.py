@@ -11,10 +11,10 @@ from django.db import transaction
 
 from campaigns.models import Campaign, CampaignMirror, Enrollment, EnrollmentMirror
 from campaigns.plans.state import Cause
-from campaigns.services.provider_runs import mirrors, people
+from campaigns.services.provider_runs import erased, mirrors, people
 from integrations.base import CountsCampaigns, KeepsLeads, RunsCampaigns, require
 from integrations.errors import ErrorKind, ProviderError
-from integrations.running import CampaignStatus, LeadStatus, ProviderLead
+from integrations.running import CampaignStatus, LeadStatus, NewLead, ProviderLead
 from integrations.services.adapters import adapter_of
 from project.core.claims import compare_and_set
 from project.core.clock import now
@@ -130,7 +130,9 @@ def find_person(
 def note_person(mirror: CampaignMirror, *, seen: ProviderLead, at: datetime) -> bool | None:
     """Keep how the provider shows a person of ours; say whether that was new. ``None`` for others."""
     keys = (seen.email.lower(), seen.profile_url.rstrip("/").lower())
-    row = find_person(mirror, lead_id=seen.lead_id, keys=keys)
+    row = find_person(mirror, lead_id=seen.lead_id, keys=keys) or erased.find_person(
+        mirror, lead_id=seen.lead_id, keys=keys
+    )
     if row is None:
         return None
     changed = changes_of(row, seen)
@@ -157,7 +159,10 @@ _ON: Final = frozenset({LeadStatus.PENDING, LeadStatus.IN_PROGRESS})
 
 def changes_of(row: EnrollmentMirror, seen: ProviderLead) -> dict[str, Any]:
     """What of a person's row is not as the provider shows it."""
-    values: dict[str, Any] = {
+    if erased.is_erased(row):
+        values = _of_erased(row, seen)
+        return {name: value for name, value in values.items() if getattr(row, name) != value}
+    values = {
         "provider_lead_id": seen.lead_id or row.provider_lead_id,
         "membership_id": seen.membership_id or row.membership_id,
         "status": _known(row, seen),
@@ -173,6 +178,19 @@ def changes_of(row: EnrollmentMirror, seen: ProviderLead) -> dict[str, Any]:
         # It shows up after all, or goes on; they are out here.
         values["state"] = EnrollmentMirror.State.STOPPING
     return {name: value for name, value in values.items() if getattr(row, name) != value}
+
+
+def _of_erased(row: EnrollmentMirror, seen: ProviderLead) -> dict[str, Any]:
+    """Nothing that names them, unless the provider has to be told by it to stop."""
+    values: dict[str, Any] = {"status": _known(row, seen), "raw_status": seen.raw_status[:60]}
+    if row.state == EnrollmentMirror.State.DROPPED or seen.status in _ON:
+        values |= {
+            "state": EnrollmentMirror.State.STOPPING,
+            "key": NewLead(email=seen.email, profile_url=seen.profile_url).key[:300] or row.key,
+            "provider_lead_id": seen.lead_id,
+            "membership_id": seen.membership_id or row.membership_id,
+        }
+    return values
 
 
 def _known(row: EnrollmentMirror, seen: ProviderLead) -> str:

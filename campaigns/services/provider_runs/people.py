@@ -362,14 +362,20 @@ def to_stop(mirror: CampaignMirror, limit: int) -> list[EnrollmentMirror]:
 
 def as_provider_lead(row: EnrollmentMirror, mirror: CampaignMirror) -> ProviderLead:
     """The person as adapters take them."""
-    address = address_of(row.enrollment.lead, channel_of(mirror))
-    is_mail = address is not None and address.kind == "email"
+    channel = channel_of(mirror)
+    address = address_of(row.enrollment.lead, channel)
+    is_mail = channel == "email"
+    if address is not None:
+        given = address.normalized if is_mail else profile_url(address)
+    else:
+        # Whoever was erased has no address here any more; their key stays until the provider has stopped.
+        given = row.key if ("@" if is_mail else "://") in row.key else ""
     return ProviderLead(
         lead_id=row.provider_lead_id,
         campaign_id=mirror.provider_campaign_id,
         membership_id=row.membership_id,
-        email=address.normalized if address is not None and is_mail else "",
-        profile_url=profile_url(address) if address is not None and not is_mail else "",
+        email=given if is_mail else "",
+        profile_url="" if is_mail else given,
         status=LeadStatus(row.status),
         raw_status=row.raw_status,
     )
