@@ -16,7 +16,7 @@ from django.test import Client as Browser
 from django.test import override_settings
 
 from campaigns.models import CampaignMirror, Enrollment, EnrollmentMirror, Lead, LeadChannel, Relation
-from campaigns.services import historical
+from campaigns.services import forgetting, historical
 from integrations import registry
 from integrations.errors import ErrorKind, ProviderError
 from integrations.models import (
@@ -724,3 +724,16 @@ def test_hints_are_lost_without_harm(runner: Runner, hints: Hints) -> None:
     hints.run_all()
     with runner.room.scope():
         assert made.refreshed().state == "done"
+
+
+def test_somebody_who_was_erased_is_no_stranger_and_is_not_named(runner: Runner) -> None:
+    OUTSIDE.campaigns = [campaign(1)]
+    OUTSIDE.leads = {"1": [lead(5, "1", LeadStatus.IN_PROGRESS)]}
+    with runner.room.scope():
+        row = runner.person(runner.mirror(1), 5, state="stopped")
+        assert forgetting.forget_mirrors([row]) == 1
+    report = runner.reconcile("dry_run")
+    assert (report.counts["leads"]["not_ours"], report.counts["leads"]["updated"]) == (0, 1)
+    told = json.dumps(report.samples, ensure_ascii=False)
+    assert "Somebody who was erased in" in told
+    assert "lead5@x.test" not in told
