@@ -163,6 +163,11 @@ class Filters:
         return set(self.parameters) <= {"view", *_LOOK}
 
     @property
+    def is_counted(self) -> bool:
+        """Whether a saved view of it has a count: searches cost too much, and closed ones only grow."""
+        return not self.text and self.view != "closed"
+
+    @property
     def look(self) -> dict[str, str]:
         """What an address carries of how rows look: another view is shown with it, too."""
         return {name: value for name, value in self.parameters.items() if name in _LOOK}

@@ -28,8 +28,10 @@ COUNT_CAP: Final = 999
 ASSIGNED_CAP: Final = 5_000
 #: Saved views of an organization that are counted with every change; the others are asked for by who shows them.
 PUSHED_VIEWS: Final = 60
-#: How long the counts of all clients are kept, while nothing changes (seconds).
+#: How long the counts of all clients are kept for whoever was complete before they were counted (seconds).
 _KEPT: Final = 60
+#: How often they are counted at most, whoever asks (seconds).
+SLICE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,15 @@ def _views() -> dict[str, _Counted]:
 
 
 def _saved() -> dict[str, _Counted]:
-    """The saved views that are counted, by id: all but searches, which cost too much for every change."""
+    """The saved views that are counted, by id: all but searches, which cost too much for every change, and closed ones,
+    which only grow.
+    """
     organization = Organization.objects.get(id=current_organization_id())
     found = {}
     for view in SavedView.objects.select_related("owner").order_by("id")[:PUSHED_VIEWS]:
         everywhere = Access(user=view.owner, organization=organization, role=Role.ADMIN, client_ids=None)
         filters = Filters.of(dict(parse_qsl(view.query)), everywhere)
-        if not filters.text:
+        if filters.is_counted:
             found[str(view.id)] = _counted(filters, everywhere)
     return found
 
@@ -110,14 +114,20 @@ def _by_person(rows: dict[str, QuerySet[Any]]) -> dict[str, dict[str, int]]:
     return found
 
 
-def of_clients(access: Access, *, number: int) -> dict[str, dict[str, Any]]:
-    """The same of all clients within reach. Whoever asks at the same ``number`` of the stream gets the same counts."""
-    key = f"inbox:counts:{access.organization.id}:{number}"
-    counts: dict[str, dict[str, Any]] | None = cache.get(key)
-    if counts is None:
-        counts = _of_all()
-        cache.set(key, counts, _KEPT)
-    return {client_id: one for client_id, one in counts.items() if access.sees_client(UUID(client_id))}
+def of_clients(access: Access, *, since: int) -> dict[str, Any]:
+    """The same of all clients within reach (``counts``), and the ``number`` of the stream that they stand at.
+
+    What was counted at ``since`` or later is counted again by nobody for a while, and nothing more than once in
+    ``SLICE``: a ``number`` before ``since`` means that it is too old for whoever asks, who asks again then.
+    """
+    key = f"inbox:counts:{access.organization.id}"
+    kept: dict[str, Any] | None = cache.get(key)
+    at = now().timestamp()
+    if kept is None or (kept["number"] < since and at - kept["at"] >= SLICE):
+        kept = {"number": latest_number(access.organization.id), "at": at, "counts": _of_all()}
+        cache.set(key, kept, _KEPT)
+    theirs = {client_id: one for client_id, one in kept["counts"].items() if access.sees_client(UUID(client_id))}
+    return {"number": kept["number"], "counts": theirs}
 
 
 def _of_all() -> dict[str, dict[str, Any]]:

@@ -153,7 +153,7 @@ def sidebar(access: Access, filters: Filters, *, is_scheduled: bool = False) -> 
     rows: dict[Any, QuerySet[Any]] = {
         key: shown.filter(querysets.condition(key, access)) for key in _counted(access)
     }
-    rows |= {view_id: chosen(access, choice) for view_id, choice in choices.items() if not choice.text}
+    rows |= {view_id: chosen(access, choice) for view_id, choice in choices.items() if choice.is_counted}
     rows["list"] = chosen(access, filters)
     rows["scheduled"] = querysets.scheduled(access)
     counts: dict[Any, int] = capped_counts(rows, cap=COUNT_CAP)
@@ -174,7 +174,7 @@ def sidebar(access: Access, filters: Filters, *, is_scheduled: bool = False) -> 
             {
                 "id": view.id, "label": view.name, "url": f"{url}?{choices[view.id].query}",
                 "shown": capped(counts.get(view.id), COUNT_CAP),
-                "searches": bool(choices[view.id].text),
+                "is_counted": choices[view.id].is_counted,
                 "is_own": view.owner_id == access.user.id, "is_shared": view.is_shared,
                 "owner": view.owner.display_name, "active": choices[view.id] == filters and not is_scheduled,
             }

@@ -70,9 +70,13 @@ def view_counts(request: OrganizationRequest) -> HttpResponse:
 @require_GET
 @organization_view(Permission.INBOX_VIEW)
 def counts(request: OrganizationRequest) -> HttpResponse:
-    """What is in the views, by client, as changes push it: a page asks once, and adds up from then on."""
-    number = latest_number(request.organization.id)
-    return JsonResponse({"counts": selectors_counts.of_clients(request.access, number=number)})
+    """What is in the views, by client, as changes push it: a page asks once, and adds up from then on.
+
+    ``since``: the number of the stream up to which the page is complete; an answer before it is too old for it.
+    """
+    since = request.GET.get("since", "")
+    number = int(since) if since.isascii() and since.isdigit() and len(since) < 19 else 0
+    return JsonResponse(selectors_counts.of_clients(request.access, since=number))
 
 
 @require_GET

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -13,13 +12,31 @@ from django.db.models.functions import Cast
 from integrations.errors import ProviderError
 from integrations.models import Connection, ProviderEvent, WebhookDelivery
 from integrations.services.adapters import credentials_of, webhook_secrets
+from project.core.http import json_pattern
 from project.core.ids import parse_uuid
 
-_NAMES: Final = r"(api[-_]?key|token|secret|password|passwd|credential)"
+_NAMES: Final = r"(?:api[-_]?key|token|secret|password|passwd|credential)"
+#: JSON within a string of JSON, within another one: how deep fields are looked for.
+_DEPTH: Final = 3
+
+
+def _field(depth: int) -> str:
+    """What finds the words of a JSON field that is named like a secret, ``depth`` strings deep, in escaped text.
+
+    There each backslash is two. A quote of the string itself has ``2 * (2**depth - 1)`` of them before it, one that
+    belongs to the words ``2**(depth + 2) - 2``, or that and whole backslashes of the words' own.
+    """
+    end = rf'\\{{{2 * (2**depth - 1)}}}"'
+    plain = r'[^"\\]|\\+[^"\\]'
+    whole = 2 ** (depth + 2)
+    words = rf'(?:{plain}|(?:\\{{{whole}}})*\\{{{whole - 2}}}")*(?:\\{{{whole}}})*'
+    return rf'("(?:{plain}){{0,60}}{_NAMES}(?:{plain}){{0,60}}{end}\s*:\s*{end}){words}'
+
+
 #: Words in JSON fields that are named like a secret (also within JSON in a string), and values in queries and forms.
 _FIELDS: Final = (
-    rf'("[^"\\]{{0,60}}{_NAMES}[^"\\]{{0,60}}\\*"\s*:\s*\\*")[^"\\]*',
-    rf'({_NAMES}[\w.-]{{0,40}}=)[^&\s"\\]*',
+    *(_field(depth) for depth in range(_DEPTH)),
+    rf'({_NAMES}[\w.-]{{0,40}}=)(?:[^&\s"\\]|\\\\/|\\[0-7]{{3}})*',
 )
 _SHORTEST: Final = 6
 
@@ -69,7 +86,8 @@ def _shown() -> Any:
     }
     if proofs:
         longest_first = sorted(proofs, key=len, reverse=True)
-        found = _replaced(found, "|".join(re.escape(_escaped(proof)) for proof in longest_first), "[masked]")
+        patterns = (json_pattern(proof, written=_escaped) for proof in longest_first)
+        found = _replaced(found, "|".join(patterns), "[masked]")
     return found
 
 

@@ -18,6 +18,7 @@ from integrations.models import Connection, WebhookDelivery
 from integrations.services import connections, intake_limits
 from integrations.services.adapters import credentials_of
 from integrations.webhook_filters import Filter
+from project.core import crypto
 from project.core.scoping import no_scope
 from tests.integrations.conftest import Room
 from tests.integrations.test_replay_pages import Api
@@ -103,6 +104,57 @@ def test_no_search_tells_what_is_masked(outreach: Connection, room: Room, client
         Connection.objects.filter(id=outreach.id).update(client_id=room.agency.second.id)
         rows = Filter(text="echoes").rows([room.agency.first.id])
         assert (rows.count(), Filter(text="echoes").rows([room.agency.second.id]).count()) == (0, 1)
+
+
+def test_what_json_escapes_is_masked_as_a_whole(outreach: Connection, room: Room, client: Browser) -> None:
+    """Slashes, letters and quotes may be escaped, in JSON within JSON too: neither page nor search tells the rest."""
+    proof = "known/pröof+1"
+    with room.scope():
+        outreach.credentials = crypto.encrypt({**credentials_of(outreach), "webhook_secret": proof})
+        outreach.save(update_fields=["credentials"])
+    inner = json.dumps({"api_token": 'three"tail3\\', "kept": "seen3"}, ensure_ascii=False)
+    written = json.dumps(proof)[1:-1].replace("/", "\\/").replace("+", "\\u002B")
+    body = (
+        '{"event": "OTHER", "api_token": "one\\/tail1", "kept": "seen1", "täst_token": "zwöi tail2", "end": "seen2",'
+        f' "auth_token": "four\\\\", "more": "seen4", "nested": {json.dumps(inner, ensure_ascii=False)},'
+        f' "nested_more": {json.dumps(json.dumps({"deep": inner}))}, "note": "echoes {written} in words"}}'
+    )
+    assert json.loads(body)["note"] == f"echoes {proof} in words"
+    with no_scope():
+        Browser().post(
+            f"/webhooks/{outreach.provider}/{outreach.key}?{quote(f'token={proof}', safe='=')}",
+            data=body.encode(),
+            content_type="application/json",
+        )
+    api = Api(room.agency, room.agency.ops)
+
+    def found(text: str) -> int:
+        return len(api.get(f"/webhook-deliveries?text={quote(text)}").json()["items"])
+
+    for shown in ("seen1", "seen2", "seen3", "seen4", "echoes", "in words"):
+        assert found(shown) == 1, shown
+    for hidden in (
+        "one",
+        "tail1",
+        "zw",
+        "tail2",
+        "three",
+        "tail3",
+        "four",
+        proof,
+        "known",
+        "of+1",
+        "u002B1",
+        "pr\\u00f6",
+    ):
+        assert found(hidden) == 0, hidden
+    [delivery] = room.deliveries()
+    client.force_login(room.agency.ops)
+    page = client.get(room.agency.url(f"ops/webhooks/{delivery.id}/")).content.decode()
+    answer = api.get(f"/webhook-deliveries/{delivery.id}").content.decode()
+    for told in (page, answer):
+        assert "in words" in told
+        assert [word for word in ("tail1", "tail2", "known", "of+1", "u002B1") if word in told] == []
 
 
 def test_stored_queries_are_cleaned(outreach: Connection, room: Room) -> None:

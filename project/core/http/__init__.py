@@ -18,7 +18,7 @@ from project.core.http.errors import (
 )
 from project.core.http.guard import check_url
 from project.core.http.pool import close_pools
-from project.core.http.redaction import Redactor
+from project.core.http.redaction import Redactor, json_pattern
 from project.core.http.retries import NO_RETRIES, RetryPolicy, parse_retry_after
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "circuit_wait",
     "client_for",
     "close_pools",
+    "json_pattern",
     "parse_retry_after",
     "use_throttle",
 ]

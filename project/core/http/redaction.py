@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -33,12 +33,34 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
+def json_pattern(text: str, *, written: Callable[[str], str] = str) -> str:
+    """Return a regular expression for ``text`` as JSON may write it, also JSON within a string of JSON.
+
+    Any character but plain letters and digits may be escaped there (``\\/``, ``\u002b``). ``written``: how the text
+    that is looked through writes a character.
+    """
+    return "".join(
+        character
+        if character.isascii() and character.isalnum()
+        else rf"(?:\\*{re.escape(written(character))}|{_named(character)})"
+        for character in text
+    )
+
+
+def _named(character: str) -> str:
+    """A character by its number, as JSON has it: beyond the first 65,536 in two halves."""
+    halves = character.encode("utf-16-be", "surrogatepass")
+    numbers = (int.from_bytes(halves[at : at + 2]) for at in range(0, len(halves), 2))
+    return "".join(rf"\\+u{number:04x}" for number in numbers)
+
+
 class Redactor:
     """Masks known secret values and whatever looks like a secret by its name."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         # Short values would blank out ordinary words; longest first so that no secret's tail survives.
         self._secrets = sorted({value for value in secrets if len(value) >= 6}, key=len, reverse=True)
+        self._in_json = re.compile("|".join(map(json_pattern, self._secrets)), re.IGNORECASE)
         #: Most headers are the same in every call.
         self._masked: dict[str, str] = {}
 
@@ -52,11 +74,11 @@ class Redactor:
         return value if len(value) <= limit else value[: limit - 1] + "…"
 
     def payload(self, value: str) -> str:
-        """Return a whole payload without known secrets; of JSON, also without the words in fields that are named
-        like one. JSON without any comes back as it is.
+        """Return a whole payload without known secrets, however JSON writes them; of JSON, also without the words in
+        fields that are named like one. JSON without any comes back as it is.
         """
-        for secret in self._secrets:
-            value = value.replace(secret, MASK)
+        if self._secrets:
+            value = self._in_json.sub(MASK, value)
         if not _SECRET_FIELD.search(value):
             return value
         try:

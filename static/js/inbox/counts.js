@@ -1,26 +1,35 @@
 // The counts of the sidebar and of the list. They are told by client, the same to every viewer, and added up here over
 // the clients that the viewer sees: a page asks once for all of them, when the first change comes, and each change
 // brings those of its client. Only what is counted for nobody else (a list narrowed by hand) is asked for again, seldom.
+import { live } from "../live.js";
 import { refreshRegion } from "../live/regions.js";
 
 /** Between two questions of one browser (ms), and within what the first one is spread. */
 const PAUSE = 10_000;
 const SPREAD = 500;
+/** Before all clients are asked for again (ms): the answer was too old, or there was none; then longer each time. */
+const AGAIN = 2_000;
+const LONGEST = 300_000;
 const CAP = 999;
+/** By client: its counts, and the number of the change that brought them. */
 const byClient = new Map();
-/** Clients that have spoken since all were asked for; `null`: nobody has asked yet. */
-let spoke = null;
 let isComplete = false;
+/** Where the page stood when the first change came after something was missed: older answers are of no use. */
+let wanted = null;
+let isAsking = false;
+let failures = 0;
+/** Raised when something was missed: what was asked for before is not all. */
+let generation = 0;
 let timer = 0;
 let askedAt = -PAUSE;
 
 const views = () => document.getElementById("inbox-views");
 
-/** A change brought the counts of its client. */
-export function count(data) {
+/** A change brought the counts of its client; `number` is its place in the stream. */
+export function count(data, number) {
   if (!data?.counts || !views()) return;
-  byClient.set(data.client, data.counts);
-  spoke?.add(data.client);
+  byClient.set(data.client, { counts: data.counts, number });
+  wanted ??= live.cursor;
   if (isComplete) show();
   else askForAll();
 }
@@ -28,27 +37,45 @@ export function count(data) {
 /** Something was missed: what is known of the clients may be old. */
 export function forget() {
   isComplete = false;
+  wanted = null;
+  generation += 1;
 }
 
-async function askForAll() {
-  if (spoke) return;
-  spoke = new Set();
-  await new Promise((done) => setTimeout(done, SPREAD * Math.random()));
-  spoke.clear();
-  const answer = await fetch(views()?.dataset.countsSrc, { headers: { Accept: "application/json" } }).catch(() => null);
-  const found = answer?.ok && !answer.redirected ? (await answer.json()).counts : null;
-  if (found) {
-    for (const [client, counts] of Object.entries(found)) if (!spoke.has(client)) byClient.set(client, counts);
+live.on("reset", forget);
+
+async function askForAll(wait = SPREAD * Math.random()) {
+  if (isAsking) return;
+  isAsking = true;
+  await new Promise((done) => setTimeout(done, wait));
+  const since = wanted ?? live.cursor;
+  const asked = generation;
+  const answer = views() ? await allSince(since) : null;
+  isAsking = false;
+  if (!views()) return;
+  failures = answer ? 0 : failures + 1;
+  if (answer && asked === generation && answer.number >= since) {
+    for (const [client, counts] of Object.entries(answer.counts)) {
+      if (!(byClient.get(client)?.number > answer.number)) byClient.set(client, { counts, number: answer.number });
+    }
     isComplete = true;
+    show();
+  } else askForAll(Math.min(LONGEST, answer ? AGAIN : PAUSE * 2 ** (failures - 1)));
+}
+
+/** The counts of all clients and the number they stand at; `null` where there is no answer. */
+async function allSince(since) {
+  try {
+    const answer = await fetch(`${views().dataset.countsSrc}?since=${since}`, { headers: { Accept: "application/json" } });
+    return answer.ok && !answer.redirected ? await answer.json() : null;
+  } catch {
+    return null;
   }
-  spoke = null;
-  if (isComplete) show();
 }
 
 /** Counts are exact up to the cap, each client's too: a sum above it is "999+" in any case. */
 function show() {
   const own = views()?.dataset.own;
-  const all = [...byClient.values()];
+  const all = [...byClient.values()].map((one) => one.counts);
   const known = new Set(all.flatMap((counts) => Object.keys(counts)));
   for (const element of document.querySelectorAll("[data-live-count]")) {
     const name = element.dataset.liveCount;
