@@ -17,7 +17,9 @@ from django.db.models import Count, QuerySet
 from inbox import querysets
 from inbox.filters import ME, Filters
 from inbox.models import Conversation, SavedView
+from project.core.clock import now
 from project.core.counting import capped_counts, counts_by
+from project.core.realtime.sequencer import latest_number
 from project.core.scoping import current_organization_id
 from project.tenancy.access import Access
 from project.tenancy.models import Client, Organization, Role
@@ -117,8 +119,8 @@ def _by_person(rows: dict[str, QuerySet[Any]]) -> dict[str, dict[str, int]]:
 def of_clients(access: Access, *, since: int) -> dict[str, Any]:
     """The same of all clients within reach (``counts``), and the ``number`` of the stream that they stand at.
 
-    What was counted at ``since`` or later is counted again by nobody for a while, and nothing more than once in
-    ``SLICE``: a ``number`` before ``since`` means that it is too old for whoever asks, who asks again then.
+    Whoever is complete up to ``since`` gets what was counted then or later; and nothing is counted more than once in
+    ``SLICE``: a ``number`` before ``since`` is too old for whoever asks, who asks again after that.
     """
     key = f"inbox:counts:{access.organization.id}"
     kept: dict[str, Any] | None = cache.get(key)
@@ -126,7 +128,9 @@ def of_clients(access: Access, *, since: int) -> dict[str, Any]:
     if kept is None or (kept["number"] < since and at - kept["at"] >= SLICE):
         kept = {"number": latest_number(access.organization.id), "at": at, "counts": _of_all()}
         cache.set(key, kept, _KEPT)
-    theirs = {client_id: one for client_id, one in kept["counts"].items() if access.sees_client(UUID(client_id))}
+    theirs = {
+        client_id: one for client_id, one in kept["counts"].items() if access.sees_client(UUID(client_id))
+    }
     return {"number": kept["number"], "counts": theirs}
 
 

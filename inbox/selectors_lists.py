@@ -100,7 +100,7 @@ def _called(access: Access, filters: Filters) -> dict[str, str]:
     if set(filters.parameters) > {"view"}:
         saved = own_views(access).filter(query=filters.query).values_list("id", "name").first()
         if saved is not None:
-            return {"view_label": saved[1], "count_key": "" if filters.text else f"view-{saved[0]}"}
+            return {"view_label": saved[1], "count_key": f"view-{saved[0]}" if filters.is_counted else ""}
     is_pushed = filters.is_plain and filters.view != "closed"
     return {
         "view_label": querysets.VIEWS[filters.view][0] if filters.view in querysets.VIEWS else "Search",

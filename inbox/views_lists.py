@@ -17,7 +17,6 @@ from inbox.models import SavedView
 from inbox.services import exporting, saved_views
 from project.core.htmx import is_partial, redirect_to
 from project.core.pagination import InvalidCursor
-from project.core.realtime.sequencer import latest_number
 from project.core.refusals import Refused
 from project.tenancy.access import OrganizationRequest, Permission, get_or_404, organization_view
 

@@ -151,7 +151,7 @@ function afterSend(status) {
 
 document.addEventListener("live:frame", (event) => {
   const { kind, stream, data, stale, n } = event.detail;
-  if (kind === "conversation.changed" || kind === "conversation.gone") stale ? forget() : count(data, n);
+  if (kind === "conversation.changed" || kind === "conversation.gone") stale ? forget({ cursor: n }) : count(data, n);
   if (!openId || stream !== `conversation:${openId}`) return;
   if (kind === "thread.moved") {
     // Whoever is writing keeps what they wrote: sending it tells them where the thread went.

@@ -42,8 +42,8 @@ const connection = new Connection({
   cursor: Number(body.dataset.liveCursor ?? 0),
   streams: () => subscriptions.wanted(),
   onFrame: applyFrame,
-  onReset: () => {
-    tell("reset", {});
+  onReset: (cursor) => {
+    tell("reset", { cursor });
     return refreshRegions();
   },
   onState: (state) => {

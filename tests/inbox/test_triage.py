@@ -23,6 +23,7 @@ from inbox.services.triage import TriageRefused
 from integrations.models import OutboundMessage
 from integrations.services import outbox, outcomes
 from project.core.clock import now
+from project.core.realtime.models import StreamCounter
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope
 from project.tenancy.models import AuditEntry, Membership
@@ -509,11 +510,15 @@ def test_counts_agree_with_lists_for_every_view_and_filter(
     with django_assert_max_num_queries(5):
         counts = selectors_counts.of_client(agency.first.id)
     with django_assert_max_num_queries(6):
-        everything = selectors_counts.of_clients(access, number=1)
+        everything = selectors_counts.of_clients(access, since=1)["counts"]
     assert everything[str(agency.first.id)] == counts
     own = str(agency.agent.id)
     for view_id, kept in saved.items():
-        found = [one[view_id] for one in everything.values()]
+        # Closed ones only grow: they are counted neither there nor in the sidebar.
+        assert all((view_id in one) == ("view=closed" not in kept) for one in everything.values()), kept
+        found = [one.get(view_id, 0) for one in everything.values()]
+        if "view=closed" in kept:
+            continue
         total = sum(one if isinstance(one, int) else one.get(own, 0) for one in found)
         rows = selectors_lists.conversation_list(access, Filters.of(dict(parse_qsl(kept)), access), None)[
             "rows"
@@ -522,11 +527,36 @@ def test_counts_agree_with_lists_for_every_view_and_filter(
     # Whoever asks while nothing changes gets what was counted before; others see only their clients.
     limited = agency.access(agency.limited)
     with django_assert_max_num_queries(0):
-        theirs = selectors_counts.of_clients(limited, number=1)
+        theirs = selectors_counts.of_clients(limited, since=0)["counts"]
     assert set(theirs) == {str(agency.second.id)}
+    listed = selectors_lists.sidebar(access, Filters())["saved_views"]
+    assert {view["label"]: view["is_counted"] for view in listed}.items() >= {
+        "Search": False,
+        "View 4": False,
+        "View 0": True,
+    }.items()
     sidebar = {view["key"]: view["count"] for view in selectors_lists.sidebar(access, Filters())["views"]}
     assert counts["mine"] == {str(agency.agent.id): sidebar["mine"]}
     assert all(counts[key] == sidebar[key] for key in ("all", "unassigned", "snoozed", "failed", "unmatched"))
+
+
+def test_counts_of_all_clients_are_never_older_than_they_say(world: World, time_machine: Any) -> None:
+    agency = world.agency
+    access = agency.access(agency.agent)
+    time_machine.move_to(WORKING, tick=False)
+    first = selectors_counts.of_clients(access, since=0)
+    conversation(world, "marta")
+    assert first["counts"][str(agency.first.id)]["all"] == 0
+    numbered = first["number"] + 1
+    StreamCounter.objects.update_or_create(
+        organization_id=access.organization.id, defaults={"last_number": numbered}
+    )
+    # Within a moment nobody makes it be counted again; the number says that it is too old.
+    assert selectors_counts.of_clients(access, since=numbered) == first
+    time_machine.shift(timedelta(seconds=selectors_counts.SLICE))
+    assert selectors_counts.of_clients(access, since=first["number"]) == first
+    after = selectors_counts.of_clients(access, since=numbered)
+    assert (after["number"], after["counts"][str(agency.first.id)]["all"]) == (numbered, 1)
 
 
 def test_what_is_no_filter_widens_no_act_and_no_export(world: World, client: Browser) -> None:

@@ -16,6 +16,8 @@ const byClient = new Map();
 let isComplete = false;
 /** Where the page stood when the first change came after something was missed: older answers are of no use. */
 let wanted = null;
+/** Up to where something was missed. */
+let missed = 0;
 let isAsking = false;
 let failures = 0;
 /** Raised when something was missed: what was asked for before is not all. */
@@ -29,13 +31,14 @@ const views = () => document.getElementById("inbox-views");
 export function count(data, number) {
   if (!data?.counts || !views()) return;
   byClient.set(data.client, { counts: data.counts, number });
-  wanted ??= live.cursor;
+  wanted ??= Math.max(live.cursor, missed, number);
   if (isComplete) show();
   else askForAll();
 }
 
-/** Something was missed: what is known of the clients may be old. */
-export function forget() {
+/** Something up to the number `cursor` was missed: what is known of the clients may be old. */
+export function forget({ cursor }) {
+  missed = Math.max(missed, cursor);
   isComplete = false;
   wanted = null;
   generation += 1;
@@ -47,19 +50,20 @@ async function askForAll(wait = SPREAD * Math.random()) {
   if (isAsking) return;
   isAsking = true;
   await new Promise((done) => setTimeout(done, wait));
-  const since = wanted ?? live.cursor;
+  const since = wanted;
   const asked = generation;
-  const answer = views() ? await allSince(since) : null;
+  const answer = since !== null && views() ? await allSince(since) : null;
   isAsking = false;
-  if (!views()) return;
-  failures = answer ? 0 : failures + 1;
+  // What was missed is asked for with the next change.
+  if (wanted === null || !views()) return;
+  failures = answer || since === null ? 0 : failures + 1;
   if (answer && asked === generation && answer.number >= since) {
     for (const [client, counts] of Object.entries(answer.counts)) {
       if (!(byClient.get(client)?.number > answer.number)) byClient.set(client, { counts, number: answer.number });
     }
     isComplete = true;
     show();
-  } else askForAll(Math.min(LONGEST, answer ? AGAIN : PAUSE * 2 ** (failures - 1)));
+  } else askForAll(Math.min(LONGEST, failures === 0 ? AGAIN : PAUSE * 2 ** (failures - 1)));
 }
 
 /** The counts of all clients and the number they stand at; `null` where there is no answer. */

@@ -283,7 +283,7 @@ export class Connection {
   async applyMissed(answer, streams, isEverything) {
     const refused = Object.entries(answer.refused).map(([stream, reason]) => ({ stream, reason }));
     if (refused.length) this.onEvent("refused", { refused });
-    if (answer.reset) await this.onReset();
+    if (answer.reset) await this.onReset(answer.cursor);
     else {
       await applyInSlices(answer.frames, (frame, left) => {
         this.behind = left;
