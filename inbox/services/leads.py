@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from campaigns.events import LeadErased, LeadsMerged, LeadsParted
 from campaigns.models import Lead
@@ -18,9 +20,12 @@ from inbox.models import (
     Note,
     Notification,
     Participant,
+    PendingChange,
     ReplyDraft,
 )
 from inbox.services import live
+from integrations.models import OutboundMessage
+from integrations.services import lead_sends
 from project.core.clock import now
 
 #: What stands in place of a text that was erased.
@@ -68,6 +73,7 @@ def on_lead_erased(event: LeadErased) -> None:
     Participant.objects.filter(conversation__in=found).delete()
     # What was told of them stays as a line without a name; what waits to leave says no more.
     Notification.objects.filter(conversation__in=found).update(title=ERASED, text="", updated_at=now())
+    _forget_waiting(event.lead, found)
     numbers = list(event.lead.channels.filter(kind="sms").values_list("normalized", flat=True))
     for row in found:
         if any(number in row.chat_id or number in row.provider_chat_id for number in numbers):
@@ -90,6 +96,27 @@ def on_lead_erased(event: LeadErased) -> None:
     )
     for row in found:
         live.conversation_changed(row)
+
+
+def _forget_waiting(lead: Lead, found: list[Conversation]) -> None:
+    """Delete changes that wait for a message of theirs: with their texts, nothing is left to be changed."""
+    chats = {chat for row in found for chat in (row.chat_id, row.provider_chat_id) if chat}
+    sends = OutboundMessage.objects.filter(lead_id=lead.id).values_list("id", flat=True)
+    words = {
+        value
+        for row in lead.channels.all()
+        for value in (row.normalized, row.provider_id, row.member_urn)
+        if value
+    }
+    waiting = PendingChange.objects.filter(
+        Q(sender__client_id=lead.client_id) | Q(sender__in={row.sender_id for row in found})
+    )
+    waiting.annotate(written=Cast("event", TextField())).filter(
+        lead_sends.says(words)
+        | Q(event__chat_id__in=chats)
+        | Q(event__provider_chat_id__in=chats)
+        | Q(message_ref__in=[f"send:{one}" for one in sends])
+    ).delete()
 
 
 def answered(lead_ids: Sequence[UUID]) -> set[UUID]:

@@ -19,6 +19,7 @@ from integrations.models import (
     ProviderEvent,
     ProviderEventKey,
     ReconciliationReport,
+    SyncRun,
 )
 from project.core.clock import now
 
@@ -32,6 +33,8 @@ _PERSONAL: Final = frozenset(
 )  # fmt: skip
 #: What of a payload names nobody and is needed to find the thread that an answer belongs to.
 _KEPT = ("message_id", "in_reply_to", "references", "segments")
+#: What of a run's result holds samples: people and texts.
+_SAMPLED: Final = ["accounts", "missing", "people"]
 
 
 @transaction.atomic
@@ -64,14 +67,10 @@ def erase_told(*, lead_id: UUID, sender_ids: set[UUID], words: set[str], name: s
     """
     wrote = OutboundMessage.objects.filter(lead_id=lead_id).values_list("sender_id", flat=True)
     senders = {*sender_ids, *wrote} - {None}
-    incidents = LedgerIncident.objects.filter(sender__in=senders).exclude(samples=[])
-    incidents.annotate(written=Cast("samples", TextField())).filter(_says({*words, name})).update(samples=[])
-    reports = ReconciliationReport.objects.filter(connection__senders__in=senders).exclude(samples={})
-    ids = reports.annotate(written=Cast("samples", TextField())).filter(_says({*words, name}))
-    ReconciliationReport.objects.filter(id__in=list(ids.values_list("id", flat=True))).update(samples={})
+    _forget_samples(senders, {*words, name})
     facts = ProviderEvent.objects.filter(sender_id__in=senders, occurred_at__gte=since - timedelta(days=1))
     told = facts.annotate(written=Concat(Cast("payload", TextField()), Cast("outcome", TextField()))).filter(
-        _says(words)
+        says(words)
     )
     found = list(told.values_list("id", "kind", "dedupe_key", "payload", "outcome"))
     written = {word for word in words if "@" in word or word.startswith("+")}
@@ -87,8 +86,33 @@ def erase_told(*, lead_id: UUID, sender_ids: set[UUID], words: set[str], name: s
     return len(found)
 
 
-def _says(words: set[str]) -> Q:
-    """Text that has one of the words: an address as a part, anything else as a whole value of the JSON."""
+def _forget_samples(senders: set[UUID], words: set[str]) -> None:
+    """Take the samples of counts and comparisons away that say one of the words; the figures stay."""
+    incidents = LedgerIncident.objects.filter(sender__in=senders).exclude(samples=[])
+    incidents.annotate(written=Cast("samples", TextField())).filter(says(words)).update(samples=[])
+    reports = ReconciliationReport.objects.filter(connection__senders__in=senders).exclude(samples={})
+    ids = reports.annotate(written=Cast("samples", TextField())).filter(says(words))
+    ReconciliationReport.objects.filter(id__in=list(ids.values_list("id", flat=True))).update(samples={})
+    # One account's run may read for all of its connection.
+    runs = SyncRun.objects.filter(sender__connection__senders__in=senders, result__has_any_keys=_SAMPLED)
+    said = runs.annotate(written=Cast("result", TextField())).filter(says(words))
+    for run_id, result in list(said.values_list("id", "result").distinct()):
+        SyncRun.objects.filter(id=run_id).update(result=_without_samples(result), updated_at=now())
+
+
+def _without_samples(result: dict[str, Any]) -> dict[str, Any]:
+    left = {
+        name: [] if isinstance(value, list) and name in _SAMPLED else value for name, value in result.items()
+    }
+    if "accounts" in left:
+        left["accounts"] = {key: {**one, "missing": []} for key, one in left["accounts"].items()}
+    return left
+
+
+def says(words: set[str]) -> Q:
+    """Rows whose ``written`` text has one of the words: an address or a name of several words as a part, others as
+    a whole value of the JSON.
+    """
     found = Q(id__in=[])
     for word in words - {""}:
         whole = "@" in word or " " in word

@@ -26,8 +26,8 @@ from campaigns.models import (
     UnsubscribeLink,
 )
 from campaigns.services import erasure, forgetting, suppression, unsubscribes
-from inbox.models import Conversation, Notification
-from integrations.models import LedgerIncident, OutboundMessage, ProviderEvent, ProviderEventKey
+from inbox.models import Conversation, Notification, PendingChange
+from integrations.models import LedgerIncident, OutboundMessage, ProviderEvent, ProviderEventKey, SyncRun
 from tests.campaigns.conftest import WORKING, World
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +96,21 @@ def _spread(world: World, lead: Lead) -> None:
         sender=world.sender, day=WORKING.date(), missing=1, opened_at=WORKING,
         samples=[{"at": "", "who": "Zyxmarta Lindqvist", "text": "Yours"}],
     )  # fmt: skip
+    lost = {"listed": 1, "missing": [{"at": "", "who": "Zyxmarta Lindqvist", "text": "Yours"}]}
+    SyncRun.objects.create(
+        sender=world.sender, resource="ledger", state="done",
+        result={"listed": 1, "accounts": {str(world.sender.id): lost}},
+    )  # fmt: skip
+    SyncRun.objects.create(
+        sender=world.sender, resource="connections", state="done",
+        result={"matched": 3, "people": ["Zyxmarta Lindqvist", "Olga Berg"]},
+    )  # fmt: skip
+    # An edit that waits for its message, and one in a thread of somebody else.
+    for ref, chat in (("m1", conversation.chat_id), ("m2", "chat_olga")):
+        PendingChange.objects.create(
+            sender=world.sender, message_ref=ref,
+            event={"kind": "message_edited", "chat_id": chat, "text": f"No, {MARK if ref == 'm1' else 'thanks'}"},
+        )  # fmt: skip
     key = f"message_bounced:acc_erik:{mail}"
     told = ProviderEvent.objects.create(
         sender_id=world.sender.id, kind="message_bounced", source="webhook", occurred_at=timezone.now(),
@@ -147,6 +162,9 @@ def test_no_column_of_the_installation_has_somebody_who_was_erased(world: World,
     assert _places(MARK) == _places(f"ACoAA_{MARK}") == keys
     assert _places("fjord.test") == set()
     assert not any(file.storage.exists(file.name) for file in files)
+    assert [row.message_ref for row in PendingChange.objects.all()] == ["m2"]
+    [ledger, people] = [SyncRun.objects.get(resource=one).result for one in ("ledger", "connections")]
+    assert (ledger["accounts"][str(world.sender.id)]["listed"], people["matched"]) == (1, 3), "figures stay"
     assert LeadImportError.objects.count() == 2, "other people's rows stay"
     assert {row["values"][0] for one in LeadImport.objects.all() for row in one.sample} == {"Erik"}
 
