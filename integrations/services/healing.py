@@ -24,6 +24,9 @@ from project.tenancy.models import User
 #: Pages that a preview reads, and seconds that it takes: somebody waits for it.
 PREVIEW_PAGES: Final = 10
 PREVIEW_S: Final = 8.0
+#: Why a preview was not read to its end.
+_SLOW: Final = f"the provider answers slowly, and in {PREVIEW_S:g} seconds it has"
+_PUT_OFF: Final = "the provider puts us off for now, and until then it has"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class Preview:
 def preview(*, sender: SenderAccount, since: datetime, until: datetime) -> Preview:
     """Count what the provider lists of a window and what of it is not here; nothing is recorded.
 
-    Takes ``PREVIEW_S`` at most; what was counted by then stands, and the note says so. Raises ``Refused`` for a window
-    that cannot be read, and ``ProviderError``.
+    Takes ``PREVIEW_S`` at most. What was counted stands when the time runs out, or when the provider then puts us off;
+    the note says so. Raises ``Refused`` for a window that cannot be read, and ``ProviderError``.
     """
     sync.check_window(since, until)
     if not can_list(sender.connection.provider):
@@ -55,9 +58,12 @@ def preview(*, sender: SenderAccount, since: datetime, until: datetime) -> Previ
         for _page in range(PREVIEW_PAGES):
             try:
                 page = source.page(since=since, before=until, cursor=cursor)
-            except ProviderError:
+            except ProviderError as error:
+                # Whoever would have to wait longer than there is time for is told so at once.
                 if deadline.has_passed():
-                    return _cut_off(listed, missing)
+                    return _cut_off(_SLOW, listed, missing)
+                if error.transient and listed:
+                    return _cut_off(_PUT_OFF, listed, missing)
                 raise
             keys = [told.events[0].dedupe_key for told in page.items if told.events]
             known = ProviderEventKey.objects.filter(sender_id=sender.id, key__in=keys).count()
@@ -66,18 +72,15 @@ def preview(*, sender: SenderAccount, since: datetime, until: datetime) -> Previ
             if cursor is None:
                 break
             if deadline.has_passed():
-                return _cut_off(listed, missing)
+                return _cut_off(_SLOW, listed, missing)
     return Preview(listed, missing, complete=cursor is None, note=note)
 
 
-def _cut_off(listed: int, missing: int) -> Preview:
-    """What a preview says whose time ran out."""
+def _cut_off(why: str, listed: int, missing: int) -> Preview:
+    """What a preview says that was not read to its end."""
     what = f"{listed:,} message{'' if listed == 1 else 's'}, {missing:,} of them not here"
-    counted = f"it has listed {what}" if listed else "it has listed nothing yet"
-    note = (
-        f"Incomplete: the provider answers slowly, and in {PREVIEW_S:g} seconds {counted}. "
-        "A back-fill has no such limit and reads everything."
-    )
+    counted = what if listed else "nothing yet"
+    note = f"Incomplete: {why} listed {counted}. A back-fill takes its time and reads everything."
     return Preview(listed, missing, complete=False, note=note)
 
 

@@ -12,7 +12,7 @@ import time_machine
 from django.db import connection as database
 from django.test import Client as Browser
 
-from integrations.errors import ErrorKind
+from integrations.errors import ErrorKind, ProviderError
 from integrations.events import MessageReceived
 from integrations.models import (
     LedgerDay,
@@ -291,6 +291,34 @@ def test_a_preview_that_takes_too_long_says_so_with_what_it_has(
     )
     assert page.status_code == 200
     assert "Incomplete: the provider answers slowly, and in 8 seconds it has listed" in page.content.decode()
+
+
+@pytest.mark.parametrize(("answers", "kind"), [(2, ErrorKind.RATE_LIMITED), (1, ErrorKind.UNAVAILABLE)])
+def test_a_preview_that_is_put_off_says_what_it_has_counted(
+    room: Room, monkeypatch: pytest.MonkeyPatch, answers: int, kind: ErrorKind
+) -> None:
+    """Whoever would have to wait longer than there is time is told at once, before the time is over."""
+    monkeypatch.setattr(sync_sources, "PAGE", 2)
+    fill(room, 9)
+    real, asked = WorldAdapter.list_messages, []
+
+    def put_off(adapter: Any, **wanted: Any) -> Any:
+        asked.append(wanted)
+        if len(asked) > answers:
+            raise problem(kind)
+        return real(adapter, **wanted)
+
+    monkeypatch.setattr(WorldAdapter, "list_messages", put_off)
+    with room.scope():
+        found = healing.preview(sender=room.sender, since=NOON, until=NOON + timedelta(hours=1))
+        assert (found.listed, found.missing, found.complete) == (2 * answers, 2 * answers, False)
+        assert f"puts us off for now, and until then it has listed {2 * answers} messages" in found.note
+        # What does not pass by itself is an error as before, and so is an answer that never came.
+        for error, first in ((ErrorKind.AUTH, answers), (kind, 0)):
+            asked.clear()
+            kind, answers = error, first
+            with pytest.raises(ProviderError):
+                healing.preview(sender=room.sender, since=NOON, until=NOON + timedelta(hours=1))
 
 
 def test_any_interleaving_of_webhook_poll_and_history_gives_each_message_once(room: Room) -> None:
