@@ -46,15 +46,19 @@ def rows(events: list[StreamEvent]) -> Iterable[Fragment]:
 @renderer("conversation.gone")
 def gone(events: list[StreamEvent]) -> Iterable[Fragment]:
     """What left all lists, and the client's counts as data."""
+    found = {
+        row.id: row for row in Conversation.objects.filter(id__in={event.subject_id for event in events})
+    }
+    counts: dict[UUID, dict[str, Any]] = {}
     for event in events:
-        conversation = Conversation.objects.filter(id=event.subject_id).first()
+        conversation = found.get(event.subject_id) if event.subject_id else None
         if conversation is None or conversation.has_inbound or conversation.failed_sends:
             continue
+        client_id = conversation.client_id
+        if client_id not in counts:
+            counts[client_id] = selectors_counts.of_client(client_id)
         html = render_to_string("inbox/stream/gone.html", {"row": {"id": presenters.row_id(conversation)}})
-        counts = selectors_counts.of_client(conversation.client_id)
-        yield Fragment(
-            event.stream, html=html, data={"client": str(conversation.client_id), "counts": counts}
-        )
+        yield Fragment(event.stream, html=html, data={"client": str(client_id), "counts": counts[client_id]})
 
 
 @renderer("thread.head")

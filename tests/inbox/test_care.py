@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
-from inbox import querysets, tasks
+from inbox import broadcasts, querysets, tasks
 from inbox.models import Conversation, Message, Notification
 from inbox.services import acts, files, notes, replies, rules, steering, threads, triage
 from inbox.services.files import FileRefused
@@ -249,6 +251,12 @@ def test_what_a_campaign_sent_and_came_back_waits_for_nobody(post: Post) -> None
     replies.give_up(message_id=message.id, actor=post.agency.agent)
     event = StreamEvent.objects.filter(kind="conversation.gone").get()
     event.number = 1
+    # However many leave at once, their client is counted once.
+    with CaptureQueriesContext(connection) as alone:
+        list(broadcasts.gone([event]))
+    with CaptureQueriesContext(connection) as together:
+        assert len(list(broadcasts.gone([event, event, event]))) == 3
+    assert len(together) == len(alone)
     [frame] = render([event])
     assert f"remove:conversation-row-{found.id}" in str(frame)
     assert '"failed":0' in str(frame).replace(" ", "").replace("\\", "")
