@@ -91,7 +91,9 @@ function show() {
     const sum = all.reduce((total, { [key]: found = 0 }) => total + (typeof found === "number" ? found : (found[own] ?? 0)), 0);
     element.textContent = sum > CAP ? `${CAP}+` : sum || "";
   }
-  if (document.getElementById("list-count")?.dataset.liveCount === undefined) recountViews();
+  const shown = document.getElementById("list-count");
+  if (shown?.dataset.liveCount === undefined) recountViews();
+  else views().dataset.listCount = shown.textContent;
 }
 
 /** Ask for the sidebar again, soon; more often than once in `PAUSE` it is not asked. */
