@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils.dateparse import parse_datetime
 
 from inbox import snoozing
@@ -344,6 +344,8 @@ def _try_restore(item: JournalItem, actor: User) -> str:
     try:
         with transaction.atomic():
             return _restore(item, actor)
+    except (OperationalError, InterfaceError):
+        raise  # the database was away, or two waited for each other: the sweeper goes on from here
     except Exception:
         log.exception("inbox.undo_broke", entry=str(item.entry_id), conversation=str(item.conversation_id))
         return "It could not be taken back, and is as it was."

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from django.db import OperationalError
 from django.test import Client as Browser
 
 from campaigns.imports.mapping import RowDraft
@@ -429,13 +430,19 @@ def test_one_that_breaks_stays_as_it_is_and_holds_up_no_other(
     entry = acts.perform(act="close", conversation_ids=[broken.id, other.id], given={}, actor=agent)
     add_line = threads.add_line
 
+    reasons: list[Exception] = [RuntimeError("broken"), OperationalError("deadlock detected")]
+
     def breaks(found: Conversation, kind: str, *given: Any, **more: Any) -> SystemLine:
         if (found.id, kind) == (broken.id, "undone"):
-            raise RuntimeError("broken")
+            raise reasons.pop()
         return add_line(found, kind, *given, **more)
 
     monkeypatch.setattr(threads, "add_line", breaks)
-    undone = acts.undo(entry_id=entry.id, actor=agent)
+    # What passes by itself, as an outage of the database, settles nothing: it is tried again.
+    with pytest.raises(OperationalError):
+        acts.undo(entry_id=entry.id, actor=agent)
+    assert (entry.refreshed().state, entry.refreshed().kept) == ("undoing", [])
+    undone = acts.run(entry_id=entry.id)
     assert (undone.state, [one["conversation"] for one in undone.kept]) == ("undone", [str(broken.id)])
     assert "could not be taken back" in undone.kept[0]["why"]
     assert (broken.refreshed().status, other.refreshed().status) == ("closed", "open")
