@@ -82,7 +82,20 @@ def stop_clock(conversation: Conversation) -> None:
 
 
 def answered_elsewhere(conversation: Conversation, message: Message) -> None:
-    """A message of ours appeared that a person wrote outside the product: it answers what waited before it."""
-    since = conversation.awaiting_since
-    if since is not None and message.enrollment_id is None and message.occurred_at >= since:
-        stop_clock(conversation)
+    """A message of ours appeared that a person wrote outside the product: it answers what they had written before it.
+
+    What they wrote after it waits on, with its own promise, however late this one is stored.
+    """
+    since, lease = conversation.awaiting_since, conversation.lease_expires_at
+    if since is None or message.enrollment_id is not None or message.occurred_at < since:
+        return
+    stop_clock(conversation)
+    theirs = Message.objects.filter(
+        conversation=conversation,
+        direction=Message.Direction.INBOUND,
+        occurred_at__gt=message.occurred_at,
+    )
+    waits_on = theirs.order_by("occurred_at").values_list("occurred_at", flat=True).first()
+    if waits_on is not None:
+        start_clock(conversation, waits_on)
+        conversation.lease_expires_at = lease

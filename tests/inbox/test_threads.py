@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -67,7 +68,7 @@ def test_our_reply_and_its_echo_are_one_message(world: World, thread: Conversati
     assert message.refreshed().provider_message_id == "net_r1"
 
 
-def _echo(world: World, message: str, text: str, own_id: str) -> None:
+def _echo(world: World, message: str, text: str, own_id: str, at: datetime = WORKING) -> None:
     from integrations.events import MessageReceived
     from integrations.values import Person
 
@@ -75,7 +76,7 @@ def _echo(world: World, message: str, text: str, own_id: str) -> None:
         MessageReceived(
             provider="unipile",
             account_id=world.sender.provider_account_id,
-            occurred_at=WORKING,
+            occurred_at=at,
             message_id=f"api_{message}",
             provider_message_id=f"net_{message}",
             chat_id="chat_marta",
@@ -222,6 +223,23 @@ def test_a_message_that_crossed_our_answer_is_unread_and_waited_for(
     found = thread.refreshed()
     assert (found.status, found.unread) == ("open", 1)
     assert found.awaiting_since == WORKING + timedelta(minutes=9)
+
+
+@pytest.mark.parametrize("order", list(permutations(("asks", "our phone", "asks more"))), ids="-".join)
+def test_an_answer_from_the_phone_answers_what_came_before_it_in_whatever_order_all_is_stored(
+    world: World, order: tuple[str, ...]
+) -> None:
+    world.lead("Marta", "marta")
+    for step in order:
+        if step == "our phone":
+            _echo(world, "phone", "From my phone", "ACoAA_erik", WORKING - timedelta(minutes=5))
+        else:
+            minutes = 9 if step == "asks" else 1
+            world.says("marta", step, WORKING - timedelta(minutes=minutes), message=step)
+    found = Conversation.objects.get()
+    assert found.awaiting_since == WORKING - timedelta(minutes=1)
+    _echo(world, "phone again", "And that", "ACoAA_erik", WORKING)
+    assert found.refreshed().awaiting_since is None
 
 
 @pytest.mark.parametrize(
