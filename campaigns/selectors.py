@@ -218,6 +218,7 @@ def campaign_overview(campaign: Campaign) -> dict[str, Any]:
         "total": sum(counts.values()),
         "counts": counts,
         "stages": [(label, counts.get(value, 0)) for value, label in Enrollment.Stage.choices],
+        "replied_elsewhere": _replied_elsewhere(campaign) if counts.get(Enrollment.Stage.REPLIED) else 0,
         "next": due.order_by("due_at", "id").select_related("enrollment__lead").first(),
         "due": due.count(),
         "held": held,
@@ -228,6 +229,13 @@ def campaign_overview(campaign: Campaign) -> dict[str, Any]:
             .order_by("-occurred_at", "-id")[:20]
         ),
     }
+
+
+def _replied_elsewhere(campaign: Campaign) -> int:
+    """People whose stage is replied and who answered no message of this campaign: another's answer stopped it."""
+    here = answers().filter(enrollment=OuterRef("id"))
+    rows = Enrollment.objects.filter(campaign=campaign, stage=Enrollment.Stage.REPLIED)
+    return int(rows.filter(~Exists(here)).count())
 
 
 def switchable(access: Access) -> list[Target]:

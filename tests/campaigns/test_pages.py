@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client as Browser
 
 from campaigns.models import Campaign, Lead, LeadImport
 from campaigns.services import imports
-from tests.campaigns.conftest import World
+from tests.campaigns.conftest import WORKING, World
 
 pytestmark = pytest.mark.django_db
 
@@ -206,3 +207,19 @@ def test_a_sequence_over_three_channels_is_written_in_the_form(world: World, man
     # Opened again, the form shows what was saved.
     assert "Answers the e-mail before it" in checklist
     assert "Month-end at {{ company.name }}" in checklist
+
+
+def test_who_replied_to_another_campaign_is_told_apart(world: World, manager: Browser) -> None:
+    """Bo's answer to another campaign ends this one for him, too: his stage is replied, yet no answer came here."""
+    marta, bo = world.lead("Marta", "marta"), world.lead("Bo", "bo")
+    world.launch()
+    world.tick()
+    for outbound in world.queued():
+        world.deliver(outbound)
+    world.says("marta", "Tell me more", WORKING + timedelta(minutes=1))
+    there = world.enrollment(bo)
+    there.stage = there.Stage.REPLIED
+    there.save(update_fields=["stage"])
+    assert world.enrollment(marta).stage == "replied"
+    page = manager.get(world.agency.url(f"campaigns/{world.campaign.id}/")).content.decode()
+    assert "1 of those who replied did so elsewhere" in page
