@@ -238,6 +238,9 @@ DRILLS: dict[str, Drill] = {
             strike=_kill_worker,
             noticed=_missed("worker-live", "worker-live"),
             ripe=_in_flight,
+            # As for ``provider_down``: whether the provider took what was on its way is certain after two minutes, if
+            # its records do not show it before.
+            back_within=180.0,
             outlives_workers=True,
             runbook="worker-killed.md",
         ),

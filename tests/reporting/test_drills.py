@@ -194,7 +194,7 @@ def test_what_is_lost_doubled_different_or_late_does_not_pass(
 def test_what_a_dead_worker_had_on_its_way_has_the_lease_besides(settings: Any) -> None:
     settings.SEND_LEASE_SECONDS = 300
     limits = {name: drill.limit_s for name, drill in DRILLS.items()}
-    assert limits.pop("worker_killed") == 360
+    assert limits.pop("worker_killed") == 480
     assert limits.pop("provider_down") == 180
     assert limits.pop("shape_changed") == 120
     assert set(limits.values()) == {60}
