@@ -21,6 +21,8 @@ class _Sequence:
 
     def __init__(self, organization_id: UUID) -> None:
         self.organization_id = organization_id
+        # Django names a robust callback that broke by this, and instances have none by themselves.
+        self.__qualname__ = type(self).__qualname__
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Sequence) and other.organization_id == self.organization_id

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.test import override_settings
 
 from project.core.clock import now
@@ -182,6 +182,23 @@ def test_without_redis_events_are_numbered_and_published_later(
     monkeypatch.setattr(broker, "_paused_until", 0.0)
     assert sequencer.sweep() == 1
     assert "Narvik" in wire.frames()[0]["html"]
+
+
+def test_a_database_that_goes_away_after_the_commit_takes_no_other_callback_along(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The business transaction has succeeded: whoever made it goes on, and so does what else waits for its commit."""
+
+    def gone(_organization_id: object) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    monkeypatch.setattr(sequencer, "number_and_publish", gone)
+    went_on = []
+    with organization_scope(agency.id), transaction.atomic():
+        emit(stream=agency.stream, kind="note")
+        transaction.on_commit(lambda: went_on.append("task"))
+    assert went_on == ["task"]
+    assert agency.numbers() == [None]
 
 
 def test_a_long_backlog_is_published_as_one_reset(
