@@ -8,6 +8,7 @@ from campaigns.services import (
     brakes,
     gates,
     historical,
+    own_sends,
     provider_lists,
     reactions,
     readings,
@@ -30,7 +31,7 @@ from project.core.events import subscribe, subscribe_many
 subscribe_many(ProviderEventRecorded, id="campaigns.react")(reactions.on_provider_events)
 subscribe(ProviderEventRetold, id="campaigns.react_again")(reactions.on_provider_event_retold)
 subscribe(RelationsListed, id="campaigns.historical")(historical.on_relations_listed)
-subscribe(OutboundChanged, id="campaigns.follow_send")(reactions.on_outbound_changed)
+subscribe(OutboundChanged, id="campaigns.follow_send")(own_sends.on_outbound_changed)
 subscribe(HoldsEnded, id="campaigns.wake")(waking.on_holds_ended)
 subscribe(AddressUnsubscribed, id="campaigns.unsubscribed")(reactions.on_unsubscribed)
 subscribe(ProviderSuppressed, id="campaigns.learn_suppressions")(provider_lists.on_provider_suppressed)

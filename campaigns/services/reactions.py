@@ -1,4 +1,4 @@
-"""How campaigns react to facts: a message, an accepted invitation, a send that left or failed.
+"""How campaigns react to facts: a message, an accepted invitation, a wish to be left alone.
 
 Everything here runs in the transaction of the fact, under its sender's lock, before the inbox hears of it.
 """
@@ -12,23 +12,16 @@ from itertools import groupby
 from campaigns import replies
 from campaigns.events import (
     AddressUnsubscribed,
-    EnrollmentFact,
     LeadAway,
     LeadComplained,
     LeadConnected,
-    LeadEmailed,
-    LeadInvited,
-    LeadMessaged,
     LeadReplied,
-    LeadTexted,
     LeadUnsubscribed,
     MessageMatched,
 )
-from campaigns.models import Enrollment, Lead, LeadChannel, Relation, Unsubscribe
-from campaigns.plans import interpreter
+from campaigns.models import Enrollment, Lead, Relation, Unsubscribe
 from campaigns.plans.state import Event
 from campaigns.services import (
-    delivery,
     enrollments,
     fates,
     readings,
@@ -46,7 +39,7 @@ from campaigns.services.matching import (
     match_told,
 )
 from campaigns.services.provider_runs import following
-from integrations.domain_events import OutboundChanged, ProviderEventRecorded, ProviderEventRetold
+from integrations.domain_events import ProviderEventRecorded, ProviderEventRetold
 from integrations.events import (
     CampaignStatusChanged,
     InvitationSent,
@@ -55,7 +48,7 @@ from integrations.events import (
     MessageReceived,
     RelationCreated,
 )
-from integrations.models import OutboundMessage, SenderAccount
+from integrations.models import SenderAccount
 from integrations.services.events import is_report
 from integrations.values import Direction, Person
 from project.core.clock import now
@@ -409,77 +402,3 @@ def _all_of(lead: Lead) -> Iterable[Enrollment]:
     )
     for enrollment_id in list(ids):
         yield enrollments.locked(enrollment_id)
-
-
-def on_outbound_changed(change: OutboundChanged) -> None:
-    """Tell the enrollment what became of its send."""
-    outbound = change.outbound
-    state = OutboundMessage.State
-    if outbound.state == change.previous:
-        return
-    if outbound.state == state.SENT:
-        delivery.left(outbound)
-    if outbound.enrollment_id is None or not Enrollment.objects.filter(id=outbound.enrollment_id).exists():
-        return
-    if outbound.state == state.SENT:
-        _learn_recipient(outbound)
-        _sent(outbound)
-    elif outbound.state == state.FAILED:
-        _result(outbound, "failed", outbound.error_detail)
-    elif outbound.state == state.UNKNOWN:
-        _result(outbound, "unknown", outbound.error_detail)
-
-
-def _result(outbound: OutboundMessage, outcome: interpreter.SendOutcome, reason: str) -> Enrollment:
-    assert outbound.enrollment_id is not None  # whoever calls has looked
-    enrollment = enrollments.locked(outbound.enrollment_id)
-    at = outbound.sent_at or now()
-    enrollments.advance(
-        enrollment,
-        lambda plan, state, ctx: interpreter.send_result(
-            plan, state, outbound.node_id, _visit(outbound), outcome, at, ctx, reason=reason[:300]
-        ),
-    )
-    return enrollment
-
-
-def _visit(outbound: OutboundMessage) -> int:
-    return int(outbound.dedupe_key.rpartition(":")[2])
-
-
-_LEFT: dict[str, type[EnrollmentFact]] = {
-    "invite": LeadInvited,
-    "message": LeadMessaged,
-    "inmail": LeadMessaged,
-    "email": LeadEmailed,
-    "sms": LeadTexted,
-}
-
-
-def _sent(outbound: OutboundMessage) -> None:
-    enrollment = _result(outbound, "sent", "")
-    at = outbound.sent_at or now()
-    fact = _LEFT.get(outbound.action)
-    # Nothing left when the network said that it was so already: no invitation is counted for it.
-    if fact is not None and not outbound.already:
-        publish(
-            fact(
-                enrollment=enrollment,
-                occurred_at=at,
-                key=f"{enrollment.id}:{outbound.node_id}:{_visit(outbound)}",
-                node_id=outbound.node_id,
-                sender_id=outbound.sender_id,
-                outbound=outbound,
-            )
-        )
-    if outbound.already == "connected":
-        connected(sender=outbound.sender, lead=enrollment.lead, occurred_at=at, received_at=now())
-
-
-def _learn_recipient(outbound: OutboundMessage) -> None:
-    """Keep the network's id of the person that dispatch looked up, so that events can be matched by it."""
-    provider_id = outbound.recipient.get("provider_id")
-    if provider_id and outbound.lead_id:
-        LeadChannel.objects.filter(lead_id=outbound.lead_id, kind=outbound.channel, provider_id="").update(
-            provider_id=provider_id
-        )
