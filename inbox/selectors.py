@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns import selectors as campaign_selectors
 from campaigns.models import Campaign
 from campaigns.rendering.mail import reply_subject
 from inbox import presenters, selectors_context, streams
-from inbox.models import CannedReply, Conversation, Message, Note, SystemLine
+from inbox.models import CannedReply, Conversation, Message, Note, Notification, SystemLine
 from inbox.selectors_composer import writing
 from inbox.services.answering import MAX_LENGTH
 from inbox.services.canned import VARIABLES
@@ -34,11 +34,13 @@ UNFOLDED = 3
 
 
 def visible_conversation(access: Access, conversation_id: UUID) -> Conversation | None:
-    """A conversation within reach, or ``None``."""
+    """A conversation within reach, or ``None``. ``has_news``: whether the viewer has notices of it not seen yet."""
+    notices = Notification.objects.filter(user=access.user, conversation_id=OuterRef("id"), read_at=None)
     found: Conversation | None = (
         Conversation.objects.filter(access.client_filter(), id=conversation_id)
         .select_related("client", "lead__company", "assignee", "sender__connection", "campaign")
         .defer(*_NOT_READ)
+        .annotate(has_news=Exists(notices))
         .prefetch_related("lead__channels")
         .first()
     )

@@ -142,10 +142,13 @@ def list_count(access: Access, filters: Filters) -> str:
     return capped(capped_counts({"list": chosen(access, filters)}, cap=COUNT_CAP)["list"], COUNT_CAP)
 
 
-def sidebar(access: Access, filters: Filters, *, is_scheduled: bool = False) -> dict[str, Any]:
+def sidebar(
+    access: Access, filters: Filters, *, is_scheduled: bool = False, listening: str = ""
+) -> dict[str, Any]:
     """The views and the saved views with what is in them; the counts take one statement.
 
-    ``is_scheduled``: the page of scheduled replies is looked at, and no view.
+    ``is_scheduled``: the page of scheduled replies is looked at, and no view. ``listening``: the streams of all clients
+    within reach, if somebody has asked for them already.
     """
     saved = list(own_views(access).select_related("owner"))
     choices = {view.id: Filters.of(_parameters(view), access) for view in saved}
@@ -180,7 +183,8 @@ def sidebar(access: Access, filters: Filters, *, is_scheduled: bool = False) -> 
             }
             for view in saved
         ],
-        "streams_counted": " ".join(streams.client_inbox(one) for one in client_ids(access, Filters())),
+        "streams_counted": listening
+        or " ".join(streams.client_inbox(one) for one in client_ids(access, Filters())),
         "is_scheduled": is_scheduled,
         "scheduled": capped(counts["scheduled"], COUNT_CAP),
         "list_count": capped(counts["list"], COUNT_CAP),

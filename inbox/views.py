@@ -48,10 +48,12 @@ def _address(request: OrganizationRequest, conversation_id: UUID) -> str:
 
 
 def _read(access: Access, conversation: Conversation) -> None:
+    """Somebody has a thread before their eyes: it and its notices are read. Mostly they were, and nothing is asked."""
     if access.can(Permission.INBOX_REPLY) and conversation.unread:
         triage.mark_read(conversation_id=conversation.id)
         conversation.unread = 0
-    notifications.mark_read(user=access.user, conversation_id=conversation.id)
+    if conversation.has_news:
+        notifications.mark_read(user=access.user, conversation_id=conversation.id)
 
 
 @require_GET

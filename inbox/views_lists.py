@@ -34,9 +34,11 @@ def page_context(request: OrganizationRequest) -> dict[str, Any]:
     access = request.access
     filters = Filters.of(request.GET, access)
     can_reply = access.can(Permission.INBOX_REPLY)
+    found = listed(request, filters)
+    listening = "" if filters.client_id else found["streams"]
     return {
-        **listed(request, filters),
-        **selectors_lists.sidebar(access, filters),
+        **found,
+        **selectors_lists.sidebar(access, filters, listening=listening),
         "can_reply": can_reply,
         "can_share": access.can(Permission.INBOX_MANAGE),
         "menus": selectors_lists.act_menus(access) if can_reply else None,

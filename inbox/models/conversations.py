@@ -195,6 +195,8 @@ class Conversation(OrganizationModel):
 
     #: Its labels, where ``inbox.querysets.with_labels`` has read them.
     labelled: list[ConversationLabel]
+    #: Whether the viewer has notices of it not seen yet, where ``inbox.selectors.visible_conversation`` has read it.
+    has_news: bool
 
     @property
     def title(self) -> str:
