@@ -84,15 +84,15 @@ def find_people(words: list[Word], access: Access) -> list[UUID]:
 
 
 def headlines(query: SearchQuery, message_ids: list[UUID]) -> dict[UUID, SafeString]:
-    """The passage of each message in which the words stand, with the words marked."""
+    """The passage of each message in which the words stand, with the words marked; none of what was taken back."""
     sql, given = _tsquery([word for word in query.words if not word.is_excluded])
     if not message_ids or not given:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id, ts_headline('simple', left(body, 50000), {sql}, %s) "  # noqa: S608 (built from constants)
-            "FROM inbox_message WHERE id = ANY(%s)",
-            [*given, _HEADLINE, message_ids],
+            "FROM inbox_message WHERE id = ANY(%s) AND deleted_at IS NULL AND state <> %s",
+            [*given, _HEADLINE, message_ids, Message.State.WITHDRAWN],
         )
         return {row_id: _marked(text) for row_id, text in cursor.fetchall()}
 
@@ -190,8 +190,8 @@ def _condition(name: str, value: str, access: Access) -> Q:
     if name == "has":
         if value == "note":
             return Q(Exists(Note.objects.filter(conversation=OuterRef("id"))))
-        with_files = Message.objects.filter(conversation=OuterRef("id")).exclude(attachments=[])
-        return Q(Exists(with_files))
+        there = Message.objects.filter(conversation=OuterRef("id"), deleted_at=None)
+        return Q(Exists(there.exclude(state=Message.State.WITHDRAWN).exclude(attachments=[])))
     if name == "is":
         return _is(value, access)
     return Q(**{name: value})
