@@ -11,7 +11,9 @@ from django import forms
 from campaigns.lead_values import KINDS
 from campaigns.models import Lead
 from campaigns.models.lead_acts import LEAD_ACT_WORDS
+from integrations.models.connections import Channel
 from project.core.ids import parse_uuid
+from project.core.refusals import Invalid
 from project.tenancy.access import Access
 
 
@@ -59,6 +61,25 @@ class OtherLeadForm(forms.Form):
     """The other of two leads."""
 
     other = forms.UUIDField()
+
+
+class AddressValueForm(forms.Form):
+    """An address as a person writes it."""
+
+    value = forms.CharField(max_length=300, error_messages={"required": "Write the address."})
+
+    def values(self) -> dict[str, Any]:
+        """What the service takes. Raises ``Invalid``."""
+        if not self.is_valid():
+            name, texts = next(iter(self.errors.items()))
+            raise Invalid(str(texts[0]), field=name)
+        return dict(self.cleaned_data)
+
+
+class AddressForm(AddressValueForm):
+    """A new address of a lead."""
+
+    kind = forms.ChoiceField(choices=Channel.choices)
 
 
 class EraseForm(forms.Form):

@@ -26,6 +26,7 @@ from campaigns.models import (
     Company,
     Enrollment,
     Lead,
+    LeadChannel,
     LeadColumns,
     LeadField,
     LeadImport,
@@ -255,6 +256,12 @@ def _named_chips(access: Access, filters: LeadFilters) -> list[tuple[tuple[str, 
     if filters.owner == NOBODY:
         found.append((("owner",), "Owner", "nobody"))
     return found
+
+
+def addresses(access: Access) -> QuerySet[LeadChannel]:
+    """Addresses of the leads within reach, with their lead."""
+    rows: QuerySet[LeadChannel] = LeadChannel.objects.filter(access.client_filter())
+    return rows.select_related("lead")
 
 
 def custom_fields(access: Access) -> QuerySet[LeadField]:

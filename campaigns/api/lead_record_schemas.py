@@ -8,7 +8,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from campaigns.api.lead_schemas import LeadOut
+from campaigns.api.lead_schemas import ChannelName, LeadOut
 
 
 class DuplicateOut(Schema):
@@ -34,6 +34,18 @@ class MergeOut(Schema):
     evidence: list[str]
     created_at: datetime
     undone_at: datetime | None
+
+
+class AddressValueIn(Schema):
+    """An address as a person writes it."""
+
+    value: str = Field(min_length=1, max_length=300)
+
+
+class AddressIn(AddressValueIn):
+    """A new address of a lead. A phone number without ``+`` is of the lead's country."""
+
+    kind: ChannelName
 
 
 class ErasureIn(Schema):

@@ -1,4 +1,4 @@
-"""Operations: duplicates, merging, erasure, and the bundle of all that is known of a person."""
+"""Operations: addresses of a lead, duplicates, merging, erasure, and the bundle of all that is known of a person."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from uuid import UUID
 
 from ninja import Query, Status
 
-from campaigns import selectors_duplicates
+from campaigns import selectors_duplicates, selectors_leads
 from campaigns.api import lead_record_schemas as schemas
 from campaigns.api import rows
-from campaigns.api.lead_schemas import LeadOut
+from campaigns.api.lead_schemas import AddressOut, LeadOut
 from campaigns.api.routing import router
 from campaigns.models import Lead
-from campaigns.services import erasure, merging
+from campaigns.services import erasure, lead_addresses, merging
 from project.core.api_pages import PageIn, PageOut, page_of
 from project.tenancy.access import Permission, get_or_404
 from project.tenancy.api_auth import ApiRequest, api_rule
@@ -24,6 +24,31 @@ TAGS = ["Leads"]
 def _lead(request: ApiRequest, lead_id: UUID) -> Lead:
     found: Lead = get_or_404(rows.leads(request.access), lead_id)
     return found
+
+
+@router.post("/leads/{lead_id}/addresses", response={201: AddressOut}, tags=TAGS)
+@api_rule(Permission.LEADS_EDIT)
+def add_address(request: ApiRequest, lead_id: UUID, payload: schemas.AddressIn) -> Any:
+    """Give a lead one more address. `ADDRESS_TAKEN`: the details name the lead that has it; merge the two."""
+    lead = _lead(request, lead_id)
+    return Status(201, lead_addresses.add(lead=lead, **payload.dict(), actor=request.access.user))
+
+
+@router.patch("/lead-addresses/{address_id}", response=AddressOut, tags=TAGS)
+@api_rule(Permission.LEADS_EDIT)
+def mend_address(request: ApiRequest, address_id: UUID, payload: schemas.AddressValueIn) -> Any:
+    """Write an address anew: what leaves next goes there, and what was learnt of the old one is forgotten."""
+    found = get_or_404(selectors_leads.addresses(request.access), address_id)
+    return lead_addresses.mend(address=found, value=payload.value, actor=request.access.user)
+
+
+@router.delete("/lead-addresses/{address_id}", response={204: None}, tags=TAGS)
+@api_rule(Permission.LEADS_EDIT)
+def remove_address(request: ApiRequest, address_id: UUID) -> Any:
+    """Take an address off a lead; one that is on the do-not-contact list stays."""
+    found = get_or_404(selectors_leads.addresses(request.access), address_id)
+    lead_addresses.remove(address=found, actor=request.access.user)
+    return Status(204, None)
 
 
 @router.get("/lead-duplicates", response=list[schemas.DuplicateOut], tags=TAGS)

@@ -120,6 +120,7 @@ class CompanyOut(Schema):
 class AddressOut(Schema):
     """An address of a lead: as written, and as it is compared."""
 
+    id: UUID
     kind: ChannelName
     value: str
     normalized: str

@@ -1,4 +1,4 @@
-"""What concerns a person as such: merging with another lead, erasure, and the bundle of all that is known."""
+"""What concerns a person as such: addresses, merging, erasure, and the bundle of all that is known."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import selectors_duplicates, selectors_leads
-from campaigns.forms_leads import EraseForm, OtherLeadForm
+from campaigns.forms_leads import AddressForm, AddressValueForm, EraseForm, OtherLeadForm
 from campaigns.lead_filters import LeadFilters
 from campaigns.models import Lead
-from campaigns.services import erasure, merging
+from campaigns.services import erasure, lead_addresses, merging
 from campaigns.views.lookups import lead_or_404
 from project.core.htmx import redirect_to
 from project.core.ids import parse_uuid
@@ -39,6 +39,48 @@ def _duplicates(request: OrganizationRequest, client_id: UUID) -> HttpResponse:
 def _other(request: OrganizationRequest) -> Lead | None:
     form = OtherLeadForm(request.POST)
     return lead_or_404(request.access, form.cleaned_data["other"]) if form.is_valid() else None
+
+
+def _refused_address(request: OrganizationRequest, lead: Lead, refusal: Refused) -> HttpResponse:
+    context = {"lead": lead, "message": refusal.message, "other_id": refusal.details.get("lead_id")}
+    return render(request, "campaigns/_lead_address_refused.html", context, status=refusal.status)
+
+
+@require_POST
+@organization_view(Permission.LEADS_EDIT)
+def add_address(request: OrganizationRequest, lead_id: UUID) -> HttpResponse:
+    """Give a lead one more address; where another lead has it, offer to merge the two."""
+    found, form = lead_or_404(request.access, lead_id), AddressForm(request.POST)
+    try:
+        lead_addresses.add(lead=found, **form.values(), actor=request.access.user)
+    except Refused as refusal:
+        return _refused_address(request, found, refusal)
+    return _profile(request, found.id)
+
+
+@require_POST
+@organization_view(Permission.LEADS_EDIT)
+def mend_address(request: OrganizationRequest, address_id: UUID) -> HttpResponse:
+    """Write an address of a lead anew."""
+    found = get_or_404(selectors_leads.addresses(request.access), address_id)
+    form = AddressValueForm(request.POST)
+    try:
+        lead_addresses.mend(address=found, **form.values(), actor=request.access.user)
+    except Refused as refusal:
+        return _refused_address(request, found.lead, refusal)
+    return _profile(request, found.lead_id)
+
+
+@require_POST
+@organization_view(Permission.LEADS_EDIT)
+def remove_address(request: OrganizationRequest, address_id: UUID) -> HttpResponse:
+    """Take an address off a lead."""
+    found = get_or_404(selectors_leads.addresses(request.access), address_id)
+    try:
+        lead_addresses.remove(address=found, actor=request.access.user)
+    except Refused as refusal:
+        return _refused_address(request, found.lead, refusal)
+    return _profile(request, found.lead_id)
 
 
 @require_GET

@@ -14,6 +14,7 @@ from tests.rows import Rows, id_of, is_client_bound
 #: Arguments that are ids of rows, and the model of the row.
 MODELS: dict[str, str] = {
     "action_id": "campaigns.ScheduledAction",
+    "address_id": "campaigns.LeadChannel",
     "alert_id": "reporting.Alert",
     "brake_id": "campaigns.Brake",
     "campaign_id": "campaigns.Campaign",
