@@ -224,14 +224,24 @@ class LeadFilters:
         if not (self.text or self.title or (self.company and not company_id)):
             return chosen
         given = [
-            self.text.lower().replace("\\", " ").split()[:_WORDS],
+            _words(self.text),
             _prefixes(self.title),
             "" if company_id else _prefixes(self.company),
             clients,
             most,
         ]
-        found = RawSQL("SELECT lead_id FROM campaigns_find_leads(%s::text[], %s, %s, %s::uuid[], %s)", given)
-        return chosen & Q(id__in=found)
+        return chosen & Q(id__in=_found(given))
+
+
+def with_words(client_id: UUID, text: str) -> QuerySet[Lead]:
+    """The leads of a client that have the words of ``text`` in their name, company or addresses, each as a beginning.
+
+    At most ``FOUND``, out of the indexes: for whoever compares text with them, which no index below row-level security
+    does (docs/decisions/0016-search.md).
+    """
+    given = [_words(text), "", "", [client_id], FOUND]
+    rows: QuerySet[Lead] = Lead.objects.filter(client_id=client_id, id__in=_found(given))
+    return rows
 
 
 def found_leads(access: Access, filters: LeadFilters) -> QuerySet[Lead]:
@@ -250,6 +260,15 @@ def campaigns_of(access: Access, filters: LeadFilters) -> QuerySet[Campaign]:
     """The campaigns that the filter offers."""
     rows: QuerySet[Campaign] = Campaign.objects.filter(access.client_filter()).order_by("name", "id")
     return rows.filter(client_id=filters.client_id) if filters.client_id else rows
+
+
+def _found(given: list[Any]) -> RawSQL:
+    """What the owner's function finds in the indexes, for words, a title, a company, clients and how many at most."""
+    return RawSQL("SELECT lead_id FROM campaigns_find_leads(%s::text[], %s, %s, %s::uuid[], %s)", given)
+
+
+def _words(text: str) -> list[str]:
+    return text.lower().replace("\\", " ").split()[:_WORDS]
 
 
 def _prefixes(text: str) -> str:

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db.models import Count, F, Min, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from campaigns.models import Company, Lead, LeadChannel
+from campaigns.lead_filters import with_words
+from campaigns.models import Lead, LeadChannel
 from inbox import presenters, querysets, selectors_lists, streams
 from inbox.filters import SOON
 from inbox.models import AssignmentRule, Conversation, InboxPolicy, Label, Message, WorkingHours
@@ -214,23 +215,25 @@ def matches(conversation: Conversation, limit: int = 3) -> list[Match]:
         channels = LeadChannel.objects.filter(client_id=conversation.client_id)
         same = channels.filter(Q(normalized=address) | Q(provider_id=conversation.counterpart_id))
         note(leads.filter(id__in=same.values("lead_id")), "has this very address", 100)
+    client_id = conversation.client_id
     words = [word for word in name.replace("@", " ").split() if len(word) > 1]
     if len(words) > 1:
         exact = Q(first_name__iexact=words[0], last_name__iexact=" ".join(words[1:]))
-        note(leads.filter(exact), f"is called {name} too", 80)
+        note(with_words(client_id, " ".join(words)).filter(exact), f"is called {name} too", 80)
     local, _, domain = address.partition("@")
     if domain:
-        colleagues = Company.objects.filter(client_id=conversation.client_id, domain__iexact=domain)
-        note(leads.filter(company__in=colleagues), f"works at {domain}", 40)
+        note(with_words(client_id, domain).filter(company__domain__iexact=domain), f"works at {domain}", 40)
         for part in [piece for piece in local.replace("_", ".").split(".") if len(piece) > 2][:2]:
+            colleagues = with_words(client_id, f"{domain} {part}")
             note(
-                leads.filter(company__in=colleagues, last_name__iexact=part),
+                colleagues.filter(company__domain__iexact=domain, last_name__iexact=part),
                 f"works at {domain}, and the address has their name",
                 90,
             )
     if words:
-        note(leads.filter(last_name__iexact=words[-1]), f"has the surname {words[-1]}", 30)
-        note(leads.filter(first_name__iexact=words[0]), f"has the first name {words[0]}", 10)
+        first, last = words[0], words[-1]
+        note(with_words(client_id, last).filter(last_name__iexact=last), f"has the surname {last}", 30)
+        note(with_words(client_id, first).filter(first_name__iexact=first), f"has the first name {first}", 10)
     return sorted(found.values(), key=lambda one: (-one.weight, one.lead.full_name))[:limit]
 
 

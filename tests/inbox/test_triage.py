@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from campaigns.imports.mapping import RowDraft
 from campaigns.models import Company, Lead
@@ -749,6 +750,32 @@ def test_the_desk_names_candidates_and_makes_leads(world: World) -> None:
     lead = desk.create_lead(conversation_id=found.id, name="Nora Vik", actor=agency.manager)
     assert found.refreshed().lead == lead
     assert lead.channels.get().provider_id == "ACoAA_nora"
+
+
+def test_candidates_are_compared_among_those_that_the_index_of_names_finds(world: World) -> None:
+    first = world.agency.first
+    company = Company.objects.create(client=first, name="Rime", name_key="rime", domain="Rime.test")
+    for name, surname, of in (("Nóra", "O'Dahl", None), ("Pia", "Vik", company), ("Per", "Holm", company)):
+        Lead.objects.create(client=first, first_name=name, last_name=surname, company=of)
+    Lead.objects.create(client=world.agency.second, first_name="Nóra", last_name="O'Dahl")
+    found = wrote(world, "nora", "Who is this?")
+
+    def named(name: str, address: str) -> list[tuple[str, str]]:
+        Conversation.objects.filter(id=found.id).update(
+            counterpart_name=name, counterpart_id=address, lead=None
+        )
+        with CaptureQueriesContext(connection) as made:
+            matches = selectors_board.matches(found.refreshed(), limit=9)
+        compared = [query["sql"] for query in made if "UPPER(" in query["sql"]]
+        assert compared
+        assert all("campaigns_find_leads(" in sql for sql in compared)
+        return [(one.lead.last_name, one.reason) for one in matches]
+
+    assert named("NÓRA o'dahl", "x") == [("O'Dahl", "is called NÓRA o'dahl too")]
+    assert named("Somebody Else", "p.vik@rime.TEST") == [
+        ("Vik", "works at rime.test, and the address has their name"), ("Holm", "works at rime.test"),
+    ]  # fmt: skip
+    assert named("Pia \\ 'Holm", "x") == [("Vik", "has the first name Pia")]
 
 
 def test_no_lead_is_made_again_of_somebody_who_was_erased(world: World) -> None:
