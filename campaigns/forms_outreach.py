@@ -83,6 +83,32 @@ class OutreachForm(forms.Form):
         return data
 
 
+def _offer_clients(field: Any, access: Access) -> None:
+    """One client, or all of them for whoever works for all."""
+    field.queryset = access.clients().filter(is_archived=False)
+    if access.whole_organization:
+        field.empty_label = "All clients"
+    else:
+        field.required, field.empty_label = True, None
+
+
+class SuppressionFileForm(forms.Form):
+    """A file of addresses and domains that must not be contacted, for one client or for all of them."""
+
+    client: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, label="Who must not write", required=False
+    )
+    file = forms.FileField(
+        label="CSV file",
+        help_text="One address or domain a row, at most 1,000 rows; columns channel, reason and until are used.",
+    )
+
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "file_%s")
+        super().__init__(*args, **kwargs)
+        _offer_clients(self.fields["client"], access)
+
+
 class SuppressionForm(forms.Form):
     """An address or an e-mail domain that must not be contacted, for one client or for all of them."""
 
@@ -102,12 +128,7 @@ class SuppressionForm(forms.Form):
 
     def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field: Any = self.fields["client"]
-        field.queryset = access.clients().filter(is_archived=False)
-        if access.whole_organization:
-            field.empty_label = "All clients"
-        else:
-            field.required, field.empty_label = True, None
+        _offer_clients(self.fields["client"], access)
 
     def values(self) -> dict[str, Any]:
         """The arguments of ``services.suppression.add``."""

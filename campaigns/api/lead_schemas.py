@@ -369,3 +369,18 @@ class SuppressionOut(Schema):
     source: str
     expires_at: datetime | None
     created_at: datetime
+
+
+class SuppressionFileErrorOut(Schema):
+    """A row of a file that was left out, and why. The head is row 1."""
+
+    row: int
+    value: str
+    reason: str
+
+
+class SuppressionFileOut(Schema):
+    """What became of a file of addresses: entries on the list by it, and the rows that were left out."""
+
+    added: int
+    errors: list[SuppressionFileErrorOut]

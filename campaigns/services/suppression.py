@@ -53,13 +53,18 @@ def add(
     return suppress(
         client_id=client_id,
         channel=channel,
-        value=_domain(channel, value) if is_domain else _address(channel, value),
+        value=normalized(channel, value, is_domain=is_domain),
         source="person",
         reason=reason,
         is_domain=is_domain,
         expires_at=expires_at,
         actor=actor,
     )
+
+
+def normalized(channel: str, value: str, *, is_domain: bool) -> str:
+    """An address or a domain as the list compares it. Raises ``SuppressionRefused``."""
+    return _domain(channel, value) if is_domain else _address(channel, value)
 
 
 def _domain(channel: str, value: str) -> str:

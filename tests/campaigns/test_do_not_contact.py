@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 
 from campaigns.models import Suppression, Unsubscribe
@@ -90,3 +91,43 @@ def test_a_reader_sees_the_list_and_no_acts(world: World, client: Browser) -> No
     assert page.status_code == 200
     assert "Add an address" not in page.content.decode()
     assert client.post(f"{url}add/", {"channel": "email", "value": "a@example.com"}).status_code == 403
+
+
+def test_the_list_comes_in_and_goes_out_as_a_file(world: World, client: Browser) -> None:
+    agency = world.agency
+    client.force_login(agency.manager)
+    url = agency.url("leads/do-not-contact/")
+    nia = world.lead("Nia", "nia")
+    body = (
+        "Channel,Address,Reason\n,Ana@Example.COM,=cmd()\n,rival.example,\n,'+46701740615,\n"
+        ",https://www.linkedin.com/in/nia,left\nfax,12,\n,not an address,\n"
+    )
+    given = {"file": SimpleUploadedFile("list.csv", body.encode()), "client": str(agency.first.id)}
+    page = client.post(f"{url}file/", given).content.decode()
+    assert "4 on the list, 2 left out" in page
+    assert "Row 6, 12: A channel is email, sms or linkedin." in page
+    assert "Row 7, not an address: This is no e-mail address" in page
+    rows = Suppression.objects.filter(client=agency.first)
+    assert set(rows.values_list("channel", "value", "is_domain", "source")) == {
+        ("email", "ana@example.com", False, "import"), ("email", "rival.example", True, "import"),
+        ("sms", "+46701740615", False, "import"), ("linkedin", "nia", False, "import"),
+    }  # fmt: skip
+    assert nia.refreshed().suppressed_until is not None
+
+    answer = client.get(f"{url}list.csv")
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    assert "'+46701740615" in text
+    assert "'=cmd()" in text
+    rows.delete()
+    again = client.post(f"{url}file/", {"file": SimpleUploadedFile("list.csv", text.encode())})
+    assert "4 on the list, none left out" in again.content.decode()
+    assert Suppression.objects.get(value="ana@example.com", client=None).reason == "=cmd()"
+    assert (
+        client.post(f"{url}file/", {"file": SimpleUploadedFile("l.csv", b"x" * 600_000)}).status_code == 422
+    )
+    long = SimpleUploadedFile("l.csv", b"address\n" + b"a@b.test\n" * 1_001)
+    assert "more than 1000 rows" in client.post(f"{url}file/", {"file": long}).content.decode()
+
+    client.force_login(agency.limited)
+    seen = b"".join(client.get(f"{url}list.csv").streaming_content).decode()  # type: ignore[attr-defined]
+    assert "ana@example.com" not in seen
