@@ -79,6 +79,14 @@ class MeetingAgreed(EnrollmentFact):
     """A meeting with the lead was agreed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetingTakenBack(DomainEvent):
+    """A meeting was marked by mistake: what ``MeetingAgreed`` with this ``key`` told has not happened."""
+
+    enrollment: Enrollment
+    key: str
+
+
 class EnrollmentEnded(EnrollmentFact):
     """The enrollment ended; its reason is on the row."""
 

@@ -245,8 +245,8 @@ def link_lead(request: ApiRequest, conversation_id: UUID, payload: schemas.LinkI
 @router.post("/conversations/{conversation_id}/sequence", response=schemas.ConversationOut, tags=TAGS)
 @api_rule(Permission.INBOX_REPLY)
 def act_on_sequence(request: ApiRequest, conversation_id: UUID, payload: schemas.SequenceIn) -> Any:
-    """Pause, resume, stop or move (to `node_id`) the sequence that the thread belongs to, mark a meeting, or put the
-    lead into another campaign.
+    """Pause, resume, stop or move (to `node_id`) the sequence that the thread belongs to, mark a meeting or take a
+    wrong mark back (`no_meeting`), or put the lead into another campaign.
     """
     found = _conversation(request, conversation_id)
     steering.act_on_sequence(

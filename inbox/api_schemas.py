@@ -272,7 +272,7 @@ class LinkIn(Schema):
 class SequenceIn(Schema):
     """What to do with the sequence that the thread belongs to."""
 
-    act: Literal["pause", "resume", "stop", "move", "meeting", "enter"]
+    act: Literal["pause", "resume", "stop", "move", "meeting", "no_meeting", "enter"]
     node_id: str = Field("", max_length=80, description="Of `move`: the step.")
     campaign_id: UUID | None = Field(
         None, description="Of `enter`: the running campaign that the lead is put into; other sequences stop."

@@ -249,6 +249,7 @@ class SequenceForm(forms.Form):
             ("stop", "Stop"),
             ("move", "Move to a step"),
             ("meeting", "Mark a meeting"),
+            ("no_meeting", "Take the meeting back"),
             ("enter", "Put into another campaign"),
         ]
     )

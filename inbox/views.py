@@ -239,7 +239,7 @@ def _panel(request: OrganizationRequest, conversation: Conversation) -> HttpResp
 @require_POST
 @organization_view(Permission.INBOX_REPLY)
 def sequence(request: OrganizationRequest, conversation_id: UUID) -> HttpResponse:
-    """Pause, resume, stop or move the sequence that the thread belongs to, or mark a meeting."""
+    """Pause, resume, stop or move the sequence that the thread belongs to, mark a meeting or take it back."""
     found = _conversation(request.access, conversation_id)
     form = forms.SequenceForm(request.POST)
     if not form.is_valid():

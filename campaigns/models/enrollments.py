@@ -45,6 +45,10 @@ class Enrollment(OrganizationModel):
     lead = OrganizationForeignKey(Lead, on_delete=models.CASCADE, related_name="enrollments")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
     stage = models.CharField(max_length=16, choices=Stage.choices, default=Stage.PENDING)
+    #: Where the lead was before somebody marked a meeting; empty where nobody has.
+    stage_before_meeting = models.CharField(
+        max_length=16, choices=Stage.choices, blank=True, default="", db_default=""
+    )
     reason = models.CharField(max_length=300, blank=True)
     state = models.JSONField(default=dict)
     node_id = models.CharField(max_length=80, blank=True)

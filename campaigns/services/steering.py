@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from django.db import transaction
 
-from campaigns.events import MeetingAgreed
+from campaigns.events import MeetingAgreed, MeetingTakenBack
 from campaigns.models import Campaign, Enrollment, Lead
-from campaigns.plans import interpreter
+from campaigns.plans import corrections, interpreter
 from campaigns.plans.schema import SendNode
-from campaigns.plans.state import Event
+from campaigns.plans.state import Event, Stage, from_json
 from campaigns.services import campaigns, enrollments, entry, readings
-from campaigns.services.planning import plan_of
+from campaigns.services.planning import context_of, plan_of
 from campaigns.services.provider_runs import mirrors
 from project.core.clock import now
 from project.core.events import publish
@@ -51,17 +51,20 @@ def mark_meeting(*, enrollment_id: UUID, actor: User) -> Enrollment:
     """A meeting was agreed: the sequence hears of it as of any booking, and ends by its plan. Harmless twice."""
     enrollment = enrollments.locked(enrollment_id)
     at = now()
-    is_known = enrollment.stage == Enrollment.Stage.MEETING
-    told = Event(id=f"meeting:{enrollment.id}", kind="meeting_booked", occurred_at=at, received_at=at)
+    before = enrollment.stage
+    is_known = before == Enrollment.Stage.MEETING or bool(enrollment.stage_before_meeting)
+    told = Event(id=_meeting(enrollment), kind="meeting_booked", occurred_at=at, received_at=at)
     enrollments.take_in(enrollment, told)
     answered = readings.answered_by(enrollment.id, at)
     # The first mark is the meeting: another one has the same key, and an instant of its own.
     if not is_known:
+        enrollment.stage_before_meeting = before
+        enrollment.save(update_fields=["stage_before_meeting", "updated_at"])
         publish(
             MeetingAgreed(
                 enrollment=enrollment,
                 occurred_at=at,
-                key=f"{enrollment.id}:meeting",
+                key=_meeting_key(enrollment),
                 node_id=answered.node_id if answered is not None else enrollment.node_id,
                 sender_id=answered.sender_id if answered is not None else None,
                 outbound=answered,
@@ -70,6 +73,45 @@ def mark_meeting(*, enrollment_id: UUID, actor: User) -> Enrollment:
     audit.record(actor=actor, action="enrollment.meeting", subject=enrollment)
     campaigns.changed(enrollment.campaign_id)
     return enrollment
+
+
+@transaction.atomic
+def unmark_meeting(*, enrollment_id: UUID, actor: User) -> Enrollment:
+    """A meeting was marked by mistake: the lead's stage is as it was, and nothing counts it any more.
+
+    A sequence that the mark ended is not begun again; one that went on goes on as if there had been no meeting.
+    Raises ``Invalid`` where nobody marked one.
+    """
+    enrollment = enrollments.locked(enrollment_id)
+    before = enrollment.stage_before_meeting
+    if not before:
+        raise Invalid("Nobody has marked a meeting here, so there is none to take back.", field="act")
+    step = corrections.unmark_meeting(
+        plan_of(enrollment), from_json(enrollment.state), _meeting(enrollment), cast("Stage", before), now(),
+        actor.display_name, context_of(enrollment),
+    )  # fmt: skip
+    enrollments.store(enrollment, step)
+    if step.state.ended is not None and step.state.ended.cause.ref == _meeting(enrollment):
+        enrollment.reason = f"A meeting was marked, which ended it; {actor.display_name} took that back."[
+            :300
+        ]
+    enrollment.stage_before_meeting = ""
+    enrollment.save(update_fields=["reason", "stage_before_meeting", "updated_at"])
+    publish(MeetingTakenBack(enrollment=enrollment, key=_meeting_key(enrollment)))
+    audit.record(
+        actor=actor, action="enrollment.meeting_taken_back", subject=enrollment, stage=enrollment.stage
+    )
+    campaigns.changed(enrollment.campaign_id)
+    return enrollment
+
+
+def _meeting(enrollment: Enrollment) -> str:
+    """Id of the event that somebody marked a meeting."""
+    return f"meeting:{enrollment.id}"
+
+
+def _meeting_key(enrollment: Enrollment) -> str:
+    return f"{enrollment.id}:meeting"
 
 
 def enterable(lead: Lead) -> list[Campaign]:

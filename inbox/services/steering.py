@@ -20,13 +20,14 @@ from project.core.refusals import Invalid
 from project.tenancy import audit
 from project.tenancy.models import User
 
-ACTS: Final = ("pause", "resume", "stop", "move", "meeting", "enter")
+ACTS: Final = ("pause", "resume", "stop", "move", "meeting", "no_meeting", "enter")
 _DONE: Final = {
     "pause": "paused the sequence.",
     "resume": "lets the sequence go on.",
     "stop": "stopped the sequence; nothing more of it is sent.",
     "move": "moved the sequence to another step.",
     "meeting": "marked a meeting.",
+    "no_meeting": "took the meeting back: there is none.",
     "enter": "put them into another campaign",
 }
 
@@ -35,7 +36,7 @@ _DONE: Final = {
 def act_on_sequence(
     *, conversation_id: UUID, act: str, actor: User, node_id: str = "", campaign_id: UUID | None = None
 ) -> None:
-    """Pause, resume, stop or move the sequence that a thread belongs to, mark a meeting, or put the lead into another.
+    """Pause, resume, stop or move a thread's sequence, mark a meeting or take it back, or put the lead into another.
 
     Raises ``Invalid`` where there is no sequence, or no such act or step.
     """
@@ -51,7 +52,7 @@ def act_on_sequence(
     elif act != "meeting":
         raise Invalid("No sequence runs for this person.", code="NO_SEQUENCE")
     conversation = threads.locked(conversation_id)
-    kind = "meeting" if act == "meeting" else "sequence"
+    kind = "meeting" if act in ("meeting", "no_meeting") else "sequence"
     threads.add_line(conversation, kind, f"{actor.display_name} {said}", now())
     audit.record(actor=actor, action=f"conversation.{act}", subject=conversation)
     live.conversation_changed(conversation)
@@ -102,6 +103,8 @@ def _act(enrollment_id: UUID, act: str, actor: User, node_id: str) -> None:
         enrollments.resume(enrollment_id=enrollment_id, actor=actor)
     elif act == "move":
         steering.move_to(enrollment_id=enrollment_id, node_id=node_id, actor=actor)
+    elif act == "no_meeting":
+        steering.unmark_meeting(enrollment_id=enrollment_id, actor=actor)
     else:
         steering.mark_meeting(enrollment_id=enrollment_id, actor=actor)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from campaigns.events import EnrollmentFact, ReplyRead
+from campaigns.events import EnrollmentFact, MeetingTakenBack, ReplyRead
 from campaigns.models import ReplyReading
 from campaigns.replies.intents import POSITIVE, Intent
 from campaigns.services.brakes import lists_of
@@ -262,6 +262,11 @@ def take_back_resolution(event: ResolutionTakenBack) -> None:
             occurred_at=event.closed_at,
         )
     )
+
+
+def take_back_meeting(event: MeetingTakenBack) -> None:
+    """Remove the fact of a meeting that was marked by mistake."""
+    take_back(Fact.objects.filter(kind=Fact.Kind.MEETING, key=event.key))
 
 
 def _closing(conversation: Conversation, closed_at: datetime) -> str:

@@ -31,6 +31,7 @@ from project.core.clock import now
 from project.core.ids import uuid7
 from project.core.refusals import Invalid
 from project.core.scoping import no_scope
+from project.tenancy.models import AuditEntry
 from tests.campaigns.channels import Post, post
 from tests.campaigns.conftest import WORKING, World
 
@@ -85,6 +86,25 @@ def test_a_sequence_is_moved_and_a_meeting_ends_it(post: Post, client: Browser) 
     steering.act_on_sequence(conversation_id=conversation.id, act="meeting", actor=post.agency.agent)
     assert post.enrollment(lead).stage == "meeting"
     assert SystemLine.objects.filter(conversation=conversation, kind="meeting").exists()
+
+    path = post.agency.url(f"inbox/{conversation.id}/")
+    with no_scope():
+        panel = client.get(f"{path}context/").content.decode()
+        assert 'value="no_meeting"' in panel
+        assert (
+            client.post(f"{path}sequence/", {"act": "no_meeting"}, headers={"hx-request": "true"}).status_code
+            == 200
+        )
+        panel = client.get(f"{path}context/").content.decode()
+    assert 'value="no_meeting"' not in panel
+    assert 'value="meeting"' in panel
+    met = post.enrollment(lead)
+    assert (met.stage, met.status) == ("messaged", "ended"), "as it was, and nothing is sent again"
+    assert AuditEntry.objects.filter(action="enrollment.meeting_taken_back", subject_id=met.id).exists()
+    with pytest.raises(Invalid, match="Nobody has marked a meeting"):
+        steering.act_on_sequence(conversation_id=conversation.id, act="no_meeting", actor=post.agency.agent)
+    steering.act_on_sequence(conversation_id=conversation.id, act="meeting", actor=post.agency.agent)
+    assert post.enrollment(lead).stage == "meeting", "a mark after that counts again"
 
 
 def test_whose_sequence_has_ended_is_put_into_another_and_who_is_away_comes_back(

@@ -155,6 +155,13 @@ def test_a_correction_and_a_meeting_change_the_figures(answered: World) -> None:
     people = report_of(answered)["people"]
     assert (people["positive"], people["meeting"]) == (1, 1)
     assert Fact.objects.filter(kind="meeting").count() == 1
+    steering.unmark_meeting(enrollment_id=reading.enrollment_id, actor=manager)
+    counted()
+    people = report_of(answered)["people"]
+    assert (people["positive"], people["meeting"]) == (1, 0)
+    steering.mark_meeting(enrollment_id=reading.enrollment_id, actor=manager)
+    counted()
+    assert report_of(answered)["people"]["meeting"] == 1, "a mark after that counts again"
 
 
 def links_of(client: Browser, path: str) -> dict[str, int]:

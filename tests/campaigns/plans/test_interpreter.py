@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from campaigns.plans.interpreter import SendNotWanted, move, send_result, timer_due
+from campaigns.plans.corrections import unmark_meeting
+from campaigns.plans.interpreter import SendNotWanted, apply, move, send_result, timer_due
 from campaigns.plans.interpreter import stop as stop_enrollment
 from campaigns.plans.replay import Attempted, Resulted, effective_path
 from campaigns.plans.state import (
@@ -231,6 +232,28 @@ class TestEndingEvents:
         world.hear(event("reply", sent + HOUR))
         assert world.state.ended is None
         assert (world.state.node, world.state.stage) == ("thanks", "replied")
+
+    def test_a_meeting_that_was_none_is_as_if_it_had_not_been_told(self) -> None:
+        plan = make_plan(
+            send("a", "email", way("meeting_booked", "thanks"), way("no_reply", "bump", after="P3D")),
+            send("bump", "email"),
+            send("thanks", "email"),
+            stop(),
+        )
+        world = World(plan)
+        sent = world.deliver()
+        told = event("meeting_booked", sent + HOUR)
+        world.hear(told)
+        assert (world.state.node, world.state.stage) == ("thanks", "meeting")
+        step = unmark_meeting(plan, world.state, told.id, "messaged", sent + 2 * HOUR, "Ada", world.ctx)
+        assert (step.state.node, step.state.stage, step.state.ended) == ("a", "messaged", None)
+        assert any(isinstance(command, WithdrawSend) for command in step.commands)
+        again = apply(plan, step.state, event("meeting_booked", sent + 3 * HOUR, id=told.id), world.ctx)
+        assert (again.state.node, again.state.stage) == ("thanks", "meeting")
+        # Once the thanks have left, they have left; only the stage is as it was.
+        world.deliver()
+        later = unmark_meeting(plan, world.state, told.id, "messaged", sent + DAY, "Ada", world.ctx)
+        assert (later.state.node, later.state.stage) == ("thanks", "messaged")
 
     def test_a_transition_whose_window_is_over_does_not(self) -> None:
         plan = make_plan(
