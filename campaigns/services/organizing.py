@@ -30,7 +30,7 @@ def copy(
     """Make a draft with the plan and settings of another campaign, for its client or another one.
 
     Leads are not taken over unless asked for and the client is the same; senders only within a client. Raises
-    ``Invalid`` for a campaign that a provider runs when the client is another one.
+    ``Invalid`` for a campaign that a provider runs.
     """
     name = " ".join(name.split())
     if not 1 <= len(name) <= 160:
