@@ -17,6 +17,16 @@ SIDEBAR = """<div id="inbox-views" data-own="me" data-counts-src="/counts"><b da
 <b id="list-count" data-live-count="view-all">old</b>"""
 
 
+#: Counts the answers that the page has read: before that, no time passes that it would wait from then on.
+READING = """() => {
+  const read = Response.prototype.json;
+  window.answersRead = 0;
+  Response.prototype.json = async function () {
+    try { return await read.call(this); } finally { window.answersRead += 1; }
+  };
+}"""
+
+
 class Counted:
     """The inbox's sidebar on the page, and what it asks for: each question waits until it is answered."""
 
@@ -27,6 +37,7 @@ class Counted:
         page.clock.install()
         page.route(f"{SITE}/counts?*", self._ask)
         server.open_live()
+        page.evaluate(READING)
         page.evaluate(
             "(html) => { document.body.insertAdjacentHTML('beforeend', html); return import('/static/js/inbox.js'); }",
             SIDEBAR,
@@ -53,7 +64,9 @@ class Counted:
 
     def answer(self, number: int, **counts: int) -> None:
         found = {client: {"all": count} for client, count in counts.items()}
+        read = self.page.evaluate("window.answersRead")
         self.waiting.pop().fulfill(json={"number": number, "counts": found})
+        self.server.until(lambda: self.page.evaluate("window.answersRead") > read)
 
     def shows(self, text: str) -> None:
         expect(self.page.locator("#inbox-views b")).to_have_text(text)
