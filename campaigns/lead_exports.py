@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from campaigns import selectors_leads
 from campaigns.lead_columns import COLUMNS
 from campaigns.lead_filters import LeadFilters, all_leads
-from project.core.csv_safety import safe_cell
+from project.core.csv_safety import csv_line
 from project.core.pagination import keyset_page
 from project.core.scoping import organization_scope
 from project.tenancy.access import Access
@@ -22,23 +21,15 @@ HEAD: Final = (
 )  # fmt: skip
 
 
-class _Line:
-    """A file of which only the last line is kept."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def lines(access: Access, filters: LeadFilters) -> Iterator[str]:
     """The lines of the file, the head first. Memory stays flat: one page is held at a time.
 
     Custom fields stand behind, under their own names; one that is called like another column has ``custom:`` before it.
     """
-    writer = csv.writer(_Line())
     with organization_scope(access.organization.id):
         fields = selectors_leads.field_names(access, filters.client_id)
     own = [f"custom:{name}" if name.lower() in HEAD else name for name in fields]
-    yield "\ufeff" + writer.writerow([safe_cell(cell) for cell in (*HEAD, *own)])
+    yield csv_line((*HEAD, *own), head=True)
     cursor: str | None = None
     while True:
         # A response is streamed after the request's scope has ended.
@@ -46,9 +37,7 @@ def lines(access: Access, filters: LeadFilters) -> Iterator[str]:
             rows = selectors_leads.with_addresses(all_leads(access, filters))
             page = keyset_page(rows, order=selectors_leads.ORDER, cursor=cursor, limit=PAGE)
             selectors_leads.fill(page.items, COLUMNS)
-            text = [
-                writer.writerow([safe_cell(cell) for cell in _cells(lead, fields)]) for lead in page.items
-            ]
+            text = [csv_line(_cells(lead, fields)) for lead in page.items]
         yield "".join(text)
         cursor = page.next_cursor
         if cursor is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -11,7 +10,7 @@ from campaigns.models import Deal
 from inbox import querysets, selectors_lists
 from inbox.filters import Filters
 from inbox.models import Conversation
-from project.core.csv_safety import safe_cell
+from project.core.csv_safety import csv_line
 from project.core.pagination import keyset_page
 from project.core.scoping import organization_scope
 from project.tenancy.access import Access
@@ -24,17 +23,9 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-class _Line:
-    """A file of which only the last line is kept."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def lines(access: Access, filters: Filters) -> Iterator[str]:
     """The lines of the file, the head first. Memory stays flat: one page is held at a time."""
-    writer = csv.writer(_Line())
-    yield writer.writerow(COLUMNS)
+    yield csv_line(COLUMNS)
     cursor: str | None = None
     while True:
         # A response is streamed after the request's scope has ended.
@@ -50,10 +41,7 @@ def lines(access: Access, filters: Filters) -> Iterator[str]:
                 deal.lead_id: deal
                 for deal in Deal.objects.filter(lead__in={row.lead_id for row in page.items})
             }
-            text = [
-                writer.writerow([safe_cell(cell) for cell in (*_cells(row), *_deal(known.get(row.lead_id)))])
-                for row in page.items
-            ]
+            text = [csv_line((*_cells(row), *_deal(known.get(row.lead_id)))) for row in page.items]
         yield "".join(text)
         cursor = page.next_cursor
         if cursor is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
-from project.core.csv_safety import safe_cell
+from project.core.csv_safety import csv_line
 from project.core.scoping import organization_scope
 from project.tenancy.access import Access
 from reporting import selectors_rows
@@ -17,20 +16,6 @@ HEAD: Final = (
     "occurred_at", "local_time", "kind", "person", "company", "campaign", "sender", "channel", "step", "variant",
     "domain", "seconds", "lead_id", "campaign_id",
 )  # fmt: skip
-
-
-class Line:
-    """A file of which only the last line is kept."""
-
-    def write(self, text: str) -> str:
-        """Return the line."""
-        return text
-
-
-def csv_line(values: Sequence[str], *, head: bool = False) -> str:
-    """One line of a CSV file, its cells safe for spreadsheets; the head begins the file."""
-    text = csv.writer(Line()).writerow([safe_cell(value) for value in values])
-    return f"\ufeff{text}" if head else str(text)
 
 
 def row_lines(access: Access, filters: RowFilters) -> Iterator[str]:

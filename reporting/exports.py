@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from openpyxl import Workbook
 
-from project.core.csv_safety import safe_cell
+from project.core.csv_safety import Line, safe_cell
 from project.tenancy.access import Access
-from reporting.csv_lines import HEAD, Line, all_rows
+from reporting.csv_lines import HEAD, all_rows
 from reporting.selectors_rows import RowFilters
 
 _FIGURES: Final = (

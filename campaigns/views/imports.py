@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -22,7 +21,7 @@ from campaigns.services import addresses, import_errors, lead_acts
 from campaigns.services import imports as service
 from campaigns.views.lookups import import_or_404
 from integrations import registry
-from project.core.csv_safety import safe_cell
+from project.core.csv_safety import csv_line
 from project.core.htmx import is_partial, redirect_to
 from project.core.refusals import Refused
 from project.core.scoping import organization_scope
@@ -217,13 +216,6 @@ def undo(request: OrganizationRequest, import_id: UUID) -> HttpResponse:
     return _act(request, found)
 
 
-class _Echo:
-    """A file that gives back what is written to it, for streaming."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
 @require_GET
 @organization_view(Permission.LEADS_EDIT)
 def error_file(request: OrganizationRequest, import_id: UUID) -> HttpResponseBase:
@@ -237,8 +229,7 @@ def error_file(request: OrganizationRequest, import_id: UUID) -> HttpResponseBas
 
 
 def _error_rows(found: LeadImport) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield "\ufeff" + writer.writerow([safe_cell(cell) for cell in ["Row", "Reason", *found.headers]])
+    yield csv_line(["Row", "Reason", *found.headers], head=True)
     # The response is streamed after the request's scope has ended.
     rows = import_errors.rows_of(found)
     while True:
@@ -247,6 +238,4 @@ def _error_rows(found: LeadImport) -> Iterator[str]:
         if not chunk:
             return
         for row in chunk:
-            yield writer.writerow(
-                [safe_cell(cell) for cell in [str(row.row_number), row.reason, *row.values]]
-            )
+            yield csv_line([str(row.row_number), row.reason, *row.values])

@@ -16,6 +16,7 @@ from django.db.models import F, Q, QuerySet, Subquery
 from project.core.claims import compare_and_set
 from project.core.clock import now
 from project.core.counting import capped_counts
+from project.core.csv_safety import csv_line
 from project.core.refusals import Invalid, Refused
 from project.core.scoping import organization_scope
 from project.core.tasks import enqueue
@@ -23,7 +24,6 @@ from project.tenancy import audit
 from project.tenancy.access import Access, Permission, access_for
 from project.tenancy.models import Membership
 from reporting import streams
-from reporting.csv_lines import csv_line
 from reporting.export_kinds import KINDS, ExportKind, OutOfReach, filters_of
 from reporting.models import ExportJob, ExportPart
 from reporting.selectors_rows import RowFilters
